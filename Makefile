@@ -1,0 +1,35 @@
+# Needs Python >= 3.11 and make; everything else goes into .venv and the model cache.
+PYTHON ?= python3
+BIN := .venv/bin
+MODEL := INBEDDER_CACHE=$${INBEDDER_CACHE:-.cache}
+
+.PHONY: demo test check format clean
+
+demo: .venv/ready  ## set up, and cluster the sample reviews by two questions
+	$(MODEL) $(BIN)/inbedder cluster sample_data/reviews.csv --id id -i "What emotion is expressed?" -k 8 --format table
+	$(MODEL) $(BIN)/inbedder cluster sample_data/reviews.csv --id id -i "Which product is it about?" -k 12 --format table
+
+test: check  ## set up, lint, type-check, and run all tests, those of the real model too
+	$(MODEL) $(BIN)/pytest -q -m slow
+
+check: .venv/ready-dev  ## lint, types and the fast tests: no network, no model
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q
+
+format: .venv/ready-dev  ## put the code into its usual form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove what the other targets made here
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+.venv/ready-dev: .venv/ready
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@

@@ -1,0 +1,67 @@
+"""The command line: it parses, calls the package, and prints. Each command has a file of its own."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from inbedder_cli import __version__
+from inbedder_cli.cli.answer import answer
+from inbedder_cli.cli.cluster import cluster
+from inbedder_cli.cli.console import errors_shown
+from inbedder_cli.cli.embed import embed
+from inbedder_cli.cli.models import app as models_app
+
+EXIT_CODES = (
+    "Exit codes: 0 ok, 1 failure, 2 usage, 3 model or network, 4 finished with failed rows, "
+    "5 input, 6 out of memory, 130 interrupted."
+)
+
+
+class Commands(TyperGroup):
+    """The commands, with one place where errors become messages and exit codes."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
+        """Run the chosen command."""
+        with errors_shown(debug=bool(ctx.params.get("debug"))):
+            return super().invoke(ctx)
+
+
+app = typer.Typer(
+    cls=Commands,
+    help="Cluster texts by their answers to your question.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(no_args_is_help=True, epilog=EXIT_CODES)(cluster)
+app.command(no_args_is_help=True, epilog=EXIT_CODES)(embed)
+app.command(no_args_is_help=True, epilog=EXIT_CODES)(answer)
+app.add_typer(models_app, name="models")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"inbedder {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar="INBEDDER_DEBUG", help="Show tracebacks of errors.")
+    ] = False,
+) -> None:
+    """Cluster texts by their answers to your question."""
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

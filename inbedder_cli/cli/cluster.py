@@ -1,0 +1,234 @@
+"""`inbedder cluster`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inbedder_cli.cli import options
+from inbedder_cli.cli.console import Terminal, stdout_console
+from inbedder_cli.cli.reading import needed_instruction, show_preview
+from inbedder_cli.errors import FailedRows, UsageProblem
+from inbedder_cli.options import (
+    Algorithm,
+    ClusterOptions,
+    EmptyTexts,
+    EncodeOptions,
+    ExplainOptions,
+    InputFormat,
+    NumberFormat,
+    TableFormat,
+)
+
+if TYPE_CHECKING:
+    from inbedder_cli.corpus import Corpus
+    from inbedder_cli.pipeline import ClusterRun
+
+CLUSTERING = "Clustering"
+
+
+def cluster(
+    file: options.File,
+    instruction: options.Instruction = None,
+    k: Annotated[
+        str, typer.Option("-k", help="Number of clusters, or auto.", rich_help_panel=CLUSTERING)
+    ] = "auto",
+    k_min: Annotated[int, typer.Option(help="Smallest k that auto tries.", rich_help_panel=CLUSTERING)] = 2,
+    k_max: Annotated[int, typer.Option(help="Largest k that auto tries.", rich_help_panel=CLUSTERING)] = 20,
+    algorithm: Annotated[
+        Algorithm,
+        typer.Option("--algorithm", "-a", rich_help_panel=CLUSTERING, help="How vectors are grouped."),
+    ] = Algorithm.kmeans,
+    min_cluster_size: Annotated[
+        int | None,
+        typer.Option(
+            help="Smallest cluster (hdbscan).", rich_help_panel=CLUSTERING, show_default="2 % of the rows"
+        ),
+    ] = None,
+    vectors: Annotated[
+        str | None,
+        typer.Option(
+            help="Start from these vectors (made by inbedder embed) instead of a model.",
+            rich_help_panel=CLUSTERING,
+        ),
+    ] = None,
+    stop_words: Annotated[
+        str | None,
+        typer.Option(
+            help="File of words to leave out of labels, or none.",
+            rich_help_panel=CLUSTERING,
+            show_default="English",
+        ),
+    ] = None,
+    exemplars: Annotated[
+        int, typer.Option(min=0, help="Example rows per cluster.", rich_help_panel=CLUSTERING)
+    ] = 3,
+    text: options.Text = None,
+    text_template: options.TextTemplate = None,
+    id_column: options.IdColumn = None,
+    input_format: options.InputFormatOption = None,
+    delimiter: options.Delimiter = None,
+    encoding: options.Encoding = None,
+    empty: options.Empty = EmptyTexts.skip,
+    limit: options.Limit = None,
+    sample: options.Sample = None,
+    seed: options.Seed = 0,
+    model: options.Model = options.ModelDefault,
+    template: options.TemplateOption = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = NumberFormat.auto,
+    offline: options.Offline = False,
+    readout: options.ReadoutOption = None,
+    layer: options.Layer = None,
+    max_answer_tokens: options.MaxAnswerTokens = 8,
+    max_tokens: options.MaxTokens = 512,
+    batch_tokens: options.BatchTokens = None,
+    output: options.Output = None,
+    output_format: options.Format = None,
+    clusters: Annotated[
+        Path | None,
+        typer.Option(help="Write the clusters themselves to this file.", rich_help_panel=options.OUTPUT),
+    ] = None,
+    prefix: Annotated[
+        str, typer.Option(help="Put before the names of the new columns.", rich_help_panel=options.OUTPUT)
+    ] = "",
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show one prompt, counts and the time it would take.")
+    ] = False,
+) -> None:
+    """Cluster the rows of FILE by their answers to a question, and explain the clusters.
+
+    On a terminal it prints a table of clusters. In a pipe it writes every input row with its cluster.
+
+    [bold]Examples[/bold]
+
+    inbedder cluster reviews.csv -i "What emotion is expressed?"
+
+    inbedder cluster reviews.csv -i "Why is the customer unhappy?" -k 8 -o clustered.csv
+
+    cat tickets.jsonl | inbedder cluster - -i "What does the user want?" | jq -r .cluster_label
+    """
+    from inbedder_cli.corpus import read_corpus
+    from inbedder_cli.report.results import RESULT_COLUMNS, check_free
+    from inbedder_cli.report.writing import check_target, format_of
+
+    talk = Terminal(quiet=quiet)
+    clustering = ClusterOptions(algorithm, _number_of_clusters(k), k_min, k_max, min_cluster_size, seed)
+    explaining = ExplainOptions(stop_words, exemplars=exemplars)
+    for target in (output, clusters):
+        check_target(target, force=force)
+    cluster_format = format_of(clusters) if clusters else None
+    wanted = output_format or (format_of(output) if output else None)
+    if not vectors:
+        needed_instruction(instruction)
+    corpus = read_corpus(
+        file,
+        text=text or (),
+        text_template=text_template,
+        id_column=id_column,
+        input_format=input_format,
+        delimiter=delimiter,
+        encoding=encoding,
+        empty=empty,
+        limit=limit,
+        sample=sample,
+        seed=seed,
+    )
+    options.tell_about(corpus, talk)
+    check_free(corpus, RESULT_COLUMNS, prefix)
+    reading = EncodeOptions(readout, layer, True, max_answer_tokens, max_tokens, batch_tokens)
+
+    from inbedder_cli.pipeline import cluster_corpus, embed_corpus
+
+    if vectors:
+        from inbedder_cli.vectors import read_vectors
+
+        embedding, model_name = read_vectors(vectors, corpus), vectors
+        if embedding.answers is None:
+            talk.say(f"{vectors} holds no answers: clusters are explained by words of the texts")
+    else:
+        from inbedder_cli.encoders import load_encoder
+
+        encoder = load_encoder(model, template=template, device=device, dtype=dtype, offline=offline, talk=talk)
+        talk.say(f"model: {encoder.description}")
+        question = needed_instruction(instruction)
+        if dry_run:
+            show_preview(encoder, corpus, question, reading)
+            return
+        embedding, model_name = embed_corpus(corpus, question, encoder, reading, talk), encoder.description
+        if embedding.n_shortened:
+            talk.warn(f"{embedding.n_shortened:,} texts were shortened to fit {max_tokens} tokens (--max-tokens)")
+    run = cluster_corpus(corpus, instruction or "", embedding, clustering, explaining)
+    _write(run, model_name, wanted, output, prefix)
+    if clusters and cluster_format:
+        _write_clusters(run, model_name, clusters, cluster_format)
+    if n_failed := sum(s == "failed" for s in run.status):
+        raise FailedRows(
+            f"{n_failed:,} rows have no finite vector (status failed)",
+            hint="try --dtype float32; the rest is written",
+        )
+
+
+def _number_of_clusters(k: str) -> int | None:
+    if k == "auto":
+        return None
+    try:
+        return int(k)
+    except ValueError:
+        raise UsageProblem(f'-k takes a number or auto, not "{k}"') from None
+
+
+def _write(run: ClusterRun, model: str, wanted: TableFormat | None, output: Path | None, prefix: str) -> None:
+    """Write the rows where they are asked for; print the table of clusters on a terminal."""
+    from inbedder_cli.report.terminal import print_run
+
+    if wanted is None:
+        wanted = TableFormat.table if sys.stdout.isatty() else _like_input(run.corpus)
+    if wanted is TableFormat.table and output is None:
+        print_run(stdout_console(), run)
+        return
+    _write_rows(run, model, wanted, output, prefix)
+    if output is not None and sys.stdout.isatty():
+        print_run(stdout_console(), run)
+
+
+def _like_input(corpus: Corpus) -> TableFormat:
+    return {InputFormat.tsv: TableFormat.tsv, InputFormat.jsonl: TableFormat.jsonl}.get(
+        corpus.format, TableFormat.csv
+    )
+
+
+def _write_rows(run: ClusterRun, model: str, wanted: TableFormat, output: Path | None, prefix: str) -> None:
+    import json
+
+    from inbedder_cli.report.cells import rows_as_json
+    from inbedder_cli.report.results import document, rows_table
+    from inbedder_cli.report.writing import open_output, write_json, write_table
+
+    if wanted is TableFormat.table:
+        raise UsageProblem("a table is for the terminal", hint="choose another --format for the file")
+    if wanted is TableFormat.parquet and output is None and sys.stdout.isatty():
+        raise UsageProblem("Parquet does not belong on a terminal", hint="add -o FILE.parquet")
+    table = rows_table(run, prefix)
+    with open_output(output) as stream:
+        if wanted is TableFormat.json:
+            write_json(document(run, model) | {"data": [json.loads(row) for row in rows_as_json(table)]}, stream)
+        else:
+            same = run.corpus.format is InputFormat.csv and output is None
+            write_table(table, stream, wanted, delimiter=run.corpus.delimiter if same else None)
+
+
+def _write_clusters(run: ClusterRun, model: str, path: Path, wanted: TableFormat) -> None:
+    from inbedder_cli.report.results import clusters_table, document
+    from inbedder_cli.report.writing import whole_file, write_json, write_table
+
+    with whole_file(path) as stream:
+        if wanted is TableFormat.json:
+            write_json(document(run, model), stream)
+        else:
+            write_table(clusters_table(run.summaries), stream, wanted)

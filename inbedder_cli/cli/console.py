@@ -1,0 +1,135 @@
+"""The two consoles: results on standard output, talk on standard error; and how errors are shown."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from inbedder_cli.errors import INTERRUPTED, InbedderError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import Console
+
+PLAIN_SECONDS = 5.0  # between progress lines where there is no terminal
+PIPE_WIDTH = 120  # of tables that do not go to a terminal, unless COLUMNS says otherwise
+
+
+class Terminal:
+    """Talks to a person on standard error (see `talk.Talk`).
+
+    :param quiet: say nothing but warnings and errors.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+
+    def say(self, message: str) -> None:
+        """Tell one plain line."""
+        if not self.quiet:
+            self._line(message)
+
+    def warn(self, message: str) -> None:
+        """Tell one line that deserves attention, even when quiet."""
+        self._line(f"warning: {message}")
+
+    def _line(self, message: str) -> None:
+        from inbedder_cli.report.terminal import printable
+
+        print(printable(message), file=sys.stderr, flush=True)  # noqa: T201
+
+    @contextmanager
+    def task(
+        self, description: str, total: float | None, *, unit: str = ""
+    ) -> Iterator[Callable[[float, float], None]]:
+        """Show a bar on a terminal, a plain line every few seconds elsewhere."""
+        if self.quiet:
+            yield lambda done, units: None
+        elif sys.stderr.isatty():
+            with self._bar(description, total, unit) as advance:
+                yield advance
+        else:
+            yield self._plain(description, total, unit)
+
+    @contextmanager
+    def _bar(self, description: str, total: float | None, unit: str) -> Iterator[Callable[[float, float], None]]:
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+        columns = [TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()]
+        rate = TextColumn("{task.fields[rate]}")
+        started = time.monotonic()
+        with Progress(*columns, rate, console=stderr_console(), transient=True) as progress:
+            task = progress.add_task(description, total=total, rate="")
+
+            def advance(done: float, units: float) -> None:
+                shown = f"{units / max(1e-9, time.monotonic() - started):.1f} {unit}/s" if unit else ""
+                progress.update(task, completed=done, rate=shown)
+
+            yield advance
+
+    def _plain(self, description: str, total: float | None, unit: str) -> Callable[[float, float], None]:
+        started = told = time.monotonic()
+
+        def advance(done: float, units: float) -> None:
+            nonlocal told
+            now = time.monotonic()
+            if now - told < PLAIN_SECONDS or not total or not done:
+                return
+            told = now
+            left = (now - started) * (total - done) / done
+            rate = f", {units / (now - started):.1f} {unit}/s" if unit else ""
+            self._line(f"{description}: {100 * done / total:.0f} %{rate}, {left:.0f} s left")
+
+        return advance
+
+
+def stderr_console() -> Console:
+    """Return rich's console on standard error."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def stdout_console() -> Console:
+    """Return rich's console on standard output; off a terminal it is wide enough not to cut much."""
+    from rich.console import Console
+
+    wide = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else PIPE_WIDTH
+    return Console(width=wide, highlight=False)
+
+
+@contextmanager
+def errors_shown(*, debug: bool) -> Iterator[None]:
+    """Turn whatever goes wrong into one line (and a hint) on standard error, and its exit code."""
+    try:
+        yield
+    except InbedderError as error:
+        if debug:
+            raise
+        _show(str(error), error.hint)
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        _show("interrupted; nothing was written", None)
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:  # `| head` has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
+    except MemoryError:
+        if debug:
+            raise
+        _show("this machine's memory is full", "read less at a time: --limit, or --sample")
+        raise typer.Exit(6) from None
+
+
+def _show(message: str, hint: str | None) -> None:
+    from inbedder_cli.report.terminal import printable
+
+    print(f"inbedder: {printable(message)}", file=sys.stderr)  # noqa: T201
+    if hint:
+        print(f"  {printable(hint)}", file=sys.stderr, flush=True)  # noqa: T201

@@ -1,0 +1,135 @@
+"""The options that commands share, so that each has one name, one help text and one meaning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inbedder_cli.models.names import DEFAULT_MODEL
+from inbedder_cli.options import EmptyTexts, InputFormat, NumberFormat, Readout, TableFormat
+
+if TYPE_CHECKING:
+    from inbedder_cli.corpus import Corpus
+    from inbedder_cli.talk import Talk
+
+INPUT = "Input"
+MODEL = "Model"
+READING = "Reading"
+OUTPUT = "Output"
+
+File = Annotated[str, typer.Argument(metavar="FILE", help="CSV, TSV, JSON lines or Parquet; - for a pipe.")]
+Instruction = Annotated[
+    str | None,
+    typer.Option("--instruction", "-i", help="The question to ask about each text.", show_default=False),
+]
+
+Text = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--text",
+        help="Text column; guessed when one is obvious. Repeat to join several.",
+        rich_help_panel=INPUT,
+    ),
+]
+TextTemplate = Annotated[
+    str | None, typer.Option(help="Text made of columns: '{title}. {body}'.", rich_help_panel=INPUT)
+]
+IdColumn = Annotated[
+    str | None, typer.Option("--id", help="Column of row ids; row numbers otherwise.", rich_help_panel=INPUT)
+]
+InputFormatOption = Annotated[
+    InputFormat | None,
+    typer.Option("--input-format", help="Otherwise told by suffix or content.", rich_help_panel=INPUT),
+]
+Delimiter = Annotated[str | None, typer.Option(help="Of CSV; guessed otherwise.", rich_help_panel=INPUT)]
+Encoding = Annotated[str | None, typer.Option(help="Of text files; UTF-8 otherwise.", rich_help_panel=INPUT)]
+Empty = Annotated[EmptyTexts, typer.Option(help="What to do with rows that have no text.", rich_help_panel=INPUT)]
+Limit = Annotated[int | None, typer.Option(min=1, help="Read only the first N rows.", rich_help_panel=INPUT)]
+Sample = Annotated[int | None, typer.Option(min=1, help="Take a random sample of N rows.", rich_help_panel=INPUT)]
+Seed = Annotated[int, typer.Option(min=0, help="Of every random choice.", rich_help_panel=INPUT)]
+
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        envvar="INBEDDER_MODEL",
+        help="Bundled name, folder, .gguf file, or Hugging Face id (org/name@revision).",
+        rich_help_panel=MODEL,
+    ),
+]
+TemplateOption = Annotated[
+    str | None,
+    typer.Option(
+        "--template",
+        help="paper, question-first, chat, or a pattern with {text} and {instruction}; the model's own otherwise.",
+        rich_help_panel=MODEL,
+    ),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=MODEL)]
+Dtype = Annotated[
+    NumberFormat, typer.Option(help="Number format; auto finds the fast one.", rich_help_panel=MODEL)
+]
+Offline = Annotated[bool, typer.Option("--offline", help="Never use the network.", rich_help_panel=MODEL)]
+
+ReadoutOption = Annotated[
+    Readout | None,
+    typer.Option(
+        "--readout",
+        help="Which hidden states become the vector.",
+        rich_help_panel=READING,
+        show_default="the model's",
+    ),
+]
+Layer = Annotated[
+    int | None,
+    typer.Option(
+        help="Index into the hidden states: 0 embeddings, N or -1 last.",
+        rich_help_panel=READING,
+        show_default="the model's",
+    ),
+]
+MaxAnswerTokens = Annotated[int, typer.Option(min=1, help="Longest answer.", rich_help_panel=READING)]
+MaxTokens = Annotated[
+    int,
+    typer.Option(
+        min=16,
+        help="Longest prompt; longer texts are shortened, the question never.",
+        rich_help_panel=READING,
+    ),
+]
+BatchTokens = Annotated[
+    int | None,
+    typer.Option(min=1, help="Padded tokens per batch.", rich_help_panel=READING, show_default="by device"),
+]
+
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.", rich_help_panel=OUTPUT)]
+Format = Annotated[
+    TableFormat | None,
+    typer.Option(
+        "--format",
+        "-f",
+        help="Otherwise told by the file's suffix; a table on a terminal, rows in a pipe.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.", rich_help_panel=OUTPUT)]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Only warnings and errors on stderr.", rich_help_panel=OUTPUT)
+]
+
+ModelDefault = DEFAULT_MODEL
+
+
+def tell_about(corpus: Corpus, talk: Talk) -> None:
+    """Say in one line what was read."""
+    n_empty = corpus.texts.count("")
+    facts = [f"{len(corpus):,} rows"]
+    if n_empty:
+        facts.append(f"{n_empty:,} without text ({'kept' if corpus.keep_empty else 'skipped'})")
+    different = len(set(corpus.texts) - {""})
+    if different < len(corpus) - n_empty:
+        facts.append(f"{different:,} different texts")
+    talk.say(f"{corpus.source}: {', '.join([*facts, *corpus.notes])}")

@@ -1,0 +1,61 @@
+"""What the commands that read texts with a model have in common."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from inbedder_cli.errors import FailedRows, UsageProblem
+
+if TYPE_CHECKING:
+    from inbedder_cli.corpus import Corpus
+    from inbedder_cli.encoders import Encoder
+    from inbedder_cli.options import EncodeOptions
+    from inbedder_cli.pipeline import Embedding
+    from inbedder_cli.talk import Talk
+
+
+def needed_instruction(instruction: str | None) -> str:
+    """Return the instruction.
+
+    :raises UsageProblem: when there is none, or it is blank.
+    """
+    if instruction is None:
+        raise UsageProblem("no instruction", hint='ask a question: -i "What emotion is expressed?"')
+    if not instruction.strip():
+        raise UsageProblem("the instruction is empty", hint='ask a question: -i "What emotion is expressed?"')
+    return instruction
+
+
+def show_preview(encoder: Encoder, corpus: Corpus, instruction: str, options: EncodeOptions) -> None:
+    """Print what a run would do (--dry-run)."""
+    texts = [corpus.texts[i] for i in corpus.readable]
+    preview = encoder.preview(texts, instruction, options)
+    lines = [
+        preview.prompt,
+        "",
+        f"rows: {len(corpus):,}, with text: {len(texts):,}, different: {preview.n_unique:,}",
+        f"tokens: {preview.n_tokens:,}, texts to be shortened: {preview.n_shortened:,}",
+        f"estimated time: {_duration(preview.seconds)}",
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def tell_about_embedding(embedding: Embedding, max_tokens: int, talk: Talk) -> None:
+    """Say what did not go as usual.
+
+    :raises FailedRows: when some rows have no finite vector.
+    """
+    if embedding.n_shortened:
+        talk.warn(f"{embedding.n_shortened:,} texts were shortened to fit {max_tokens} tokens (--max-tokens)")
+    if n_failed := sum(s == "failed" for s in embedding.status):
+        raise FailedRows(
+            f"{n_failed:,} rows have no finite vector (status failed)",
+            hint="try --dtype float32; the rest is written",
+        )

@@ -1,0 +1,207 @@
+"""Vectors -> clusters: centre, normalise, then KMeans or HDBSCAN."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inbedder_cli.errors import InputError, UsageProblem
+from inbedder_cli.options import Algorithm, ClusterOptions
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Vectors = npt.NDArray[np.float32]
+    Labels = npt.NDArray[np.int64]
+
+NOISE = -1
+STARTS = 10  # KMeans restarts (n_init), as in the paper's own clustering of explanations
+SEARCH_STARTS = 3  # while k is being chosen
+SEARCH_ROWS = 2000  # rows on which k is chosen
+HDBSCAN_DIMENSIONS = 50  # above this, hdbscan falls back to a slow generic path
+LEAST_CLUSTER = 5
+CLUSTER_SHARE = 0.02
+ORDER_DIMENSIONS = 8
+
+
+@dataclass(frozen=True)
+class KChoice:
+    """How k was chosen: mean silhouette (Rousseeuw 1987) of each k tried, on `n_rows` rows."""
+
+    k: int
+    silhouettes: dict[int, float]
+    n_rows: int
+
+    @property
+    def runner_up(self) -> int | None:
+        """The second best k, if more than one was tried."""
+        others = [k for k in self.silhouettes if k != self.k]
+        return max(others, key=self.silhouettes.__getitem__) if others else None
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Groups of rows.
+
+    :param labels: shape (n_rows,); 0 is the largest cluster, -1 is noise (HDBSCAN only).
+    :param distances: float32, shape (n_rows,): cosine distance, 0 to 2, of each row's centred vector to its
+        cluster's centre; NaN for noise.
+    :param centres: float32, shape (k, hidden_size), of unit length, of centred and normalised vectors.
+    :param mean: float32, shape (hidden_size,): what was subtracted from every vector.
+    :param options: the options used, with k and min_cluster_size filled in.
+    :param choice: how k was chosen, if it was.
+    """
+
+    labels: Labels
+    distances: Vectors
+    centres: Vectors
+    mean: Vectors
+    options: ClusterOptions
+    choice: KChoice | None = None
+
+    @property
+    def k(self) -> int:
+        """Number of clusters."""
+        return len(self.centres)
+
+
+def fit_clusters(vectors: Vectors, options: ClusterOptions | None = None) -> Clustering:
+    """Group vectors. The result does not depend on the order of the rows.
+
+    Vectors are centred first: every row was read under the same instruction, and what that alone puts into
+    the vectors would dominate every cosine (the paper's reading of cluster means centres them, too).
+
+    :param vectors: float32, shape (n_rows, hidden_size), finite.
+    :raises InputError: for fewer rows, or fewer different vectors, than clusters.
+    :raises UsageProblem: for options without sense.
+    """
+    options = options or ClusterOptions()
+    _check(vectors, options)
+    order = _canonical_order(vectors)
+    points, mean = centre_and_normalise(vectors[order])
+    if options.algorithm is Algorithm.hdbscan:
+        found, options, choice = *_hdbscan(points, options), None
+    else:
+        choice = None
+        if options.k is None:
+            choice = choose_k(points, options)
+            options = replace(options, k=choice.k)
+        found = _kmeans(points, options.k or 1, options.seed, STARTS)
+    found = _largest_first(found)
+    centres = _centres(points, found)
+    distances = np.full(len(points), np.nan, np.float32)
+    kept = found != NOISE
+    distances[kept] = 1 - np.einsum("ij,ij->i", points[kept], centres[found[kept]])
+    labels = np.empty_like(found)
+    labels[order] = found
+    by_row = np.empty_like(distances)
+    by_row[order] = np.clip(distances, 0, 2)
+    return Clustering(labels, by_row, centres, mean, options, choice)
+
+
+def centre_and_normalise(vectors: Vectors) -> tuple[Vectors, Vectors]:
+    """Subtract the mean and scale each row to unit length (a row at the mean stays zero).
+
+    :return: the points, float32, shape (n_rows, hidden_size), and the mean, shape (hidden_size,).
+    """
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    points = vectors - mean
+    norms = np.linalg.norm(points, axis=1, keepdims=True)
+    tiny = 1e-6 * max(1.0, float(np.abs(mean).max()))
+    return np.where(norms > tiny, points / np.maximum(norms, tiny), 0).astype(np.float32), mean.astype(np.float32)
+
+
+def choose_k(points: Vectors, options: ClusterOptions) -> KChoice:
+    """Return the k between k_min and k_max whose KMeans clusters have the best mean silhouette, on a sample.
+
+    :param points: centred and normalised vectors.
+    """
+    from sklearn.metrics import silhouette_score
+
+    rng = np.random.default_rng(options.seed)
+    if len(points) > SEARCH_ROWS:
+        points = points[np.sort(rng.choice(len(points), SEARCH_ROWS, replace=False))]
+    most = min(options.k_max, _n_different(points), len(points) - 1)
+    scores = {}
+    for k in range(options.k_min, most + 1):
+        labels = _kmeans(points, k, options.seed, SEARCH_STARTS)
+        scores[k] = float(silhouette_score(points, labels)) if len(set(labels)) > 1 else -1.0
+    if not scores:  # too few different rows for a choice
+        return KChoice(max(1, most), {}, len(points))
+    return KChoice(max(scores, key=scores.__getitem__), scores, len(points))
+
+
+def _kmeans(points: Vectors, k: int, seed: int, starts: int) -> Labels:
+    from sklearn.cluster import KMeans
+
+    return np.asarray(KMeans(k, n_init=starts, random_state=seed).fit_predict(points), dtype=np.int64)
+
+
+def _hdbscan(points: Vectors, options: ClusterOptions) -> tuple[Labels, ClusterOptions]:
+    """Cluster by density (Campello et al. 2013), in at most 50 principal dimensions."""
+    from hdbscan import HDBSCAN
+    from sklearn.decomposition import PCA
+
+    size = options.min_cluster_size or max(LEAST_CLUSTER, round(CLUSTER_SHARE * len(points)))
+    dimensions = min(HDBSCAN_DIMENSIONS, *points.shape)
+    reduced = PCA(dimensions, random_state=options.seed).fit_transform(points.astype(np.float64))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # between hdbscan's and scikit-learn's releases
+        labels = HDBSCAN(min_cluster_size=size, core_dist_n_jobs=1).fit_predict(reduced)
+    return np.asarray(labels, dtype=np.int64), replace(options, min_cluster_size=size)
+
+
+def _canonical_order(vectors: Vectors) -> npt.NDArray[np.int64]:
+    """Return an order of the rows that depends on their values alone."""
+    return np.lexsort(vectors[:, :ORDER_DIMENSIONS].T[::-1])
+
+
+def _largest_first(labels: Labels) -> Labels:
+    """Renumber clusters by size; among equals the one whose first row comes first."""
+    found, first, sizes = np.unique(labels[labels != NOISE], return_index=True, return_counts=True)
+    ranked = found[np.lexsort((first, -sizes))]
+    number = {int(old): new for new, old in enumerate(ranked)} | {NOISE: NOISE}
+    return np.array([number[int(label)] for label in labels], dtype=np.int64)
+
+
+def _centres(points: Vectors, labels: Labels) -> Vectors:
+    k = int(labels.max(initial=NOISE)) + 1
+    sums = np.zeros((k, points.shape[1]), np.float64)
+    kept = labels != NOISE
+    np.add.at(sums, labels[kept], points[kept])
+    norms = np.linalg.norm(sums, axis=1, keepdims=True)
+    return np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 0).astype(np.float32)
+
+
+def _n_different(points: Vectors) -> int:
+    return len(np.unique(points, axis=0))
+
+
+def _check(vectors: Any, options: ClusterOptions) -> None:  # noqa: ANN401
+    n = len(vectors)
+    if options.min_cluster_size is not None and options.min_cluster_size < 2:
+        raise UsageProblem("--min-cluster-size must be at least 2")
+    if options.algorithm is Algorithm.hdbscan:
+        least = options.min_cluster_size or LEAST_CLUSTER
+        if n < least:
+            raise InputError(
+                f"{n} rows with text cannot hold a cluster of {least}", hint="lower --min-cluster-size"
+            )
+        return
+    if options.k is not None and options.k < 2:
+        raise UsageProblem(f"-k {options.k} makes no clusters", hint="use 2 or more, or -k auto")
+    if not 2 <= options.k_min <= options.k_max:
+        raise UsageProblem(f"the range of k, {options.k_min} to {options.k_max}, is empty or below 2")
+    wanted = options.k or 2
+    if n < wanted:
+        raise InputError(
+            f"{n} rows with text are too few for {wanted} clusters", hint="lower -k or give more rows"
+        )
+    if options.k is not None and (different := _n_different(vectors)) < options.k:
+        raise InputError(
+            f"{different} different vectors are too few for {options.k} clusters",
+            hint="many rows are the same text; lower -k",
+        )

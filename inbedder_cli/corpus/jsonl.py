@@ -1,0 +1,74 @@
+"""JSON lines in and out. Each cell is kept as its JSON text, so that whatever came in goes out again."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from inbedder_cli.corpus.opening import Opened, decoded_lines
+from inbedder_cli.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+JSON_CELLS = {b"inbedder.cells": b"json"}  # field metadata: the strings of this column are JSON texts
+
+
+def read_jsonl(opened: Opened, *, encoding: str | None = None, limit: int | None = None) -> pa.Table:
+    """Read one JSON object a line into a table whose cells are JSON texts; a missing key is a null cell.
+
+    :raises InputError: naming the line that is not a JSON object.
+    """
+    import pyarrow as pa
+
+    columns: dict[str, list[str | None]] = {}
+    n_rows = 0
+    for number, line in enumerate(decoded_lines(opened, encoding), start=1):
+        if limit is not None and n_rows >= limit:
+            break
+        if not line.strip():
+            continue
+        record = _parsed(line, opened.name, number)
+        for key, value in record.items():
+            if key not in columns:
+                columns[key] = [None] * n_rows
+            columns[key].append(json.dumps(value, ensure_ascii=False))
+        n_rows += 1
+        for cells in columns.values():
+            if len(cells) < n_rows:
+                cells.append(None)
+    if not n_rows:
+        raise InputError("has no rows", source=opened.name)
+    fields = [pa.field(name, pa.string(), metadata=JSON_CELLS) for name in columns]
+    return pa.table([pa.array(c, pa.string()) for c in columns.values()], schema=pa.schema(fields))
+
+
+def _parsed(line: str, name: str, number: int) -> dict[str, Any]:
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is not JSON")
+
+    def finite(digits: str) -> float:
+        value = float(digits)
+        if not math.isfinite(value):
+            raise ValueError(f"{digits} is too large a number")
+        return value
+
+    try:
+        record = json.loads(line, parse_constant=refuse, parse_float=finite)
+    except (ValueError, RecursionError) as error:
+        hint = "each line must be one whole JSON object"
+        raise InputError(f"bad JSON: {error}", source=name, line=number, hint=hint) from error
+    if not isinstance(record, dict):
+        raise InputError(f"a JSON {type(record).__name__} where an object is expected", source=name, line=number)
+    return record
+
+
+def has_json_cells(field: pa.Field) -> bool:
+    """Whether the column holds JSON texts."""
+    return bool(field.metadata) and field.metadata.get(b"inbedder.cells") == b"json"
+
+
+def cell_value(cell: str | None) -> Any:  # noqa: ANN401
+    """Return the Python value of a JSON cell; None for a missing key or a JSON null."""
+    return None if cell is None else json.loads(cell)

@@ -1,0 +1,214 @@
+"""Open a file or a pipe as seekable, decompressed bytes, and find out what format they hold."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, cast
+
+from inbedder_cli.errors import InputError
+from inbedder_cli.options import InputFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STDIN = "-"
+SPOOL_BYTES = 256 * 2**20  # a pipe is kept in memory up to here, then on disk
+HEAD_BYTES = 64 * 1024  # what guesses are made from
+
+SUFFIXES = {
+    ".csv": InputFormat.csv,
+    ".tsv": InputFormat.tsv,
+    ".tab": InputFormat.tsv,
+    ".jsonl": InputFormat.jsonl,
+    ".ndjson": InputFormat.jsonl,
+    ".parquet": InputFormat.parquet,
+    ".pq": InputFormat.parquet,
+}
+COMPRESSION_SUFFIXES = {".gz", ".bz2", ".zst"}
+
+FOREIGN = {  # first bytes -> what the file really is
+    b"PK\x03\x04": "a zip archive or an Excel/LibreOffice workbook",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"%PDF": "a PDF document",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"SQLite format 3": "an SQLite database",
+    b"ARROW1": "an Arrow/Feather file",
+}
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A seekable stream of decompressed bytes.
+
+    :param name: what messages call it.
+    :param stream: the bytes, at their beginning.
+    :param head: their first part, for guesses.
+    :param format: the input format: asked for, told by the suffix, or sniffed.
+    :param path: where these very bytes lie on disk; None for pipes and compressed files.
+    """
+
+    name: str
+    stream: IO[bytes]
+    head: bytes
+    format: InputFormat
+    path: str | None = None
+
+
+def open_input(path: str, input_format: InputFormat | None = None) -> Opened:
+    """Open `path` (or standard input for "-") and settle its format.
+
+    :raises InputError: for a missing file, a folder, an empty or a binary file.
+    """
+    name = "standard input" if path == STDIN else path
+    try:
+        raw = _raw(path)
+        stream = _decompressed(_seekable(raw), name)
+        head = stream.read(HEAD_BYTES)
+        stream.seek(0)
+    except (EOFError, gzip.BadGzipFile, OSError) as error:
+        raise InputError(f"cannot be read: {error}", source=name) from error
+    if not head.strip():
+        raise InputError("is empty", source=name, hint="a table needs a header and at least one row")
+    found = input_format or _format_of_suffix(path) or _sniffed_format(head, name)
+    if found is not InputFormat.parquet:
+        _refuse_binary(head, name)
+    return Opened(name, stream, head, found, path=path if stream is raw and path != STDIN else None)
+
+
+def _raw(path: str) -> IO[bytes]:
+    if path == STDIN:
+        return sys.stdin.buffer
+    file = Path(path)
+    if file.is_dir():
+        raise InputError("is a folder, not a file", source=path, hint="name one file inside it")
+    try:
+        return file.open("rb")
+    except FileNotFoundError as error:
+        raise InputError(
+            "no such file", source=path, hint=_nearest_file(file) or "check the path, or use - to read a pipe"
+        ) from error
+
+
+def _nearest_file(file: Path) -> str:
+    from inbedder_cli.errors import did_you_mean
+
+    try:
+        return did_you_mean(file.name, (other.name for other in file.parent.iterdir())).strip()
+    except OSError:
+        return ""
+
+
+def _seekable(raw: IO[bytes]) -> IO[bytes]:
+    if raw.seekable():
+        return raw
+    return _spooled(raw)
+
+
+def _spooled(raw: IO[bytes]) -> IO[bytes]:
+    spool = cast("IO[bytes]", tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES))
+    shutil.copyfileobj(raw, spool)
+    spool.seek(0)
+    return spool
+
+
+def _decompressed(raw: IO[bytes], name: str) -> IO[bytes]:
+    magic = raw.read(4)
+    raw.seek(0)
+    if magic.startswith(b"\x1f\x8b"):
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=raw))
+    if magic.startswith(b"BZh"):
+        return bz2.BZ2File(raw)
+    if magic == b"\x28\xb5\x2f\xfd":
+        import pyarrow as pa
+
+        try:
+            return _spooled(cast("IO[bytes]", pa.CompressedInputStream(raw, "zstd")))
+        except OSError as error:
+            raise InputError(f"damaged zstd data ({error})", source=name) from error
+    return raw
+
+
+def _format_of_suffix(path: str) -> InputFormat | None:
+    suffixes = [s.lower() for s in Path(path).suffixes]
+    while suffixes and suffixes[-1] in COMPRESSION_SUFFIXES:
+        suffixes.pop()
+    return SUFFIXES.get(suffixes[-1]) if suffixes else None
+
+
+def _sniffed_format(head: bytes, name: str) -> InputFormat:
+    if head.startswith(b"PAR1"):
+        return InputFormat.parquet
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if start == b"{":
+        return InputFormat.jsonl
+    if start == b"[":
+        raise InputError(
+            "is a JSON array, not JSON lines", source=name, hint="turn it into one object a line: jq -c '.[]'"
+        )
+    return InputFormat.csv
+
+
+def _refuse_binary(head: bytes, name: str) -> None:
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return  # UTF-16: the reader gives its own hint
+    for magic, kind in FOREIGN.items():
+        if head.startswith(magic):
+            raise InputError(f"is {kind}, not a text table", source=name, hint="export it as CSV or Parquet")
+    if head.startswith(b"PAR1"):
+        raise InputError("is a Parquet file", source=name, hint="add --input-format parquet")
+    control = sum(head.count(bytes([c])) for c in (*range(1, 9), *range(14, 27), *range(28, 32)))
+    if control > len(head) // 50:
+        raise InputError("holds binary data, not a text table", source=name)
+
+
+def decoded_lines(opened: Opened, encoding: str | None) -> Iterator[str]:
+    """Yield the stream's lines as text, with a byte-order mark removed.
+
+    :raises InputError: naming the line of the first byte that is not of the encoding, or that is NUL.
+    """
+    used = encoding or "utf-8"
+    if used.lower().replace("_", "-").startswith(("utf-16", "utf-32")):
+        lines: Iterator[str] = io.TextIOWrapper(opened.stream, encoding=used, newline="")
+    else:
+        lines = (line.decode(used) for line in opened.stream)
+    number = 0
+    try:
+        for number, line in enumerate(lines, start=1):
+            if "\0" in line:
+                raise InputError(
+                    "a NUL byte",
+                    source=opened.name,
+                    line=number,
+                    hint=_encoding_hint(opened.head) or "remove it: tr -d '\\000' < FILE",
+                )
+            yield line.removeprefix("\ufeff") if number == 1 else line
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise InputError(
+            f"byte 0x{byte:02x} is not {used.upper()}",
+            source=opened.name,
+            line=number + 1,
+            hint=_encoding_hint(opened.head) or "name the file's encoding: --encoding cp1252 (or another)",
+        ) from error
+    except LookupError as error:
+        raise InputError(f'unknown encoding "{used}"', source=opened.name) from error
+    except (EOFError, OSError) as error:
+        raise InputError(
+            f"the data ends or breaks after this: {error}", source=opened.name, line=number
+        ) from error
+
+
+def _encoding_hint(head: bytes) -> str:
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or head[:200].count(b"\0") > len(head[:200]) // 4:
+        return "it looks like UTF-16: add --encoding utf-16"
+    if not any(0x81 <= b <= 0x9F and b not in range(0x82, 0x9D) for b in head) and any(b >= 0x80 for b in head):
+        return "it looks like Windows or Latin-1 text: add --encoding cp1252"
+    return ""

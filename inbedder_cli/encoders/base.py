@@ -1,0 +1,72 @@
+"""What every encoder promises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from inbedder_cli.talk import SILENT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from inbedder_cli.options import EncodeOptions
+    from inbedder_cli.talk import Talk
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The result of reading texts under one instruction.
+
+    :param vectors: float32, shape (n_texts, hidden_size).
+    :param answers: one per text, or None when none were decoded.
+    :param n_unique: how many different texts were computed.
+    :param n_shortened: how many of these were shortened to fit.
+    """
+
+    vectors: npt.NDArray[np.float32]
+    answers: list[str] | None
+    n_unique: int
+    n_shortened: int
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a run would do, from a few rows tried.
+
+    :param prompt: the first text's prompt, as the model reads it.
+    :param n_unique: different texts.
+    :param n_tokens: prompt tokens over all of them.
+    :param n_shortened: texts that would be shortened.
+    :param seconds: estimated time of the whole run.
+    """
+
+    prompt: str
+    n_unique: int
+    n_tokens: int
+    n_shortened: int
+    seconds: float
+
+
+class Encoder(Protocol):
+    """A loaded language model that answers a question about each text."""
+
+    @property
+    def description(self) -> str:
+        """One line: model, number format, device."""
+
+    def encode(
+        self, texts: Sequence[str], instruction: str, options: EncodeOptions, talk: Talk = SILENT
+    ) -> Encoded:
+        """Return one vector, and one answer, per text, in their order.
+
+        :raises UsageProblem: for an empty instruction, a layer that the model does not have.
+        :raises OutOfMemory: when even one text does not fit.
+        """
+
+    def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
+        """Return what `encode` would do, without doing it."""

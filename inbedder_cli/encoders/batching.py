@@ -1,0 +1,39 @@
+"""Order and batch texts so that little is padded and the plan depends on the set of texts alone."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+def canonical_order(texts: Sequence[str]) -> list[int]:
+    """Return indices of the texts sorted by (length, hash), longest first.
+
+    Whatever order the texts come in, they are computed in the same one; and what needs most memory comes first.
+    """
+    return sorted(range(len(texts)), key=lambda i: (-len(texts[i]), _digest(texts[i])))
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def plan_batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+    """Yield batches of indices, longest first, of at most `batch_tokens` tokens after padding.
+
+    A text longer than that is a batch of its own. Equal lengths keep their order.
+
+    >>> list(plan_batches([3, 9, 3, 4], 8))
+    [[1], [3, 0], [2]]
+    """
+    batch: list[int] = []
+    for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        if batch and lengths[batch[0]] * (len(batch) + 1) > batch_tokens:
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch

@@ -1,0 +1,76 @@
+"""Choose where and in which number format a model computes."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+from inbedder_cli.errors import ModelError, UsageProblem
+from inbedder_cli.options import NumberFormat
+
+if TYPE_CHECKING:
+    import torch
+
+RACE_MARGIN = 1.3  # bfloat16 must be so much faster than float32 to be worth its rounding
+CPU_BATCH_TOKENS = 1024  # larger batches fall out of the cache of ordinary CPUs
+ACCELERATOR_BATCH_TOKENS = 16_384
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """Return the device of a name: auto, cpu, cuda, cuda:N or mps.
+
+    :raises UsageProblem: for an unknown name.
+    :raises ModelError: for a device that this machine does not have.
+    """
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):
+        raise UsageProblem(f'unknown device "{name}"', hint="use auto, cpu, cuda, cuda:0 or mps")
+    device = torch.device(name)
+    missing = (device.type == "mps" and not torch.backends.mps.is_available()) or (
+        device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()
+    )
+    if missing:
+        raise ModelError(f"this machine (or this build of torch) has no {name}", hint="use --device auto or cpu")
+    return device
+
+
+def choose_dtype(wanted: NumberFormat, device: torch.device, hidden_size: int) -> torch.dtype:
+    """Return the number format: the one asked for, else bfloat16 where it is native, found by a short race."""
+    import torch
+
+    if wanted is not NumberFormat.auto:
+        return {
+            NumberFormat.float32: torch.float32,
+            NumberFormat.bfloat16: torch.bfloat16,
+            NumberFormat.float16: torch.float16,
+        }[wanted]
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    try:
+        slow, fast = (_race(dtype, device, hidden_size) for dtype in (torch.float32, torch.bfloat16))
+    except RuntimeError:  # no such kernel on this device
+        return torch.float32
+    return torch.bfloat16 if fast * RACE_MARGIN < slow else torch.float32
+
+
+def _race(dtype: torch.dtype, device: torch.device, hidden_size: int) -> float:
+    """Return the best time, in seconds, of a matrix product of the model's own shape."""
+    import torch
+
+    rows = torch.ones(512, hidden_size, dtype=dtype, device=device)
+    weight = torch.ones(hidden_size, 4 * hidden_size, dtype=dtype, device=device)
+    best = float("inf")
+    for _ in range(5):
+        start = time.perf_counter()
+        (rows @ weight).sum().item()
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def default_batch_tokens(device: torch.device) -> int:
+    """Return how many padded tokens one batch holds unless the user says otherwise."""
+    return CPU_BATCH_TOKENS if device.type == "cpu" else ACCELERATOR_BATCH_TOKENS

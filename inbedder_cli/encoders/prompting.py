@@ -1,0 +1,75 @@
+"""Texts and an instruction -> token ids, with over-long texts shortened and the instruction kept whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from inbedder_cli.errors import UsageProblem
+from inbedder_cli.prompts import defuse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inbedder_cli.prompts import Template
+
+LEAST_TEXT_TOKENS = 8
+
+
+@dataclass(frozen=True)
+class Prompter:
+    """Renders and tokenises prompts under one instruction.
+
+    :param tokenizer: of transformers.
+    :param template: where text and instruction go.
+    :param instruction: the question.
+    :param max_tokens: longest prompt.
+    :raises UsageProblem: when the instruction is empty, or leaves no room for a text.
+    """
+
+    tokenizer: Any
+    template: Template
+    instruction: str
+    max_tokens: int
+
+    def __post_init__(self) -> None:
+        if not self.instruction.strip():
+            raise UsageProblem("the instruction is empty", hint='ask a question: -i "What emotion is expressed?"')
+        if self._room() < LEAST_TEXT_TOKENS:
+            raise UsageProblem(
+                f"the instruction leaves no room for a text in {self.max_tokens} tokens",
+                hint="shorten it, or raise --max-tokens",
+            )
+
+    def render(self, text: str) -> str:
+        """Return the prompt of one text."""
+        control = self.tokenizer.all_special_tokens
+        return self.template.render(defuse(text, control), defuse(self.instruction, control))
+
+    def encode(self, texts: Sequence[str]) -> tuple[list[list[int]], int]:
+        """Return the token ids of each text's prompt, none longer than `max_tokens`, and how many were shortened."""
+        prompts = self._ids([self.render(text) for text in texts])
+        n_shortened = 0
+        for i, ids in enumerate(prompts):
+            if len(ids) > self.max_tokens:
+                prompts[i] = self._shortened(texts[i])
+                n_shortened += 1
+        return prompts, n_shortened
+
+    def _ids(self, prompts: list[str]) -> list[list[int]]:
+        encoded = self.tokenizer(prompts, add_special_tokens=self.template.special_tokens)
+        return [list(ids) for ids in encoded["input_ids"]]
+
+    def _room(self) -> int:
+        return self.max_tokens - len(self._ids([self.render("")])[0])
+
+    def _shortened(self, text: str) -> list[int]:
+        """Return the prompt of the longest beginning of the text that fits."""
+        text_ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        room = self._room()
+        while True:
+            beginning = self.tokenizer.decode(text_ids[:room], skip_special_tokens=False).rstrip("\ufffd")
+            ids = self._ids([self.render(beginning)])[0]
+            if len(ids) <= self.max_tokens or room == 0:
+                return ids
+            room = max(0, room - (len(ids) - self.max_tokens))

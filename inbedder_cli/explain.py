@@ -1,0 +1,219 @@
+"""Answers -> what a cluster means: n-grams with support and lift, a label, exemplars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from inbedder_cli.clustering import NOISE, Clustering
+from inbedder_cli.options import ExplainOptions
+from inbedder_cli.stop_words import load_stop_words, repeated_words, words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+LONGEST_PHRASE = 3
+SWALLOW = 0.8  # a longer phrase with this share of a shorter one's rows stands for it
+NO_LABEL = "(no common answer)"
+NEGATIONS = frozenset("not no never nothing nobody none nor neither nowhere cannot without".split())
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """An n-gram of answers and how it marks a cluster.
+
+    :param text: one to three words.
+    :param support: share of the cluster's rows whose answer contains it, 0 to 1.
+    :param lift: that share over the share in all other rows (with half a row added to each count).
+    :param score: z-score of the log-odds against the other rows.
+    """
+
+    text: str
+    support: float
+    lift: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Exemplar:
+    """A row that shows what a cluster is: its index in the corpus, id, answer and text."""
+
+    row: int
+    id: str
+    answer: str | None
+    text: str
+
+
+@dataclass(frozen=True)
+class ClusterSummary:
+    """What one cluster means. Noise (HDBSCAN) has number -1, no phrases, and exemplars without rank."""
+
+    cluster: int
+    label: str
+    size: int
+    share: float
+    phrases: list[Phrase] = field(default_factory=list)
+    exemplars: list[Exemplar] = field(default_factory=list)
+
+
+def explain(
+    clustering: Clustering,
+    answers: Sequence[str],
+    *,
+    texts: Sequence[str],
+    ids: Sequence[str],
+    instruction: str = "",
+    options: ExplainOptions | None = None,
+    show_answers: bool = True,
+) -> list[ClusterSummary]:
+    """Explain each cluster by the n-grams that are frequent in its answers and rare in the others'.
+
+    :param answers: one per row; or, where none were decoded, the texts themselves.
+    :param texts: one per row, for exemplars.
+    :param ids: one per row, for exemplars.
+    :param instruction: its own words are left out of answers that hold other words too.
+    :param show_answers: whether `answers` really are answers.
+    :return: clusters by number, noise last.
+    """
+    options = options or ExplainOptions()
+    stop_words = load_stop_words(options.stop_words)
+    repeated = repeated_words(instruction, stop_words) if show_answers else frozenset()
+    phrases = rank_phrases([answer_phrases(a, stop_words, repeated) for a in answers], clustering.labels)
+    labels = choose_labels(phrases)
+    summaries = []
+    for cluster in [*range(clustering.k), NOISE]:
+        rows = np.flatnonzero(clustering.labels == cluster)
+        if not len(rows):
+            continue
+        summaries.append(
+            ClusterSummary(
+                cluster=cluster,
+                label=labels.get(cluster, "noise"),
+                size=len(rows),
+                share=len(rows) / len(clustering.labels),
+                phrases=phrases.get(cluster, [])[: options.phrases],
+                exemplars=[
+                    Exemplar(row, ids[row], answers[row] if show_answers else None, texts[row])
+                    for row in _central_rows(rows, clustering.distances, texts, options.exemplars)
+                ],
+            )
+        )
+    return summaries
+
+
+def answer_phrases(answer: str, stop_words: frozenset[str], repeated: frozenset[str]) -> list[str]:
+    """Return the answer's different 1- to 3-grams that neither begin nor end with a stop word.
+
+    They are runs of the answer as it was spoken: stop words inside stay. The question's own words are left
+    out where another word remains that says something by itself.
+
+    >>> answer_phrases("The emotion is anger", frozenset({"the", "is"}), frozenset({"emotion"}))
+    ['anger']
+    >>> answer_phrases("free of charge", frozenset({"of"}), frozenset())
+    ['free', 'charge', 'free of charge']
+    """
+    words = words_of(answer)
+    told = [w for w in words if w not in stop_words and w not in repeated and w not in NEGATIONS]
+    dropped = stop_words | repeated if told else stop_words
+    if all(w in stop_words for w in words):  # "others", "you": better than nothing
+        dropped = frozenset()
+    found = {}
+    for n in range(1, LONGEST_PHRASE + 1):
+        for start in range(len(words) - n + 1):
+            gram = words[start : start + n]
+            if gram[0] in dropped or gram[-1] in dropped or (n > 1 and repeated.intersection(gram) & dropped):
+                continue
+            found[" ".join(gram)] = True
+    return list(found)
+
+
+def rank_phrases(
+    phrases_by_row: Sequence[Sequence[str]], labels: npt.NDArray[np.int64]
+) -> dict[int, list[Phrase]]:
+    """Return each cluster's phrases, best first, by log-odds with an informative Dirichlet prior.
+
+    The score is the z-score of Monroe, Colaresi & Quinn 2008 ("Fightin' Words", eq. 16-22), counting rows that
+    hold the phrase, cluster against all other rows, the prior being the whole corpus: every phrase starts with
+    its corpus count on both sides. What was said once or twice cannot win by chance, as it can under c-TF-IDF.
+    Noise rows count among the others.
+    """
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    if not any(phrases_by_row):
+        return {}
+    counter = CountVectorizer(analyzer=lambda phrases: phrases, binary=True, dtype=np.int64)
+    counts = counter.fit_transform(phrases_by_row)
+    names = counter.get_feature_names_out()
+    total = np.asarray(counts.sum(axis=0)).ravel()
+    prior, n_rows = total, len(labels)
+    ranked = {}
+    for cluster in sorted(set(labels.tolist()) - {NOISE}):
+        inside = labels == cluster
+        n, m = int(inside.sum()), int((~inside).sum())
+        a = np.asarray(counts[inside].sum(axis=0)).ravel()
+        b = total - a
+        odds_in = (a + prior) / (n + n_rows - a - prior + 0.5)
+        odds_out = (b + prior) / (m + n_rows - b - prior + 0.5)
+        score = (np.log(odds_in) - np.log(odds_out)) / np.sqrt(1 / (a + prior) + 1 / (b + prior))
+        lift = ((a + 0.5) / (n + 1)) / ((b + 0.5) / (m + 1))
+        found = [
+            Phrase(str(names[j]), float(a[j] / n), float(lift[j]), float(score[j]))
+            for j in np.flatnonzero((a > 0) & (score > 0))
+        ]
+        found.sort(key=lambda p: (-p.score, -len(p.text), p.text))
+        ranked[cluster] = _without_fragments(found)
+    return ranked
+
+
+def _without_fragments(phrases: list[Phrase]) -> list[Phrase]:
+    """Drop phrases that are only a part of, or little more than, another phrase of the same rows."""
+    kept = []
+    for phrase in phrases:
+        longer = [p for p in phrases if _contains(p.text, phrase.text) and p.support >= SWALLOW * phrase.support]
+        shorter = [p for p in phrases if _contains(phrase.text, p.text) and phrase.support < SWALLOW * p.support]
+        if not longer and not shorter:
+            kept.append(phrase)
+    return kept
+
+
+def _contains(phrase: str, part: str) -> bool:
+    return phrase != part and f" {part} " in f" {phrase} "
+
+
+def choose_labels(phrases: dict[int, list[Phrase]]) -> dict[int, str]:
+    """Give each cluster its best phrase; where another cluster claims it more strongly, the next phrase is added.
+
+    No two clusters get one label.
+    """
+    claims = sorted(
+        ((p.score, cluster, p.text) for cluster, ranked in phrases.items() for p in ranked[:1]),
+        key=lambda claim: (-claim[0], claim[1]),
+    )
+    labels: dict[int, str] = {}
+    for _, cluster, text in claims:
+        label = text
+        others = iter(p.text for p in phrases[cluster][1:])
+        while label in labels.values():
+            addition = next(others, None)
+            label = f"{label} ({cluster})" if addition is None else f"{text}, {addition}"
+        labels[cluster] = label
+    for cluster in phrases:
+        labels.setdefault(cluster, f"{NO_LABEL} {cluster}")
+    return labels
+
+
+def _central_rows(
+    rows: npt.NDArray[np.int64], distances: npt.NDArray[np.float32], texts: Sequence[str], n: int
+) -> list[int]:
+    """Return the n rows of different texts nearest to the cluster's centre."""
+    found: dict[str, int] = {}
+    ranked = rows[np.lexsort((rows, np.nan_to_num(distances[rows], nan=np.inf)))]
+    for row in ranked:
+        if len(found) == n:
+            break
+        found.setdefault(texts[row], int(row))
+    return list(found.values())

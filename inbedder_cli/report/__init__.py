@@ -1,0 +1,1 @@
+"""Results as rich tables for people and as plain formats for programs."""

@@ -1,0 +1,112 @@
+"""The first screen: one table of clusters and the lines that an analyst needs to read it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from inbedder_cli.clustering import NOISE
+from inbedder_cli.options import Algorithm
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from inbedder_cli.explain import ClusterSummary
+    from inbedder_cli.pipeline import ClusterRun
+
+PHRASES_SHOWN = 4
+NARROW = 100
+WHOLE_TEXT = 4  # lines that an exemplar may take
+
+
+def print_run(console: Console, run: ClusterRun) -> None:
+    """Print the clusters, how they were made, and what was left out."""
+    console.print(clusters_table(run, console.width))
+    for line in closing_lines(run):
+        console.print(Text(line, style="dim"))
+
+
+def clusters_table(run: ClusterRun, width: int) -> Table:
+    """Return the table of clusters for a console of this width."""
+    narrow = width < NARROW
+    title = Text(printable(run.instruction), style="bold")
+    title.append(f"   {printable(run.corpus.source)}", style="dim")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, expand=True, padding=(0, 1))
+    table.add_column("", justify="right", style="dim", no_wrap=True)
+    table.add_column("cluster", style="bold cyan", ratio=3)
+    table.add_column("rows", justify="right", no_wrap=True)
+    table.add_column("share", justify="right", no_wrap=True)
+    by_answers = run.embedding.answers is not None
+    table.add_column("answers" if by_answers else "words of the texts", ratio=4)
+    table.add_column("for example", ratio=6 if narrow else 9)
+    room = WHOLE_TEXT * max(20, int((width - 24) * (0.42 if narrow else 0.55)))
+    for summary in run.summaries:
+        table.add_row(
+            "" if summary.cluster == NOISE else str(summary.cluster),
+            Text(printable(summary.label), style="dim" if summary.cluster == NOISE else ""),
+            f"{summary.size:,}",
+            percent(summary.share),
+            Text("\n".join(f"{p.text} {percent(p.support)}" for p in summary.phrases[:PHRASES_SHOWN])),
+            _example(summary, room),
+        )
+        table.add_row()
+    return table
+
+
+def _example(summary: ClusterSummary, room: int) -> Text:
+    if not summary.exemplars:
+        return Text("")
+    first = summary.exemplars[0]
+    text = Text(f"{printable(first.id)}  ", style="dim")
+    return text.append(shortened(printable(first.text), room), style="not dim")
+
+
+def closing_lines(run: ClusterRun) -> list[str]:
+    """Return why so many clusters, and what was left out."""
+    options, choice = run.clustering.options, run.clustering.choice
+    if options.algorithm is Algorithm.hdbscan:
+        lines = [f"{run.clustering.k} clusters found by HDBSCAN (min_cluster_size {options.min_cluster_size})"]
+    elif choice is None:
+        lines = [f"k = {run.clustering.k} as asked"]
+    else:
+        best = choice.silhouettes.get(choice.k)
+        why = (
+            f": best mean silhouette, {best:.3f}" if best is not None else ": too few different rows for a choice"
+        )
+        if choice.runner_up is not None:
+            why += f"; next is k = {choice.runner_up} with {choice.silhouettes[choice.runner_up]:.3f}"
+        lines = [f"k = {choice.k} chosen from {options.k_min} to {options.k_max}{why}"]
+    left_out = [f"{n:,} {name}" for name, n in _counts(run).items() if name != "ok" and n]
+    lines.append(f"{len(run.labels):,} rows" + (f", not in a cluster: {', '.join(left_out)}" if left_out else ""))
+    return lines
+
+
+def _counts(run: ClusterRun) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for status in run.status:
+        counts[str(status)] = counts.get(str(status), 0) + 1
+    return counts
+
+
+def percent(share: float) -> str:
+    """Return a share as whole per cent, never rounding something to nothing.
+
+    >>> percent(0.004), percent(0.256)
+    ('<1 %', '26 %')
+    """
+    return "<1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
+
+
+def shortened(text: str, room: int) -> str:
+    """Return the text cut at a word, with an ellipsis, when it is longer than `room` characters."""
+    if len(text) <= room:
+        return text
+    return text[: room - 1].rsplit(" ", 1)[0] + "…"
+
+
+def printable(text: str) -> str:
+    """Return the text on one line without control characters, so that a row cannot steer the terminal."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -1,0 +1,58 @@
+"""English words that carry no answer, and the words of a question that its answers merely repeat."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from importlib.resources import files
+from pathlib import Path
+
+from inbedder_cli.errors import InputError
+
+WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
+OFFERING = re.compile(r"\b(?:or|vs|versus)\b|/", re.I)
+CLAUSE_END = re.compile(r"[.?!:;]")
+
+
+def words_of(text: str) -> list[str]:
+    """Return the text's words, lower-cased, inner hyphens and apostrophes kept.
+
+    >>> words_of("Not Wi-Fi, isn’t it?")
+    ['not', 'wi-fi', "isn't", 'it']
+    """
+    return [w.replace("’", "'") for w in WORD.findall(unicodedata.normalize("NFKC", text).lower())]
+
+
+def load_stop_words(source: str | None = None) -> frozenset[str]:
+    """Return the stop words of a file (words apart by white space, # begins a comment line).
+
+    :param source: a path, "none" for no stop words, or None for the package's English list, which holds
+        no negations and no words with content of their own.
+    :raises InputError: when the file cannot be read.
+    """
+    if source == "none":
+        return frozenset()
+    try:
+        text = (
+            files("inbedder_cli").joinpath("stop_words.txt").read_text(encoding="utf-8")
+            if source is None
+            else Path(source).read_text(encoding="utf-8")
+        )
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read the stop words: {error}", source=source) from error
+    lines = (line for line in text.splitlines() if not line.startswith("#"))
+    return frozenset(word.lower() for line in lines for word in line.split())
+
+
+def repeated_words(instruction: str, stop_words: frozenset[str]) -> frozenset[str]:
+    """Return the question's words that an answer may merely repeat: its content words, but no offered choices.
+
+    Every word of a clause that offers a choice ("happy, unhappy or neutral?") counts as offered.
+
+    >>> sorted(repeated_words("What emotion is expressed?", load_stop_words()))
+    ['emotion', 'expressed']
+    >>> sorted(repeated_words("Name the mood: is it good or bad?", load_stop_words()))
+    ['mood', 'name']
+    """
+    clauses = [c for c in CLAUSE_END.split(instruction) if not OFFERING.search(c)]
+    return frozenset(w for clause in clauses for w in words_of(clause)) - stop_words

@@ -1,0 +1,147 @@
+"""Vectors on disk: .parquet (id, answer, vector), .npy, .safetensors; and JSON lines for pipes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+
+from inbedder_cli.errors import InputError, UsageProblem
+from inbedder_cli.pipeline import Embedding, Status
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from inbedder_cli.corpus import Corpus
+
+SCHEMA = 1
+SUFFIXES = (".parquet", ".npy", ".safetensors", ".jsonl")
+
+
+def write_vectors(corpus: Corpus, embedding: Embedding, stream: IO[bytes], suffix: str) -> None:
+    """Write one vector per input row; rows without one are null, in .npy and .safetensors all-NaN.
+
+    :param suffix: one of `SUFFIXES`.
+    :raises UsageProblem: for another.
+    """
+    answers = embedding.answers or [None] * len(corpus)
+    if suffix == ".npy":
+        np.save(stream, embedding.vectors, allow_pickle=False)
+    elif suffix == ".safetensors":
+        from safetensors.numpy import save
+
+        stream.write(save({"vectors": embedding.vectors}, metadata={"schema": str(SCHEMA)}))
+    elif suffix == ".parquet":
+        _write_parquet(corpus.ids, answers, embedding.vectors, stream)
+    elif suffix == ".jsonl":
+        for row_id, answer, vector, status in zip(
+            corpus.ids, answers, embedding.vectors, embedding.status, strict=True
+        ):
+            shown = [float(f"{x:.8g}") for x in vector.tolist()] if np.isfinite(vector).all() else None
+            record = {
+                "schema": SCHEMA,
+                "id": row_id,
+                "status": str(status),
+                "answer": answer,
+                "vector": shown,
+            }
+            stream.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+    else:
+        raise UsageProblem(f'no vector format has the suffix "{suffix}"', hint=f"use one of {', '.join(SUFFIXES)}")
+
+
+def _write_parquet(
+    ids: list[str], answers: list[str | None], vectors: npt.NDArray[np.float32], stream: IO[bytes]
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    missing = ~np.isfinite(vectors).all(axis=1)
+    column = pa.FixedSizeListArray.from_arrays(
+        pa.array(vectors.ravel()), vectors.shape[1], mask=pa.array(missing) if missing.any() else None
+    )
+    table = pa.table(
+        {"id": pa.array(ids, pa.string()), "answer": pa.array(answers, pa.string()), "vector": column}
+    )
+    table = table.replace_schema_metadata({"inbedder.schema": str(SCHEMA)})
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    stream.write(sink.getvalue())
+
+
+def read_vectors(path: str, corpus: Corpus) -> Embedding:
+    """Read vectors made by `write_vectors`, one per row of the corpus.
+
+    :raises InputError: for another number of rows, non-finite numbers on rows with text, or another format.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise InputError(
+            "no such file", source=path, hint="make it: inbedder embed FILE -i QUESTION -o vectors.parquet"
+        )
+    answers: list[str | None] | None = None
+    try:
+        match file.suffix.lower():
+            case ".npy":
+                vectors = np.load(file, allow_pickle=False)
+            case ".safetensors":
+                from safetensors.numpy import load_file
+
+                vectors = load_file(file)["vectors"]
+            case ".parquet":
+                vectors, answers = _read_parquet(file)
+            case suffix:
+                raise InputError(
+                    f'no vector format has the suffix "{suffix}"',
+                    source=path,
+                    hint="use .parquet, .npy or .safetensors",
+                )
+    except InputError:
+        raise
+    except Exception as error:  # each library has its own way to say that a file is broken
+        raise InputError(f"cannot be read as vectors: {error}", source=path) from error
+    if vectors.ndim != 2 or not np.issubdtype(vectors.dtype, np.floating):
+        raise InputError(f"holds {vectors.dtype} of shape {vectors.shape}, not rows of numbers", source=path)
+    return _fitted(np.asarray(vectors, np.float32), answers, corpus, path)
+
+
+def _read_parquet(file: Path) -> tuple[npt.NDArray[np.float32], list[str | None] | None]:
+    import pyarrow.parquet as pq
+
+    table = pq.ParquetFile(str(file)).read()
+    lists = table.column("vector").to_pylist()
+    width = next((len(v) for v in lists if v is not None), 0)
+    vectors = np.full((len(lists), width), np.nan, np.float32)
+    for row, values in enumerate(lists):
+        if values is not None:
+            vectors[row] = values
+    answers = table.column("answer").to_pylist() if "answer" in table.column_names else None
+    return vectors, None if answers is None or all(a is None for a in answers) else answers
+
+
+def _fitted(
+    vectors: npt.NDArray[np.float32], answers: list[str | None] | None, corpus: Corpus, path: str
+) -> Embedding:
+    if len(vectors) != len(corpus):
+        raise InputError(
+            f"{len(vectors):,} vectors for {len(corpus):,} rows of {corpus.source}",
+            source=path,
+            hint="embed the same file, with the same --limit and --sample",
+        )
+    finite = np.isfinite(vectors).all(axis=1)
+    readable = set(corpus.readable)
+    status = [Status.ok if finite[i] else Status.empty for i in range(len(corpus))]
+    for row in readable:
+        if not finite[row]:
+            raise InputError(
+                "not a finite vector, but the row has a text",
+                source=path,
+                row=row + 1,
+                hint="embed the file again",
+            )
+    for row in range(len(corpus)):
+        if row not in readable:
+            status[row] = Status.empty
+    return Embedding(vectors, answers, status)
