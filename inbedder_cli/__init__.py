@@ -24,6 +24,7 @@ _HOMES = {
     "ClusterSummary": "explain",
     "Clustering": "clustering",
     "Corpus": "corpus",
+    "corpus_from_table": "corpus",
     "Embedding": "pipeline",
     "EncodeOptions": "options",
     "Encoded": "encoders",
@@ -59,6 +60,7 @@ __all__ = [
     "__version__",
     "cluster_corpus",
     "cluster_texts",
+    "corpus_from_table",
     "embed_corpus",
     "explain",
     "fit_clusters",
@@ -70,7 +72,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from inbedder_cli.clustering import Clustering, fit_clusters
-    from inbedder_cli.corpus import Corpus, read_corpus
+    from inbedder_cli.corpus import Corpus, corpus_from_table, read_corpus
     from inbedder_cli.encoders import Encoded, Encoder, load_encoder
     from inbedder_cli.errors import InbedderError
     from inbedder_cli.explain import ClusterSummary, explain

@@ -173,7 +173,7 @@ def _centres(points: Vectors, labels: Labels) -> Vectors:
     kept = labels != NOISE
     np.add.at(sums, labels[kept], points[kept])
     norms = np.linalg.norm(sums, axis=1, keepdims=True)
-    return np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 0).astype(np.float32)
+    return (sums / np.where(norms > 0, norms, 1)).astype(np.float32)
 
 
 def _n_different(points: Vectors) -> int:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 LONGEST_PHRASE = 3
+CANDIDATES = 100  # best phrases of a cluster that are compared with each other
+PRIOR_SHARE = 0.1  # weight of the whole corpus as a prior: more favours what is said in one cluster only
 SWALLOW = 0.8  # a longer phrase with this share of a shorter one's rows stands for it
 NO_LABEL = "(no common answer)"
 NEGATIONS = frozenset("not no never nothing nobody none nor neither nowhere cannot without".split())
@@ -137,8 +139,9 @@ def rank_phrases(
     """Return each cluster's phrases, best first, by log-odds with an informative Dirichlet prior.
 
     The score is the z-score of Monroe, Colaresi & Quinn 2008 ("Fightin' Words", eq. 16-22), counting rows that
-    hold the phrase, cluster against all other rows, the prior being the whole corpus: every phrase starts with
-    its corpus count on both sides. What was said once or twice cannot win by chance, as it can under c-TF-IDF.
+    hold the phrase, cluster against all other rows. The prior is a tenth of the whole corpus: every phrase
+    starts with a tenth of its corpus count on both sides. What was said once or twice cannot win by chance,
+    as it can under c-TF-IDF.
     Noise rows count among the others.
     """
     from sklearn.feature_extraction.text import CountVectorizer
@@ -149,15 +152,15 @@ def rank_phrases(
     counts = counter.fit_transform(phrases_by_row)
     names = counter.get_feature_names_out()
     total = np.asarray(counts.sum(axis=0)).ravel()
-    prior, n_rows = total, len(labels)
+    prior, prior_rows = PRIOR_SHARE * total, PRIOR_SHARE * len(labels)
     ranked = {}
     for cluster in sorted(set(labels.tolist()) - {NOISE}):
         inside = labels == cluster
         n, m = int(inside.sum()), int((~inside).sum())
         a = np.asarray(counts[inside].sum(axis=0)).ravel()
         b = total - a
-        odds_in = (a + prior) / (n + n_rows - a - prior + 0.5)
-        odds_out = (b + prior) / (m + n_rows - b - prior + 0.5)
+        odds_in = (a + prior) / (n + prior_rows - a - prior + 0.5)
+        odds_out = (b + prior) / (m + prior_rows - b - prior + 0.5)
         score = (np.log(odds_in) - np.log(odds_out)) / np.sqrt(1 / (a + prior) + 1 / (b + prior))
         lift = ((a + 0.5) / (n + 1)) / ((b + 0.5) / (m + 1))
         found = [
@@ -165,7 +168,7 @@ def rank_phrases(
             for j in np.flatnonzero((a > 0) & (score > 0))
         ]
         found.sort(key=lambda p: (-p.score, -len(p.text), p.text))
-        ranked[cluster] = _without_fragments(found)
+        ranked[cluster] = _without_fragments(found[:CANDIDATES])
     return ranked
 
 

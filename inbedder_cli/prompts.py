@@ -68,7 +68,8 @@ def template_named(name: str, tokenizer: Any = None) -> Template:  # noqa: ANN40
         known = [*NAMED, CHAT]
         raise UsageProblem(
             f'unknown template "{name}"',
-            hint=f"{did_you_mean(name, known)}known: {', '.join(known)}, or a pattern with {{text}} and {{instruction}}",
+            hint=f"{did_you_mean(name, known)}known: {', '.join(known)}, "
+            "or a pattern with {text} and {instruction}",
         )
     return Template("custom", name.replace("\\n", "\n"))
 

@@ -110,7 +110,8 @@ def read_vectors(path: str, corpus: Corpus) -> Embedding:
 def _read_parquet(file: Path) -> tuple[npt.NDArray[np.float32], list[str | None] | None]:
     import pyarrow.parquet as pq
 
-    table = pq.ParquetFile(str(file)).read()
+    with pq.ParquetFile(str(file)) as parquet:
+        table = parquet.read()
     lists = table.column("vector").to_pylist()
     width = next((len(v) for v in lists if v is not None), 0)
     vectors = np.full((len(lists), width), np.nan, np.float32)
@@ -130,7 +131,7 @@ def _fitted(
             source=path,
             hint="embed the same file, with the same --limit and --sample",
         )
-    finite = np.isfinite(vectors).all(axis=1)
+    finite = np.atleast_1d(np.isfinite(vectors).all(axis=1))
     readable = set(corpus.readable)
     status = [Status.ok if finite[i] else Status.empty for i in range(len(corpus))]
     for row in readable:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from inbedder_cli.corpus.columns import fill_text_template, guess_text_column, join_texts, row_ids
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-__all__ = ["Corpus", "read_corpus"]
+__all__ = ["Corpus", "corpus_from_table", "read_corpus"]
 
 
 @dataclass(frozen=True)
@@ -72,26 +73,59 @@ def read_corpus(
     """Read a CSV, TSV, JSON-lines or Parquet file (also .gz, .bz2, .zst), or standard input for "-".
 
     :param path: file, or "-".
-    :param text: text columns; none guesses the one obvious column; several are joined by a line break.
-    :param text_template: '{title}. {body}' instead of `text`.
-    :param id_column: column of row ids; None takes row numbers from 1.
     :param input_format: None goes by the suffix, else by the content.
     :param delimiter: one character; None guesses.
     :param encoding: of CSV, TSV and JSON lines; None means UTF-8.
-    :param empty: what to do with rows that have no text.
     :param limit: read only the first rows.
+    :param text: and the other parameters: see `corpus_from_table`.
+    :raises InputError: for everything that cannot be read as asked, naming the place.
+    :raises UsageProblem: for options that contradict each other.
+    """
+    if delimiter is not None and len(delimiter) != 1:
+        raise UsageProblem(f'the delimiter "{delimiter}" is not one character', hint="for a tab: $'\\t'")
+    notes: list[str] = []
+    with closing(open_input(path, input_format)) as opened:
+        table, used_delimiter = _read_table(opened, delimiter, encoding, limit, notes)
+    corpus = corpus_from_table(
+        table,
+        source=opened.name,
+        text=text,
+        text_template=text_template,
+        id_column=id_column,
+        empty=empty,
+        sample=sample,
+        seed=seed,
+    )
+    notes.extend(corpus.notes)
+    return replace(corpus, format=opened.format, delimiter=used_delimiter, notes=tuple(notes))
+
+
+def corpus_from_table(
+    table: pa.Table,
+    *,
+    source: str = "table",
+    text: Sequence[str] = (),
+    text_template: str | None = None,
+    id_column: str | None = None,
+    empty: EmptyTexts = EmptyTexts.skip,
+    sample: int | None = None,
+    seed: int = 0,
+) -> Corpus:
+    """Make a corpus of an Arrow table (from pandas: `pa.Table.from_pandas(frame, preserve_index=False)`).
+
+    :param source: what messages call it.
+    :param text: text columns; none guesses the one obvious column; several are joined by a line break.
+    :param text_template: '{title}. {body}' instead of `text`.
+    :param id_column: column of row ids; None takes row numbers from 1.
+    :param empty: what to do with rows that have no text.
     :param sample: keep a random sample of so many rows, in their order.
     :param seed: of the sample.
-    :raises InputError: for everything that cannot be read as asked, naming the place.
+    :raises InputError: for a missing, unclear, non-textual or wholly empty text column.
     :raises UsageProblem: for options that contradict each other.
     """
     if text and text_template:
         raise UsageProblem("--text and --text-template exclude each other")
-    if delimiter is not None and len(delimiter) != 1:
-        raise UsageProblem(f'the delimiter "{delimiter}" is not one character', hint="for a tab: $'\\t'")
-    opened = open_input(path, input_format)
     notes: list[str] = []
-    table, used_delimiter = _read_table(opened, delimiter, encoding, limit, notes)
     rows: Sequence[int] = range(table.num_rows)
     if sample is not None and sample < table.num_rows:
         import numpy as np
@@ -100,21 +134,20 @@ def read_corpus(
         table = table.take(rows)
         notes.append(f"a random sample of {sample:,} rows (seed {seed})")
     if text_template:
-        texts, columns = fill_text_template(table, text_template, opened.name)
+        texts, columns = fill_text_template(table, text_template, source)
     else:
-        columns = tuple(text) or (guess_text_column(table, opened.name),)
-        texts = join_texts(table, columns, opened.name)
+        columns = tuple(text) or (guess_text_column(table, source),)
+        texts = join_texts(table, columns, source)
         if not text:
             notes.append(f'text column "{columns[0]}" (guessed; --text to change)')
-    _check_empty(texts, empty, opened.name, columns, rows)
+    _check_empty(texts, empty, source, columns, rows)
     return Corpus(
-        source=opened.name,
+        source=source,
         table=table,
         texts=texts,
-        ids=row_ids(table, id_column, opened.name, rows),
+        ids=row_ids(table, id_column, source, rows),
         text_columns=columns,
-        format=opened.format,
-        delimiter=used_delimiter,
+        format=InputFormat.parquet,
         keep_empty=empty is EmptyTexts.keep,
         notes=tuple(notes),
     )
@@ -142,10 +175,10 @@ def _read_parquet(opened: Opened, limit: int | None) -> pa.Table:
     import pyarrow.parquet as pq
 
     try:
-        # Not the Python stream itself: Arrow's reading threads can then hang or abort at exit (apache/arrow#50482).
+        # Not the Python stream: Arrow's reading threads can then hang or abort at exit (apache/arrow#50482).
         source = opened.path or pa.BufferReader(opened.stream.read())
-        file = pq.ParquetFile(source)
-        table = file.read() if limit is None else _first_rows(file, limit)
+        with pq.ParquetFile(source) as file:
+            table = file.read() if limit is None else _first_rows(file, limit)
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"not a readable Parquet file: {reason}", source=opened.name) from error

@@ -69,7 +69,8 @@ def guess_text_column(table: pa.Table, source: str) -> str:
 
     :raises InputError: when no column, or more than one, is obvious.
     """
-    words = {name: _mean_words(table.slice(0, 200), name) for name in table.column_names}
+    head = table.slice(0, 200)
+    words: dict[str, float] = {name: _mean_words(head, name) for name in table.column_names}
     texty = {name: n for name, n in words.items() if n > 0}
     named = [name for name in texty if name.strip().lower() in TEXT_NAMES]
     if len(named) == 1:

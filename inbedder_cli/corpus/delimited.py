@@ -94,8 +94,8 @@ def _records(opened: Opened, delimiter: str, encoding: str | None) -> Iterator[t
             yield start, cells
             start = reader.line_num + 1
     except csv.Error as error:
-        place = {"row": row + 1} if row >= 0 else {}
-        raise InputError(*_explained(str(error)), source=opened.name, line=start, **place) from error  # type: ignore[misc]
+        row_number = row + 1 if row >= 0 else None
+        raise InputError(_explained(str(error)), source=opened.name, row=row_number, line=start) from error
     except InputError as error:
         if row >= 0 and "line" in str(error):
             raise _with_row(error, opened.name, row + 1) from error
@@ -107,14 +107,14 @@ def _with_row(error: InputError, name: str, row: int) -> InputError:
     return InputError(text, source=f"{name}, row {row}", hint=error.hint)
 
 
-def _explained(message: str) -> tuple[str]:
+def _explained(message: str) -> str:
     if "unexpected end of data" in message:
-        return ('a double quote opens here and never closes (write "" for a quote inside a quoted text)',)
+        return 'a double quote opens here and never closes (write "" for a quote inside a quoted text)'
     if "expected after" in message:
-        return ('text follows a closing double quote (write "" for a quote inside a quoted text)',)
+        return 'text follows a closing double quote (write "" for a quote inside a quoted text)'
     if "new-line character" in message:
-        return ("line ends are bare carriage returns; convert them: tr '\\r' '\\n' < FILE",)
-    return (message,)
+        return "line ends are bare carriage returns; convert them: tr '\\r' '\\n' < FILE"
+    return message
 
 
 def _check_header(header: list[str], name: str) -> None:

@@ -8,7 +8,8 @@ import io
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
@@ -53,6 +54,7 @@ class Opened:
     :param head: their first part, for guesses.
     :param format: the input format: asked for, told by the suffix, or sniffed.
     :param path: where these very bytes lie on disk; None for pipes and compressed files.
+    :param streams: what is to be closed.
     """
 
     name: str
@@ -60,27 +62,39 @@ class Opened:
     head: bytes
     format: InputFormat
     path: str | None = None
+    streams: ExitStack = field(default_factory=ExitStack)
+
+    def close(self) -> None:
+        """Close what was opened here; standard input stays open."""
+        self.streams.close()
 
 
 def open_input(path: str, input_format: InputFormat | None = None) -> Opened:
-    """Open `path` (or standard input for "-") and settle its format.
+    """Open `path` (or standard input for "-") and settle its format; the caller closes it.
 
     :raises InputError: for a missing file, a folder, an empty or a binary file.
     """
     name = "standard input" if path == STDIN else path
-    try:
-        raw = _raw(path)
-        stream = _decompressed(_seekable(raw), name)
-        head = stream.read(HEAD_BYTES)
-        stream.seek(0)
-    except (EOFError, gzip.BadGzipFile, OSError) as error:
-        raise InputError(f"cannot be read: {error}", source=name) from error
-    if not head.strip():
-        raise InputError("is empty", source=name, hint="a table needs a header and at least one row")
-    found = input_format or _format_of_suffix(path) or _sniffed_format(head, name)
-    if found is not InputFormat.parquet:
-        _refuse_binary(head, name)
-    return Opened(name, stream, head, found, path=path if stream is raw and path != STDIN else None)
+    with ExitStack() as streams:
+        try:
+            raw = _raw(path)
+            if path != STDIN:
+                streams.callback(raw.close)
+            seekable = raw if raw.seekable() else streams.enter_context(_spooled(raw))
+            stream = _decompressed(seekable, name)
+            if stream is not seekable:
+                streams.callback(stream.close)
+            head = stream.read(HEAD_BYTES)
+            stream.seek(0)
+        except (EOFError, OSError) as error:
+            raise InputError(f"cannot be read: {error}", source=name) from error
+        if not head.strip():
+            raise InputError("is empty", source=name, hint="a table needs a header and at least one row")
+        found = input_format or _format_of_suffix(path) or _sniffed_format(head, name)
+        if found is not InputFormat.parquet:
+            _refuse_binary(head, name)
+        as_is = path if stream is raw and path != STDIN else None
+        return Opened(name, stream, head, found, path=as_is, streams=streams.pop_all())
 
 
 def _raw(path: str) -> IO[bytes]:
@@ -104,12 +118,6 @@ def _nearest_file(file: Path) -> str:
         return did_you_mean(file.name, (other.name for other in file.parent.iterdir())).strip()
     except OSError:
         return ""
-
-
-def _seekable(raw: IO[bytes]) -> IO[bytes]:
-    if raw.seekable():
-        return raw
-    return _spooled(raw)
 
 
 def _spooled(raw: IO[bytes]) -> IO[bytes]:

@@ -47,7 +47,7 @@ class Prompter:
         return self.template.render(defuse(text, control), defuse(self.instruction, control))
 
     def encode(self, texts: Sequence[str]) -> tuple[list[list[int]], int]:
-        """Return the token ids of each text's prompt, none longer than `max_tokens`, and how many were shortened."""
+        """Return each prompt's token ids, at most `max_tokens`, and how many were shortened."""
         prompts = self._ids([self.render(text) for text in texts])
         n_shortened = 0
         for i, ids in enumerate(prompts):

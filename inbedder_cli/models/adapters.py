@@ -49,6 +49,6 @@ def merge_adapter(model: torch.nn.Module, folder: Path) -> None:
         for name in sorted(down):
             try:
                 weight = model.get_parameter(name.removeprefix(PREFIX) + ".weight")
-                weight += scale * (up[name].float() @ down[name].float())
+                weight.add_(up[name].float() @ down[name].float(), alpha=scale)
             except (AttributeError, RuntimeError) as error:
                 raise ModelError(f"the adapter in {folder} does not fit this model at {name}: {error}") from error

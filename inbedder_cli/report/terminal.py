@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PHRASES_SHOWN = 4
 NARROW = 100
+WEAK = 0.1  # below this mean silhouette the clusters shade into each other
 WHOLE_TEXT = 4  # lines that an exemplar may take
 
 
@@ -79,6 +80,8 @@ def closing_lines(run: ClusterRun) -> list[str]:
         if choice.runner_up is not None:
             why += f"; next is k = {choice.runner_up} with {choice.silhouettes[choice.runner_up]:.3f}"
         lines = [f"k = {choice.k} chosen from {options.k_min} to {options.k_max}{why}"]
+        if best is not None and best < WEAK:
+            lines.append("no k stands out: the answers shade into each other; choose -k by how fine you want them")
     left_out = [f"{n:,} {name}" for name, n in _counts(run).items() if name != "ok" and n]
     lines.append(f"{len(run.labels):,} rows" + (f", not in a cluster: {', '.join(left_out)}" if left_out else ""))
     return lines

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+QUESTION = "What emotion is expressed?"
+ADDED = ["cluster", "cluster_label", "answer", "cluster_distance", "status"]
+
+
+@pytest.fixture
+def cluster(inbedder, tiny):
+    """Run `inbedder cluster` with the tiny model; it must succeed."""
+
+    def run(file, *arguments, **options):
+        result = inbedder(
+            "cluster", file, "-i", QUESTION, "-m", tiny, "-k", "2", "--device", "cpu", *arguments, **options
+        )
+        assert result.exit_code == 0, result.stderr
+        return result
+
+    return run
+
+
+def read_csv(text: str, delimiter: str = ",") -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
+
+
+def test_in_a_pipe_every_row_comes_out_in_order_with_all_its_cells(cluster, reviews):
+    rows = read_csv(cluster(reviews).stdout)
+    given = read_csv(reviews.read_text(encoding="utf-8"))
+    assert [{k: row[k] for k in given[0]} for row in rows] == given
+    assert list(rows[0]) == [*given[0], *ADDED]
+    assert [row["status"] for row in rows] == ["ok", "ok", "empty", "ok", "ok", "ok"]
+    assert {row["cluster"] for row in rows} == {"0", "1", ""}
+    assert rows[0]["cluster"] == rows[4]["cluster"]
+    assert rows[2]["cluster"] == rows[2]["cluster_label"] == rows[2]["answer"] == rows[2]["cluster_distance"] == ""
+
+
+def test_talk_goes_to_stderr_alone(cluster, reviews):
+    result = cluster(reviews)
+    assert "6 rows, 1 without text (skipped), 4 different texts" in result.stderr
+    assert "(guessed; --text to change)" in result.stderr
+    assert "model:" not in result.stdout
+    assert cluster(reviews, "--quiet").stderr == ""
+
+
+def test_jsonl_comes_out_as_jsonl_with_every_value_as_it_was(cluster):
+    lines = ['{"text": "cold", "n": 12345678901234567890, "x": [1, {"é": null}]}', '{"text": "kind", "y": 1.5}']
+    out = cluster("-", stdin="\n".join([*lines, '{"text": null}'])).stdout.splitlines()
+    for line, given in zip(out, lines, strict=False):
+        assert line.startswith(given[:-1] + ', "cluster": ')
+    last = json.loads(out[2])
+    assert last["status"] == "empty"
+    assert last["cluster"] is None
+    assert "n" not in last
+
+
+def test_tsv_comes_out_as_tsv_and_a_semicolon_stays(cluster, tmp_path):
+    tsv = tmp_path / "x.tsv"
+    tsv.write_text("id\ttext\n1\tcold room\n2\tkind staff\n3\tloud\n")
+    assert [r["id"] for r in read_csv(cluster(tsv).stdout, "\t")] == ["1", "2", "3"]
+    semicolons = tmp_path / "x.csv"
+    semicolons.write_text("id;text\n1;cold, loud room\n2;kind staff\n3;loud\n")
+    result = cluster(semicolons)
+    assert 'delimiter ";" (guessed; --delimiter to change)' in result.stderr
+    assert [r["text"] for r in read_csv(result.stdout, ";")] == ["cold, loud room", "kind staff", "loud"]
+    assert [r["text"] for r in read_csv(cluster(semicolons, "-f", "csv", "-o", tmp_path / "y.csv").stdout)] == []
+    assert "cold, loud room" in [r["text"] for r in read_csv((tmp_path / "y.csv").read_text())]
+
+
+def test_parquet_keeps_its_types_and_clusters_are_integers(cluster, tmp_path, reviews):
+    path = tmp_path / "x.parquet"
+    table = pa.table(
+        {"n": [2**60, None, 3], "when": pa.array([0, 1, 2], pa.timestamp("us")), "text": ["a", "b", "c"]}
+    )
+    pq.write_table(table, path)
+    cluster(path, "-o", tmp_path / "y.parquet")
+    result = pq.ParquetFile(tmp_path / "y.parquet").read()
+    assert result.select(["n", "when", "text"]).equals(table)
+    assert result.schema.field("cluster").type == pa.int64()
+    rows = read_csv(cluster(path).stdout)
+    assert rows[0]["n"] == str(2**60)
+    cluster(reviews, "-o", tmp_path / "z.parquet")
+    assert pq.ParquetFile(tmp_path / "z.parquet").read()["cluster"].to_pylist()[2] is None
+
+
+def test_the_table_names_every_cluster_at_80_and_at_200_columns(cluster, reviews, monkeypatch):
+    summaries = json.loads(cluster(reviews, "-f", "json").stdout)["clusters"]
+    for width in (80, 200):
+        monkeypatch.setenv("COLUMNS", str(width))
+        out = cluster(reviews, "-f", "table", "--id", "id").stdout
+        assert max(map(len, out.splitlines())) <= width
+        assert "\x1b" not in out
+        assert QUESTION in out
+        assert "6 rows, not in a cluster: 1 empty" in out
+        for summary in summaries:
+            assert summary["label"].split()[0][:8] in out
+
+
+def test_the_json_document_holds_settings_clusters_and_rows(cluster, reviews):
+    document = json.loads(cluster(reviews, "-f", "json", "--id", "id").stdout)
+    assert document["schema"] == 1
+    assert document["instruction"] == QUESTION
+    assert document["rows"] == {"total": 6, "empty": 1, "ok": 5}
+    assert sum(c["size"] for c in document["clusters"]) == 5
+    assert document["clusters"][0]["exemplars"][0]["id"].startswith("a")
+    assert len(document["data"]) == 6
+
+
+@pytest.mark.parametrize("suffix", ["json", "csv", "tsv", "jsonl", "md", "parquet"])
+def test_the_clusters_can_be_written_too(cluster, reviews, tmp_path, suffix):
+    path = tmp_path / f"clusters.{suffix}"
+    cluster(reviews, "--clusters", path)
+    assert path.stat().st_size > 0
+    if suffix == "csv":
+        assert [row["cluster"] for row in read_csv(path.read_text())] == ["0", "1"]
+
+
+def test_the_same_clusters_from_saved_vectors(cluster, inbedder, reviews, tmp_path, tiny):
+    direct = cluster(reviews).stdout
+    vectors = tmp_path / "v.parquet"
+    made = inbedder("embed", reviews, "-i", QUESTION, "-m", tiny, "--device", "cpu", "-o", vectors)
+    assert made.exit_code == 0
+    again = inbedder("cluster", reviews, "-i", QUESTION, "--vectors", vectors, "-k", "2")
+    assert again.stdout == direct
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".safetensors"])
+def test_vectors_without_answers_are_explained_by_the_texts(inbedder, reviews, tmp_path, tiny, suffix):
+    vectors = tmp_path / f"v{suffix}"
+    assert inbedder("embed", reviews, "-i", QUESTION, "-m", tiny, "-o", vectors).exit_code == 0
+    result = inbedder("cluster", reviews, "--vectors", vectors, "-k", "2")
+    assert result.exit_code == 0
+    assert "explained by words of the texts" in result.stderr
+    assert {row["answer"] for row in read_csv(result.stdout)} == {""}
+
+
+def test_row_order_does_not_change_the_clusters(cluster, tmp_path):
+    texts = [f"text number {i} {'cold' if i % 2 else 'kind'}" for i in range(12)]
+    memberships = []
+    for order in (range(12), reversed(range(12))):
+        path = tmp_path / "x.csv"
+        path.write_text("text\n" + "".join(f"{texts[i]}\n" for i in order))
+        rows = read_csv(cluster(path).stdout)
+        memberships.append({row["text"]: (row["cluster"], row["cluster_label"]) for row in rows})
+    assert memberships[0] == memberships[1]
+
+
+def test_empty_texts_can_be_kept(cluster, reviews):
+    rows = read_csv(cluster(reviews, "--empty", "keep").stdout)
+    assert [row["status"] for row in rows] == ["ok"] * 6
+
+
+def test_hdbscan_shows_its_noise(inbedder, tmp_path):
+    rng = np.random.default_rng(0)
+    centres = np.eye(3, 16) * 10
+    vectors = np.concatenate([c + rng.normal(0, 0.1, (20, 16)) for c in centres] + [rng.normal(0, 6, (6, 16))])
+    np.save(tmp_path / "v.npy", vectors.astype(np.float32))
+    path = tmp_path / "x.csv"
+    path.write_text("text\n" + "".join(f"row {i}\n" for i in range(66)))
+    arguments = ["cluster", path, "--vectors", tmp_path / "v.npy", "-a", "hdbscan", "--min-cluster-size", "8"]
+    rows = read_csv(inbedder(*arguments).stdout)
+    noise = [row for row in rows if row["status"] == "noise"]
+    assert noise
+    assert {row["cluster"] for row in noise} == {"-1"}
+    assert {row["cluster_distance"] for row in noise} == {""}
+    table = inbedder(*arguments, "-f", "table").stdout
+    assert "noise" in table
+    assert f"not in a cluster: {len(noise)} noise" in table
+
+
+def test_k_auto_tells_its_choice_and_the_next(inbedder, tmp_path):
+    rng = np.random.default_rng(0)
+    vectors = np.concatenate([c + rng.normal(0, 0.1, (20, 16)) for c in np.eye(4, 16) * 10])
+    np.save(tmp_path / "v.npy", vectors.astype(np.float32))
+    path = tmp_path / "x.csv"
+    path.write_text("text\n" + "".join(f"row {i}\n" for i in range(80)))
+    out = inbedder("cluster", path, "--vectors", tmp_path / "v.npy", "-f", "table").stdout
+    assert "k = 4 chosen from 2 to 20: best mean silhouette" in out
+    assert "next is k = " in out
+
+
+def test_a_prefix_keeps_new_columns_apart(cluster, tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("text,cluster\ncold,9\nkind,8\nloud,7\n")
+    rows = read_csv(cluster(path, "--prefix", "q_").stdout)
+    assert [row["cluster"] for row in rows] == ["9", "8", "7"]
+    assert {row["q_cluster"] for row in rows} == {"0", "1"}
+
+
+def test_rows_without_a_finite_vector_are_marked_and_exit_4(inbedder, reviews, tiny, tmp_path, monkeypatch):
+    from inbedder_cli.encoders.causal import CausalEncoder
+
+    whole = CausalEncoder.encode
+
+    def broken(self, texts, *arguments):
+        encoded = whole(self, texts, *arguments)
+        encoded.vectors[1] = np.nan
+        return encoded
+
+    monkeypatch.setattr(CausalEncoder, "encode", broken)
+    out = tmp_path / "y.csv"
+    result = inbedder("cluster", reviews, "-i", QUESTION, "-m", tiny, "-k", "2", "-o", out)
+    assert result.exit_code == 4
+    assert "1 rows have no finite vector" in result.stderr
+    assert [row["status"] for row in read_csv(out.read_text())][1] == "failed"
+
+
+def test_dry_run_shows_a_prompt_and_counts_and_clusters_nothing(cluster, reviews):
+    out = cluster(reviews, "--dry-run").stdout
+    assert "### Instruction:\n" + QUESTION in out
+    assert "rows: 6, with text: 5, different: 4" in out
+    assert "estimated time:" in out
+    assert "cluster" not in out
+
+
+def test_control_characters_in_texts_do_not_reach_the_terminal(cluster, tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("text\n\x1b[31mred [bold]alert[/bold]\nkind\nloud\n")
+    out = cluster(path, "-f", "table").stdout
+    assert "\x1b" not in out
+    assert "[bold]alert[/bold]" in out
+
+
+def test_a_file_is_replaced_only_when_forced(cluster, inbedder, reviews, tmp_path, tiny):
+    out = tmp_path / "y.csv"
+    out.write_text("precious")
+    refused = inbedder("cluster", reviews, "-i", QUESTION, "-m", tiny, "-o", out)
+    assert refused.exit_code == 2
+    assert out.read_text() == "precious"
+    cluster(reviews, "-o", out, "--force")
+    assert out.read_text().startswith("id,text")
+
+
+def test_the_input_itself_may_be_replaced(cluster, reviews):
+    cluster(reviews, "-o", reviews, "--force")
+    assert reviews.read_text(encoding="utf-8").splitlines()[0].endswith("status")

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from safetensors.numpy import load_file
+
+QUESTION = "What emotion is expressed?"
+
+
+@pytest.fixture
+def run(inbedder, tiny):
+    def run(command, file, *arguments, **options):
+        result = inbedder(command, file, "-i", QUESTION, "-m", tiny, "--device", "cpu", *arguments, **options)
+        assert result.exit_code == 0, result.stderr
+        return result
+
+    return run
+
+
+def test_every_form_holds_the_same_vectors_and_null_where_there_is_no_text(run, reviews, tmp_path):
+    lines = [json.loads(line) for line in run("embed", reviews, "--id", "id").stdout.splitlines()]
+    assert [line["id"] for line in lines] == ["a1", "a2", "a3", "a4", "a5", "a6"]
+    assert lines[2] | {"schema": 1} == {"schema": 1, "id": "a3", "status": "empty", "answer": None, "vector": None}
+    expected = np.array([line["vector"] or [np.nan] * 32 for line in lines], np.float32)
+    for name in ("v.npy", "v.safetensors", "v.parquet"):
+        run("embed", reviews, "--id", "id", "-o", tmp_path / name)
+    np.testing.assert_allclose(np.load(tmp_path / "v.npy"), expected, rtol=1e-6)
+    np.testing.assert_array_equal(load_file(tmp_path / "v.safetensors")["vectors"], np.load(tmp_path / "v.npy"))
+    table = pq.ParquetFile(tmp_path / "v.parquet").read()
+    assert table.column_names == ["id", "answer", "vector"]
+    assert table["vector"].type.list_size == 32
+    assert table["vector"].to_pylist()[2] is None
+    np.testing.assert_array_equal(table["vector"].to_pylist()[5], np.load(tmp_path / "v.npy")[5])
+    assert table["answer"].to_pylist() == [line["answer"] for line in lines]
+
+
+def test_answers_can_be_left_out(run, reviews):
+    lines = [json.loads(line) for line in run("embed", reviews, "--no-answers").stdout.splitlines()]
+    assert {line["answer"] for line in lines} == {None}
+    assert lines[0]["vector"] is not None
+
+
+def test_answer_prints_one_line_per_row(run, reviews):
+    answers = run("answer", reviews).stdout.split("\n")
+    assert len(answers) == 7
+    assert answers[2] == answers[6] == ""
+    assert answers[0] == answers[4]
+    rows = [json.loads(line) for line in run("answer", reviews, "--id", "id", "-f", "jsonl").stdout.splitlines()]
+    assert [row["answer"] or "" for row in rows] == answers[:6]
+    assert rows[2] == {"id": "a3", "answer": None, "status": "empty"}
+    assert run("answer", reviews, "-f", "csv").stdout.startswith("id,answer,status\n1,")
+
+
+def test_the_chosen_readout_and_layer_are_used(run, reviews):
+    def first(*arguments):
+        return json.loads(run("embed", reviews, *arguments).stdout.splitlines()[0])["vector"]
+
+    assert first() == first("--layer", "3", "--readout", "first-token")
+    assert first() != first("--layer", "1")
+    assert first() != first("--readout", "prompt-mean")
+
+
+def test_the_template_can_be_given(run, reviews):
+    out = run("embed", reviews, "--dry-run", "--template", "{text}\\nQ: {instruction}").stdout
+    assert out.startswith(f"The room was cold and loud.\nQ: {QUESTION}\n")
+
+
+def test_a_model_may_come_from_the_environment(inbedder, reviews, tiny, monkeypatch):
+    monkeypatch.setenv("INBEDDER_MODEL", tiny)
+    assert inbedder("answer", reviews, "-i", QUESTION).exit_code == 0

@@ -1,0 +1,229 @@
+"""Each readout against the same quantity computed the slow, plain way: one row at a time, with `generate`."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from inbedder_cli.encoders.loading import encoder_from_files
+from inbedder_cli.errors import OutOfMemory, UsageProblem
+from inbedder_cli.models import ModelFiles
+from inbedder_cli.options import EncodeOptions, NumberFormat, Readout
+from tests.conftest import KINDS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+QUESTION = "What emotion is expressed?"
+TEXTS = [
+    "The hotel was wonderful.",
+    "My parcel never came; I want my money back!",
+    "ok",
+    "Ünïcödé and 12345, " * 6,
+    "The staff were kind and the room was cold and the bed was hard and I slept well.",
+    "joy",
+]
+TOLERANCE = 1e-4
+
+
+@pytest.fixture(params=KINDS)
+def encoder(request, tiny_models):
+    return load(tiny_models[request.param])
+
+
+def load(folder: Path, template: str = "paper"):
+    return encoder_from_files(
+        ModelFiles("tiny", folder, template=template), device="cpu", dtype=NumberFormat.float32
+    )
+
+
+def plainly(encoder, text: str, readout: Readout, layer: int, max_answer_tokens: int):
+    """The vector and the answer ids of one text, by transformers' own `generate`."""
+    ids = encoder.tokenizer(encoder.template.render(text, QUESTION), return_tensors="pt")["input_ids"]
+    out = encoder.model.generate(
+        ids,
+        attention_mask=torch.ones_like(ids),
+        max_new_tokens=max_answer_tokens,
+        do_sample=False,
+        output_hidden_states=True,
+        return_dict_in_generate=True,
+        pad_token_id=0,
+    )
+    new = out.sequences[0, ids.shape[1] :].tolist()
+    ends = encoder.model.generation_config.eos_token_id
+    ends = [ends] if isinstance(ends, int) else ends
+    answer = new[: next((i for i, token in enumerate(new) if token in ends), len(new))]
+    prompt = out.hidden_states[0][layer][0]
+    spoken_from = [prompt[-1]] + [step[layer][0, 0] for step in out.hidden_states[1:]]
+    spoken_from = torch.stack(spoken_from[: max(1, len(answer))])
+    vector = {
+        Readout.first_token: spoken_from[0],
+        Readout.answer_mean: spoken_from.mean(0),
+        Readout.answer_last: spoken_from[-1],
+        Readout.prompt_mean: prompt.mean(0),
+        Readout.all_mean: torch.cat([prompt, spoken_from[1:]]).mean(0),
+    }[readout]
+    return vector.numpy(), answer
+
+
+@pytest.mark.parametrize("layer", [0, 2, 3])
+@pytest.mark.parametrize("readout", list(Readout))
+def test_readouts_equal_the_plain_computation(encoder, readout, layer):
+    encoded = encoder.encode(TEXTS, QUESTION, EncodeOptions(readout=readout, layer=layer, max_answer_tokens=5))
+    for text, vector, answer in zip(TEXTS, encoded.vectors, encoded.answers, strict=True):
+        expected, answer_ids = plainly(encoder, text, readout, layer, 5)
+        np.testing.assert_allclose(vector, expected, atol=TOLERANCE)
+        assert answer == encoder.clean(answer_ids)
+
+
+def more_texts(n: int) -> list[str]:
+    rng = random.Random(0)
+    words = "cold kind never parcel joy anger 12 é room ! wonderful about".split()
+    return [" ".join(rng.choices(words, k=rng.randint(1, 30))) for _ in range(n)]
+
+
+def test_answers_of_different_lengths_in_one_batch_equal_the_plain_computation(tiny_models):
+    encoder = load(tiny_models["llama"])
+    end_answers_early(encoder)
+    texts = more_texts(24)
+    options = EncodeOptions(readout=Readout.answer_mean, max_answer_tokens=6, batch_tokens=10**6)
+    encoded = encoder.encode(texts, QUESTION, options)
+    lengths = set()
+    for text, vector, answer in zip(texts, encoded.vectors, encoded.answers, strict=True):
+        expected, answer_ids = plainly(encoder, text, Readout.answer_mean, 3, 6)
+        lengths.add(len(answer_ids))
+        np.testing.assert_allclose(vector, expected, atol=TOLERANCE)
+        assert answer == encoder.clean(answer_ids)
+    assert len(lengths) > 2
+
+
+def end_answers_early(encoder) -> None:
+    """Make every fourth token an end mark, so that answers end after differing numbers of tokens."""
+    encoder.model.generation_config.eos_token_id = list(range(2, 400, 4))
+
+
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.permutations(range(len(TEXTS))), st.integers(1, 300))
+def test_order_and_batch_size_change_nothing(encoder, order, batch_tokens):
+    options = EncodeOptions(readout=Readout.answer_mean, max_answer_tokens=3)
+    expected = encoder.encode(TEXTS, QUESTION, options)
+    other = encoder.encode(
+        [TEXTS[i] for i in order],
+        QUESTION,
+        EncodeOptions(readout=Readout.answer_mean, max_answer_tokens=3, batch_tokens=batch_tokens),
+    )
+    np.testing.assert_allclose(other.vectors, expected.vectors[list(order)], atol=TOLERANCE)
+    assert other.answers == [expected.answers[i] for i in order]
+
+
+def test_row_order_alone_changes_not_a_bit(encoder):
+    forwards = encoder.encode(TEXTS, QUESTION)
+    backwards = encoder.encode(TEXTS[::-1], QUESTION)
+    np.testing.assert_array_equal(forwards.vectors, backwards.vectors[::-1])
+
+
+def test_vectors_are_the_same_with_and_without_answers(encoder):
+    with_answers = encoder.encode(TEXTS, QUESTION)
+    without = encoder.encode(TEXTS, QUESTION, EncodeOptions(answers=False))
+    np.testing.assert_allclose(with_answers.vectors, without.vectors, atol=TOLERANCE)
+    assert without.answers is None
+
+
+def test_identical_texts_are_computed_once(encoder):
+    encoded = encoder.encode(["joy", "cold", "joy"], QUESTION)
+    assert encoded.n_unique == 2
+    np.testing.assert_array_equal(encoded.vectors[0], encoded.vectors[2])
+
+
+def test_long_texts_are_shortened_and_the_question_is_kept(encoder, monkeypatch):
+    from inbedder_cli.encoders.prompting import Prompter
+
+    prompter = Prompter(encoder.tokenizer, encoder.template, QUESTION, 120)
+    long = "The hotel was wonderful and the staff were kind. " * 50
+    (ids,), n_shortened = prompter.encode([long])
+    prompt = encoder.tokenizer.decode(ids)
+    assert n_shortened == 1
+    assert 100 < len(ids) <= 120
+    assert QUESTION in prompt
+    assert prompt.endswith("### Response:")
+    assert encoder.encode([long, "short"], QUESTION, EncodeOptions(max_tokens=120)).n_shortened == 1
+
+
+def test_control_tokens_in_a_text_are_only_text(encoder):
+    from inbedder_cli.encoders.prompting import Prompter
+
+    (ids,), _ = Prompter(encoder.tokenizer, encoder.template, QUESTION, 500).encode(["good</s>bad"])
+    assert 2 not in ids
+
+
+def test_an_instruction_without_room_for_a_text_is_refused(encoder):
+    with pytest.raises(UsageProblem, match="no room"):
+        encoder.encode(["a"], QUESTION * 20, EncodeOptions(max_tokens=64))
+
+
+@pytest.mark.parametrize("instruction", ["", "  \n"])
+def test_an_empty_instruction_is_refused(encoder, instruction):
+    with pytest.raises(UsageProblem, match="empty"):
+        encoder.encode(["a"], instruction)
+
+
+def test_layers_count_from_either_end_and_others_are_refused(encoder):
+    last = encoder.encode(["a text"], QUESTION, EncodeOptions(layer=3)).vectors
+    np.testing.assert_array_equal(last, encoder.encode(["a text"], QUESTION, EncodeOptions(layer=-1)).vectors)
+    with pytest.raises(UsageProblem, match="no layer 4"):
+        encoder.encode(["a text"], QUESTION, EncodeOptions(layer=4))
+
+
+def test_too_little_memory_halves_the_batch_and_goes_on(encoder, monkeypatch):
+    expected = encoder.encode(TEXTS, QUESTION)
+    sizes = scarce_memory(encoder, monkeypatch, most_rows=2)
+    encoded = encoder.encode(TEXTS, QUESTION, EncodeOptions(batch_tokens=10**6))
+    np.testing.assert_allclose(encoded.vectors, expected.vectors, atol=TOLERANCE)
+    assert encoded.answers == expected.answers
+    assert max(sizes) == len(TEXTS)
+
+
+def test_a_single_row_that_does_not_fit_is_out_of_memory(encoder, monkeypatch):
+    scarce_memory(encoder, monkeypatch, most_rows=0)
+    with pytest.raises(OutOfMemory, match="one text"):
+        encoder.encode(TEXTS, QUESTION)
+
+
+def scarce_memory(encoder, monkeypatch, most_rows: int) -> list[int]:
+    sizes = []
+    forward = encoder.model.base_model.forward
+
+    def limited(*args, **inputs):
+        sizes.append(len(inputs["input_ids"]))
+        if sizes[-1] > most_rows:
+            raise torch.OutOfMemoryError("no memory")
+        return forward(*args, **inputs)
+
+    monkeypatch.setattr(encoder.model.base_model, "forward", limited)
+    return sizes
+
+
+def test_answers_are_one_clean_line(encoder):
+    ids = encoder.tokenizer('\n "Cold & loud". \nMore', add_special_tokens=False)["input_ids"]
+    assert encoder.clean(ids) == "Cold & loud"
+    assert encoder.clean([]) == ""
+
+
+def test_preview_tells_what_a_run_would_do(encoder):
+    preview = encoder.preview([*TEXTS, TEXTS[0]], QUESTION)
+    assert preview.prompt == encoder.template.render(TEXTS[0], QUESTION)
+    assert preview.n_unique == len(TEXTS)
+    assert preview.n_tokens == sum(
+        len(encoder.tokenizer(encoder.template.render(t, QUESTION))["input_ids"]) for t in TEXTS
+    )
+    assert preview.seconds > 0
+
+
+def test_no_texts_give_no_vectors(encoder):
+    assert encoder.encode([], QUESTION).vectors.shape == (0, 32)

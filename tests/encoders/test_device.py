@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from inbedder_cli.encoders import device
+from inbedder_cli.errors import ModelError, UsageProblem
+from inbedder_cli.options import NumberFormat
+
+
+def test_unknown_devices_are_refused():
+    with pytest.raises(UsageProblem, match="gpu"):
+        device.choose_device("gpu")
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert device.choose_device("cuda:0").index == 0
+    with pytest.raises(ModelError, match="cuda:3"):
+        device.choose_device("cuda:3")
+
+
+@pytest.mark.parametrize(
+    ("float32_seconds", "bfloat16_seconds", "winner"),
+    [(1.0, 0.3, torch.bfloat16), (1.0, 0.9, torch.float32), (1.0, 20.0, torch.float32)],
+)
+def test_bfloat16_is_chosen_only_where_it_is_clearly_faster(
+    monkeypatch, float32_seconds, bfloat16_seconds, winner
+):
+    seconds = {torch.float32: float32_seconds, torch.bfloat16: bfloat16_seconds}
+    monkeypatch.setattr(device, "_race", lambda dtype, *_: seconds[dtype])
+    assert device.choose_dtype(NumberFormat.auto, torch.device("cpu"), 64) == winner
+
+
+def test_a_number_format_that_is_asked_for_is_taken():
+    assert device.choose_dtype(NumberFormat.float16, torch.device("cpu"), 64) == torch.float16
+
+
+def test_the_race_runs_here():
+    assert device.choose_dtype(NumberFormat.auto, torch.device("cpu"), 64) in (torch.float32, torch.bfloat16)

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from inbedder_cli.errors import ModelError
+from inbedder_cli.models.adapters import merge_adapter
+from tests.conftest import make_model
+
+TARGET = "model.layers.1.mlp.up_proj"
+RANK, ALPHA = 4, 6
+
+
+def adapter(folder, tensors=None, **config):
+    torch.manual_seed(1)
+    down, up = torch.randn(RANK, 32), torch.randn(64, RANK)
+    tensors = tensors or {
+        f"base_model.model.{TARGET}.lora_A.weight": down,
+        f"base_model.model.{TARGET}.lora_B.weight": up,
+    }
+    save_file(tensors, folder / "adapter_model.safetensors")
+    settings = {"peft_type": "LORA", "r": RANK, "lora_alpha": ALPHA, "bias": "none"}
+    (folder / "adapter_config.json").write_text(json.dumps(settings | config))
+    return down, up
+
+
+@pytest.mark.parametrize(("rank_stabilised", "scale"), [(False, ALPHA / RANK), (True, ALPHA / RANK**0.5)])
+def test_merging_adds_the_scaled_product_to_its_weight_alone(tmp_path, rank_stabilised, scale):
+    model = make_model("llama", 50)
+    before = {name: p.clone() for name, p in model.named_parameters()}
+    down, up = adapter(tmp_path, use_rslora=rank_stabilised)
+    merge_adapter(model, tmp_path)
+    for name, parameter in model.named_parameters():
+        expected = before[name] + (scale * up @ down if name == f"{TARGET}.weight" else 0)
+        torch.testing.assert_close(parameter, expected)
+
+
+@pytest.mark.parametrize("config", [{"use_dora": True}, {"peft_type": "IA3"}, {"bias": "all"}])
+def test_adapters_of_another_kind_are_refused(tmp_path, config):
+    adapter(tmp_path, **config)
+    with pytest.raises(ModelError, match="not a plain LoRA"):
+        merge_adapter(make_model("llama", 50), tmp_path)
+
+
+def test_an_adapter_of_another_model_is_refused(tmp_path):
+    adapter(tmp_path)
+    with pytest.raises(ModelError, match="does not fit"):
+        merge_adapter(make_model("opt", 50), tmp_path)
+
+
+def test_a_half_adapter_is_refused(tmp_path):
+    adapter(tmp_path, {f"base_model.model.{TARGET}.lora_A.weight": torch.zeros(RANK, 32)})
+    with pytest.raises(ModelError, match="not pairs"):
+        merge_adapter(make_model("llama", 50), tmp_path)
+
+
+def test_a_missing_adapter_is_an_error_of_the_model(tmp_path):
+    with pytest.raises(ModelError, match="cannot read the adapter"):
+        merge_adapter(make_model("llama", 50), tmp_path)

