@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,7 +25,7 @@ SEARCH_ROWS = 2000  # rows on which k is chosen
 HDBSCAN_DIMENSIONS = 50  # above this, hdbscan falls back to a slow generic path
 LEAST_CLUSTER = 5
 CLUSTER_SHARE = 0.02
-ORDER_DIMENSIONS = 8
+TINY = 1e-6  # of the largest number: a centred row shorter than this is the mean itself
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class Clustering:
     :param labels: shape (n_rows,); 0 is the largest cluster, -1 is noise (HDBSCAN only).
     :param distances: float32, shape (n_rows,): cosine distance, 0 to 2, of each row's centred vector to its
         cluster's centre; NaN for noise.
-    :param centres: float32, shape (k, hidden_size), of unit length, of centred and normalised vectors.
+    :param centres: float32, shape (k, hidden_size), of unit length, of centred and normalised vectors
+        (zero where all rows are the same).
     :param mean: float32, shape (hidden_size,): what was subtracted from every vector.
     :param options: the options used, with k and min_cluster_size filled in.
     :param choice: how k was chosen, if it was.
@@ -79,9 +81,10 @@ def fit_clusters(vectors: Vectors, options: ClusterOptions | None = None) -> Clu
     :raises UsageProblem: for options without sense.
     """
     options = options or ClusterOptions()
-    _check(vectors, options)
+    check_options(options, len(vectors))
     order = _canonical_order(vectors)
     points, mean = centre_and_normalise(vectors[order])
+    _check_different(points, options)
     if options.algorithm is Algorithm.hdbscan:
         found, options, choice = *_hdbscan(points, options), None
     else:
@@ -94,7 +97,9 @@ def fit_clusters(vectors: Vectors, options: ClusterOptions | None = None) -> Clu
     centres = _centres(points, found)
     distances = np.full(len(points), np.nan, np.float32)
     kept = found != NOISE
-    distances[kept] = 1 - np.einsum("ij,ij->i", points[kept], centres[found[kept]])
+    own = centres[found[kept]]
+    # Where a centre is zero, all its rows are the same one, the mean itself.
+    distances[kept] = np.where(own.any(axis=1), 1 - np.einsum("ij,ij->i", points[kept], own), 0)
     labels = np.empty_like(found)
     labels[order] = found
     by_row = np.empty_like(distances)
@@ -110,8 +115,8 @@ def centre_and_normalise(vectors: Vectors) -> tuple[Vectors, Vectors]:
     mean = vectors.mean(axis=0, dtype=np.float64)
     points = vectors - mean
     norms = np.linalg.norm(points, axis=1, keepdims=True)
-    tiny = 1e-6 * max(1.0, float(np.abs(mean).max()))
-    return np.where(norms > tiny, points / np.maximum(norms, tiny), 0).astype(np.float32), mean.astype(np.float32)
+    away = norms > TINY * float(np.abs(vectors).max(initial=0))
+    return np.where(away, points / np.where(away, norms, 1), 0).astype(np.float32), mean.astype(np.float32)
 
 
 def choose_k(points: Vectors, options: ClusterOptions) -> KChoice:
@@ -147,7 +152,8 @@ def _hdbscan(points: Vectors, options: ClusterOptions) -> tuple[Labels, ClusterO
 
     size = options.min_cluster_size or max(LEAST_CLUSTER, round(CLUSTER_SHARE * len(points)))
     dimensions = min(HDBSCAN_DIMENSIONS, *points.shape)
-    reduced = PCA(dimensions, random_state=options.seed).fit_transform(points.astype(np.float64))
+    with np.errstate(invalid="ignore"):  # the share of variance of identical points
+        reduced = PCA(dimensions, random_state=options.seed).fit_transform(points.astype(np.float64))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # between hdbscan's and scikit-learn's releases
         labels = HDBSCAN(min_cluster_size=size, core_dist_n_jobs=1).fit_predict(reduced)
@@ -156,7 +162,8 @@ def _hdbscan(points: Vectors, options: ClusterOptions) -> tuple[Labels, ClusterO
 
 def _canonical_order(vectors: Vectors) -> npt.NDArray[np.int64]:
     """Return an order of the rows that depends on their values alone."""
-    return np.lexsort(vectors[:, :ORDER_DIMENSIONS].T[::-1])
+    keys = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in np.ascontiguousarray(vectors)]
+    return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
 
 
 def _largest_first(labels: Labels) -> Labels:
@@ -177,30 +184,43 @@ def _centres(points: Vectors, labels: Labels) -> Vectors:
 
 
 def _n_different(points: Vectors) -> int:
-    return len(np.unique(points, axis=0))
+    return len(np.unique(points.round(5), axis=0))
 
 
-def _check(vectors: Any, options: ClusterOptions) -> None:  # noqa: ANN401
-    n = len(vectors)
+def check_options(options: ClusterOptions, n_rows: int) -> None:
+    """Refuse options that make no sense, or that so few rows cannot fill, before any work is done.
+
+    :param n_rows: rows with text.
+    :raises UsageProblem: for options without sense.
+    :raises InputError: for too few rows.
+    """
     if options.min_cluster_size is not None and options.min_cluster_size < 2:
-        raise UsageProblem("--min-cluster-size must be at least 2")
+        raise UsageProblem("--min-cluster-size must be at least 2", hint="leave it out for 2 % of the rows")
     if options.algorithm is Algorithm.hdbscan:
         least = options.min_cluster_size or LEAST_CLUSTER
-        if n < least:
+        if n_rows < least:
             raise InputError(
-                f"{n} rows with text cannot hold a cluster of {least}", hint="lower --min-cluster-size"
+                f"{n_rows} rows with text cannot hold a cluster of {least}", hint="lower --min-cluster-size"
             )
         return
     if options.k is not None and options.k < 2:
         raise UsageProblem(f"-k {options.k} makes no clusters", hint="use 2 or more, or -k auto")
     if not 2 <= options.k_min <= options.k_max:
-        raise UsageProblem(f"the range of k, {options.k_min} to {options.k_max}, is empty or below 2")
-    wanted = options.k or 2
-    if n < wanted:
-        raise InputError(
-            f"{n} rows with text are too few for {wanted} clusters", hint="lower -k or give more rows"
+        raise UsageProblem(
+            f"the range of k, {options.k_min} to {options.k_max}, is empty or below 2",
+            hint="give --k-min 2 or more, and --k-max above it",
         )
-    if options.k is not None and (different := _n_different(vectors)) < options.k:
+    wanted = options.k or options.k_min
+    if n_rows < wanted:
+        raise InputError(
+            f"{n_rows} rows with text are too few for {wanted} clusters", hint="lower -k or give more rows"
+        )
+
+
+def _check_different(points: Vectors, options: ClusterOptions) -> None:
+    if options.algorithm is not Algorithm.kmeans or options.k is None:
+        return
+    if (different := _n_different(points)) < options.k:
         raise InputError(
             f"{different} different vectors are too few for {options.k} clusters",
             hint="many rows are the same text; lower -k",

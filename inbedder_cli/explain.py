@@ -21,6 +21,7 @@ CANDIDATES = 100  # best phrases of a cluster that are compared with each other
 PRIOR_SHARE = 0.1  # weight of the whole corpus as a prior: more favours what is said in one cluster only
 SWALLOW = 0.8  # a longer phrase with this share of a shorter one's rows stands for it
 NO_LABEL = "(no common answer)"
+NOISE_LABEL = "(noise)"  # in brackets, as no phrase can be
 NEGATIONS = frozenset("not no never nothing nobody none nor neither nowhere cannot without".split())
 
 
@@ -94,7 +95,7 @@ def explain(
         summaries.append(
             ClusterSummary(
                 cluster=cluster,
-                label=labels.get(cluster, "noise"),
+                label=NOISE_LABEL if cluster == NOISE else labels.get(cluster, f"{NO_LABEL} {cluster}"),
                 size=len(rows),
                 share=len(rows) / len(clustering.labels),
                 phrases=phrases.get(cluster, [])[: options.phrases],
@@ -141,7 +142,8 @@ def rank_phrases(
     The score is the z-score of Monroe, Colaresi & Quinn 2008 ("Fightin' Words", eq. 16-22), counting rows that
     hold the phrase, cluster against all other rows. The prior is a tenth of the whole corpus: every phrase
     starts with a tenth of its corpus count on both sides. What was said once or twice cannot win by chance,
-    as it can under c-TF-IDF.
+    as it can under c-TF-IDF. Half a row is added where odds could be infinite. Phrases that are rarer here than
+    elsewhere are left out, unless there are no others.
     Noise rows count among the others.
     """
     from sklearn.feature_extraction.text import CountVectorizer
@@ -165,7 +167,7 @@ def rank_phrases(
         lift = ((a + 0.5) / (n + 1)) / ((b + 0.5) / (m + 1))
         found = [
             Phrase(str(names[j]), float(a[j] / n), float(lift[j]), float(score[j]))
-            for j in np.flatnonzero((a > 0) & (score > 0))
+            for j in np.flatnonzero((a > 0) & (score > 0) if (score[a > 0] > 0).any() else a > 0)
         ]
         found.sort(key=lambda p: (-p.score, -len(p.text), p.text))
         ranked[cluster] = _without_fragments(found[:CANDIDATES])
@@ -173,14 +175,26 @@ def rank_phrases(
 
 
 def _without_fragments(phrases: list[Phrase]) -> list[Phrase]:
-    """Drop phrases that are only a part of, or little more than, another phrase of the same rows."""
-    kept = []
+    """Of a phrase and a part of it keep one: the longer if it has most of the shorter's rows, else the shorter.
+
+    :param phrases: best first.
+    """
+    kept: list[Phrase] = []
     for phrase in phrases:
-        longer = [p for p in phrases if _contains(p.text, phrase.text) and p.support >= SWALLOW * phrase.support]
-        shorter = [p for p in phrases if _contains(phrase.text, p.text) and phrase.support < SWALLOW * p.support]
-        if not longer and not shorter:
-            kept.append(phrase)
+        rivals = [p for p in kept if _contains(p.text, phrase.text) or _contains(phrase.text, p.text)]
+        if any(not _stands_for(phrase, rival) for rival in rivals):
+            continue
+        place = min((kept.index(rival) for rival in rivals), default=len(kept))
+        kept = [p for p in kept if p not in rivals]
+        kept.insert(place, phrase)
     return kept
+
+
+def _stands_for(phrase: Phrase, rival: Phrase) -> bool:
+    """Whether the phrase is to be kept rather than its rival, one of them being part of the other."""
+    if _contains(phrase.text, rival.text):
+        return phrase.support >= SWALLOW * rival.support
+    return rival.support < SWALLOW * phrase.support
 
 
 def _contains(phrase: str, part: str) -> bool:
@@ -204,8 +218,6 @@ def choose_labels(phrases: dict[int, list[Phrase]]) -> dict[int, str]:
             addition = next(others, None)
             label = f"{label} ({cluster})" if addition is None else f"{text}, {addition}"
         labels[cluster] = label
-    for cluster in phrases:
-        labels.setdefault(cluster, f"{NO_LABEL} {cluster}")
     return labels
 
 

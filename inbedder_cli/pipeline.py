@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inbedder_cli.clustering import NOISE, Clustering, fit_clusters
+from inbedder_cli.errors import InputError
 from inbedder_cli.explain import ClusterSummary, explain
 from inbedder_cli.options import ClusterOptions, EncodeOptions, ExplainOptions
 from inbedder_cli.talk import SILENT
@@ -98,7 +99,10 @@ def cluster_corpus(
     """Group the rows that have vectors and explain the groups by their answers (or texts, without answers)."""
     rows = [i for i, status in enumerate(embedding.status) if status is Status.ok]
     texts = [corpus.texts[i] for i in rows]
-    clustering = fit_clusters(embedding.vectors[rows], options)
+    try:
+        clustering = fit_clusters(embedding.vectors[rows], options)
+    except InputError as error:
+        raise InputError(str(error), source=corpus.source, hint=error.hint) from error
     summaries = explain(
         clustering,
         texts if embedding.answers is None else [embedding.answers[i] or "" for i in rows],

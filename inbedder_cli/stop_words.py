@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 from inbedder_cli.errors import InputError
 
-WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
 OFFERING = re.compile(r"\b(?:or|vs|versus)\b|/", re.I)
 CLAUSE_END = re.compile(r"[.?!:;]")
 
 
 def words_of(text: str) -> list[str]:
-    """Return the text's words, lower-cased, inner hyphens and apostrophes kept.
+    """Return the text's words, lower-cased, inner hyphens, points and apostrophes kept.
 
     >>> words_of("Not Wi-Fi, isn’t it?")
     ['not', 'wi-fi', "isn't", 'it']
     """
-    return [w.replace("’", "'") for w in WORD.findall(unicodedata.normalize("NFKC", text).lower())]
+    return _word().findall(_folded(text))
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).lower().replace("’", "'")
+
+
+@cache
+def _word() -> re.Pattern[str]:
+    """Match letters and digits with their combining marks, which many scripts need."""
+    marks = "".join(chr(c) for c in range(0x300, 0x10000) if unicodedata.category(chr(c)).startswith("M"))
+    letter = rf"(?:[^\W_]|[{marks}])"
+    return re.compile(rf"{letter}+(?:['.-]{letter}+)*")
 
 
 def load_stop_words(source: str | None = None) -> frozenset[str]:
@@ -36,12 +48,12 @@ def load_stop_words(source: str | None = None) -> frozenset[str]:
         text = (
             files("inbedder_cli").joinpath("stop_words.txt").read_text(encoding="utf-8")
             if source is None
-            else Path(source).read_text(encoding="utf-8")
+            else Path(source).read_text(encoding="utf-8-sig")
         )
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the stop words: {error}", source=source) from error
     lines = (line for line in text.splitlines() if not line.startswith("#"))
-    return frozenset(word.lower() for line in lines for word in line.split())
+    return frozenset(word for line in lines for word in _folded(line).split())
 
 
 def repeated_words(instruction: str, stop_words: frozenset[str]) -> frozenset[str]:
@@ -54,5 +66,6 @@ def repeated_words(instruction: str, stop_words: frozenset[str]) -> frozenset[st
     >>> sorted(repeated_words("Name the mood: is it good or bad?", load_stop_words()))
     ['mood', 'name']
     """
-    clauses = [c for c in CLAUSE_END.split(instruction) if not OFFERING.search(c)]
-    return frozenset(w for clause in clauses for w in words_of(clause)) - stop_words
+    clauses = CLAUSE_END.split(instruction)
+    offered = {w for clause in clauses if OFFERING.search(clause) for w in words_of(clause)}
+    return frozenset(w for clause in clauses for w in words_of(clause)) - offered - stop_words

@@ -39,7 +39,7 @@ def write_vectors(corpus: Corpus, embedding: Embedding, stream: IO[bytes], suffi
         for row_id, answer, vector, status in zip(
             corpus.ids, answers, embedding.vectors, embedding.status, strict=True
         ):
-            shown = [float(f"{x:.8g}") for x in vector.tolist()] if np.isfinite(vector).all() else None
+            shown = [float(f"{x:.9g}") for x in vector.tolist()] if np.isfinite(vector).all() else None
             record = {
                 "schema": SCHEMA,
                 "id": row_id,
@@ -85,7 +85,7 @@ def read_vectors(path: str, corpus: Corpus) -> Embedding:
     try:
         match file.suffix.lower():
             case ".npy":
-                vectors = np.load(file, allow_pickle=False)
+                vectors = _read_npy(file)
             case ".safetensors":
                 from safetensors.numpy import load_file
 
@@ -107,13 +107,21 @@ def read_vectors(path: str, corpus: Corpus) -> Embedding:
     return _fitted(np.asarray(vectors, np.float32), answers, corpus, path)
 
 
+def _read_npy(file: Path) -> npt.NDArray[np.float32]:
+    with file.open("rb") as stream:  # np.load by itself would take an archive of arrays, too
+        return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
+
+
 def _read_parquet(file: Path) -> tuple[npt.NDArray[np.float32], list[str | None] | None]:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(str(file)) as parquet:
         table = parquet.read()
     lists = table.column("vector").to_pylist()
-    width = next((len(v) for v in lists if v is not None), 0)
+    widths = {len(v) for v in lists if v is not None}
+    if len(widths) != 1:
+        raise ValueError("the vectors have different lengths" if widths else "there is no vector")
+    (width,) = widths
     vectors = np.full((len(lists), width), np.nan, np.float32)
     for row, values in enumerate(lists):
         if values is not None:

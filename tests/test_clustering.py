@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
+from threadpoolctl import threadpool_limits
 
 from inbedder_cli import clustering as module
 from inbedder_cli.clustering import NOISE, centre_and_normalise, fit_clusters
@@ -15,6 +16,13 @@ from inbedder_cli.options import Algorithm, ClusterOptions
 
 few_examples = settings(deadline=None, max_examples=30)
 HDBSCAN = ClusterOptions(Algorithm.hdbscan)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Threads only wait for each other on data this small."""
+    with threadpool_limits(1):
+        yield
 
 
 def blobs(sizes, width=12, seed=0):
@@ -76,13 +84,20 @@ def test_auto_chooses_on_a_sample_of_many_rows_but_clusters_them_all(monkeypatch
 
 
 def test_hdbscan_finds_the_groups_and_leaves_scattered_rows_as_noise():
-    vectors, truth = blobs((30, 25, 20))
-    scattered = np.rint(np.random.default_rng(1).normal(scale=600, size=(15, 12))).astype(np.float32)
-    found = fit_clusters(np.concatenate([vectors, scattered]), HDBSCAN)
-    assert found.k == 3
-    assert_same_groups(found.labels[: len(vectors)], truth)
-    assert (found.labels[len(vectors) :] == NOISE).all()
-    assert len(found.labels) == len(vectors) + len(scattered)
+    """Two pairs of tight groups, and four rows far from them and from each other."""
+    centres = np.zeros((4, 10))
+    centres[:, 0] = [1, 1, -1, -1]
+    centres[[0, 1, 2, 3], [1, 1, 2, 2]] = [0.25, -0.25, 0.25, -0.25]
+    truth = np.repeat(range(4), 20)
+    tight = centres[truth] + np.random.default_rng(0).normal(scale=0.02, size=(80, 10))
+    vectors = np.concatenate([tight, np.eye(10)[3:7]]).astype(np.float32)
+    order = np.random.default_rng(1).permutation(84)
+    found = fit_clusters(vectors[order], HDBSCAN)
+    labels = np.empty(84, int)
+    labels[order] = found.labels
+    assert found.k == 4
+    assert_same_groups(labels[:80], truth)
+    assert labels[80:].tolist() == [NOISE] * 4
     assert found.choice is None
 
 

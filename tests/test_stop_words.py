@@ -64,7 +64,7 @@ def test_stop_words_that_cannot_be_read_are_an_input_error(tmp_path, name):
 def test_stop_words_in_another_encoding_are_an_input_error(tmp_path):
     path = tmp_path / "words.txt"
     path.write_bytes("für über".encode("latin-1"))
-    with pytest.raises(InputError, match="words.txt: cannot read the stop words"):
+    with pytest.raises(InputError, match=r"words\.txt: cannot read the stop words"):
         load_stop_words(str(path))
 
 

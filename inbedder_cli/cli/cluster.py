@@ -11,7 +11,7 @@ import typer
 from inbedder_cli.cli import options
 from inbedder_cli.cli.console import Terminal, stdout_console
 from inbedder_cli.cli.reading import needed_instruction, show_preview
-from inbedder_cli.errors import FailedRows, UsageProblem
+from inbedder_cli.errors import FailedRows, InputError, UsageProblem
 from inbedder_cli.options import (
     Algorithm,
     ClusterOptions,
@@ -141,6 +141,7 @@ def cluster(
     )
     options.tell_about(corpus, talk)
     check_free(corpus, RESULT_COLUMNS, prefix)
+    _check_before_work(corpus, clustering)
     reading = EncodeOptions(readout, layer, True, max_answer_tokens, max_tokens, batch_tokens)
 
     from inbedder_cli.pipeline import cluster_corpus, embed_corpus
@@ -181,6 +182,15 @@ def _number_of_clusters(k: str) -> int | None:
         return int(k)
     except ValueError:
         raise UsageProblem(f'-k takes a number or auto, not "{k}"') from None
+
+
+def _check_before_work(corpus: Corpus, clustering: ClusterOptions) -> None:
+    from inbedder_cli.clustering import check_options
+
+    try:
+        check_options(clustering, len(corpus.readable))
+    except InputError as error:
+        raise InputError(str(error), source=corpus.source, hint=error.hint) from error
 
 
 def _write(run: ClusterRun, model: str, wanted: TableFormat | None, output: Path | None, prefix: str) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from inbedder_cli.corpus.columns import fill_text_template, guess_text_column, join_texts, row_ids
-from inbedder_cli.corpus.delimited import read_delimited
+from inbedder_cli.corpus.delimited import NEEDED, check_column_names, read_delimited
 from inbedder_cli.corpus.jsonl import read_jsonl
-from inbedder_cli.corpus.opening import Opened, open_input
+from inbedder_cli.corpus.opening import DAMAGED, Opened, open_input
 from inbedder_cli.errors import InputError, UsageProblem
 from inbedder_cli.options import EmptyTexts, InputFormat
 
@@ -137,7 +137,7 @@ def corpus_from_table(
         texts, columns = fill_text_template(table, text_template, source)
     else:
         columns = tuple(text) or (guess_text_column(table, source),)
-        texts = join_texts(table, columns, source)
+        texts = join_texts(table, columns, source, rows)
         if not text:
             notes.append(f'text column "{columns[0]}" (guessed; --text to change)')
     _check_empty(texts, empty, source, columns, rows)
@@ -179,11 +179,14 @@ def _read_parquet(opened: Opened, limit: int | None) -> pa.Table:
         source = opened.path or pa.BufferReader(opened.stream.read())
         with pq.ParquetFile(source) as file:
             table = file.read() if limit is None else _first_rows(file, limit)
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"not a readable Parquet file: {reason}", source=opened.name) from error
+        table.validate(full=True)  # strings that are not UTF-8
+    except (pa.ArrowException, *DAMAGED) as error:
+        reason = (str(error) or "it is cut short").splitlines()[0]
+        hint = "write it again, or export the table as CSV"
+        raise InputError(f"not a readable Parquet file: {reason}", source=opened.name, hint=hint) from error
+    check_column_names(table.column_names, opened.name)
     if not table.num_rows:
-        raise InputError("has columns but no rows", source=opened.name)
+        raise InputError("has columns but no rows", source=opened.name, hint=NEEDED)
     return table
 
 
@@ -204,7 +207,8 @@ def _check_empty(
 ) -> None:
     column = " + ".join(columns)
     if not any(texts):
-        raise InputError("all texts are empty", source=source, column=column)
+        hint = "name another column with --text"
+        raise InputError("all texts are empty", source=source, column=column, hint=hint)
     if empty is EmptyTexts.fail and "" in texts:
         row = rows[texts.index("")] + 1
         hint = "leave out --empty fail to skip such rows"

@@ -7,6 +7,7 @@ import string
 from typing import TYPE_CHECKING
 
 from inbedder_cli.corpus.jsonl import cell_value, has_json_cells
+from inbedder_cli.corpus.values import value_as_text
 from inbedder_cli.errors import InputError, UsageProblem, did_you_mean
 
 if TYPE_CHECKING:
@@ -23,8 +24,10 @@ NUMBER = re.compile(
 )
 
 
-def column_values(table: pa.Table, name: str, source: str) -> list[str | None]:
+def column_values(table: pa.Table, name: str, source: str, rows: Sequence[int] | None = None) -> list[str | None]:
     """Return the column's cells as strings, None where null.
+
+    :param rows: each row's index in the file, for messages.
 
     :raises InputError: when there is no such column, or a cell is not text.
     """
@@ -38,11 +41,13 @@ def column_values(table: pa.Table, name: str, source: str) -> list[str | None]:
     column = table.column(name)
     if has_json_cells(field):
         values = [cell_value(cell) for cell in column.to_pylist()]
-        for row, value in enumerate(values, start=1):
+        for place, value in enumerate(values):
             if value is not None and not isinstance(value, str):
                 kind = "a list or object" if isinstance(value, (list, dict)) else "a number or truth value"
-                raise InputError(f"holds {kind}, not text", source=source, row=row, column=name)
-        return values
+                row = (place if rows is None else rows[place]) + 1
+                hint = _text_hint(table)
+                raise InputError(f"holds {kind}, not text", source=source, row=row, column=name, hint=hint)
+        return [v if v is None else _whole(v) for v in values]
     kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
     if pa.types.is_null(kind):
         return [None] * table.num_rows
@@ -51,9 +56,9 @@ def column_values(table: pa.Table, name: str, source: str) -> list[str | None]:
     return list(column.to_pylist())
 
 
-def text_values(table: pa.Table, name: str, source: str) -> list[str | None]:
+def text_values(table: pa.Table, name: str, source: str, rows: Sequence[int] | None = None) -> list[str | None]:
     """Return `column_values`, refusing a column of nothing but numbers or dates."""
-    values = column_values(table, name, source)
+    values = column_values(table, name, source, rows)
     filled = [v for v in values if v and v.strip()]
     if filled and all(NUMBER.fullmatch(v.strip()) for v in filled):
         raise InputError("holds numbers or dates, not text", source=source, column=name, hint=_text_hint(table))
@@ -92,9 +97,9 @@ def _mean_words(head: pa.Table, name: str) -> float:
     return sum(len(v.split()) for v in values) / len(values) if values else 0.0
 
 
-def join_texts(table: pa.Table, names: Sequence[str], source: str) -> list[str]:
+def join_texts(table: pa.Table, names: Sequence[str], source: str, rows: Sequence[int] | None = None) -> list[str]:
     """Return one stripped text per row; several columns are joined by a line break, empty ones left out."""
-    columns = [text_values(table, name, source) for name in names]
+    columns = [text_values(table, name, source, rows) for name in names]
     return ["\n".join(c.strip() for c in cells if c and c.strip()) for cells in zip(*columns, strict=True)]
 
 
@@ -132,7 +137,12 @@ def _any_values(table: pa.Table, name: str, source: str) -> list[object]:
 
 
 def _shown(value: object) -> str:
-    return "" if value is None else str(value).strip()
+    return _whole(value_as_text(value)).strip()
+
+
+def _whole(text: str) -> str:
+    """Return the text with halves of surrogate pairs, which no tokenizer takes, replaced."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def row_ids(table: pa.Table, name: str | None, source: str, rows: Sequence[int]) -> list[str]:

@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from inbedder_cli.corpus.opening import Opened, decoded_lines
+from inbedder_cli.corpus.opening import Opened, checked_encoding, decoded_lines
 from inbedder_cli.errors import InputError
 from inbedder_cli.options import InputFormat
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DELIMITERS = (",", ";", "\t", "|")
 CHUNK_ROWS = 16_384
+NEEDED = "a table needs a header and at least one row"
 
 
 def read_delimited(
@@ -39,14 +40,15 @@ def read_delimited(
     """
     import pyarrow as pa
 
+    encoding = checked_encoding(encoding, opened.name)
     used = delimiter or ("\t" if opened.format is InputFormat.tsv else guess_delimiter(opened.head, encoding))
     csv.field_size_limit(sys.maxsize)
     records = _records(opened, used, encoding)
     try:
         _, header = next(records)
     except StopIteration:
-        raise InputError("is empty", source=opened.name) from None
-    _check_header(header, opened.name)
+        raise InputError("is empty", source=opened.name, hint=NEEDED) from None
+    check_column_names(header, opened.name)
     schema = pa.schema([(name, pa.string()) for name in header])
     batches: list[pa.RecordBatch] = []
     rows: list[list[str]] = []
@@ -58,8 +60,6 @@ def read_delimited(
         rows.clear()
 
     for line, cells in records:
-        if limit is not None and n_rows >= limit:
-            break
         if not cells:
             if len(header) > 1:
                 n_blank += 1
@@ -75,30 +75,37 @@ def read_delimited(
                 hint="a text with the delimiter in it must be in double quotes; or name the --delimiter",
             )
         rows.append(cells)
+        if n_rows == limit:
+            break
         if len(rows) == CHUNK_ROWS:
             flush()
     if not n_rows:
-        raise InputError("has a header but no rows", source=opened.name)
+        raise InputError("has a header but no rows", source=opened.name, hint=NEEDED)
     flush()
     return pa.Table.from_batches(batches, schema=schema), used, n_blank
 
 
 def _records(opened: Opened, delimiter: str, encoding: str | None) -> Iterator[tuple[int, list[str]]]:
-    """Yield (line on which the record starts, cells)."""
+    """Yield (line on which the record starts, cells): the header, then every row, and [] for a blank line."""
     reader = csv.reader(decoded_lines(opened, encoding), delimiter=delimiter, strict=True)
-    row = -1  # the header is row 0
+    width = n_rows = 0
     start = 1
     try:
         for cells in reader:
-            row += 1
-            yield start, cells
+            if not width:
+                if cells:
+                    width = len(cells)
+                    yield start, cells
+            else:
+                n_rows += bool(cells) or width == 1
+                yield start, cells
             start = reader.line_num + 1
     except csv.Error as error:
-        row_number = row + 1 if row >= 0 else None
-        raise InputError(_explained(str(error)), source=opened.name, row=row_number, line=start) from error
+        row = n_rows + 1 if width else None
+        raise InputError(_explained(str(error)), source=opened.name, row=row, line=start) from error
     except InputError as error:
-        if row >= 0 and "line" in str(error):
-            raise _with_row(error, opened.name, row + 1) from error
+        if width and "line" in str(error):
+            raise _with_row(error, opened.name, n_rows + 1) from error
         raise
 
 
@@ -117,7 +124,8 @@ def _explained(message: str) -> str:
     return message
 
 
-def _check_header(header: list[str], name: str) -> None:
+def check_column_names(header: list[str], name: str) -> None:
+    """Refuse two columns of one name: nobody could say which is meant."""
     double = [column for column, n in Counter(header).items() if n > 1]
     if double:
         raise InputError(f'the header has "{double[0]}" more than once', source=name, hint="rename one of them")

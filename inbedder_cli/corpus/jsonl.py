@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.corpus.opening import Opened, decoded_lines
+from inbedder_cli.corpus.values import value_as_json
 from inbedder_cli.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,21 +26,21 @@ def read_jsonl(opened: Opened, *, encoding: str | None = None, limit: int | None
     columns: dict[str, list[str | None]] = {}
     n_rows = 0
     for number, line in enumerate(decoded_lines(opened, encoding), start=1):
-        if limit is not None and n_rows >= limit:
-            break
         if not line.strip():
             continue
         record = _parsed(line, opened.name, number)
         for key, value in record.items():
             if key not in columns:
                 columns[key] = [None] * n_rows
-            columns[key].append(json.dumps(value, ensure_ascii=False))
+            columns[key].append(value_as_json(value))
         n_rows += 1
         for cells in columns.values():
             if len(cells) < n_rows:
                 cells.append(None)
+        if n_rows == limit:
+            break
     if not n_rows:
-        raise InputError("has no rows", source=opened.name)
+        raise InputError("has no rows", source=opened.name, hint="give a file with one JSON object a line")
     fields = [pa.field(name, pa.string(), metadata=JSON_CELLS) for name in columns]
     return pa.table([pa.array(c, pa.string()) for c in columns.values()], schema=pa.schema(fields))
 
@@ -54,13 +55,14 @@ def _parsed(line: str, name: str, number: int) -> dict[str, Any]:
             raise ValueError(f"{digits} is too large a number")
         return value
 
+    hint = "each line must be one whole JSON object"
     try:
         record = json.loads(line, parse_constant=refuse, parse_float=finite)
     except (ValueError, RecursionError) as error:
-        hint = "each line must be one whole JSON object"
         raise InputError(f"bad JSON: {error}", source=name, line=number, hint=hint) from error
     if not isinstance(record, dict):
-        raise InputError(f"a JSON {type(record).__name__} where an object is expected", source=name, line=number)
+        kind = type(record).__name__
+        raise InputError(f"a JSON {kind} where an object is expected", source=name, line=number, hint=hint)
     return record
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import io
 import shutil
 import sys
 import tempfile
+import zlib
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 SPOOL_BYTES = 256 * 2**20  # a pipe is kept in memory up to here, then on disk
+DAMAGED = (EOFError, OSError, zlib.error)  # what broken archives raise
 HEAD_BYTES = 64 * 1024  # what guesses are made from
 
 SUFFIXES = {
@@ -33,6 +36,8 @@ SUFFIXES = {
     ".pq": InputFormat.parquet,
 }
 COMPRESSION_SUFFIXES = {".gz", ".bz2", ".zst"}
+
+STRAY_CONTROLS = 4  # control characters that a text may hold by accident
 
 FOREIGN = {  # first bytes -> what the file really is
     b"PK\x03\x04": "a zip archive or an Excel/LibreOffice workbook",
@@ -86,7 +91,7 @@ def open_input(path: str, input_format: InputFormat | None = None) -> Opened:
                 streams.callback(stream.close)
             head = stream.read(HEAD_BYTES)
             stream.seek(0)
-        except (EOFError, OSError) as error:
+        except DAMAGED as error:
             raise InputError(f"cannot be read: {error}", source=name) from error
         if not head.strip():
             raise InputError("is empty", source=name, hint="a table needs a header and at least one row")
@@ -122,7 +127,11 @@ def _nearest_file(file: Path) -> str:
 
 def _spooled(raw: IO[bytes]) -> IO[bytes]:
     spool = cast("IO[bytes]", tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES))
-    shutil.copyfileobj(raw, spool)
+    try:
+        shutil.copyfileobj(raw, spool)
+    except BaseException:
+        spool.close()
+        raise
     spool.seek(0)
     return spool
 
@@ -131,7 +140,7 @@ def _decompressed(raw: IO[bytes], name: str) -> IO[bytes]:
     magic = raw.read(4)
     raw.seek(0)
     if magic.startswith(b"\x1f\x8b"):
-        return cast("IO[bytes]", gzip.GzipFile(fileobj=raw))
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=raw, mode="rb"))
     if magic.startswith(b"BZh"):
         return bz2.BZ2File(raw)
     if magic == b"\x28\xb5\x2f\xfd":
@@ -173,8 +182,10 @@ def _refuse_binary(head: bytes, name: str) -> None:
     if head.startswith(b"PAR1"):
         raise InputError("is a Parquet file", source=name, hint="add --input-format parquet")
     control = sum(head.count(bytes([c])) for c in (*range(1, 9), *range(14, 27), *range(28, 32)))
-    if control > len(head) // 50:
-        raise InputError("holds binary data, not a text table", source=name)
+    if control > max(STRAY_CONTROLS, len(head) // 50):
+        raise InputError(
+            "holds binary data, not a text table", source=name, hint="give a CSV, TSV, JSON-lines or Parquet file"
+        )
 
 
 def decoded_lines(opened: Opened, encoding: str | None) -> Iterator[str]:
@@ -182,14 +193,10 @@ def decoded_lines(opened: Opened, encoding: str | None) -> Iterator[str]:
 
     :raises InputError: naming the line of the first byte that is not of the encoding, or that is NUL.
     """
-    used = encoding or "utf-8"
-    if used.lower().replace("_", "-").startswith(("utf-16", "utf-32")):
-        lines: Iterator[str] = io.TextIOWrapper(opened.stream, encoding=used, newline="")
-    else:
-        lines = (line.decode(used) for line in opened.stream)
+    used = checked_encoding(encoding, opened.name)
     number = 0
     try:
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(_lines(opened.stream, used), start=1):
             if "\0" in line:
                 raise InputError(
                     "a NUL byte",
@@ -198,25 +205,50 @@ def decoded_lines(opened: Opened, encoding: str | None) -> Iterator[str]:
                     hint=_encoding_hint(opened.head) or "remove it: tr -d '\\000' < FILE",
                 )
             yield line.removeprefix("\ufeff") if number == 1 else line
-    except UnicodeDecodeError as error:
-        byte = error.object[error.start]
+    except UnicodeError as error:
+        byte = f"byte 0x{error.object[error.start]:02x}" if isinstance(error, UnicodeDecodeError) else "this"
         raise InputError(
-            f"byte 0x{byte:02x} is not {used.upper()}",
+            f"{byte} is not {used.upper()}",
             source=opened.name,
             line=number + 1,
             hint=_encoding_hint(opened.head) or "name the file's encoding: --encoding cp1252 (or another)",
         ) from error
+    except DAMAGED as error:
+        raise InputError(f"the data breaks off here: {error}", source=opened.name, line=number + 1) from error
+
+
+def _lines(stream: IO[bytes], encoding: str) -> Iterator[str]:
+    if not encoding.startswith(("utf-16", "utf-32")):
+        for line in stream:
+            yield line.decode(encoding)
+        return
+    wrapper = io.TextIOWrapper(stream, encoding=encoding, newline="")  # whose line ends are not single bytes
+    try:
+        yield from wrapper
+    finally:
+        wrapper.detach()
+
+
+def checked_encoding(encoding: str | None, name: str) -> str:
+    """Return the usual name of a text encoding; UTF-8 for None.
+
+    :raises InputError: for an unknown one.
+    """
+    if encoding is None:
+        return "utf-8"
+    try:
+        io.TextIOWrapper(io.BytesIO(), encoding=encoding).close()  # refuses codecs that are not of text
     except LookupError as error:
-        raise InputError(f'unknown encoding "{used}"', source=opened.name) from error
-    except (EOFError, OSError) as error:
         raise InputError(
-            f"the data ends or breaks after this: {error}", source=opened.name, line=number
+            f'unknown encoding "{encoding}"', source=name, hint="use utf-8, utf-16, cp1252, latin-1, ..."
         ) from error
+    return codecs.lookup(encoding).name
 
 
 def _encoding_hint(head: bytes) -> str:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or head[:200].count(b"\0") > len(head[:200]) // 4:
-        return "it looks like UTF-16: add --encoding utf-16"
+        order = "" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "-be" if head[:1] == b"\0" else "-le"
+        return f"it looks like UTF-16: add --encoding utf-16{order}"
     if not any(0x81 <= b <= 0x9F and b not in range(0x82, 0x9D) for b in head) and any(b >= 0x80 for b in head):
         return "it looks like Windows or Latin-1 text: add --encoding cp1252"
     return ""

@@ -37,12 +37,12 @@ def clusters_table(run: ClusterRun, width: int) -> Table:
     title.append(f"   {printable(run.corpus.source)}", style="dim")
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, expand=True, padding=(0, 1))
     table.add_column("", justify="right", style="dim", no_wrap=True)
-    table.add_column("cluster", style="bold cyan", ratio=3)
+    table.add_column("cluster", style="bold cyan", ratio=3, overflow="fold")
     table.add_column("rows", justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
     by_answers = run.embedding.answers is not None
-    table.add_column("answers" if by_answers else "words of the texts", ratio=4)
-    table.add_column("for example", ratio=6 if narrow else 9)
+    table.add_column("answers" if by_answers else "words of the texts", ratio=4, overflow="fold")
+    table.add_column("for example", ratio=6 if narrow else 9, overflow="fold")
     room = WHOLE_TEXT * max(20, int((width - 24) * (0.42 if narrow else 0.55)))
     for summary in run.summaries:
         table.add_row(
@@ -100,7 +100,7 @@ def percent(share: float) -> str:
     >>> percent(0.004), percent(0.256)
     ('<1 %', '26 %')
     """
-    return "<1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
+    return "<1 %" if share > 0 and round(100 * share) == 0 else f"{100 * share:.0f} %"
 
 
 def shortened(text: str, room: int) -> str:

