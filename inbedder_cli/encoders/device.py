@@ -12,6 +12,7 @@ from inbedder_cli.options import NumberFormat
 if TYPE_CHECKING:
     import torch
 
+RACE_ROUNDS = 20
 RACE_MARGIN = 1.3  # bfloat16 must be so much faster than float32 to be worth its rounding
 CPU_BATCH_TOKENS = 1024  # larger batches fall out of the cache of ordinary CPUs
 ACCELERATOR_BATCH_TOKENS = 16_384
@@ -51,24 +52,29 @@ def choose_dtype(wanted: NumberFormat, device: torch.device, hidden_size: int) -
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     try:
-        slow, fast = (_race(dtype, device, hidden_size) for dtype in (torch.float32, torch.bfloat16))
+        slow, fast = _race(device, hidden_size)
     except RuntimeError:  # no such kernel on this device
         return torch.float32
     return torch.bfloat16 if fast * RACE_MARGIN < slow else torch.float32
 
 
-def _race(dtype: torch.dtype, device: torch.device, hidden_size: int) -> float:
-    """Return the best time, in seconds, of a matrix product of the model's own shape."""
+def _race(device: torch.device, hidden_size: int) -> tuple[float, float]:
+    """Return the best times, in seconds, of float32 and of bfloat16 for a matrix product of the model's own shape.
+
+    They take turns, and the best of many counts: the winner should be the same on a busy machine.
+    """
     import torch
 
-    rows = torch.ones(512, hidden_size, dtype=dtype, device=device)
-    weight = torch.ones(hidden_size, 4 * hidden_size, dtype=dtype, device=device)
-    best = float("inf")
-    for _ in range(5):
-        start = time.perf_counter()
-        (rows @ weight).sum().item()
-        best = min(best, time.perf_counter() - start)
-    return best
+    formats = (torch.float32, torch.bfloat16)
+    rows = [torch.ones(256, hidden_size, dtype=dtype, device=device) for dtype in formats]
+    weights = [torch.ones(hidden_size, 4 * hidden_size, dtype=dtype, device=device) for dtype in formats]
+    best = [float("inf"), float("inf")]
+    for _ in range(RACE_ROUNDS):
+        for i in range(2):
+            start = time.perf_counter()
+            (rows[i] @ weights[i])[0, 0].item()
+            best[i] = min(best[i], time.perf_counter() - start)
+    return best[0], best[1]
 
 
 def default_batch_tokens(device: torch.device) -> int:
