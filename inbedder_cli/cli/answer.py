@@ -4,32 +4,19 @@ from __future__ import annotations
 
 from inbedder_cli.cli import options
 from inbedder_cli.cli.console import Terminal
+from inbedder_cli.cli.groups import InputOptions, ModelOptions, ReadingOptions, with_groups
 from inbedder_cli.cli.reading import needed_instruction, tell_about_embedding
 from inbedder_cli.errors import UsageProblem
-from inbedder_cli.options import EmptyTexts, EncodeOptions, NumberFormat, TableFormat
+from inbedder_cli.options import TableFormat
 
 
+@with_groups
 def answer(
     file: options.File,
+    source: InputOptions,
+    model: ModelOptions,
+    reading: ReadingOptions,
     instruction: options.Instruction = None,
-    text: options.Text = None,
-    text_template: options.TextTemplate = None,
-    id_column: options.IdColumn = None,
-    input_format: options.InputFormatOption = None,
-    delimiter: options.Delimiter = None,
-    encoding: options.Encoding = None,
-    empty: options.Empty = EmptyTexts.skip,
-    limit: options.Limit = None,
-    sample: options.Sample = None,
-    seed: options.Seed = 0,
-    model: options.Model = options.ModelDefault,
-    template: options.TemplateOption = None,
-    device: options.Device = "auto",
-    dtype: options.Dtype = NumberFormat.auto,
-    offline: options.Offline = False,
-    max_answer_tokens: options.MaxAnswerTokens = 8,
-    max_tokens: options.MaxTokens = 512,
-    batch_tokens: options.BatchTokens = None,
     output: options.Output = None,
     output_format: options.Format = None,
     force: options.Force = False,
@@ -47,7 +34,6 @@ def answer(
     """
     import pyarrow as pa
 
-    from inbedder_cli.corpus import read_corpus
     from inbedder_cli.report.writing import check_target, format_of, open_output, write_table
 
     talk = Terminal(quiet=quiet)
@@ -57,28 +43,11 @@ def answer(
     wanted = output_format or (format_of(output) if output is not None and known_suffix else None)
     if wanted in (TableFormat.table, TableFormat.json):
         raise UsageProblem(f"answer has no {wanted} format", hint="use csv, tsv, jsonl, markdown or parquet")
-    corpus = read_corpus(
-        file,
-        text=text or (),
-        text_template=text_template,
-        id_column=id_column,
-        input_format=input_format,
-        delimiter=delimiter,
-        encoding=encoding,
-        empty=empty,
-        limit=limit,
-        sample=sample,
-        seed=seed,
-    )
-    options.tell_about(corpus, talk)
+    corpus = source.read(file, talk)
 
-    from inbedder_cli.encoders import load_encoder
     from inbedder_cli.pipeline import embed_corpus
 
-    reading = EncodeOptions(None, None, True, max_answer_tokens, max_tokens, batch_tokens)
-    encoder = load_encoder(model, template=template, device=device, dtype=dtype, offline=offline, talk=talk)
-    talk.say(f"model: {encoder.description}")
-    embedding = embed_corpus(corpus, question, encoder, reading, talk)
+    embedding = embed_corpus(corpus, question, model.load(talk), reading.settings(), talk)
     answers = embedding.answers or []
     with open_output(output) as stream:
         if wanted is None:
@@ -88,4 +57,4 @@ def answer(
             columns = {"id": corpus.ids, "answer": answers, "status": status}
             table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
             write_table(table, stream, wanted)
-    tell_about_embedding(embedding, max_tokens, talk)
+    tell_about_embedding(embedding, reading.max_tokens, talk)

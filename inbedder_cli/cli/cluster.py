@@ -10,16 +10,14 @@ import typer
 
 from inbedder_cli.cli import options
 from inbedder_cli.cli.console import Terminal, stdout_console
-from inbedder_cli.cli.reading import needed_instruction, show_preview
-from inbedder_cli.errors import FailedRows, InputError, UsageProblem
+from inbedder_cli.cli.groups import InputOptions, ModelOptions, ReadingOptions, with_groups
+from inbedder_cli.cli.reading import needed_instruction, show_preview, tell_about_embedding
+from inbedder_cli.errors import InputError, UsageProblem
 from inbedder_cli.options import (
     Algorithm,
     ClusterOptions,
-    EmptyTexts,
-    EncodeOptions,
     ExplainOptions,
     InputFormat,
-    NumberFormat,
     TableFormat,
 )
 
@@ -30,8 +28,12 @@ if TYPE_CHECKING:
 CLUSTERING = "Clustering"
 
 
+@with_groups
 def cluster(
     file: options.File,
+    source: InputOptions,
+    model: ModelOptions,
+    reading: ReadingOptions,
     instruction: options.Instruction = None,
     k: Annotated[
         str, typer.Option("-k", help="Number of clusters, or auto.", rich_help_panel=CLUSTERING)
@@ -66,26 +68,6 @@ def cluster(
     exemplars: Annotated[
         int, typer.Option(min=0, help="Example rows per cluster.", rich_help_panel=CLUSTERING)
     ] = 3,
-    text: options.Text = None,
-    text_template: options.TextTemplate = None,
-    id_column: options.IdColumn = None,
-    input_format: options.InputFormatOption = None,
-    delimiter: options.Delimiter = None,
-    encoding: options.Encoding = None,
-    empty: options.Empty = EmptyTexts.skip,
-    limit: options.Limit = None,
-    sample: options.Sample = None,
-    seed: options.Seed = 0,
-    model: options.Model = options.ModelDefault,
-    template: options.TemplateOption = None,
-    device: options.Device = "auto",
-    dtype: options.Dtype = NumberFormat.auto,
-    offline: options.Offline = False,
-    readout: options.ReadoutOption = None,
-    layer: options.Layer = None,
-    max_answer_tokens: options.MaxAnswerTokens = 8,
-    max_tokens: options.MaxTokens = 512,
-    batch_tokens: options.BatchTokens = None,
     output: options.Output = None,
     output_format: options.Format = None,
     clusters: Annotated[
@@ -113,12 +95,11 @@ def cluster(
 
     cat tickets.jsonl | inbedder cluster - -i "What does the user want?" | jq -r .cluster_label
     """
-    from inbedder_cli.corpus import read_corpus
     from inbedder_cli.report.results import RESULT_COLUMNS, check_free
     from inbedder_cli.report.writing import check_target, format_of
 
     talk = Terminal(quiet=quiet)
-    clustering = ClusterOptions(algorithm, _number_of_clusters(k), k_min, k_max, min_cluster_size, seed)
+    clustering = ClusterOptions(algorithm, _number_of_clusters(k), k_min, k_max, min_cluster_size, source.seed)
     explaining = ExplainOptions(stop_words, exemplars=exemplars)
     for target in (output, clusters):
         check_target(target, force=force)
@@ -126,23 +107,10 @@ def cluster(
     wanted = output_format or (format_of(output) if output else None)
     if not vectors:
         needed_instruction(instruction)
-    corpus = read_corpus(
-        file,
-        text=text or (),
-        text_template=text_template,
-        id_column=id_column,
-        input_format=input_format,
-        delimiter=delimiter,
-        encoding=encoding,
-        empty=empty,
-        limit=limit,
-        sample=sample,
-        seed=seed,
-    )
-    options.tell_about(corpus, talk)
+    corpus = source.read(file, talk)
     check_free(corpus, RESULT_COLUMNS, prefix)
     _check_before_work(corpus, clustering)
-    reading = EncodeOptions(readout, layer, True, max_answer_tokens, max_tokens, batch_tokens)
+    settings = reading.settings()
 
     from inbedder_cli.pipeline import cluster_corpus, embed_corpus
 
@@ -153,26 +121,17 @@ def cluster(
         if embedding.answers is None:
             talk.say(f"{vectors} holds no answers: clusters are explained by words of the texts")
     else:
-        from inbedder_cli.encoders import load_encoder
-
-        encoder = load_encoder(model, template=template, device=device, dtype=dtype, offline=offline, talk=talk)
-        talk.say(f"model: {encoder.description}")
+        encoder = model.load(talk)
         question = needed_instruction(instruction)
         if dry_run:
-            show_preview(encoder, corpus, question, reading)
+            show_preview(encoder, corpus, question, settings)
             return
-        embedding, model_name = embed_corpus(corpus, question, encoder, reading, talk), encoder.description
-        if embedding.n_shortened:
-            talk.warn(f"{embedding.n_shortened:,} texts were shortened to fit {max_tokens} tokens (--max-tokens)")
+        embedding, model_name = embed_corpus(corpus, question, encoder, settings, talk), encoder.description
     run = cluster_corpus(corpus, instruction or "", embedding, clustering, explaining)
     _write(run, model_name, wanted, output, prefix)
     if clusters and cluster_format:
         _write_clusters(run, model_name, clusters, cluster_format)
-    if n_failed := sum(s == "failed" for s in run.status):
-        raise FailedRows(
-            f"{n_failed:,} rows have no finite vector (status failed)",
-            hint="try --dtype float32; the rest is written",
-        )
+    tell_about_embedding(embedding, reading.max_tokens, talk)
 
 
 def _number_of_clusters(k: str) -> int | None:

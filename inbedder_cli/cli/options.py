@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from inbedder_cli.models.names import DEFAULT_MODEL
 from inbedder_cli.options import EmptyTexts, InputFormat, NumberFormat, Readout, TableFormat
-
-if TYPE_CHECKING:
-    from inbedder_cli.corpus import Corpus
-    from inbedder_cli.talk import Talk
 
 INPUT = "Input"
 MODEL = "Model"
@@ -121,15 +117,3 @@ Quiet = Annotated[
 ]
 
 ModelDefault = DEFAULT_MODEL
-
-
-def tell_about(corpus: Corpus, talk: Talk) -> None:
-    """Say in one line what was read."""
-    n_empty = corpus.texts.count("")
-    facts = [f"{len(corpus):,} rows"]
-    if n_empty:
-        facts.append(f"{n_empty:,} without text ({'kept' if corpus.keep_empty else 'skipped'})")
-    different = len(set(corpus.texts) - {""})
-    if different < len(corpus) - n_empty:
-        facts.append(f"{different:,} different texts")
-    talk.say(f"{corpus.source}: {', '.join([*facts, *corpus.notes])}")
