@@ -19,11 +19,11 @@ def encoder():
     return load_encoder(device="cpu")
 
 
-def test_the_base_answers_with_feelings(encoder):
+def test_answers_are_short_and_name_feelings(encoder):
     texts = ["I am so happy with this, thank you!", "I'm furious. What a rip-off.", "I'm scared it will break."]
     answers = encoder.encode(texts, "What emotion is expressed?").answers
     assert len(set(answers)) == 3
-    assert all(len(answer.split()) <= 8 for answer in answers)
+    assert all(1 <= len(answer.split()) <= 2 for answer in answers), answers
 
 
 def test_number_formats_and_batch_sizes_agree(encoder):
@@ -58,8 +58,8 @@ def test_the_sample_reviews_are_clustered_by_emotion_rather_than_by_product(inbe
     clusters = [row["cluster"] for row in answered]
     by_emotion = v_measure_score([row["emotion"] for row in answered], clusters)
     by_product = v_measure_score([row["product"] for row in answered], clusters)
-    assert by_emotion > 0.2
-    assert by_emotion > by_product + 0.1
+    assert by_emotion > 0.3
+    assert by_emotion > by_product + 0.2
 
 
 def test_the_sample_tickets_are_read_and_clustered(inbedder):

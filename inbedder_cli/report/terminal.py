@@ -98,9 +98,9 @@ def percent(share: float) -> str:
     """Return a share as whole per cent, never rounding something to nothing.
 
     >>> percent(0.004), percent(0.256)
-    ('<1 %', '26 %')
+    ('<1%', '26%')
     """
-    return "<1 %" if share > 0 and round(100 * share) == 0 else f"{100 * share:.0f} %"
+    return "<1%" if share > 0 and round(100 * share) == 0 else f"{100 * share:.0f}%"
 
 
 def shortened(text: str, room: int) -> str:

@@ -67,7 +67,7 @@ def test_the_bundled_manifests_are_complete():
 
 def test_unknown_models_get_the_nearest_name():
     with pytest.raises(ModelError) as caught:
-        resolve_model("smollm2-135")
+        resolve_model("smollm2-135n")
     assert 'did you mean "smollm2-135m"?' in caught.value.hint
 
 
@@ -115,3 +115,12 @@ def test_code_in_a_model_folder_is_never_run(tiny_models, tmp_path):
     with pytest.raises(ModelError):
         load_encoder(str(folder), device="cpu")
     assert not (tmp_path / "ran").exists()
+
+
+def test_what_is_built_on_other_works_says_whose_they_are():
+    for manifest in bundled().values():
+        if manifest.adapter:
+            assert (manifest.folder / manifest.adapter / "adapter_model.safetensors").stat().st_size < 25e6
+            assert "CC BY-SA" in manifest.licence
+            assert "CC BY-SA 4.0" in (manifest.folder / "ATTRIBUTION.md").read_text(encoding="utf-8")
+            assert (manifest.folder / "card.json").is_file()
