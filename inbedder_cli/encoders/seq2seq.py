@@ -48,17 +48,20 @@ class Seq2SeqEncoder(ModelEncoder):
     @property
     def opening(self) -> list[int]:
         """What the decoder has said before the answer: its start token, and the one that BART always says next."""
-        settings = (self.model.generation_config, self.model.config)
-        start, bos = (
-            next((id_ for s in settings if (id_ := getattr(s, name, None)) is not None), None)
-            for name in ("decoder_start_token_id", "forced_bos_token_id")
-        )
+        start = self._setting("decoder_start_token_id", "bos_token_id")  # the order of transformers' own generate
         if start is None:
             raise ModelError(
                 f"{self.name} does not say how its decoder starts",
                 hint="set decoder_start_token_id in its config.json",
             )
-        return [start] if bos is None else [start, bos]
+        forced = self._setting("forced_bos_token_id")
+        return [start] if forced is None else [start, forced]
+
+    def _setting(self, *names: str) -> int | None:
+        """Return the first of these settings that the model makes."""
+        homes = (self.model.generation_config, self.model.config)
+        made = (getattr(home, name, None) for name in names for home in homes)
+        return next((int(value) for value in made if value is not None), None)
 
     def _reader(self, options: EncodeOptions) -> BatchReader:
         of_prompt = (options.readout or self.readout) is Readout.prompt_mean
@@ -116,8 +119,10 @@ class _Seq2SeqReader(BatchReader):
 
         The scores come from the whole model, whose head may scale states (T5) or add a bias (BART).
         """
+        from transformers.modeling_outputs import BaseModelOutput
+
         out = self.model(
-            encoder_outputs=(encoded,),
+            encoder_outputs=BaseModelOutput(last_hidden_state=encoded),
             attention_mask=real.long(),
             decoder_input_ids=tokens,
             past_key_values=cache,

@@ -73,9 +73,13 @@ def test_readouts_of_other_kinds_are_refused(encoder, readout):
     assert "first-token" in caught.value.hint
 
 
-def test_a_decoder_without_a_start_is_refused(encoder):
-    encoder.model.generation_config.decoder_start_token_id = None
-    encoder.model.config.decoder_start_token_id = None
+def test_a_decoder_without_a_start_begins_as_texts_do_or_is_refused(encoder):
+    settings = (encoder.model.generation_config, encoder.model.config)
+    for each in settings:
+        each.decoder_start_token_id, each.bos_token_id = None, 2
+    assert encoder.opening[0] == 2
+    for each in settings:
+        each.bos_token_id = None
     with pytest.raises(ModelError, match="how its decoder starts"):
         encoder.encode(TEXTS, QUESTION)
 
