@@ -6,18 +6,28 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
+class Kind(StrEnum):
+    """How a language model says an answer, which is how it is read."""
+
+    causal = "causal"  # one stack goes on from the prompt: LLaMA, OPT, Qwen
+    masked = "masked"  # one stack fills masks after the prompt: RoBERTa, BERT, ModernBERT
+    seq2seq = "seq2seq"  # an encoder reads, a decoder speaks: T5, BART
+
+
 class Readout(StrEnum):
     """Which hidden states become a text's vector (InBedder, section 3.2, in the paper's names in brackets).
 
-    With answer tokens a1..am, state s1 is that of the last prompt token, from which a1 is spoken,
-    and s(i+1) is that of token ai, from which the next one is spoken.
+    With answer tokens a1..am, state s1 is that of the last prompt token (seq2seq: of the decoder's start), from
+    which a1 is spoken, and s(i+1) is that of token ai, from which the next one is spoken. A masked model speaks
+    its whole answer at once, from its masks.
     """
 
     first_token = "first-token"  # s1 (1st-gen, the paper's best): one forward pass, no decoding
     answer_mean = "answer-mean"  # mean of s1..sm (avg-gen)
     answer_last = "answer-last"  # sm (last-gen)
     prompt_mean = "prompt-mean"  # mean over the prompt's tokens (avg-ppt)
-    all_mean = "all-mean"  # mean over the prompt's tokens and a1..a(m-1) (avg-all)
+    all_mean = "all-mean"  # mean over the prompt's tokens and a1..a(m-1), or the masks (avg-all)
+    masks = "masks"  # mean over the masks of a masked model (its avg-gen)
 
     @property
     def reads_answer(self) -> bool:
@@ -76,7 +86,8 @@ class EncodeOptions:
 
     :param readout: which hidden states become the vector; None takes the model's own.
     :param layer: index into the hidden states, 0 = embeddings, N = after the final norm, negative counts
-        from the end; None takes the model's own.
+        from the end; None takes the model's own. A masked model's own is, at its masks, one step past N: what
+        its head computes before it chooses words.
     :param answers: whether answers are decoded at all.
     :param max_answer_tokens: longest answer, in tokens.
     :param max_tokens: longest prompt, in tokens; longer texts are shortened, the instruction never.

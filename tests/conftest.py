@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 # Before anything of Hugging Face is imported: tests never reach for the network.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+# Tiny models are slowed tenfold by threads that wait for each other, above all on a busy machine.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 for name in ("INBEDDER_MODEL", "INBEDDER_DEBUG", "FORCE_COLOR", "GITHUB_ACTIONS"):
     os.environ.pop(name, None)
 
@@ -26,7 +28,15 @@ TRAINING_TEXT = [
     "### Input: ### Instruction: ### Response: which product is it about?",
     "My parcel never came; I want my money back! Ünïcödé and 12345 too.",
 ]
-KINDS = ("llama", "opt", "qwen3")
+KINDS = ("llama", "opt", "qwen3")  # causal
+MASKED = ("roberta", "bert", "modernbert")
+SEQ2SEQ = ("t5", "flan-t5", "bart")
+# What each family's tokenizer puts around a prompt.
+WRAPPINGS = {"roberta": "<s> $A </s>", "bert": "<s> $A </s>", "modernbert": "<s> $A </s>"} | {
+    "t5": "$A </s>",
+    "flan-t5": "$A </s>",
+    "bart": "<s> $A </s>",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -45,8 +55,9 @@ def cache(
         monkeypatch.setenv("INBEDDER_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
-def make_tokenizer():
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+def make_tokenizer(wrapping: str | None = None):
+    """A byte-level tokenizer; with a wrapping such as "<s> $A </s>" it has a mask and wraps its prompts."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE())
@@ -54,62 +65,79 @@ def make_tokenizer():
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=400,
-        special_tokens=["<pad>", "<s>", "</s>"],
+        special_tokens=["<pad>", "<s>", "</s>", *(["<mask>"] if wrapping else [])],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     tokenizer.train_from_iterator(TRAINING_TEXT, trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", bos_token="<s>", eos_token="</s>"
-    )
+    named = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}
+    if wrapping:
+        ends = [("<s>", 1), ("</s>", 2)]
+        tokenizer.post_processor = processors.TemplateProcessing(single=wrapping, special_tokens=ends)
+        named["mask_token"] = "<mask>"
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **named)
 
 
 def make_model(kind: str, vocab_size: int, seed: int = 0):
+    """A model of random weights, large enough that its states and answers differ from text to text."""
     import torch
-    from transformers import (
-        LlamaConfig,
-        LlamaForCausalLM,
-        OPTConfig,
-        OPTForCausalLM,
-        Qwen3Config,
-        Qwen3ForCausalLM,
-    )
+    import transformers as t
 
     torch.manual_seed(seed)
     shape = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "vocab_size": vocab_size}
     ends = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0, "max_position_embeddings": 600}
+    spread = {"intermediate_size": 64, "initializer_range": 0.2}
+    wider = {"intermediate_size": 64, "initializer_range": 0.6}
     match kind:
         case "llama":
-            config = LlamaConfig(
-                **shape, **ends, intermediate_size=64, num_key_value_heads=2, initializer_range=0.2
-            )
-            return LlamaForCausalLM(config)
+            return t.LlamaForCausalLM(t.LlamaConfig(**shape, **ends, **spread, num_key_value_heads=2))
         case "opt":
-            config = OPTConfig(**shape, **ends, ffn_dim=64, word_embed_proj_dim=32, init_std=0.2)
-            return OPTForCausalLM(config)
+            return t.OPTForCausalLM(t.OPTConfig(**shape, **ends, ffn_dim=64, word_embed_proj_dim=32, init_std=0.2))
         case "qwen3":
-            config = Qwen3Config(
-                **shape,
-                **ends,
-                intermediate_size=64,
-                num_key_value_heads=2,
-                head_dim=8,
-                initializer_range=0.2,
+            heads = {"num_key_value_heads": 2, "head_dim": 8}
+            return t.Qwen3ForCausalLM(t.Qwen3Config(**shape, **ends, **spread, **heads))
+        case "roberta":
+            return t.RobertaForMaskedLM(t.RobertaConfig(**shape, **ends, **wider))
+        case "bert":
+            return t.BertForMaskedLM(t.BertConfig(**shape, **ends, **wider))
+        case "modernbert":
+            windows = {"local_attention": 16, "global_attn_every_n_layers": 2}
+            marks = {"cls_token_id": 1, "sep_token_id": 2}
+            return t.ModernBertForMaskedLM(t.ModernBertConfig(**shape, **ends, **wider, **windows, **marks))
+        case "t5" | "flan-t5":
+            stacks = {
+                "d_model": 32,
+                "d_kv": 8,
+                "d_ff": 64,
+                "num_heads": 4,
+                "num_layers": 3,
+                "num_decoder_layers": 2,
+            }
+            starts = {"decoder_start_token_id": 0, "eos_token_id": 2, "pad_token_id": 0}
+            flan = {"tie_word_embeddings": False, "feed_forward_proj": "gated-gelu"} if kind == "flan-t5" else {}
+            config = t.T5Config(vocab_size=vocab_size, **stacks, **starts, **flan)
+            return t.T5ForConditionalGeneration(config)
+        case "bart":
+            encoder = {"encoder_layers": 2, "encoder_attention_heads": 4, "encoder_ffn_dim": 64}
+            decoder = {"decoder_layers": 3, "decoder_attention_heads": 4, "decoder_ffn_dim": 64}
+            opening = {"decoder_start_token_id": 2, "forced_bos_token_id": 1, "forced_eos_token_id": None}
+            config = t.BartConfig(
+                d_model=32, vocab_size=vocab_size, init_std=0.2, **ends, **encoder, **decoder, **opening
             )
-            return Qwen3ForCausalLM(config)
+            return t.BartForConditionalGeneration(config)
     raise ValueError(kind)
 
 
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Folders of tiny random models by kind, saved as transformers saves them."""
-    from inbedder_cli.encoders.loading import quiet_transformers
+    from inbedder_cli.models.quiet import quiet_transformers
 
     quiet_transformers()
     root = tmp_path_factory.mktemp("models")
-    tokenizer = make_tokenizer()
     folders = {}
-    for kind in KINDS:
+    for kind in (*KINDS, *MASKED, *SEQ2SEQ):
+        tokenizer = make_tokenizer(WRAPPINGS.get(kind))
         folders[kind] = root / kind
         make_model(kind, len(tokenizer)).save_pretrained(folders[kind])
         tokenizer.save_pretrained(folders[kind])

@@ -74,7 +74,7 @@ ReadoutOption = Annotated[
     Readout | None,
     typer.Option(
         "--readout",
-        help="Which hidden states become the vector.",
+        help="Which hidden states become the vector; masks is for masked models (RoBERTa, BERT).",
         rich_help_panel=READING,
         show_default="the model's",
     ),

@@ -63,7 +63,8 @@ class Encoder(Protocol):
     ) -> Encoded:
         """Return one vector, and one answer, per text, in their order.
 
-        :raises UsageProblem: for an empty instruction, a layer that the model does not have.
+        :raises UsageProblem: for an empty instruction, a layer that the model does not have, or a readout
+            that means nothing for its kind.
         :raises OutOfMemory: when even one text does not fit.
         """
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.encoders.device import choose_device, choose_dtype
 from inbedder_cli.errors import ModelError, OutOfMemory
 from inbedder_cli.models import DEFAULT_MODEL, resolve_model
 from inbedder_cli.models.adapters import merge_adapter
-from inbedder_cli.options import NumberFormat, Readout
+from inbedder_cli.models.quiet import quiet_transformers
+from inbedder_cli.options import Kind, NumberFormat
 from inbedder_cli.prompts import template_named
 from inbedder_cli.talk import SILENT
 
 if TYPE_CHECKING:
-    from inbedder_cli.encoders.causal import CausalEncoder
+    from inbedder_cli.encoders.reading import ModelEncoder
     from inbedder_cli.models import ModelFiles
     from inbedder_cli.talk import Talk
 
@@ -28,7 +27,7 @@ def load_encoder(
     dtype: NumberFormat = NumberFormat.auto,
     offline: bool = False,
     talk: Talk = SILENT,
-) -> CausalEncoder:
+) -> ModelEncoder:
     """Load an encoder by model reference.
 
     :param model: a bundled name, a folder, a GGUF file, or a Hugging Face id with an optional @revision.
@@ -49,36 +48,61 @@ def encoder_from_files(
     template: str | None = None,
     device: str = "cpu",
     dtype: NumberFormat = NumberFormat.auto,
-) -> CausalEncoder:
+) -> ModelEncoder:
     """Load an encoder from resolved files; safetensors only, and no code from the model's folder is run.
 
-    :raises ModelError: when transformers cannot load the folder.
+    :raises ModelError: when transformers cannot load the folder, or it lacks a language model's weights.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers import (
+        AutoConfig,
+        AutoModelForCausalLM,
+        AutoModelForMaskedLM,
+        AutoModelForSeq2SeqLM,
+        AutoTokenizer,
+    )
 
     from inbedder_cli.encoders.causal import CausalEncoder
+    from inbedder_cli.encoders.masked import MaskedEncoder
+    from inbedder_cli.encoders.seq2seq import Seq2SeqEncoder
 
+    classes: dict[Kind, tuple[Any, type[ModelEncoder]]] = {
+        Kind.causal: (AutoModelForCausalLM, CausalEncoder),
+        Kind.masked: (AutoModelForMaskedLM, MaskedEncoder),
+        Kind.seq2seq: (AutoModelForSeq2SeqLM, Seq2SeqEncoder),
+    }
     quiet_transformers()
     place = choose_device(device)
     try:
         config = AutoConfig.from_pretrained(files.folder, local_files_only=True, trust_remote_code=False)
-        number = choose_dtype(dtype, place, config.get_text_config().hidden_size)
+        number = choose_dtype(dtype, place, config.get_text_config(decoder=True).hidden_size)
+        kind = files.kind or kind_of(config)
+        model_class, encoder_class = classes[kind]
         tokenizer = AutoTokenizer.from_pretrained(files.folder, local_files_only=True, trust_remote_code=False)
-        model = AutoModelForCausalLM.from_pretrained(
+        model, report = model_class.from_pretrained(
             files.folder,
             dtype=torch.float32 if files.adapter else number,
             local_files_only=True,
             use_safetensors=True,
             trust_remote_code=False,
+            output_loading_info=True,
         )
+    except ModelError:
+        raise
     except MemoryError as error:
         raise OutOfMemory(
             f"{files.name} does not fit this machine's memory", hint="use a smaller model"
         ) from error
     except Exception as error:  # whatever transformers raises for a folder that is not a model of ours
         reason = (str(error).strip() or repr(error)).splitlines()[0]
-        raise ModelError(f"cannot load {files.name}: {reason}", hint="is it a causal language model?") from error
+        raise ModelError(f"cannot load {files.name}: {reason}", hint="is it a language model?") from error
+    # transformers fills what is missing with random numbers, which would make vectors of noise
+    missing = sorted(set(report["missing_keys"]) & {name for name, _ in model.named_parameters()})
+    if missing:
+        raise ModelError(
+            f"{files.name} lacks weights of a {kind} language model: {missing[0]}",
+            hint="use a model that was saved with its language-model head",
+        )
     if files.adapter:
         merge_adapter(model, files.adapter)
     try:
@@ -87,22 +111,36 @@ def encoder_from_files(
         raise OutOfMemory(
             f"{files.name} does not fit {place}", hint="use --device cpu or a smaller model"
         ) from error
-    return CausalEncoder(
-        model=model,
-        tokenizer=tokenizer,
-        template=template_named(template or files.template, tokenizer),
-        layer=files.layer,
-        readout=files.readout or Readout.first_token,
-        name=files.name,
+    own: dict[str, Any] = {"layer": files.layer, "name": files.name}
+    if files.readout:
+        own["readout"] = files.readout
+    if kind is Kind.masked:
+        own |= {"n_masks": files.n_masks, "standardise": files.standardise}
+    return encoder_class(model, tokenizer, template_named(template or files.template, tokenizer), **own)
+
+
+def kind_of(config: Any) -> Kind:  # noqa: ANN401
+    """Return the kind of model that a transformers config describes: by its architecture, else by its type.
+
+    :raises ModelError: when it is none that speaks.
+    """
+    from transformers.models.auto import modeling_auto as auto
+
+    known = {
+        Kind.seq2seq: auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
+        Kind.masked: auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+        Kind.causal: auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    }
+    # BART and BERT have models of several kinds.
+    excluded = (Kind.masked, Kind.causal) if config.is_encoder_decoder else (Kind.seq2seq,)
+    fitting = {kind: models for kind, models in known.items() if kind not in excluded}
+    for kind, models in fitting.items():
+        if set(config.architectures or []) & set(models.values()):
+            return kind
+    for kind, models in fitting.items():
+        if config.model_type in models and not (kind is Kind.masked and getattr(config, "is_decoder", False)):
+            return kind
+    raise ModelError(
+        f"a model of type {config.model_type} does not speak",
+        hint="use a causal (LLaMA, Qwen, OPT), masked (RoBERTa, BERT) or seq2seq (T5, BART) language model",
     )
-
-
-def quiet_transformers() -> None:
-    """Keep transformers' bars, advice and future warnings from the user's screen."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")

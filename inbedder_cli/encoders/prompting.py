@@ -24,6 +24,7 @@ class Prompter:
     :param template: where text and instruction go.
     :param instruction: the question.
     :param max_tokens: longest prompt.
+    :param ending: what follows the template in every prompt, such as masks; never shortened.
     :raises UsageProblem: when the instruction is empty, or leaves no room for a text.
     """
 
@@ -31,6 +32,7 @@ class Prompter:
     template: Template
     instruction: str
     max_tokens: int
+    ending: str = ""
 
     def __post_init__(self) -> None:
         if not self.instruction.strip():
@@ -44,7 +46,7 @@ class Prompter:
     def render(self, text: str) -> str:
         """Return the prompt of one text."""
         control = self.tokenizer.all_special_tokens
-        return self.template.render(defuse(text, control), defuse(self.instruction, control))
+        return self.template.render(defuse(text, control), defuse(self.instruction, control)) + self.ending
 
     def encode(self, texts: Sequence[str]) -> tuple[list[list[int]], int]:
         """Return each prompt's token ids, at most `max_tokens`, and how many were shortened."""

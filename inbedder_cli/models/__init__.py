@@ -6,24 +6,27 @@ A reference is the name of a bundled model, a folder, a GGUF file, or a Hugging 
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import ModelError, did_you_mean
-from inbedder_cli.models.manifest import MANIFEST, Manifest, bundled, read_manifest
+from inbedder_cli.models.known import KNOWN
+from inbedder_cli.models.manifest import MANIFEST, N_MASKS, Manifest, bundled, read_manifest
 from inbedder_cli.models.names import DEFAULT_MODEL
 from inbedder_cli.models.store import ensure_base, ensure_gguf
 from inbedder_cli.talk import SILENT
 
 if TYPE_CHECKING:
-    from inbedder_cli.options import Readout
+    from inbedder_cli.options import Kind, Readout
     from inbedder_cli.talk import Talk
 
 __all__ = ["DEFAULT_MODEL", "ModelFiles", "resolve_model"]
 
 DEFAULT_TEMPLATE = "paper"
+CHAT_TEMPLATE = "chat"
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.jinja", "tokenizer.model", "*.spm"]
@@ -38,8 +41,11 @@ class ModelFiles:
     :param revision: what pins its contents: a commit, or a hash of the weights; "" for a plain folder.
     :param template: name or pattern, see `prompts.template_named`.
     :param layer: index into the hidden states; None means the last.
-    :param readout: None means `first-token`.
+    :param readout: None means the kind's own: `first-token`, or `masks` for a masked model.
     :param adapter: folder of a LoRA adapter to merge into the weights.
+    :param kind: None finds it from the config.
+    :param n_masks: masks after the template (masked models).
+    :param standardise: whether each vector is made of mean 0 and standard deviation 1 (masked models).
     """
 
     name: str
@@ -49,6 +55,9 @@ class ModelFiles:
     layer: int | None = None
     readout: Readout | None = None
     adapter: Path | None = None
+    kind: Kind | None = None
+    n_masks: int = N_MASKS
+    standardise: bool = False
 
 
 def resolve_model(reference: str, *, offline: bool = False, talk: Talk = SILENT) -> ModelFiles:
@@ -90,6 +99,8 @@ def _with_manifest(name: str, manifest: Manifest, *, offline: bool, talk: Talk) 
         layer=manifest.layer,
         readout=manifest.readout,
         adapter=manifest.folder / manifest.adapter if manifest.adapter else None,
+        n_masks=manifest.n_masks,
+        standardise=manifest.standardise,
     )
 
 
@@ -97,7 +108,7 @@ def _local_folder(reference: str, path: Path, *, offline: bool, talk: Talk) -> M
     if (path / MANIFEST).is_file():
         return _with_manifest(reference, read_manifest(path), offline=offline, talk=talk)
     _check_complete(reference, path)
-    return ModelFiles(name=reference, folder=path)
+    return ModelFiles(name=reference, folder=path, template=_default_template(path))
 
 
 def _local_file(reference: str, path: Path, talk: Talk) -> ModelFiles:
@@ -107,7 +118,7 @@ def _local_file(reference: str, path: Path, talk: Talk) -> ModelFiles:
         hint = "give the folder that holds config.json and model.safetensors, or a .gguf file"
         raise ModelError(f"{reference} is neither a model folder nor a GGUF file", hint=hint)
     folder, digest = ensure_gguf(path, talk=talk)
-    return ModelFiles(name=reference, folder=folder, revision=digest)
+    return ModelFiles(name=reference, folder=folder, revision=digest, template=_default_template(folder))
 
 
 def _from_hub(reference: str, *, offline: bool) -> ModelFiles:
@@ -138,7 +149,20 @@ def _from_hub(reference: str, *, offline: bool) -> ModelFiles:
             hint="go online once, give a local folder, or use the bundled model",
         ) from error
     _check_complete(reference, folder)
-    return ModelFiles(name=reference, folder=folder, revision=folder.name)
+    if repository in KNOWN:
+        return ModelFiles(name=reference, folder=folder, revision=folder.name, **KNOWN[repository])
+    return ModelFiles(name=reference, folder=folder, revision=folder.name, template=_default_template(folder))
+
+
+def _default_template(folder: Path) -> str:
+    """Return "chat" for a model that was trained to chat, by transformers' two ways of saying so."""
+    if (folder / "chat_template.jinja").is_file():
+        return CHAT_TEMPLATE
+    try:
+        settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+        return CHAT_TEMPLATE if settings.get("chat_template") else DEFAULT_TEMPLATE
+    except (OSError, ValueError, AttributeError):  # absent or damaged: loading says so
+        return DEFAULT_TEMPLATE
 
 
 def _check_complete(reference: str, folder: Path) -> None:

@@ -8,6 +8,7 @@ import io
 from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import ModelError
+from inbedder_cli.models.quiet import quiet_transformers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,8 +27,6 @@ def convert_gguf(file: Path, folder: Path) -> None:
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    from inbedder_cli.encoders.loading import quiet_transformers
 
     quiet_transformers()
     try:

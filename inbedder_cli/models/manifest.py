@@ -13,7 +13,9 @@
   "adapter": "adapter",           # folder beside this file in PEFT's layout, or null
   "template": "question-first",   # name or pattern
   "layer": 29,                    # null: the last
-  "readout": "first-token"
+  "readout": "first-token",       # null: the kind's own
+  "n_masks": 3,                   # of a masked model; may be left out, like the next
+  "standardise": false            # make each vector of mean 0 and standard deviation 1 (masked models)
 }
 """
 
@@ -30,6 +32,7 @@ from inbedder_cli.options import Readout
 
 MANIFEST = "inbedder.json"
 SCHEMA = 1
+N_MASKS = 3  # the paper's
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,8 @@ class Manifest:
     template: str
     layer: int | None
     readout: Readout | None
+    n_masks: int = N_MASKS
+    standardise: bool = False
 
     def check_base(self, folder: Path) -> None:
         """Refuse a base whose weights are not those that this model was made for.
@@ -111,9 +116,17 @@ def read_manifest(folder: Path) -> Manifest:
             template=data["template"],
             layer=data["layer"],
             readout=Readout(data["readout"]) if data["readout"] else None,
+            **_masked_settings(data),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{folder / MANIFEST} is damaged or incomplete: {error!r}") from error
+
+
+def _masked_settings(data: dict[str, Any]) -> dict[str, Any]:
+    n_masks, standardise = data.get("n_masks", N_MASKS), data.get("standardise", False)
+    if type(n_masks) is not int or n_masks < 1 or not isinstance(standardise, bool):
+        raise ValueError(f"n_masks {n_masks!r} and standardise {standardise!r} must be a number and true or false")
+    return {"n_masks": n_masks, "standardise": standardise}
 
 
 def bundled() -> dict[str, Manifest]:

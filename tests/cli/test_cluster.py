@@ -19,7 +19,20 @@ def cluster(inbedder, tiny):
 
     def run(file, *arguments, **options):
         result = inbedder(
-            "cluster", file, "-i", QUESTION, "-m", tiny, "-k", "2", "--device", "cpu", *arguments, **options
+            "cluster",
+            file,
+            "-i",
+            QUESTION,
+            "-m",
+            tiny,
+            "-k",
+            "2",
+            "--device",
+            "cpu",
+            "--dtype",
+            "float32",
+            *arguments,
+            **options,
         )
         assert result.exit_code == 0, result.stderr
         return result
@@ -125,7 +138,7 @@ def test_the_clusters_can_be_written_too(cluster, reviews, tmp_path, suffix):
 def test_the_same_clusters_from_saved_vectors(cluster, inbedder, reviews, tmp_path, tiny):
     direct = cluster(reviews).stdout
     vectors = tmp_path / "v.parquet"
-    made = inbedder("embed", reviews, "-i", QUESTION, "-m", tiny, "--device", "cpu", "-o", vectors)
+    made = inbedder("embed", reviews, "-i", QUESTION, "-m", tiny, "--dtype", "float32", "-o", vectors)
     assert made.exit_code == 0
     again = inbedder("cluster", reviews, "-i", QUESTION, "--vectors", vectors, "-k", "2")
     assert again.stdout == direct

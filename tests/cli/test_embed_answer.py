@@ -63,6 +63,16 @@ def test_the_chosen_readout_and_layer_are_used(run, reviews):
     assert first() != first("--readout", "prompt-mean")
 
 
+@pytest.mark.parametrize(("kind", "other"), [("roberta", "first-token"), ("t5", "masks"), ("llama", "masks")])
+def test_every_kind_of_model_is_read_and_refuses_readouts_of_others(inbedder, reviews, tiny_models, kind, other):
+    command = ["embed", reviews, "-i", QUESTION, "-m", tiny_models[kind], "--device", "cpu"]
+    lines = [json.loads(line) for line in inbedder(*command).stdout.splitlines()]
+    assert [len(line["vector"] or []) for line in lines] == [32, 32, 0, 32, 32, 32]
+    refused = inbedder(*command, "--readout", other)
+    assert refused.exit_code == 2
+    assert f"{other} means nothing for a" in refused.stderr
+
+
 def test_the_template_can_be_given(run, reviews):
     out = run("embed", reviews, "--dry-run", "--template", "{text}\\nQ: {instruction}").stdout
     assert out.startswith(f"The room was cold and loud.\nQ: {QUESTION}\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -11,25 +10,11 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inbedder_cli.encoders.loading import encoder_from_files
+from inbedder_cli.encoders.causal import CausalEncoder
 from inbedder_cli.errors import OutOfMemory, UsageProblem
-from inbedder_cli.models import ModelFiles
-from inbedder_cli.options import EncodeOptions, NumberFormat, Readout
+from inbedder_cli.options import EncodeOptions, Readout
 from tests.conftest import KINDS
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-QUESTION = "What emotion is expressed?"
-TEXTS = [
-    "The hotel was wonderful.",
-    "My parcel never came; I want my money back!",
-    "ok",
-    "Ünïcödé and 12345, " * 6,
-    "The staff were kind and the room was cold and the bed was hard and I slept well.",
-    "joy",
-]
-TOLERANCE = 1e-4
+from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE, load, plain_causal
 
 
 @pytest.fixture(params=KINDS)
@@ -37,47 +22,12 @@ def encoder(request, tiny_models):
     return load(tiny_models[request.param])
 
 
-def load(folder: Path, template: str = "paper"):
-    return encoder_from_files(
-        ModelFiles("tiny", folder, template=template), device="cpu", dtype=NumberFormat.float32
-    )
-
-
-def plainly(encoder, text: str, readout: Readout, layer: int, max_answer_tokens: int):
-    """The vector and the answer ids of one text, by transformers' own `generate`."""
-    ids = encoder.tokenizer(encoder.template.render(text, QUESTION), return_tensors="pt")["input_ids"]
-    out = encoder.model.generate(
-        ids,
-        attention_mask=torch.ones_like(ids),
-        max_new_tokens=max_answer_tokens,
-        do_sample=False,
-        output_hidden_states=True,
-        return_dict_in_generate=True,
-        pad_token_id=0,
-    )
-    new = out.sequences[0, ids.shape[1] :].tolist()
-    ends = encoder.model.generation_config.eos_token_id
-    ends = [ends] if isinstance(ends, int) else ends
-    answer = new[: next((i for i, token in enumerate(new) if token in ends), len(new))]
-    prompt = out.hidden_states[0][layer][0]
-    spoken_from = [prompt[-1]] + [step[layer][0, 0] for step in out.hidden_states[1:]]
-    spoken_from = torch.stack(spoken_from[: max(1, len(answer))])
-    vector = {
-        Readout.first_token: spoken_from[0],
-        Readout.answer_mean: spoken_from.mean(0),
-        Readout.answer_last: spoken_from[-1],
-        Readout.prompt_mean: prompt.mean(0),
-        Readout.all_mean: torch.cat([prompt, spoken_from[1:]]).mean(0),
-    }[readout]
-    return vector.numpy(), answer
-
-
 @pytest.mark.parametrize("layer", [0, 2, 3])
-@pytest.mark.parametrize("readout", list(Readout))
+@pytest.mark.parametrize("readout", CausalEncoder.readouts)
 def test_readouts_equal_the_plain_computation(encoder, readout, layer):
     encoded = encoder.encode(TEXTS, QUESTION, EncodeOptions(readout=readout, layer=layer, max_answer_tokens=5))
     for text, vector, answer in zip(TEXTS, encoded.vectors, encoded.answers, strict=True):
-        expected, answer_ids = plainly(encoder, text, readout, layer, 5)
+        expected, answer_ids = plain_causal(encoder, text, readout, layer, 5)
         np.testing.assert_allclose(vector, expected, atol=TOLERANCE)
         assert answer == encoder.clean(answer_ids)
 
@@ -96,7 +46,7 @@ def test_answers_of_different_lengths_in_one_batch_equal_the_plain_computation(t
     encoded = encoder.encode(texts, QUESTION, options)
     lengths = set()
     for text, vector, answer in zip(texts, encoded.vectors, encoded.answers, strict=True):
-        expected, answer_ids = plainly(encoder, text, Readout.answer_mean, 3, 6)
+        expected, answer_ids = plain_causal(encoder, text, Readout.answer_mean, 3, 6)
         lengths.add(len(answer_ids))
         np.testing.assert_allclose(vector, expected, atol=TOLERANCE)
         assert answer == encoder.clean(answer_ids)
@@ -227,3 +177,30 @@ def test_preview_tells_what_a_run_would_do(encoder):
 
 def test_no_texts_give_no_vectors(encoder):
     assert encoder.encode([], QUESTION).vectors.shape == (0, 32)
+
+
+def test_left_padded_batches_of_generate_give_the_same(encoder):
+    """Transformers' own way to batch pads on the left; the vectors and answers must not care."""
+    tokenizer, texts = encoder.tokenizer, more_texts(8)
+    tokenizer.padding_side = "left"
+    prompts = [encoder.template.render(text, QUESTION) for text in texts]
+    batch = tokenizer(prompts, return_tensors="pt", padding=True)
+    assert batch["attention_mask"].min() == 0
+    out = encoder.model.generate(
+        input_ids=batch["input_ids"],
+        attention_mask=batch["attention_mask"],
+        max_new_tokens=4,
+        eos_token_id=399,
+        do_sample=False,
+        output_hidden_states=True,
+        return_dict_in_generate=True,
+        pad_token_id=0,
+    )
+    steps = torch.stack([step[3][:, -1] for step in out.hidden_states])
+    encoder.model.generation_config.eos_token_id = tokenizer.eos_token_id = 399
+    options = EncodeOptions(readout=Readout.answer_last, max_answer_tokens=4, batch_tokens=10**6)
+    encoded = encoder.encode(texts, QUESTION, options)
+    for row, answer_ids in enumerate(out.sequences[:, batch["input_ids"].shape[1] :].tolist()):
+        assert 399 not in answer_ids
+        np.testing.assert_allclose(encoded.vectors[row], steps[-1, row], atol=TOLERANCE)
+        assert encoded.answers[row] == encoder.clean(answer_ids)

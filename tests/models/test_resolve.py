@@ -41,6 +41,26 @@ def test_a_manifest_says_how_the_model_wants_to_be_asked(tiny_models, tmp_path):
     assert (encoder.layer, encoder.readout) == (2, "prompt-mean")
 
 
+def test_a_manifest_may_say_how_a_masked_model_is_read(tiny_models, tmp_path):
+    folder = tmp_path / "mine"
+    shutil.copytree(tiny_models["roberta"], folder)
+    manifest_for(folder, layer=None, readout=None)
+    older = load_encoder(str(folder), device="cpu")
+    assert (older.readout, older.n_masks, older.standardise) == ("masks", 3, False)
+    manifest_for(folder, layer=None, readout="masks", n_masks=2, standardise=True)
+    newer = load_encoder(str(folder), device="cpu")
+    assert (newer.readout, newer.n_masks, newer.standardise) == ("masks", 2, True)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"n_masks": 0}, {"n_masks": "3"}, {"n_masks": True}, {"standardise": "no"}, {"standardise": None}]
+)
+def test_wrong_settings_of_masked_models_are_damage(tmp_path, wrong):
+    manifest_for(tmp_path, **wrong)
+    with pytest.raises(ModelError, match="damaged"):
+        read_manifest(tmp_path)
+
+
 def test_a_manifest_can_name_its_base_by_reference_and_hash(tiny_models, tmp_path):
     base = tiny_models["llama"]
     manifest_for(tmp_path, base={"model": str(base), "weights_sha256": weights_sha256(base)})

@@ -1,0 +1,55 @@
+"""Greedy decoding of one batch, each token from the key-value cache of those before it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
+
+    from inbedder_cli.encoders.readout import Reading
+
+
+def decode_greedily(
+    state: torch.Tensor,
+    scores: torch.Tensor,
+    step: Callable[[torch.Tensor, int], tuple[torch.Tensor, torch.Tensor]],
+    reading: Reading,
+    end_ids: torch.Tensor,
+    max_answer_tokens: int,
+) -> list[list[int]]:
+    """Return each row's answer ids, without an end mark, and give the states that spoke them to `reading`.
+
+    :param state: s1 of each row, shape (batch, hidden_size).
+    :param scores: of the first answer token, shape (batch, vocabulary).
+    :param step: (token of each row, how many came before it) -> the next state and scores.
+    :param end_ids: the tokens that end an answer.
+    :param max_answer_tokens: longest answer.
+    """
+    import torch
+
+    alive = torch.ones(len(state), dtype=torch.bool, device=state.device)
+    answers: list[list[int]] = [[] for _ in range(len(state))]
+    for i in range(max_answer_tokens):
+        token = scores.argmax(-1)
+        alive = alive & ~torch.isin(token, end_ids)
+        reading.add(state, alive, first=i == 0)
+        for row in alive.nonzero().flatten().tolist():
+            answers[row].append(int(token[row]))
+        if i + 1 == max_answer_tokens or not alive.any():
+            break
+        state, scores = step(token, i)
+    return answers
+
+
+def end_ids_of(model: Any, tokenizer: Any) -> torch.Tensor:  # noqa: ANN401
+    """Return the ids of the tokens that end an answer."""
+    import torch
+
+    ids = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+    found = [ids] if isinstance(ids, int) else list(ids or [])
+    if tokenizer.eos_token_id is not None:
+        found.append(tokenizer.eos_token_id)
+    return torch.tensor(sorted(set(found)), dtype=torch.long, device=model.device)

@@ -1,0 +1,143 @@
+"""From a model's files to an encoder of the right kind, asked the right way."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import transformers
+
+from inbedder_cli.encoders.loading import encoder_from_files, kind_of, load_encoder
+from inbedder_cli.errors import ModelError, UsageProblem
+from inbedder_cli.models import ModelFiles, resolve_model
+from inbedder_cli.options import EncodeOptions, Kind, NumberFormat, Readout
+from tests.conftest import KINDS, MASKED, SEQ2SEQ
+from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE, difference, plain_masked
+
+ALL = [(name, kind) for kind, names in zip(Kind, (KINDS, MASKED, SEQ2SEQ), strict=True) for name in names]
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.mark.parametrize(("name", "kind"), ALL, ids=[name for name, _ in ALL])
+def test_the_kind_is_found_from_the_config(tiny_models, name, kind):
+    encoder = load_encoder(str(tiny_models[name]), device="cpu")
+    assert encoder.kind is kind
+    assert encoder.readout is (Readout.masks if kind is Kind.masked else Readout.first_token)
+    assert encoder.encode(TEXTS, QUESTION).vectors.shape == (len(TEXTS), 32)
+
+
+@pytest.mark.parametrize(
+    ("config", "kind"),
+    [
+        (transformers.RobertaConfig(), Kind.masked),
+        (transformers.RobertaConfig(is_decoder=True), Kind.causal),
+        (transformers.RobertaConfig(architectures=["RobertaForCausalLM"]), Kind.causal),
+        (transformers.BartConfig(), Kind.seq2seq),
+        (transformers.BartConfig(architectures=["BartModel"]), Kind.seq2seq),
+        (transformers.BartConfig(architectures=["BartForCausalLM"], is_encoder_decoder=False), Kind.causal),
+        (transformers.LlamaConfig(), Kind.causal),
+        (transformers.MT5Config(), Kind.seq2seq),
+        (transformers.XLMRobertaConfig(architectures=["XLMRobertaForMaskedLM"]), Kind.masked),
+        (transformers.ModernBertConfig(), Kind.masked),
+    ],
+    ids=lambda value: str(getattr(value, "model_type", value)),
+)
+def test_architecture_goes_before_type(config, kind):
+    assert kind_of(config) is kind
+
+
+def test_models_that_do_not_speak_are_refused():
+    with pytest.raises(ModelError, match="vit does not speak"):
+        kind_of(transformers.ViTConfig())
+
+
+@pytest.mark.parametrize("name", ["llama", "bert"])
+def test_a_model_without_its_head_is_refused(tiny_models, tmp_path, name):
+    """Transformers would fill the head with random numbers, and say so nowhere that a user looks."""
+    whole = load_encoder(str(tiny_models[name]), device="cpu")
+    whole.model.base_model.save_pretrained(tmp_path)
+    whole.tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=r"lacks weights of a \w+ language model"):
+        load_encoder(str(tmp_path), device="cpu")
+
+
+@pytest.fixture
+def hub(tiny_models, tmp_path, monkeypatch):
+    """Put a tiny model into a folder laid out as the hub's cache is."""
+
+    def put(name: str, repository: str):
+        folder = tmp_path / f"models--{repository.replace('/', '--')}"
+        shutil.copytree(tiny_models[name], folder / "snapshots" / COMMIT)
+        (folder / "refs").mkdir()
+        (folder / "refs" / "main").write_text(COMMIT)
+        return folder / "snapshots" / COMMIT
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    return put
+
+
+def test_a_masked_model_is_read_from_the_hubs_cache(hub):
+    hub("modernbert", "someone/tiny")
+    encoder = load_encoder("someone/tiny", device="cpu", dtype=NumberFormat.float32, offline=True)
+    assert difference(encoder, plain_masked, EncodeOptions(readout=Readout.masks)) < TOLERANCE
+
+
+@pytest.mark.parametrize(
+    "reference", ["BrandonZYW/roberta-large-InBedder", f"BrandonZYW/roberta-large-InBedder@{COMMIT}"]
+)
+def test_the_papers_masked_checkpoint_is_known(hub, reference):
+    hub("roberta", "BrandonZYW/roberta-large-InBedder")
+    encoder = load_encoder(reference, device="cpu", dtype=NumberFormat.float32, offline=True)
+    assert (encoder.kind, encoder.template.name, encoder.layer) == (Kind.masked, "paper", None)
+    assert (encoder.readout, encoder.n_masks, encoder.standardise) == (Readout.masks, 3, True)
+    vectors = encoder.encode(TEXTS, QUESTION).vectors
+    np.testing.assert_allclose(vectors.mean(1), 0, atol=TOLERANCE)
+    np.testing.assert_allclose(vectors.std(1, ddof=1), 1, atol=TOLERANCE)
+    assert encoder.preview(TEXTS, QUESTION).prompt.endswith("### Response:<mask><mask><mask>")
+
+
+@pytest.mark.parametrize("model", ["llama-2-7b", "opt-2.7b", "opt-1.3b"])
+def test_the_papers_causal_checkpoints_are_known(hub, model):
+    """Even where the tokenizer has the chat template of the model that they were made from."""
+    folder = hub("llama" if "llama" in model else "opt", f"BrandonZYW/{model}-InBedder")
+    (folder / "chat_template.jinja").write_text(CHAT)
+    files = resolve_model(f"BrandonZYW/{model}-InBedder", offline=True)
+    assert (files.kind, files.template, files.layer) == (Kind.causal, "paper", None)
+    assert files.readout is Readout.first_token
+
+
+CHAT = (
+    "{% for m in messages %}<|user|>{{ m['content'] }}{% endfor %}{% if add_generation_prompt %}<|bot|>{% endif %}"
+)
+
+
+@pytest.mark.parametrize("where", ["chat_template.jinja", "tokenizer_config.json"])
+def test_a_chat_model_gets_its_chat_template(tiny_models, tmp_path, where):
+    folder = tmp_path / "chatty"
+    shutil.copytree(tiny_models["llama"], folder)
+    assert load_encoder(str(folder), device="cpu").template.name == "paper"
+    if where.endswith("json"):
+        settings = json.loads((folder / where).read_text())
+        (folder / where).write_text(json.dumps(settings | {"chat_template": CHAT}))
+    else:
+        (folder / where).write_text(CHAT)
+    encoder = load_encoder(str(folder), device="cpu")
+    assert encoder.template.name == "chat"
+    assert encoder.template.render("cold", QUESTION) == f"<|user|>cold\n\n{QUESTION}<|bot|>One word:"
+    assert load_encoder(str(folder), template="paper", device="cpu").template.name == "paper"
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", "\xff"])
+def test_a_damaged_tokenizer_config_is_no_chat_model(tiny_models, tmp_path, damage):
+    folder = tmp_path / "damaged"
+    shutil.copytree(tiny_models["llama"], folder)
+    (folder / "tokenizer_config.json").write_bytes(damage.encode("latin-1"))
+    assert resolve_model(str(folder)).template == "paper"
+
+
+def test_a_readout_of_another_kind_in_the_models_own_settings_is_refused(tiny_models):
+    files = ModelFiles("tiny", tiny_models["llama"], readout=Readout.masks)
+    with pytest.raises(UsageProblem, match="masks means nothing for a causal model"):
+        encoder_from_files(files).encode(TEXTS, QUESTION)
