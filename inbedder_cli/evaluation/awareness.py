@@ -27,34 +27,38 @@ if TYPE_CHECKING:
     Numbers = npt.NDArray[np.float64]
 
 SUCCESS, BOTH_GOALS = "triplet success", "triplets, both goals"
+SUCCESS_CENTRED, BOTH_GOALS_CENTRED = f"{SUCCESS}, centred", f"{BOTH_GOALS}, centred"
 CENTRED, RAW = "Spearman, centred", "Spearman, raw"
 
 
 def score_triplets(task: TripletTask, reader: Reader, protocol: Protocol) -> list[Figure]:
     """Return the share of successes under each goal, and their harmonic mean.
 
-    The vectors of a goal's texts are centred together (protocol `ours`).
+    Cosines are of the vectors as they are, as in the reference code whatever the protocol; those of vectors
+    centred over a goal's texts stand beside.
     """
-    figures, draws = [], []
-    for goal in task.goals:
-        successes = _successes(goal, reader, protocol)
-        value = float(successes.mean())
-        draws.append(mean_draws(successes))  # the same draw of rows under each goal: of the same anchors
-        name = f"{task.name} / {goal.name}"
-        ends = interval(value, draws[-1])
-        figures.append(Figure(Part.awareness, name, SUCCESS, value, len(successes), None, *ends))
-    if len(task.goals) > 1:
-        value_of_both = harmonic_mean([figure.value for figure in figures])
-        drawn = np.array([harmonic_mean([float(v) for v in values]) for values in zip(*draws, strict=True)])
-        ends = interval(value_of_both, drawn)
-        rows = sum(figure.rows for figure in figures)
-        figures.append(Figure(Part.awareness, task.name, BOTH_GOALS, value_of_both, rows, None, *ends))
+    figures = []
+    for success, both, centred in ((SUCCESS, BOTH_GOALS, False), (SUCCESS_CENTRED, BOTH_GOALS_CENTRED, True)):
+        successes = [_successes(goal, reader, centred=centred) for goal in task.goals]
+        draws = [mean_draws(s) for s in successes]  # the same draw of rows under each goal: of the same anchors
+        shares = [float(s.mean()) for s in successes]
+        for goal, share, drawn in zip(task.goals, shares, draws, strict=True):
+            name, rows = f"{task.name} / {goal.name}", len(goal.triplets)
+            figures.append(Figure(Part.awareness, name, success, share, rows, None, *interval(share, drawn)))
+        if len(shares) > 1:
+            value = harmonic_mean(shares)
+            of_both = np.array([harmonic_mean([float(v) for v in each]) for each in zip(*draws, strict=True)])
+            ends, rows = interval(value, of_both), sum(len(goal.triplets) for goal in task.goals)
+            figures.append(Figure(Part.awareness, task.name, both, value, rows, None, *ends))
     return figures
 
 
-def _successes(goal: Goal, reader: Reader, protocol: Protocol) -> npt.NDArray[np.bool_]:
+def _successes(goal: Goal, reader: Reader, *, centred: bool) -> npt.NDArray[np.bool_]:
+    from inbedder_cli.clustering import centre_and_normalise
+
     texts = list(dict.fromkeys(t for triplet in goal.triplets for t in triplet[1:]))
-    points = protocol.points(reader.vectors(texts, goal.instruction))
+    vectors = reader.vectors(texts, goal.instruction)
+    points = centre_and_normalise(vectors)[0] if centred else vectors
     place = {text: i for i, text in enumerate(texts)}
     anchors, positives, negatives = (
         points[[place[triplet[column]] for triplet in goal.triplets]] for column in (1, 2, 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from inbedder_cli.evaluation.awareness import BOTH_GOALS, CENTRED, RAW
+from inbedder_cli.evaluation.awareness import BOTH_GOALS, BOTH_GOALS_CENTRED, CENTRED, RAW
 from inbedder_cli.evaluation.figures import Figure
 from inbedder_cli.evaluation.metrics import harmonic_mean
 from inbedder_cli.evaluation.options import Part
@@ -45,7 +45,8 @@ def means(figures: Sequence[Figure], tasks: Sequence[ClusteringTask]) -> list[Fi
     found = [_mean("mean V-measure", clusterings)]
     if seen:
         found.append(_mean(WITHOUT_TRAINING, unseen))
-    found.append(_mean("mean of triplets, both goals", [f for f in figures if f.metric == BOTH_GOALS]))
+    for metric in (BOTH_GOALS, BOTH_GOALS_CENTRED):
+        found.append(_mean(f"mean of {metric}", [f for f in figures if f.metric == metric]))
     found.append(_mean("mean V-measure, all views", [f for f in figures if f.metric == VIEWS]))
     instructed = [f for f in figures if f.part == Part.awareness]
     for metric in (CENTRED, RAW):

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from inbedder_cli.evaluation.awareness import BOTH_GOALS, CENTRED, RAW, SUCCESS
+from inbedder_cli.evaluation.awareness import BOTH_GOALS, BOTH_GOALS_CENTRED, CENTRED, RAW, SUCCESS
 from inbedder_cli.evaluation.means import MEANS, VIEWS
 from inbedder_cli.evaluation.robustness import GAP_CI, GAP_II
 from inbedder_cli.report.terminal import printable
@@ -24,7 +24,19 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 MANY_TASKS = 4  # from here on a table shows the main metrics only
-MAIN_METRICS = ("V-measure", BOTH_GOALS, SUCCESS, VIEWS, CENTRED, RAW, GAP_CI, GAP_II, "Spearman", "MAP")
+MAIN_METRICS = (
+    "V-measure",
+    BOTH_GOALS,
+    BOTH_GOALS_CENTRED,
+    SUCCESS,
+    VIEWS,
+    CENTRED,
+    RAW,
+    GAP_CI,
+    GAP_II,
+    "Spearman",
+    "MAP",
+)
 NOTHING = "–"
 Row = tuple[str, str, str]  # part, task, metric
 
