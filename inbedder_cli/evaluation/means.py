@@ -37,13 +37,18 @@ def views(figures: Sequence[Figure], tasks: Sequence[ClusteringTask]) -> list[Fi
     ]
 
 
-def means(figures: Sequence[Figure], tasks: Sequence[ClusteringTask]) -> list[Figure]:
-    """Return the means over tasks, first those that say most."""
+def means(figures: Sequence[Figure], tasks: Sequence[ClusteringTask], parts: Sequence[Part]) -> list[Figure]:
+    """Return the means over tasks, first those that say most.
+
+    :param parts: those asked for: clusterings measured only as views of a corpus have no mean of their own.
+    """
     clusterings = [f for f in figures if f.part == Part.clustering and f.metric == "V-measure"]
+    if Part.clustering not in parts:
+        clusterings = []
     seen = {t.name for t in tasks if t.corpus.startswith(TRAINING_CORPORA)}
     unseen = [f for f in clusterings if f.task not in seen]
     found = [_mean("mean V-measure", clusterings)]
-    if seen:
+    if seen and clusterings:
         found.append(_mean(WITHOUT_TRAINING, unseen))
     for metric in (BOTH_GOALS, BOTH_GOALS_CENTRED):
         found.append(_mean(f"mean of {metric}", [f for f in figures if f.metric == metric]))

@@ -120,7 +120,7 @@ def evaluate(
                 shown = _only(figures, options.parts)
                 if Part.awareness in options.parts:
                     shown += views(figures, limited.clusterings)
-                shown += means(shown, limited.clusterings)
+                shown += means(shown, limited.clusterings, options.parts)
                 result.columns.append(
                     Column(
                         name=contestant.name,
