@@ -12,6 +12,7 @@ from inbedder_cli.cli.answer import answer
 from inbedder_cli.cli.cluster import cluster
 from inbedder_cli.cli.console import errors_shown
 from inbedder_cli.cli.embed import embed
+from inbedder_cli.cli.evaluate import evaluate
 from inbedder_cli.cli.models import app as models_app
 
 EXIT_CODES = (
@@ -41,6 +42,7 @@ app = typer.Typer(
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(cluster)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(embed)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(answer)
+app.command(no_args_is_help=True, epilog=EXIT_CODES)(evaluate)
 app.add_typer(models_app, name="models")
 
 

@@ -39,7 +39,7 @@ class InputOptions:
 
         chosen = {field.name: getattr(self, field.name) for field in fields(self)}
         corpus = read_corpus(file, **(chosen | {"text": self.text or ()}))
-        _tell_about(corpus, talk)
+        tell_about(corpus, talk)
         return corpus
 
 
@@ -111,7 +111,8 @@ def _as_parameters(group: Any) -> list[inspect.Parameter]:  # noqa: ANN401
     ]
 
 
-def _tell_about(corpus: Corpus, talk: Talk) -> None:
+def tell_about(corpus: Corpus, talk: Talk) -> None:
+    """Say in one line what was read."""
     n_empty = corpus.texts.count("")
     facts = [f"{len(corpus):,} rows"]
     if n_empty:

@@ -1,0 +1,99 @@
+"""Which files of a downloaded dataset hold a configuration's split, and their rows."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from typing import TYPE_CHECKING, Any
+
+from inbedder_cli.errors import InputError
+from inbedder_cli.evaluation.records import Record, read_records
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SUFFIXES = (".parquet", ".jsonl", ".csv", ".json")
+PACKED = ".gz"
+DEFAULT = ("", "default")
+
+
+def config_files(folder: Path, config: str, split: str) -> list[Path]:
+    """Return the files of one configuration's split, sorted by name.
+
+    They are those that the dataset's README.md names (`configs:`), else those that have the names of the
+    configuration and of the split in their paths, as a folder or a word of the file's name.
+
+    :param config: "" for a dataset without configurations.
+    :raises InputError: when there is none.
+    """
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and _suffix(p))
+    paths = {file: file.relative_to(folder).as_posix() for file in files}
+    found: list[Path] = []
+    for pattern in _card_patterns(folder, config, split):
+        found += [f for f in files if fnmatch.fnmatch(paths[f], pattern) and f not in found]
+    if not found:
+        wanted = {split} if config in DEFAULT else {split, config}
+        found = [f for f in files if wanted <= set(re.split(r"[/._\-]+", paths[f]))]
+    if not found and config not in DEFAULT:  # one file per configuration, of a single split
+        found = [f for f in files if config in re.split(r"[/._\-]+", paths[f])]
+    if not found:
+        of = f'configuration "{config}", ' if config else ""
+        raise InputError(
+            f'no Parquet, JSON-lines or CSV file of {of}split "{split}"',
+            source=str(folder),
+            hint=f"files there: {', '.join(paths.values()) or 'none'}",
+        )
+    return found
+
+
+def read_file(path: Path) -> list[Record]:
+    """Read the rows of one data file; messages count them as lines.
+
+    :raises InputError: when it cannot be read.
+    """
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet as pq
+
+    suffix = _suffix(path)
+    if suffix in (".jsonl", ".json"):
+        return read_records(path)
+    try:
+        table: Any
+        if suffix == ".parquet":
+            with pq.ParquetFile(str(path)) as parquet:
+                table = parquet.read()
+            first = 1
+        else:
+            parsing = pyarrow.csv.ParseOptions(newlines_in_values=True)
+            table = pyarrow.csv.read_csv(str(path), parse_options=parsing)
+            first = 2
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"cannot be read: {str(error).splitlines()[0]}", source=str(path)) from error
+    return [Record(str(path), first + i, row) for i, row in enumerate(table.to_pylist())]
+
+
+def _suffix(path: Path) -> str:
+    name = path.name.removesuffix(PACKED)
+    return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
+
+
+def _card_patterns(folder: Path, config: str, split: str) -> list[str]:
+    """Return the patterns of the README's front matter for one configuration's split."""
+    card = folder / "README.md"
+    if not card.is_file():
+        return []
+    from huggingface_hub import DatasetCard
+
+    try:
+        entries: Any = getattr(DatasetCard(card.read_text(encoding="utf-8")).data, "configs", None) or []
+        for entry in entries:
+            if entry["config_name"] in (DEFAULT if config in DEFAULT else (config,)):
+                named = entry.get("data_files", [])
+                if isinstance(named, str):
+                    return [named]
+                paths = [f["path"] for f in named if isinstance(f, dict) and f.get("split") == split]
+                return [p for path in paths for p in ([path] if isinstance(path, str) else path)]
+    except Exception:  # noqa: S110  a damaged card says nothing; the files' names still may
+        pass
+    return []

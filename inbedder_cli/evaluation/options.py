@@ -1,0 +1,62 @@
+"""What an evaluation may be told, as plain values: no heavy imports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inbedder_cli.options import Readout
+
+
+class Part(StrEnum):
+    """A family of tests."""
+
+    clustering = "clustering"  # goal-driven clustering
+    awareness = "awareness"  # triplets, instruction STS, two views of one corpus
+    robustness = "robustness"  # other wordings, implicit and incorrect questions
+    sts = "sts"  # plain sentence similarity
+    reranking = "reranking"  # the paper's generic tasks with MAP
+
+
+class ProtocolName(StrEnum):
+    """How vectors become scores, see `protocols`."""
+
+    ours = "ours"
+    paper = "paper"
+
+
+class EvaluationFormat(StrEnum):
+    """How figures are written."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+    markdown = "markdown"
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What is measured, and how.
+
+    :param parts: families of tests; those that a suite has no data for are left out.
+    :param layers: hidden states to compare; empty takes each model's own.
+    :param readouts: readouts to compare; empty takes each model's own.
+    :param protocol: `ours` or `paper`.
+    :param seeds: KMeans runs (`ours`): seeds 0 to N-1; the mean and the standard deviation are reported.
+    :param n_init: KMeans restarts of each run (`ours`).
+    :param limit: rows of each task, see `tasks.Suite.limited`; None takes all.
+    :param max_tokens: longest prompt; the paper's protocol always takes 512.
+    :param batch_tokens: padded tokens that one batch may hold; None chooses by device.
+    """
+
+    parts: tuple[Part, ...] = tuple(Part)
+    layers: tuple[int, ...] = ()
+    readouts: tuple[Readout, ...] = ()
+    protocol: ProtocolName = ProtocolName.ours
+    seeds: int = 10
+    n_init: int = 10
+    limit: int | None = None
+    max_tokens: int = 512
+    batch_tokens: int | None = None

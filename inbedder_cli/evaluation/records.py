@@ -1,0 +1,111 @@
+"""JSON lines with their line numbers, and the cells that a task needs of them."""
+
+from __future__ import annotations
+
+import json
+import math
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from inbedder_cli.corpus.opening import decoded_lines, open_input
+from inbedder_cli.corpus.values import value_as_text
+from inbedder_cli.errors import InputError, did_you_mean
+from inbedder_cli.options import InputFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Record:
+    """One object of a file, and where it stands for messages."""
+
+    source: str
+    line: int
+    cells: dict[str, Any]
+
+    def text(self, name: str) -> str:
+        """Return a cell as stripped text.
+
+        :raises InputError: when it is missing, empty, or not a string.
+        """
+        value = self._needed(name)
+        if not isinstance(value, str) or not value.strip():
+            raise self.error("is not a text", name)
+        return value.strip()
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return a cell that holds a list of texts.
+
+        :raises InputError: when it does not.
+        """
+        value = self._needed(name)
+        if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
+            raise self.error("is not a list of texts", name)
+        return tuple(v.strip() for v in value)
+
+    def number(self, name: str) -> float:
+        """Return a cell as a finite number.
+
+        :raises InputError: when it is none.
+        """
+        value = self._needed(name)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise self.error("is not a number", name)
+        return float(value)
+
+    def label(self, name: str) -> str | None:
+        """Return a cell as a class name; None where it is null or empty.
+
+        :raises InputError: when there is no such key.
+        """
+        text = value_as_text(self._there(name)).strip()
+        return text or None
+
+    def error(self, problem: str, column: str | None = None) -> InputError:
+        """Return an error that names this record."""
+        return InputError(problem, source=self.source, line=self.line, column=column)
+
+    def _there(self, name: str) -> Any:  # noqa: ANN401
+        if name not in self.cells:
+            hint = f"{did_you_mean(name, self.cells)}keys here: {', '.join(self.cells)}"
+            raise InputError(f'no key "{name}"', source=self.source, line=self.line, hint=hint)
+        return self.cells[name]
+
+    def _needed(self, name: str) -> Any:  # noqa: ANN401
+        value = self._there(name)
+        if value is None:
+            raise self.error("is null", name)
+        return value
+
+
+def read_records(path: Path) -> list[Record]:
+    """Read JSON lines; blank lines are skipped.
+
+    :raises InputError: naming the file and the line that is not a JSON object.
+    """
+    records = []
+    with closing(open_input(str(path), InputFormat.jsonl)) as opened:
+        for number, line in enumerate(decoded_lines(opened, None), start=1):
+            if not line.strip():
+                continue
+            try:
+                cells = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise InputError(f"bad JSON: {error}", source=str(path), line=number) from error
+            if not isinstance(cells, dict):
+                raise InputError("is not a JSON object", source=str(path), line=number)
+            records.append(Record(str(path), number, cells))
+    return records
+
+
+def labelled(records: Sequence[Record], text: str, label: str) -> tuple[tuple[str, ...], tuple[str, ...], int]:
+    """Return the texts and labels of the records that have both, and how many have not."""
+    rows = [(record.cells.get(text), record.label(label)) for record in records]
+    for record, (value, _) in zip(records, rows, strict=True):
+        if text not in record.cells or (value is not None and not isinstance(value, str)):
+            record.text(text)  # raises, with the place
+    kept = [(value.strip(), found) for value, found in rows if value and value.strip() and found is not None]
+    return tuple(t for t, _ in kept), tuple(found for _, found in kept), len(records) - len(kept)

@@ -1,0 +1,193 @@
+"""A folder, or the user's own labelled table -> a suite (docs/evaluate.md describes the layout)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from inbedder_cli.corpus.jsonl import cell_value, has_json_cells
+from inbedder_cli.corpus.values import value_as_text
+from inbedder_cli.errors import InputError, did_you_mean
+from inbedder_cli.evaluation.records import Record, labelled, read_records
+from inbedder_cli.evaluation.similarity import SIMILARITY_INSTRUCTION
+from inbedder_cli.evaluation.tasks import ClusteringTask, Goal, Pair, PairTask, SimilarityTask, Suite, Triplet
+from inbedder_cli.evaluation.tasks import TripletTask as Triplets
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from inbedder_cli.corpus import Corpus
+
+TASKS, TRIPLETS, PAIRS, SIMILARITY = "tasks.json", "triplets.jsonl", "instruct_sts.jsonl", "stsb_dev.jsonl"
+
+
+def read_folder(folder: Path) -> Suite:
+    """Read a suite from a folder that holds any of tasks.json (with its files), triplets.jsonl,
+    instruct_sts.jsonl and stsb_dev.jsonl.
+
+    :raises InputError: naming the file, and the line, that cannot be used.
+    """  # noqa: D205
+    if not any((folder / name).is_file() for name in (TASKS, TRIPLETS, PAIRS, SIMILARITY)):
+        raise InputError(
+            f"holds none of {TASKS}, {TRIPLETS}, {PAIRS}, {SIMILARITY}",
+            source=str(folder),
+            hint="docs/evaluate.md describes a suite's layout",
+        )
+    clusterings, notes = _clusterings(folder)
+    return Suite(
+        name=folder.name or str(folder),
+        clusterings=clusterings,
+        triplets=tuple(triplet_tasks(_records(folder / TRIPLETS))),
+        pairs=tuple(pair_tasks(_records(folder / PAIRS))),
+        similarities=tuple(_similarities(folder / SIMILARITY)),
+        notes=notes,
+    )
+
+
+def table_suite(corpus: Corpus, gold: Sequence[str], instructions: Sequence[str]) -> Suite:
+    """Return a suite of the user's own table: one clustering task per gold column and its question.
+
+    :raises InputError: for a missing column, or one that holds fewer than two classes.
+    """
+    tasks, notes = [], []
+    for column, instruction in zip(gold, instructions, strict=True):
+        labels = _column(corpus, column)
+        kept = [i for i in corpus.readable if labels[i]]
+        if len({labels[i] for i in kept}) < 2:
+            raise InputError(
+                "holds fewer than two classes on rows with text: nothing to tell apart",
+                source=corpus.source,
+                column=column,
+            )
+        if left_out := len(corpus) - len(kept):
+            notes.append(f"{column}: {left_out:,} of {len(corpus):,} rows have no text or no label, left out")
+        tasks.append(
+            ClusteringTask(
+                name=column,
+                corpus=corpus.source,
+                texts=tuple(corpus.texts[i] for i in kept),
+                labels=tuple(labels[i] for i in kept),
+                instruction=instruction,
+            )
+        )
+    return Suite(corpus.source, clusterings=tuple(tasks), notes=tuple(notes))
+
+
+def triplet_tasks(records: Sequence[Record]) -> list[Triplets]:
+    """Group triplets by set and goal; a goal has one question."""
+    sets: dict[str, dict[str, tuple[str, list[Triplet]]]] = {}
+    for record in records:
+        question = record.text("instruction")
+        goals = sets.setdefault(record.text("set"), {})
+        asked, triplets = goals.setdefault(record.text("goal"), (question, []))
+        if asked != question:
+            raise record.error(f'asks another question than its goal before: "{asked}"', "instruction")
+        place = record.label("id") if "id" in record.cells else None
+        texts = (record.text(name) for name in ("anchor", "positive", "negative"))
+        triplets.append(Triplet(place or str(len(triplets)), *texts))
+    return [
+        Triplets(name, tuple(Goal(goal, asked, tuple(rows)) for goal, (asked, rows) in goals.items()))
+        for name, goals in sets.items()
+    ]
+
+
+def pair_tasks(records: Sequence[Record]) -> list[PairTask]:
+    """Group pairs by set."""
+    sets: dict[str, list[Pair]] = {}
+    for record in records:
+        sentences = record.text("sentence1"), record.text("sentence2")
+        pair = Pair(*sentences, record.text("instruction"), record.number("score"))
+        sets.setdefault(record.text("set"), []).append(pair)
+    return [PairTask(name, tuple(pairs)) for name, pairs in sets.items()]
+
+
+def _similarities(path: Path) -> list[SimilarityTask]:
+    pairs = tuple(
+        Pair(r.text("sentence1"), r.text("sentence2"), SIMILARITY_INSTRUCTION, r.number("score"))
+        for r in _records(path)
+    )
+    return [SimilarityTask(path.stem, pairs)] if pairs else []
+
+
+def _records(path: Path) -> list[Record]:
+    return read_records(path) if path.is_file() else []
+
+
+def _clusterings(folder: Path) -> tuple[tuple[ClusteringTask, ...], tuple[str, ...]]:
+    path = folder / TASKS
+    if not path.is_file():
+        return (), ()
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise InputError(f"bad JSON: {error}", source=str(path)) from error
+    if not isinstance(entries, list):
+        raise InputError("is not a list of tasks", source=str(path))
+    files: dict[str, list[Record]] = {}
+    tasks, notes = [], []
+    for number, entry in enumerate(entries, start=1):
+        task, left_out = _clustering(folder, path, number, entry, files)
+        tasks.append(task)
+        if left_out:
+            total = left_out + len(task.texts)
+            notes.append(f"{task.name}: {left_out:,} of {total:,} rows have no text or no label, left out")
+    return tuple(tasks), tuple(notes)
+
+
+def _clustering(
+    folder: Path,
+    path: Path,
+    number: int,
+    entry: Any,  # noqa: ANN401
+    files: dict[str, list[Record]],
+) -> tuple[ClusteringTask, int]:
+    def wrong(problem: str) -> InputError:
+        return InputError(f"task {number}: {problem}", source=str(path))
+
+    def text(key: str) -> str:
+        value = entry.get(key)
+        if not isinstance(value, str) or not value.strip():
+            raise wrong(f'"{key}" is missing or not a text')
+        return value.strip()
+
+    def texts(key: str) -> tuple[str, ...]:
+        value = entry.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(v, str) and v.strip() for v in value):
+            raise wrong(f'"{key}" is not a list of texts')
+        return tuple(v.strip() for v in value)
+
+    if not isinstance(entry, dict):
+        raise wrong("is not an object")
+    file = text("file")
+    if file not in files:
+        if not (folder / file).is_file():
+            raise wrong(f'there is no file "{file}" beside it')
+        files[file] = read_records(folder / file)
+    rows, labels, left_out = labelled(files[file], "text", text("label_column"))
+    if len(set(labels)) < 2:
+        raise wrong(f'"{text("label_column")}" of {file} holds fewer than two classes: nothing to tell apart')
+    task = ClusteringTask(
+        name=text("task"),
+        corpus=file.rsplit(".", 1)[0],
+        texts=rows,
+        labels=labels,
+        instruction=text("instruction"),
+        paraphrases=texts("paraphrases"),
+        implicit=texts("implicit_instructions"),
+        incorrect=texts("incorrect_instructions"),
+    )
+    return task, left_out
+
+
+def _column(corpus: Corpus, name: str) -> list[str]:
+    """Return a column's cells as stripped texts, "" where there is none."""
+    table = corpus.table
+    if name not in table.column_names:
+        known = ", ".join(table.column_names)
+        hint = f"{did_you_mean(name, table.column_names)}columns: {known}"
+        raise InputError(f'no column "{name}"', source=corpus.source, hint=hint)
+    values = table.column(name).to_pylist()
+    if has_json_cells(table.schema.field(name)):
+        values = [cell_value(cell) for cell in values]
+    return [value_as_text(value).strip() for value in values]

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import importlib.util
+import json
+
+import numpy as np
+import pytest
+
+from inbedder_cli.encoders import load_encoder
+from inbedder_cli.errors import ModelError, UsageProblem
+from inbedder_cli.evaluation.baselines import ReEncoder, SentenceEncoder, load_sentence_encoder, packaged_folder
+from inbedder_cli.evaluation.contestants import contestant_named, number_format
+from inbedder_cli.options import EncodeOptions, NumberFormat
+from tests.evaluation.conftest import WordEncoder
+
+installed = pytest.mark.skipif(
+    importlib.util.find_spec("sentence_transformers") is None, reason="the extra st is not installed"
+)
+
+
+class Letters:
+    """Stands for a SentenceTransformer: a text's vector is how often it has each of a few letters."""
+
+    max_seq_length = 4
+    device = "cpu"
+
+    def encode(self, sentences, batch_size, show_progress_bar):
+        return np.array([[s.count(c) for c in "abc?"] for s in sentences], np.float32)
+
+    def tokenizer(self, sentences, truncation, verbose):
+        return {"input_ids": [s.split() for s in sentences]}
+
+    def get_embedding_dimension(self):
+        return 4
+
+    def parameters(self):
+        import torch
+
+        return iter([torch.zeros(1)])
+
+
+def test_the_text_alone_or_after_the_question():
+    texts = ["abc", "b", "abc", "c c c c c"]
+    alone = SentenceEncoder(Letters(), "letters").encode(texts, "a?")
+    assert alone.vectors.tolist() == [[1, 1, 1, 0], [0, 1, 0, 0], [1, 1, 1, 0], [0, 0, 5, 0]]
+    assert (alone.answers, alone.n_unique, alone.n_shortened) == (None, 3, 1)
+    asked = SentenceEncoder(Letters(), "letters", with_instruction=True).encode(texts, "a?")
+    assert asked.vectors[1].tolist() == [1, 1, 0, 1]
+    assert SentenceEncoder(Letters(), "letters").encode([], "a?").vectors.shape == (0, 4)
+    preview = SentenceEncoder(Letters(), "letters", with_instruction=True).preview(texts, "a?", EncodeOptions())
+    assert (preview.prompt, preview.n_unique) == ("a? abc", 3)
+    assert number_format(SentenceEncoder(Letters(), "letters")) == "float32"
+
+
+def test_answers_are_re_encoded():
+    answering = WordEncoder()
+    encoder = ReEncoder(answering, SentenceEncoder(Letters(), "letters"))
+    encoded = encoder.encode(["red cat", "green dog"], "Which?", EncodeOptions(layer=3, answers=False))
+    assert encoded.answers == ["red cat", "green dog"]
+    assert encoded.vectors[0].tolist() == [1, 0, 1, 0]
+    assert answering.asked[0][2] == EncodeOptions(answers=True)
+    assert encoder.description == "words, float32 on cpu, re-encoded by letters"
+
+
+def test_a_missing_extra_is_named_with_its_pip_line(monkeypatch, tmp_path):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModelError, match="sentence-transformers is not installed") as error:
+        load_sentence_encoder(tmp_path, "st:x")
+    assert error.value.hint == "pip install 'inbedder[st]'"
+
+
+def test_a_packaged_model_is_found_without_running_the_package(tmp_path, monkeypatch):
+    package = tmp_path / "some_embedder"
+    (package / "model").mkdir(parents=True)
+    (package / "__init__.py").write_text("raise RuntimeError('run')")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert packaged_folder("some-embedder") is None
+    (package / "model" / "modules.json").write_text("[]")
+    assert packaged_folder("some-embedder") == package / "model"
+    assert packaged_folder("not there/at all") is None
+    assert packaged_folder("json") is None
+
+
+@pytest.fixture
+def sentence_folder(tiny_models, tmp_path):
+    """The smallest sentence-transformers model: the tiny language model with mean pooling."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import Pooling, Transformer
+
+    word = Transformer(str(tiny_models["llama"]), max_seq_length=64)
+    model = SentenceTransformer(modules=[word, Pooling(word.get_embedding_dimension())], device="cpu")
+    model.save(str(tmp_path / "st"))
+    return tmp_path / "st"
+
+
+@installed
+@pytest.mark.filterwarnings("ignore")
+def test_a_real_sentence_transformers_folder(sentence_folder):
+    known = contestant_named(f"st:{sentence_folder}", device="cpu")
+    assert (known.asked, known.inner, known.readout) == (False, False, "sentence")
+    encoder = known.load()
+    vectors = encoder.encode(["a room", "a bed", "a room"], "What?").vectors
+    assert vectors.shape == (3, 32)
+    np.testing.assert_array_equal(vectors[0], vectors[2])
+    np.testing.assert_allclose(vectors, encoder.model.encode(["a room", "a bed", "a room"]), atol=1e-5)
+    asked = contestant_named(f"st+i:{sentence_folder}", device="cpu").load()
+    np.testing.assert_allclose(
+        asked.encode(["a room"], "What?").vectors, encoder.model.encode(["What? a room"]), atol=1e-5
+    )
+
+
+@installed
+def test_a_folder_that_is_no_sentence_transformers_model(tmp_path):
+    (tmp_path / "modules.json").write_text("{")
+    with pytest.raises(ModelError, match="cannot load broken"):
+        load_sentence_encoder(tmp_path, "broken", device="cpu")
+
+
+def test_what_identifies_a_model_is_known_before_it_is_loaded(tiny):
+    known = contestant_named(tiny, template="question-first", device="cpu", dtype=NumberFormat.float32)
+    assert (known.template, known.layer, known.readout, known.asked) == (
+        "question-first",
+        None,
+        "first-token",
+        True,
+    )
+    assert len(known.revision) == 12
+    assert known.revision == contestant_named(tiny).revision
+    assert number_format(known.load()) == "float32"
+
+
+def test_other_weights_and_adapters_are_other_revisions(tiny_models, tmp_path):
+    assert (
+        contestant_named(str(tiny_models["llama"])).revision != contestant_named(str(tiny_models["opt"])).revision
+    )
+    manifest = {
+        "schema": 1,
+        "name": "mine",
+        "description": "",
+        "licence": "",
+        "base": {"model": str(tiny_models["llama"])},
+        "adapter": "adapter",
+        "template": "question-first",
+        "layer": 2,
+        "readout": "answer-mean",
+    }
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "inbedder.json").write_text(json.dumps(manifest))
+    revisions = set()
+    for weights in ("one", "two"):
+        (tmp_path / "adapter" / "adapter_model.safetensors").write_text(weights)
+        known = contestant_named(str(tmp_path))
+        assert (known.template, known.layer, known.readout) == ("question-first", 2, "answer-mean")
+        revisions.add(known.revision)
+    assert len(revisions) == 2
+
+
+@pytest.mark.parametrize("reference", ["re-encode:model", "re-encode:>st", "re-encode:model>"])
+def test_re_encoding_needs_two_models(reference):
+    with pytest.raises(UsageProblem, match="does not name two models"):
+        contestant_named(reference)
+
+
+def test_re_encoding_is_identified_by_both_models(tiny, tiny_models):
+    known = contestant_named(f"re-encode:{tiny}>{tiny_models['opt']}")
+    assert known.revision == ">".join(contestant_named(str(tiny_models[k])).revision for k in ("llama", "opt"))
+    assert (known.asked, known.inner, known.readout) == (True, False, "re-encode")
+
+
+def test_a_loaded_encoder_is_what_every_command_loads(tiny):
+    encoder = contestant_named(tiny, device="cpu").load()
+    expected = load_encoder(tiny, device="cpu").encode(["a room"], "What?")
+    np.testing.assert_array_equal(encoder.encode(["a room"], "What?").vectors, expected.vectors)

@@ -1,0 +1,121 @@
+"""`inbedder evaluate` from the outside, with a tiny model."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from tests.cli.test_process import imported_after
+
+QUESTION = "What emotion is expressed?"
+FAST = ["--seeds", 2, "--n-init", 1, "--device", "cpu", "--dtype", "float32"]
+
+
+@pytest.fixture
+def run(inbedder, tiny):
+    def run(*arguments, code=0, model=tiny):
+        models = [] if model is None else ["-m", model]
+        result = inbedder("evaluate", *arguments, *models, *FAST)
+        assert result.exit_code == code, result.stderr
+        return result
+
+    return run
+
+
+@pytest.fixture
+def own(tmp_path):
+    path = tmp_path / "own.csv"
+    rows = [f"the room {i} was {word},{word},{i % 3}\n" for i in range(6) for word in ("cold", "kind")]
+    path.write_text("text,word,number\n" + "".join(rows) + "no label,,\n", encoding="utf-8")
+    return path
+
+
+def test_help_imports_nothing_heavy():
+    code = """
+from inbedder_cli.cli import app
+try:
+    app(["evaluate", "--help"])
+except SystemExit as end:
+    assert end.code == 0
+"""
+    assert imported_after(code) == []
+
+
+def test_the_users_own_table(run, own):
+    result = run(own, "--gold", "word", "-i", QUESTION)
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert {row["asked"] for row in rows} == {"question", "blind"}
+    first = next(row for row in rows if row["metric"] == "V-measure")
+    assert 0 <= float(first["value"]) <= 1
+    told = {"rows": "12", "seeds": "2", "layer": "last", "readout": "first-token", "number_format": "float32"}
+    assert {name: first[name] for name in told} == told
+    assert first["template"]
+    assert first["revision"]
+    assert "word: 1 of 13 rows have no text or no label, left out" in result.stderr
+
+
+def test_two_gold_columns_are_two_views(run, own):
+    result = run(own, "--gold", "word", "-i", QUESTION, "--gold", "number", "-i", "Which room?", "-f", "json")
+    document = json.loads(result.stdout)
+    assert document["schema"] == 1
+    assert [f["task"] for f in document["figures"] if f["metric"] == "V-measure, all views"] == [str(own)] * 2
+
+
+def test_a_folder_as_a_table_on_a_terminal(run, suite_folder):
+    out = run(suite_folder, "--format", "table", "--limit", 12).stdout
+    lines = [line.strip() for line in out.splitlines()]
+    means = next(i for i, line in enumerate(lines) if line.startswith("mean V-measure"))
+    task = next(i for i, line in enumerate(lines) if line.startswith("colour  V-measure"))
+    assert means < task
+    assert "blind" in out
+    assert "at most 12 rows a task" in out
+
+
+def test_settings_side_by_side_as_markdown_and_resumed(run, suite_folder, tmp_path):
+    where = ["-o", tmp_path / "t.md", "--resume", tmp_path / "scores.jsonl", "--only", "clustering, sts"]
+    settings = ["--layer", 1, "--layer", -1, "--readout", "prompt-mean"]
+    run(suite_folder, *settings, *where)
+    first = (tmp_path / "t.md").read_text()
+    assert first.splitlines()[0].count("|") == 1 + 1 + 2 * 2
+    assert "layer 1 prompt-mean" in first
+    again = run(suite_folder, *settings, *where, "--force")
+    assert (tmp_path / "t.md").read_text() == first
+    assert "scores are there already" in again.stderr
+    assert "reading" not in again.stderr
+
+
+def test_the_model_may_come_from_the_environment(run, own, tiny, monkeypatch):
+    monkeypatch.setenv("INBEDDER_MODEL", tiny)
+    assert tiny in run(own, "--gold", "word", "-i", QUESTION, model=None).stdout
+
+
+PROBLEMS = [
+    (["{own}"], 2, "is a file: which column holds its classes"),
+    (["{own}", "--gold", "word"], 2, "1 --gold but 0 -i"),
+    (["{own}", "--gold", "word", "-i", " "], 2, "1 --gold but 1 -i"),
+    (["{own}", "{own}", "--gold", "word", "-i", "?"], 2, "go with one file"),
+    (["{own}", "--gold", "wrod", "-i", "?"], 5, 'did you mean "word"?'),
+    (["{own}", "--gold", "word", "-i", "?", "--layer", "9"], 2, "there is no layer 9"),
+    (["{own}", "--gold", "word", "-i", "?", "--only", "sts"], 5, "has no tasks for sts"),
+    (["{folder}", "--only", "all"], 2, 'unknown part "all"'),
+    (["{folder}", "--only", ","], 2, "--only names no part"),
+    (["{folder}", "-m", "st:nowhere"], 3, 'unknown model "nowhere"'),
+    (["{folder}", "-o", "x.parquet"], 2, "evaluate has no parquet format"),
+    (["{folder}", "-o", "{own}"], 2, "exists already"),
+    (["{folder}", "--resume", "{own}"], 5, "line 1: is not a line of scores"),
+    (["{folder}", "-f", "table", "-o", "x.md"], 2, "a table is for the terminal"),
+    (["InstructSTS"], 5, 'did you mean "InstructSTSB"?'),
+    (["IntentEmotion", "--offline"], 3, "cannot get the dataset BrandonZYW/IntentEmotion"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "message"), PROBLEMS)
+def test_what_is_wrong_is_said(run, own, suite_folder, monkeypatch, tmp_path, arguments, code, message):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    result = run(*[a.format(own=own, folder=suite_folder) for a in arguments], code=code)
+    assert message in " ".join(result.stderr.split())
+    assert result.stdout == ""
