@@ -115,7 +115,7 @@ def errors_shown(*, debug: bool) -> Iterator[None]:
         _show(str(error), error.hint)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
-        _show("interrupted; nothing was written", None)
+        _show("interrupted; no half-written file is left", None)
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:  # `| head` has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,15 +24,7 @@ def embed(
         bool,
         typer.Option("--answers/--no-answers", help="Also decode the answers.", rich_help_panel=options.READING),
     ] = True,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help=".parquet, .npy, .safetensors or .jsonl; JSON lines on stdout otherwise.",
-            rich_help_panel=options.OUTPUT,
-        ),
-    ] = None,
+    output: options.Output = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
     dry_run: Annotated[
@@ -42,6 +33,7 @@ def embed(
 ) -> None:
     """Write one vector per row of FILE: the state from which a model would speak its answer.
 
+    -o takes .parquet, .npy, .safetensors or .jsonl; without it, JSON lines go to stdout.
     Rows without text get a null vector (all-NaN in .npy and .safetensors).
 
     [bold]Examples[/bold]

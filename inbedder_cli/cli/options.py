@@ -101,7 +101,17 @@ BatchTokens = Annotated[
     typer.Option(min=1, help="Padded tokens per batch.", rich_help_panel=READING, show_default="by device"),
 ]
 
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.", rich_help_panel=OUTPUT)]
+
+def _unless_stdout(path: Path | None) -> Path | None:
+    return None if path == Path("-") else path
+
+
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", callback=_unless_stdout, help="Write to this file; - is stdout.", rich_help_panel=OUTPUT
+    ),
+]
 Format = Annotated[
     TableFormat | None,
     typer.Option(

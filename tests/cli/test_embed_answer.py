@@ -81,3 +81,10 @@ def test_the_template_can_be_given(run, reviews):
 def test_a_model_may_come_from_the_environment(inbedder, reviews, tiny, monkeypatch):
     monkeypatch.setenv("INBEDDER_MODEL", tiny)
     assert inbedder("answer", reviews, "-i", QUESTION).exit_code == 0
+
+
+def test_a_dash_as_output_is_standard_output(run, reviews, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("answer", reviews, "-o", "-").stdout == run("answer", reviews).stdout
+    assert run("embed", reviews, "-o", "-").stdout == run("embed", reviews).stdout
+    assert not (tmp_path / "-").exists()
