@@ -102,5 +102,6 @@ def did_you_mean(word: str, options: Iterable[str]) -> str:
     >>> did_you_mean("txt", ["id", "text"])
     'did you mean "text"? '
     """
-    near = get_close_matches(word, list(options), n=1, cutoff=0.5)
-    return f'did you mean "{near[0]}"? ' if near else ""
+    known = {option.lower(): option for option in options}
+    near = get_close_matches(word.lower(), known, n=1, cutoff=0.5)
+    return f'did you mean "{known[near[0]]}"? ' if near else ""

@@ -40,6 +40,8 @@ class Embedding:
     :param status: one per row: ok, empty or failed.
     :param n_unique: different texts read.
     :param n_shortened: how many of them were shortened.
+    :param instruction: what was asked, where it is known.
+    :param model: what read them, where it is known.
     """
 
     vectors: npt.NDArray[np.float32]
@@ -47,6 +49,8 @@ class Embedding:
     status: list[Status]
     n_unique: int = 0
     n_shortened: int = 0
+    instruction: str | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,9 @@ def embed_corpus(
         status[row] = Status.ok if np.isfinite(vectors[row]).all() else Status.failed
         if answers is not None and encoded.answers is not None:
             answers[row] = encoded.answers[place]
-    return Embedding(vectors, answers, status, encoded.n_unique, encoded.n_shortened)
+    return Embedding(
+        vectors, answers, status, encoded.n_unique, encoded.n_shortened, instruction, encoder.description
+    )
 
 
 def cluster_corpus(

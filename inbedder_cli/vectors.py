@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from inbedder_cli.corpus import Corpus
 
 SCHEMA = 1
+TEXTS, INSTRUCTION, MODEL = "inbedder.texts_sha256", "inbedder.instruction", "inbedder.model"
 SUFFIXES = (".parquet", ".npy", ".safetensors", ".jsonl")
 
 
@@ -32,9 +35,9 @@ def write_vectors(corpus: Corpus, embedding: Embedding, stream: IO[bytes], suffi
     elif suffix == ".safetensors":
         from safetensors.numpy import save
 
-        stream.write(save({"vectors": embedding.vectors}, metadata={"schema": str(SCHEMA)}))
+        stream.write(save({"vectors": embedding.vectors}, metadata=_origin(corpus, embedding)))
     elif suffix == ".parquet":
-        _write_parquet(corpus.ids, answers, embedding.vectors, stream)
+        _write_parquet(corpus.ids, answers, embedding.vectors, _origin(corpus, embedding), stream)
     elif suffix == ".jsonl":
         for row_id, answer, vector, status in zip(
             corpus.ids, answers, embedding.vectors, embedding.status, strict=True
@@ -52,8 +55,26 @@ def write_vectors(corpus: Corpus, embedding: Embedding, stream: IO[bytes], suffi
         raise UsageProblem(f'no vector format has the suffix "{suffix}"', hint=f"use one of {', '.join(SUFFIXES)}")
 
 
+def _origin(corpus: Corpus, embedding: Embedding) -> dict[str, str]:
+    """Return what the file tells about itself, so that it cannot be taken for another's vectors."""
+    return {
+        "inbedder.schema": str(SCHEMA),
+        TEXTS: _texts_sha256(corpus),
+        INSTRUCTION: embedding.instruction or "",
+        MODEL: embedding.model or "",
+    }
+
+
+def _texts_sha256(corpus: Corpus) -> str:
+    return hashlib.sha256("\0".join(corpus.texts).encode()).hexdigest()
+
+
 def _write_parquet(
-    ids: list[str], answers: list[str | None], vectors: npt.NDArray[np.float32], stream: IO[bytes]
+    ids: list[str],
+    answers: list[str | None],
+    vectors: npt.NDArray[np.float32],
+    origin: dict[str, str],
+    stream: IO[bytes],
 ) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -65,7 +86,7 @@ def _write_parquet(
     table = pa.table(
         {"id": pa.array(ids, pa.string()), "answer": pa.array(answers, pa.string()), "vector": column}
     )
-    table = table.replace_schema_metadata({"inbedder.schema": str(SCHEMA)})
+    table = table.replace_schema_metadata(origin)
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     stream.write(sink.getvalue())
@@ -74,7 +95,10 @@ def _write_parquet(
 def read_vectors(path: str, corpus: Corpus) -> Embedding:
     """Read vectors made by `write_vectors`, one per row of the corpus.
 
-    :raises InputError: for another number of rows, non-finite numbers on rows with text, or another format.
+    .parquet and .safetensors also tell which texts they were made of, and under which question; .npy does not.
+
+    :raises InputError: for other texts, another number of rows, non-finite numbers on rows with text, or
+        another format.
     """
     file = Path(path)
     if not file.is_file():
@@ -82,16 +106,18 @@ def read_vectors(path: str, corpus: Corpus) -> Embedding:
             "no such file", source=path, hint="make it: inbedder embed FILE -i QUESTION -o vectors.parquet"
         )
     answers: list[str | None] | None = None
+    origin: dict[str, str] = {}
     try:
         match file.suffix.lower():
             case ".npy":
                 vectors = _read_npy(file)
             case ".safetensors":
-                from safetensors.numpy import load_file
+                from safetensors import safe_open
 
-                vectors = load_file(file)["vectors"]
+                with safe_open(file, framework="numpy") as tensors:
+                    vectors, origin = tensors.get_tensor("vectors"), tensors.metadata() or {}
             case ".parquet":
-                vectors, answers = _read_parquet(file)
+                vectors, answers, origin = _read_parquet(file)
             case suffix:
                 raise InputError(
                     f'no vector format has the suffix "{suffix}"',
@@ -104,7 +130,14 @@ def read_vectors(path: str, corpus: Corpus) -> Embedding:
         raise InputError(f"cannot be read as vectors: {error}", source=path) from error
     if vectors.ndim != 2 or not np.issubdtype(vectors.dtype, np.floating):
         raise InputError(f"holds {vectors.dtype} of shape {vectors.shape}, not rows of numbers", source=path)
-    return _fitted(np.asarray(vectors, np.float32), answers, corpus, path)
+    if len(vectors) == len(corpus) and origin.get(TEXTS, told := _texts_sha256(corpus)) != told:
+        raise InputError(
+            f"was made from other texts, or another order of them, than {corpus.source}",
+            source=path,
+            hint="embed the same file again, with the same --text, --limit and --sample",
+        )
+    embedding = _fitted(np.asarray(vectors, np.float32), answers, corpus, path)
+    return replace(embedding, instruction=origin.get(INSTRUCTION), model=origin.get(MODEL))
 
 
 def _read_npy(file: Path) -> npt.NDArray[np.float32]:
@@ -112,7 +145,7 @@ def _read_npy(file: Path) -> npt.NDArray[np.float32]:
         return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
 
 
-def _read_parquet(file: Path) -> tuple[npt.NDArray[np.float32], list[str | None] | None]:
+def _read_parquet(file: Path) -> tuple[npt.NDArray[np.float32], list[str | None] | None, dict[str, str]]:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(str(file)) as parquet:
@@ -127,7 +160,8 @@ def _read_parquet(file: Path) -> tuple[npt.NDArray[np.float32], list[str | None]
         if values is not None:
             vectors[row] = values
     answers = table.column("answer").to_pylist() if "answer" in table.column_names else None
-    return vectors, None if answers is None or all(a is None for a in answers) else answers
+    origin = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+    return vectors, None if answers is None or all(a is None for a in answers) else answers, origin
 
 
 def _fitted(

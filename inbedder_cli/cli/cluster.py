@@ -23,7 +23,7 @@ from inbedder_cli.options import (
 
 if TYPE_CHECKING:
     from inbedder_cli.corpus import Corpus
-    from inbedder_cli.pipeline import ClusterRun
+    from inbedder_cli.pipeline import ClusterRun, Embedding
 
 CLUSTERING = "Clustering"
 
@@ -97,14 +97,22 @@ def cluster(
     """
     from inbedder_cli.report.results import RESULT_COLUMNS, check_free
     from inbedder_cli.report.writing import check_target, format_of
+    from inbedder_cli.stop_words import load_stop_words
 
     talk = Terminal(quiet=quiet)
+    if algorithm is Algorithm.hdbscan and k != "auto":
+        raise UsageProblem("-k is for kmeans; hdbscan finds the number itself", hint="use --min-cluster-size")
     clustering = ClusterOptions(algorithm, _number_of_clusters(k), k_min, k_max, min_cluster_size, source.seed)
     explaining = ExplainOptions(stop_words, exemplars=exemplars)
     for target in (output, clusters):
         check_target(target, force=force)
     cluster_format = format_of(clusters) if clusters else None
     wanted = output_format or (format_of(output) if output else None)
+    if output is not None and output == clusters:
+        raise UsageProblem(f"-o and --clusters both name {output}", hint="give each a file of its own")
+    if output is not None and wanted is TableFormat.table:
+        raise UsageProblem("a table is for the terminal", hint="choose another --format for the file")
+    load_stop_words(stop_words)  # a wrong file is told before hours of reading, not after
     if not vectors:
         needed_instruction(instruction)
     corpus = source.read(file, talk)
@@ -117,7 +125,8 @@ def cluster(
     if vectors:
         from inbedder_cli.vectors import read_vectors
 
-        embedding, model_name = read_vectors(vectors, corpus), vectors
+        embedding = read_vectors(vectors, corpus)
+        question, model_name = _question_of(vectors, embedding, instruction), embedding.model or vectors
         if embedding.answers is None:
             talk.say(f"{vectors} holds no answers: clusters are explained by words of the texts")
     else:
@@ -127,10 +136,10 @@ def cluster(
             show_preview(encoder, corpus, question, settings)
             return
         embedding, model_name = embed_corpus(corpus, question, encoder, settings, talk), encoder.description
-    run = cluster_corpus(corpus, instruction or "", embedding, clustering, explaining)
-    _write(run, model_name, wanted, output, prefix)
-    if clusters and cluster_format:
+    run = cluster_corpus(corpus, question, embedding, clustering, explaining)
+    if clusters and cluster_format:  # before stdout, whose reader may have had enough
         _write_clusters(run, model_name, clusters, cluster_format)
+    _write(run, model_name, wanted, output, prefix)
     tell_about_embedding(embedding, reading.max_tokens, talk)
 
 
@@ -141,6 +150,16 @@ def _number_of_clusters(k: str) -> int | None:
         return int(k)
     except ValueError:
         raise UsageProblem(f'-k takes a number or auto, not "{k}"') from None
+
+
+def _question_of(vectors: str, embedding: Embedding, instruction: str | None) -> str:
+    """Return the question under which saved vectors were read; a different one asked now would be untrue."""
+    if instruction and embedding.instruction and instruction.strip() != embedding.instruction.strip():
+        raise UsageProblem(
+            f'{vectors} was read under "{embedding.instruction}", not under "{instruction}"',
+            hint="leave out -i, or leave out --vectors to read the texts again",
+        )
+    return instruction or embedding.instruction or ""
 
 
 def _check_before_work(corpus: Corpus, clustering: ClusterOptions) -> None:
@@ -179,8 +198,6 @@ def _write_rows(run: ClusterRun, model: str, wanted: TableFormat, output: Path |
     from inbedder_cli.report.results import document, rows_table
     from inbedder_cli.report.writing import open_output, write_json, write_table
 
-    if wanted is TableFormat.table:
-        raise UsageProblem("a table is for the terminal", hint="choose another --format for the file")
     if wanted is TableFormat.parquet and output is None and sys.stdout.isatty():
         raise UsageProblem("Parquet does not belong on a terminal", hint="add -o FILE.parquet")
     table = rows_table(run, prefix)

@@ -37,14 +37,20 @@ IdColumn = Annotated[
 ]
 InputFormatOption = Annotated[
     InputFormat | None,
-    typer.Option("--input-format", help="Otherwise told by suffix or content.", rich_help_panel=INPUT),
+    typer.Option(
+        "--input-format", help="Taken from the suffix or the content if not given.", rich_help_panel=INPUT
+    ),
 ]
-Delimiter = Annotated[str | None, typer.Option(help="Of CSV; guessed otherwise.", rich_help_panel=INPUT)]
-Encoding = Annotated[str | None, typer.Option(help="Of text files; UTF-8 otherwise.", rich_help_panel=INPUT)]
+Delimiter = Annotated[
+    str | None, typer.Option(help="Delimiter of CSV files; guessed if not given.", rich_help_panel=INPUT)
+]
+Encoding = Annotated[
+    str | None, typer.Option(help="Encoding of text files; UTF-8 if not given.", rich_help_panel=INPUT)
+]
 Empty = Annotated[EmptyTexts, typer.Option(help="What to do with rows that have no text.", rich_help_panel=INPUT)]
 Limit = Annotated[int | None, typer.Option(min=1, help="Read only the first N rows.", rich_help_panel=INPUT)]
 Sample = Annotated[int | None, typer.Option(min=1, help="Take a random sample of N rows.", rich_help_panel=INPUT)]
-Seed = Annotated[int, typer.Option(min=0, help="Of every random choice.", rich_help_panel=INPUT)]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of every random choice.", rich_help_panel=INPUT)]
 
 Model = Annotated[
     str,
@@ -117,7 +123,7 @@ Format = Annotated[
     typer.Option(
         "--format",
         "-f",
-        help="Otherwise told by the file's suffix; a table on a terminal, rows in a pipe.",
+        help="Taken from the file's suffix if not given; a table on a terminal, rows in a pipe.",
         rich_help_panel=OUTPUT,
     ),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import FailedRows, UsageProblem
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from inbedder_cli.options import EncodeOptions
     from inbedder_cli.pipeline import Embedding
     from inbedder_cli.talk import Talk
+
+
+DOMINANT = 0.6  # share of one answer that is worth a remark
 
 
 def needed_instruction(instruction: str | None) -> str:
@@ -54,6 +58,13 @@ def tell_about_embedding(embedding: Embedding, max_tokens: int, talk: Talk) -> N
     """
     if embedding.n_shortened:
         talk.warn(f"{embedding.n_shortened:,} texts were shortened to fit {max_tokens} tokens (--max-tokens)")
+    answers = [a for a in embedding.answers or () if a]
+    if answers:
+        answer, n = Counter(answers).most_common(1)[0]
+        if n > DOMINANT * len(answers):
+            talk.warn(
+                f'{100 * n / len(answers):.0f} % of the answers are "{answer}": does the question fit the texts?'
+            )
     if n_failed := sum(s == "failed" for s in embedding.status):
         raise FailedRows(
             f"{n_failed:,} rows have no finite vector (status failed)",

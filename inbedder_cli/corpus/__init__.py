@@ -124,7 +124,7 @@ def corpus_from_table(
     :raises UsageProblem: for options that contradict each other.
     """
     if text and text_template:
-        raise UsageProblem("--text and --text-template exclude each other")
+        raise UsageProblem("give --text or --text-template, not both")
     notes: list[str] = []
     rows: Sequence[int] = range(table.num_rows)
     if sample is not None and sample < table.num_rows:

@@ -6,6 +6,7 @@ The standard library's parser is used rather than a faster one because it alone 
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 DELIMITERS = (",", ";", "\t", "|")
 CHUNK_ROWS = 16_384
+EXCEL_LINE = re.compile(rb"sep=([,;\t|])\r?\n")  # how Excel tells itself the delimiter
 NEEDED = "a table needs a header and at least one row"
 
 
@@ -41,9 +43,9 @@ def read_delimited(
     import pyarrow as pa
 
     encoding = checked_encoding(encoding, opened.name)
-    used = delimiter or ("\t" if opened.format is InputFormat.tsv else guess_delimiter(opened.head, encoding))
+    used, skip = _delimiter_of(opened, delimiter, encoding)
     csv.field_size_limit(sys.maxsize)
-    records = _records(opened, used, encoding)
+    records = _records(opened, used, encoding, skip)
     try:
         _, header = next(records)
     except StopIteration:
@@ -85,12 +87,26 @@ def read_delimited(
     return pa.Table.from_batches(batches, schema=schema), used, n_blank
 
 
-def _records(opened: Opened, delimiter: str, encoding: str | None) -> Iterator[tuple[int, list[str]]]:
+def _delimiter_of(opened: Opened, delimiter: str | None, encoding: str) -> tuple[str, int]:
+    """Return the delimiter, and how many lines that only name it come before the header."""
+    told = EXCEL_LINE.match(opened.head.removeprefix(b"\xef\xbb\xbf"))
+    if told:
+        return delimiter or told[1].decode(), 1
+    if delimiter is None and opened.format is not InputFormat.tsv:
+        delimiter = guess_delimiter(opened.head, encoding)
+    return delimiter or "\t", 0
+
+
+def _records(
+    opened: Opened, delimiter: str, encoding: str | None, skip: int = 0
+) -> Iterator[tuple[int, list[str]]]:
     """Yield (line on which the record starts, cells): the header, then every row, and [] for a blank line."""
     reader = csv.reader(decoded_lines(opened, encoding), delimiter=delimiter, strict=True)
     width = n_rows = 0
-    start = 1
+    start = 1 + skip
     try:
+        for _ in range(skip):
+            next(reader)
         for cells in reader:
             if not width:
                 if cells:

@@ -70,6 +70,8 @@ def closing_lines(run: ClusterRun) -> list[str]:
     options, choice = run.clustering.options, run.clustering.choice
     if options.algorithm is Algorithm.hdbscan:
         lines = [f"{run.clustering.k} clusters found by HDBSCAN (min_cluster_size {options.min_cluster_size})"]
+        if not run.clustering.k:
+            lines.append("every row is noise: lower --min-cluster-size, or use kmeans")
     elif choice is None:
         lines = [f"k = {run.clustering.k} as asked"]
     else:

@@ -369,7 +369,7 @@ def test_a_delimiter_of_two_characters(cluster: Callable[..., Result]) -> None:
 
 def test_text_and_template_together(cluster: Callable[..., Result]) -> None:
     result = cluster("good.csv", "--text", "text", "--text-template", "{text}")
-    check(result, USAGE, "--text and --text-template exclude each other", hint=None)
+    check(result, USAGE, "give --text or --text-template, not both", hint=None)
 
 
 def test_a_text_template_that_asks_for_more_than_columns(cluster: Callable[..., Result]) -> None:

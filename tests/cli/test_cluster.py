@@ -154,6 +154,48 @@ def test_vectors_without_answers_are_explained_by_the_texts(inbedder, reviews, t
     assert {row["answer"] for row in read_csv(result.stdout)} == {""}
 
 
+@pytest.mark.parametrize("suffix", [".parquet", ".safetensors"])
+def test_vectors_of_other_texts_or_another_question_are_refused(inbedder, reviews, tmp_path, tiny, suffix):
+    vectors = tmp_path / f"v{suffix}"
+    assert inbedder("embed", reviews, "-i", QUESTION, "-m", tiny, "-o", vectors).exit_code == 0
+    other = inbedder("cluster", reviews, "--vectors", vectors, "-k", "2", "-i", "Which room is it?")
+    assert other.exit_code == 2
+    assert f'was read under "{QUESTION}"' in other.stderr
+    document = json.loads(inbedder("cluster", reviews, "--vectors", vectors, "-k", "2", "-f", "json").stdout)
+    assert document["instruction"] == QUESTION
+    assert "on cpu" in document["model"]
+    text = reviews.read_text(encoding="utf-8")
+    swapped = tmp_path / "swapped.csv"
+    swapped.write_text(text.replace("was broken", "WAS BROKEN"), encoding="utf-8")
+    refused = inbedder("cluster", swapped, "--vectors", vectors, "-k", "2")
+    assert refused.exit_code == 5
+    assert "other texts, or another order" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-o", "same.csv", "--clusters", "same.csv"], "both name"),
+        (["-o", "x.csv", "-f", "table"], "table is for the terminal"),
+        (["--stop-words", "nowhere.txt"], "cannot read the stop words"),
+        (["-a", "hdbscan", "-k", "3"], "-k is for kmeans"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_a_model_is_loaded(
+    inbedder, reviews, tmp_path, monkeypatch, arguments, said
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("inbedder_cli.encoders.load_encoder", None)
+    result = inbedder("cluster", reviews, "-i", QUESTION, *arguments)
+    assert result.exit_code in (2, 5)
+    assert said in result.stderr
+
+
+def test_answers_that_are_nearly_all_the_same_are_pointed_out(cluster, reviews, monkeypatch):
+    monkeypatch.setattr("inbedder_cli.encoders.reading.ModelEncoder.clean", lambda self, ids: "not mentioned")
+    assert '100 % of the answers are "not mentioned": does the question fit' in cluster(reviews).stderr
+
+
 def test_row_order_does_not_change_the_clusters(cluster, tmp_path):
     texts = [f"text number {i} {'cold' if i % 2 else 'kind'}" for i in range(12)]
     memberships = []

@@ -112,6 +112,13 @@ def test_a_blank_line_before_the_header_does_not_become_the_header() -> None:
         assert rows_of(table) == [["1", "good"]]
 
 
+def test_excels_own_delimiter_line_is_obeyed_and_skipped() -> None:
+    table, used, _ = read_delimited(opened("sep=;\nid;text\n1;good, indeed\n"))
+    assert (used, rows_of(table)) == (";", [["1", "good, indeed"]])
+    with pytest.raises(InputError, match=r"row 1 \(line 3\)"):
+        read_delimited(opened("sep=;\nid;text\n1;good;bad\n"))
+
+
 def test_a_byte_order_mark_is_not_part_of_the_header() -> None:
     table, _, _ = read_delimited(opened(b"\xef\xbb\xbfid,text\n1,good\n"))
     assert table.column_names == ["id", "text"]

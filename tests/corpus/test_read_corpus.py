@@ -61,7 +61,7 @@ def test_a_template_makes_the_text(reviews: Path) -> None:
 
 
 def test_text_and_template_exclude_each_other(reviews: Path) -> None:
-    with pytest.raises(UsageProblem, match="exclude each other"):
+    with pytest.raises(UsageProblem, match="not both"):
         read_corpus(str(reviews), text=["text"], text_template="{text}")
 
 
