@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inbedder_cli.encoders.causal import CausalEncoder
-from inbedder_cli.errors import OutOfMemory, UsageProblem
+from inbedder_cli.errors import UsageProblem
 from inbedder_cli.options import EncodeOptions, Readout
 from tests.conftest import KINDS
 from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE, load, plain_causal
@@ -128,35 +128,6 @@ def test_layers_count_from_either_end_and_others_are_refused(encoder):
     np.testing.assert_array_equal(last, encoder.encode(["a text"], QUESTION, EncodeOptions(layer=-1)).vectors)
     with pytest.raises(UsageProblem, match="no layer 4"):
         encoder.encode(["a text"], QUESTION, EncodeOptions(layer=4))
-
-
-def test_too_little_memory_halves_the_batch_and_goes_on(encoder, monkeypatch):
-    expected = encoder.encode(TEXTS, QUESTION)
-    sizes = scarce_memory(encoder, monkeypatch, most_rows=2)
-    encoded = encoder.encode(TEXTS, QUESTION, EncodeOptions(batch_tokens=10**6))
-    np.testing.assert_allclose(encoded.vectors, expected.vectors, atol=TOLERANCE)
-    assert encoded.answers == expected.answers
-    assert max(sizes) == len(TEXTS)
-
-
-def test_a_single_row_that_does_not_fit_is_out_of_memory(encoder, monkeypatch):
-    scarce_memory(encoder, monkeypatch, most_rows=0)
-    with pytest.raises(OutOfMemory, match="one text"):
-        encoder.encode(TEXTS, QUESTION)
-
-
-def scarce_memory(encoder, monkeypatch, most_rows: int) -> list[int]:
-    sizes = []
-    forward = encoder.model.base_model.forward
-
-    def limited(*args, **inputs):
-        sizes.append(len(inputs["input_ids"]))
-        if sizes[-1] > most_rows:
-            raise torch.OutOfMemoryError("no memory")
-        return forward(*args, **inputs)
-
-    monkeypatch.setattr(encoder.model.base_model, "forward", limited)
-    return sizes
 
 
 def test_answers_are_one_clean_line(encoder):

@@ -1,4 +1,4 @@
-"""Too little memory, for the kinds that `test_causal.py` does not try."""
+"""Too little memory, for every kind of model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from inbedder_cli.options import EncodeOptions
 from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE, load
 
 
-@pytest.fixture(params=["roberta", "t5"])
+@pytest.fixture(params=["llama", "opt", "qwen3", "roberta", "t5"])
 def encoder(request, tiny_models):
     return load(tiny_models[request.param])
 
@@ -35,13 +35,14 @@ def test_a_single_row_that_does_not_fit_is_out_of_memory(encoder, monkeypatch):
 
 def scarce_memory(encoder, monkeypatch, most_rows: int) -> list[int]:
     sizes = []
-    forward = encoder.model.forward
+    run = encoder.model.base_model if encoder.kind == "causal" else encoder.model  # what the encoder calls
+    forward = run.forward
 
     def limited(**inputs):
-        sizes.append(len(inputs["attention_mask"]))
+        sizes.append(len(inputs["input_ids"] if "input_ids" in inputs else inputs["attention_mask"]))
         if sizes[-1] > most_rows:
             raise torch.OutOfMemoryError("no memory")
         return forward(**inputs)
 
-    monkeypatch.setattr(encoder.model, "forward", limited)
+    monkeypatch.setattr(run, "forward", limited)
     return sizes
