@@ -102,7 +102,7 @@ class ModelEncoder(ABC):
         options = options or EncodeOptions()
         unique = list(dict.fromkeys(texts))
         order = canonical_order(unique)
-        prompter = self._prompter(instruction, options)
+        prompter = self.prompter(instruction, options.max_tokens, self._reserved(options))
         reader = self._reader(options)
         vectors: list[Any] = [None] * len(unique)
         answers: list[str] = [""] * len(unique)
@@ -133,7 +133,7 @@ class ModelEncoder(ABC):
         """Return what `encode` would do; a few rows of all lengths are tried for the time."""
         options = options or EncodeOptions()
         unique = list(dict.fromkeys(texts))
-        prompter = self._prompter(instruction, options)
+        prompter = self.prompter(instruction, options.max_tokens, self._reserved(options))
         prompts, n_shortened = prompter.encode(unique)
         order = canonical_order(unique)
         probe = order[:: max(1, len(order) // PROBE_ROWS)]
@@ -160,10 +160,21 @@ class ModelEncoder(ABC):
     def _hidden_size(self) -> int:
         return int(self.config.hidden_size)
 
-    def _prompter(self, instruction: str, options: EncodeOptions) -> Prompter:
+    def prompter(self, instruction: str, max_tokens: int, reserved: int = 0) -> Prompter:
+        """Return what turns texts into prompts under one instruction.
+
+        :param max_tokens: longest prompt; less where the model has fewer positions.
+        :param reserved: positions that a prompt cannot take.
+        """
         limit = getattr(self.config, "max_position_embeddings", None)
-        room = options.max_tokens if limit is None else min(options.max_tokens, limit - self._reserved(options))
+        room = max_tokens if limit is None else min(max_tokens, limit - reserved)
         return Prompter(self.tokenizer, self.template, instruction, room, self.prompt_ending)
+
+    @property
+    def pad_id(self) -> int:
+        """What fills a batch: RoBERTa counts positions by what is not this id, so it must be the model's own."""
+        pads = (getattr(self.config, "pad_token_id", None), self.tokenizer.pad_token_id, 0)
+        return int(next(id_ for id_ in pads if id_ is not None))
 
 
 class BatchReader(ABC):
@@ -184,9 +195,7 @@ class BatchReader(ABC):
         self.decodes = options.answers or self.readout.reads_answer
         self.wanted_layer = options.layer if options.layer is not None else encoder.layer
         self.layer = checked_layer(self.wanted_layer, encoder.n_layers if n_layers is None else n_layers)
-        # RoBERTa counts positions by what is not this id, so it must be the model's own.
-        pads = (getattr(encoder.config, "pad_token_id", None), encoder.tokenizer.pad_token_id, 0)
-        self.pad_id = next(id_ for id_ in pads if id_ is not None)
+        self.pad_id = encoder.pad_id
 
     @abstractmethod
     def forward(self, prompts: list[list[int]]) -> tuple[torch.Tensor, list[list[int]]]:

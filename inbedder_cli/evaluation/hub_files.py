@@ -46,9 +46,10 @@ def config_files(folder: Path, config: str, split: str) -> list[Path]:
     return found
 
 
-def read_file(path: Path) -> list[Record]:
+def read_file(path: Path, broken: list[str] | None = None) -> list[Record]:
     """Read the rows of one data file; messages count them as lines.
 
+    :param broken: takes what is wrong with a line of JSON; None raises it.
     :raises InputError: when it cannot be read.
     """
     import pyarrow as pa
@@ -57,7 +58,7 @@ def read_file(path: Path) -> list[Record]:
 
     suffix = _suffix(path)
     if suffix in (".jsonl", ".json"):
-        return read_records(path)
+        return read_records(path, broken)
     try:
         table: Any
         if suffix == ".parquet":

@@ -81,9 +81,10 @@ class Record:
         return value
 
 
-def read_records(path: Path) -> list[Record]:
+def read_records(path: Path, broken: list[str] | None = None) -> list[Record]:
     """Read JSON lines; blank lines are skipped.
 
+    :param broken: takes what is wrong with a line, with its place; None raises it.
     :raises InputError: naming the file and the line that is not a JSON object.
     """
     records = []
@@ -92,13 +93,22 @@ def read_records(path: Path) -> list[Record]:
             if not line.strip():
                 continue
             try:
-                cells = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise InputError(f"bad JSON: {error}", source=str(path), line=number) from error
-            if not isinstance(cells, dict):
-                raise InputError("is not a JSON object", source=str(path), line=number)
-            records.append(Record(str(path), number, cells))
+                records.append(Record(str(path), number, _parsed(line, path, number)))
+            except InputError as error:
+                if broken is None:
+                    raise
+                broken.append(str(error))
     return records
+
+
+def _parsed(line: str, path: Path, number: int) -> dict[str, Any]:
+    try:
+        cells = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"bad JSON: {error}", source=str(path), line=number) from error
+    if not isinstance(cells, dict):
+        raise InputError("is not a JSON object", source=str(path), line=number)
+    return cells
 
 
 def labelled(records: Sequence[Record], text: str, label: str) -> tuple[tuple[str, ...], tuple[str, ...], int]:

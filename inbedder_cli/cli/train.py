@@ -1,0 +1,193 @@
+"""`inbedder train`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inbedder_cli.cli import options
+from inbedder_cli.cli.console import Terminal
+from inbedder_cli.errors import UsageProblem
+from inbedder_cli.options import NumberFormat
+from inbedder_cli.training.options import Recipe, Schedule, TrainFiles, train_options
+
+RECIPE = "Recipe (what is not given is the recipe's own)"
+WATCHING = "Watching and resuming"
+PLACE = "Model"
+
+
+def train(
+    data: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DATA...",
+            help="JSON lines, Parquet or CSV with input, instruction and output (and source); or the paper's "
+            "KomeijiForce/Inbedder-Pretrain-Data.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The new folder.", show_default=False)],
+    model: Annotated[
+        str,
+        typer.Option("--model", "-m", help="The base: bundled name, folder, .gguf file, or Hugging Face id."),
+    ] = "smollm2-135m",
+    recipe: Annotated[
+        Recipe,
+        typer.Option(
+            help="contrast: a LoRA adapter, and vectors that are alike where answers are; "
+            "paper: all weights, one epoch, answers alone.",
+            rich_help_panel=RECIPE,
+        ),
+    ] = Recipe.contrast,
+    full: Annotated[
+        bool | None,
+        typer.Option("--full/--lora", help="Train all weights, or an adapter.", rich_help_panel=RECIPE),
+    ] = None,
+    rank: Annotated[int | None, typer.Option(min=1, help="Of the adapter.", rich_help_panel=RECIPE)] = None,
+    top_layers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Adapt only so many of the last layers: faster.",
+            rich_help_panel=RECIPE,
+            show_default="all",
+        ),
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option("--lr", min=0, help="Highest learning rate.", rich_help_panel=RECIPE)
+    ] = None,
+    schedule: Annotated[
+        Schedule | None, typer.Option(help="How the learning rate falls.", rich_help_panel=RECIPE)
+    ] = None,
+    epochs: Annotated[
+        float | None, typer.Option(min=0, help="Passes over the data.", rich_help_panel=RECIPE)
+    ] = None,
+    max_examples: Annotated[
+        int | None, typer.Option(min=1, help="End after so many examples.", rich_help_panel=RECIPE)
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Examples per step and process.", rich_help_panel=RECIPE)
+    ] = None,
+    contrast: Annotated[
+        float | None,
+        typer.Option(min=0, help="Weight of the contrastive term; 0: none.", rich_help_panel=RECIPE),
+    ] = None,
+    contrast_share: Annotated[
+        float | None, typer.Option(min=0, max=0.95, help="Share of batches for it.", rich_help_panel=RECIPE)
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0.001, help="Of the contrastive term.", rich_help_panel=RECIPE)
+    ] = None,
+    unanswerable: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=0.5, help='Share of examples whose answer is "not mentioned".', rich_help_panel=RECIPE
+        ),
+    ] = None,
+    template: Annotated[
+        str | None,
+        typer.Option(
+            help="paper, question-first, chat, or a pattern with {text} and {instruction}.", rich_help_panel=RECIPE
+        ),
+    ] = None,
+    layer: Annotated[
+        int | None,
+        typer.Option(
+            help="Hidden state that becomes the vector.", rich_help_panel=RECIPE, show_default="the base's"
+        ),
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=32, help="Longest prompt; the text is shortened.", rich_help_panel=RECIPE)
+    ] = None,
+    stop_words: Annotated[
+        str | None,
+        typer.Option(help="File of words to drop from answers, one a line.", rich_help_panel=RECIPE),
+    ] = None,
+    keep_stop_words: Annotated[
+        bool, typer.Option("--keep-stop-words", help="Learn the answers as they are.", rich_help_panel=RECIPE)
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of every random choice.", rich_help_panel=RECIPE)] = 0,
+    dev: Annotated[
+        Path | None,
+        typer.Option(help="Examples to watch the loss on.", rich_help_panel=WATCHING, show_default="300 held out"),
+    ] = None,
+    suite: Annotated[
+        Path | None,
+        typer.Option("--eval", help="Folder of tasks (as for evaluate) to measure too.", rich_help_panel=WATCHING),
+    ] = None,
+    suite_limit: Annotated[
+        int, typer.Option("--eval-limit", min=2, help="Rows of each of its tasks.", rich_help_panel=WATCHING)
+    ] = 100,
+    eval_every: Annotated[
+        int | None,
+        typer.Option(min=1, help="Steps between.", rich_help_panel=WATCHING, show_default="a tenth of the run"),
+    ] = None,
+    save_every: Annotated[
+        int | None,
+        typer.Option(min=1, help="Steps between checkpoints.", rich_help_panel=WATCHING, show_default="100"),
+    ] = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = NumberFormat.auto,
+    batch_tokens: Annotated[
+        int | None,
+        typer.Option(min=64, help="Padded tokens computed at once.", rich_help_panel=PLACE, show_default="2048"),
+    ] = None,
+    checkpointing: Annotated[
+        bool,
+        typer.Option("--checkpointing", help="Save memory: compute activations twice.", rich_help_panel=PLACE),
+    ] = False,
+    offline: options.Offline = False,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train an encoder on questions and short answers; the result is a folder that --model takes.
+
+    Stopped runs go on from their last checkpoint when the same command is given again. Several GPUs: start it with
+    [bold]torchrun --nproc-per-node N -m inbedder_cli train ...[/bold]
+
+    [bold]Examples[/bold]
+
+    inbedder train qa.jsonl -o my-encoder
+
+    inbedder train qa.jsonl -o my-encoder --max-examples 5000 --eval my-suite
+
+    inbedder train KomeijiForce/Inbedder-Pretrain-Data -m facebook/opt-1.3b --recipe paper -o opt-inbedder
+    """
+    if keep_stop_words and stop_words is not None:
+        raise UsageProblem("--keep-stop-words and --stop-words contradict each other", hint="give one of them")
+    if output.exists() and not force:
+        raise UsageProblem(f"{output} exists already", hint="choose another -o, or replace it with --force")
+    settings = train_options(
+        recipe,
+        full=full,
+        rank=rank,
+        top_layers=top_layers,
+        learning_rate=learning_rate,
+        schedule=schedule,
+        epochs=epochs,
+        max_examples=max_examples,
+        batch_size=batch_size,
+        batch_tokens=batch_tokens,
+        contrast=contrast,
+        contrast_share=contrast_share,
+        temperature=temperature,
+        unanswerable=unanswerable,
+        template=template,
+        layer=layer,
+        max_tokens=max_tokens,
+        stop_words="none" if keep_stop_words else stop_words,
+        eval_every=eval_every,
+        save_every=save_every,
+        checkpointing=checkpointing or None,
+        dtype=dtype,
+        seed=seed,
+    )
+    from inbedder_cli.training.run import train as run
+
+    is_first = os.environ.get("RANK", "0") == "0"
+    talk = Terminal(quiet=quiet or not is_first)
+    files = TrainFiles(tuple(data), output, dev=dev, suite=suite, suite_limit=suite_limit)
+    folder = run(files, settings, model, device=device, offline=offline, force=force, talk=talk)
+    talk.say(f'{folder} is ready: inbedder cluster FILE -i "..." --model {folder}')

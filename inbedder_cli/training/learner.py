@@ -1,0 +1,103 @@
+"""A model reference -> an encoder whose weights, or low-rank additions to them, are to learn."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from inbedder_cli.encoders import load_encoder
+from inbedder_cli.encoders.device import choose_device, choose_dtype
+from inbedder_cli.encoders.readout import checked_layer
+from inbedder_cli.errors import ModelError, UsageProblem
+from inbedder_cli.models import resolve_model
+from inbedder_cli.options import Kind, NumberFormat
+
+if TYPE_CHECKING:
+    from inbedder_cli.encoders.reading import ModelEncoder
+    from inbedder_cli.models import ModelFiles
+    from inbedder_cli.talk import Talk
+    from inbedder_cli.training.options import TrainOptions
+
+NUMBERED = re.compile(r"(.*?)\.(\d+)\.")  # a stack's name, a layer's number
+
+
+@dataclass(frozen=True)
+class Learner:
+    """What learns.
+
+    :param encoder: the model as it will be used.
+    :param files: the base's.
+    :param adapters: peft's model around it; None when all weights learn.
+    :param layer: hidden state that the contrastive term shapes.
+    :param read_layer: what the encoder reads: the same, or None for the head of a masked model.
+    :param bf16: whether it computes in bfloat16.
+    """
+
+    encoder: ModelEncoder
+    files: ModelFiles
+    adapters: Any
+    layer: int
+    read_layer: int | None
+    bf16: bool
+
+    @property
+    def number_format(self) -> str:
+        """In which it computes."""
+        return "bfloat16" if self.bf16 else "float32"
+
+
+def load_learner(model: str, options: TrainOptions, *, device: str, offline: bool, talk: Talk) -> Learner:
+    """Load the base and make it ready to learn.
+
+    :raises UsageProblem: for an adapter without peft.
+    :raises ModelError: for a base that cannot be loaded, or has an adapter of its own.
+    """
+    if not options.full and importlib.util.find_spec("peft") is None:
+        raise UsageProblem("training an adapter needs peft", hint="pip install 'inbedder[train]', or use --full")
+    place = choose_device(device)
+    files = resolve_model(model, offline=offline, talk=talk)
+    if files.adapter is not None and not options.full:
+        raise ModelError(
+            f"{model} has an adapter already, and a second one would not lie on its base alone",
+            hint="train from its base, or all weights with --full",
+        )
+    encoder = load_encoder(
+        model, template=options.template, device=str(place), dtype=NumberFormat.float32, offline=offline, talk=talk
+    )
+    wanted = options.layer if options.layer is not None else encoder.layer
+    layer = checked_layer(wanted, encoder.n_layers)
+    chosen = choose_dtype(options.dtype, place, int(encoder.config.hidden_size))
+    bf16 = str(chosen) == "torch.bfloat16"
+    adapters = None if options.full else add_adapters(encoder, options, bf16=bf16)
+    encoder.model.train()
+    if options.checkpointing:
+        encoder.model.gradient_checkpointing_enable({"use_reentrant": False})
+    read_layer = None if encoder.kind is Kind.masked and wanted is None else layer
+    return Learner(encoder, files, adapters, layer, read_layer, bf16)
+
+
+def add_adapters(encoder: ModelEncoder, options: TrainOptions, *, bf16: bool) -> Any:  # noqa: ANN401
+    """Put low-rank adapters (LoRA, Hu et al. 2021) on an encoder's linear layers, in place; freeze all else."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(options.seed)
+    targets = "all-linear" if options.top_layers is None else linear_names(encoder.model, options.top_layers)
+    config = LoraConfig(r=options.rank, lora_alpha=options.rank, lora_dropout=0.0, target_modules=targets)
+    # The base may lie in bfloat16; peft keeps what learns in float32.
+    return get_peft_model(encoder.model.to(torch.bfloat16) if bf16 else encoder.model, config)
+
+
+def linear_names(lm: Any, top_layers: int) -> list[str]:  # noqa: ANN401
+    """Return the names of the linear modules in the last layers of each of the model's stacks."""
+    import torch
+
+    found = [
+        (match[1], int(match[2]), name)
+        for name, module in lm.named_modules()
+        if isinstance(module, torch.nn.Linear) and (match := NUMBERED.match(name))
+    ]
+    last = {stack: max(i for s, i, _ in found if s == stack) for stack in {s for s, _, _ in found}}
+    return [name for stack, i, name in found if i > last[stack] - top_layers]

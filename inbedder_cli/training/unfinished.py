@@ -1,0 +1,71 @@
+"""The folder of an unfinished run: what run it is, and the checkpoint from which it goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from inbedder_cli.errors import UsageProblem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from inbedder_cli.training.options import TrainOptions
+
+PARTIAL = ".partial"  # its name is the output's with this
+SETTINGS = "settings.json"
+CHECKPOINTS = "checkpoints"
+
+
+def run_record(model: str, revision: str, files: dict[str, str], options: TrainOptions) -> dict[str, Any]:
+    """Return what makes a run this run, as JSON gives it back.
+
+    :param revision: of the base.
+    :param files: SHA-256 of each file of examples, by name.
+    """
+    settings = json.loads(json.dumps(dataclasses.asdict(options)))
+    return {"base": {"model": model, "revision": revision}, "data": files, "settings": settings}
+
+
+def open_run(folder: Path, record: dict[str, Any], *, force: bool) -> str | None:
+    """Make the folder of a run, or find in it the checkpoint to go on from (None: from the beginning).
+
+    :param force: start anew where it holds another run.
+    :raises UsageProblem: when it holds another run.
+    """
+    settings = folder / SETTINGS
+    found = _read(settings)
+    if found == record:
+        return last_checkpoint(folder / CHECKPOINTS)
+    if folder.exists():
+        if not force:
+            raise UsageProblem(
+                f"{folder} holds an unfinished run with other {_difference(found, record)}",
+                hint="repeat its command to finish it, or start anew with --force",
+            )
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    settings.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    return None
+
+
+def last_checkpoint(folder: Path) -> str | None:
+    """Return the latest checkpoint that was written to its end; Trainer writes its state last."""
+    found = [path for path in folder.glob("checkpoint-*") if _read(path / "trainer_state.json")]
+    return str(max(found, key=lambda path: int(path.name.rpartition("-")[2]))) if found else None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _difference(found: dict[str, Any], record: dict[str, Any]) -> str:
+    before, now = found.get("settings", {}), record["settings"]
+    names = [name.replace("_", "-") for name in now if before.get(name) != now[name]] if before else []
+    return ", ".join(names) or "data or another base"

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from safetensors.torch import load_file
+
+FEW = ("--max-examples", 96, "--batch-size", 16, "--rank", 4, "--device", "cpu", "--dtype", "float32")
+
+
+def adapter_of(folder):
+    return load_file(folder / "adapter" / "adapter_model.safetensors")
+
+
+@pytest.mark.parametrize("kind", ["llama", "opt", "qwen3", "roberta", "modernbert", "t5", "bart"])
+def test_each_kind_learns_and_the_result_is_a_model(inbedder, data, reviews, tiny_models, tmp_path, kind):
+    out = tmp_path / "mine"
+    done = inbedder("train", data, "-m", tiny_models[kind], "-o", out, *FEW)
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout == ""
+    assert sorted(p.name for p in out.iterdir()) == ["adapter", "card.json", "inbedder.json"]
+    assert not (tmp_path / "mine.partial").exists()
+    card = json.loads((out / "card.json").read_text())
+    assert card["sources"] == {"zoo": 120}
+    assert list(card["data"]) == ["zoo.jsonl"]
+    assert card["examples_seen"] >= 96
+    assert any("answer_loss" in entry for entry in card["curve"])
+    assert any("eval_loss" in entry for entry in card["curve"])
+    assert str(tmp_path) not in (out / "card.json").read_text()
+    read = inbedder("answer", reviews, "-i", "Which animal is it?", "-m", out, "-f", "csv", "--dtype", "float32")
+    assert read.exit_code == 0, read.stderr
+
+
+def test_the_loss_falls(inbedder, data, tiny, tmp_path):
+    done = inbedder("train", data, "-m", tiny, "-o", tmp_path / "mine", "--epochs", 4, "--lr", 0.01, *FEW[2:])
+    assert done.exit_code == 0, done.stderr
+    curve = json.loads((tmp_path / "mine" / "card.json").read_text())["curve"]
+    held_out = [entry["eval_loss"] for entry in curve if "eval_loss" in entry]
+    assert held_out[-1] < 0.8 * held_out[0]
+
+
+def test_full_training_by_the_paper_s_recipe_saves_a_whole_model(inbedder, data, reviews, tiny, tmp_path):
+    out = tmp_path / "whole"
+    done = inbedder("train", data, "-m", tiny, "-o", out, "--recipe", "paper", *FEW[:4], "--device", "cpu")
+    assert done.exit_code == 0, done.stderr
+    manifest = json.loads((out / "inbedder.json").read_text())
+    assert manifest["adapter"] is None
+    assert manifest["template"] == "paper"
+    assert (out / "model.safetensors").is_file()
+    settings = json.loads((out / "card.json").read_text())["settings"]
+    assert (settings["learning_rate"], settings["schedule"], settings["epochs"]) == (2e-5, "cosine", 1.0)
+    read = inbedder("cluster", reviews, "-i", "Which animal?", "-k", 2, "-m", out, "-f", "csv")
+    assert read.exit_code == 0, read.stderr
+
+
+def test_adapters_on_the_last_layers_only(inbedder, data, tiny, tmp_path):
+    done = inbedder("train", data, "-m", tiny, "-o", tmp_path / "top", "--top-layers", 1, *FEW)
+    assert done.exit_code == 0, done.stderr
+    names = adapter_of(tmp_path / "top")
+    assert {int(re.search(r"layers\.(\d+)\.", name)[1]) for name in names} == {2}
+
+
+def test_another_base_is_refused(inbedder, data, reviews, tiny_models, tmp_path):
+    import shutil
+
+    base = tmp_path / "base"
+    shutil.copytree(tiny_models["llama"], base)
+    inbedder("train", data, "-m", base, "-o", tmp_path / "mine", *FEW)
+    from tests.conftest import make_model, make_tokenizer
+
+    make_model("llama", len(make_tokenizer()), seed=1).save_pretrained(base)
+    read = inbedder("answer", reviews, "-i", "What?", "-m", tmp_path / "mine")
+    assert read.exit_code == 3
+    assert "was made for base weights" in read.stderr
+
+
+def test_two_runs_end_with_the_same_weights(inbedder, data, tiny, tmp_path):
+    for name in ("one", "two"):
+        assert inbedder("train", data, "-m", tiny, "-o", tmp_path / name, *FEW).exit_code == 0
+    one, two = adapter_of(tmp_path / "one"), adapter_of(tmp_path / "two")
+    assert all(one[name].equal(two[name]) for name in one)
+    assert inbedder("train", data, "-m", tiny, "-o", tmp_path / "three", "--seed", 1, *FEW).exit_code == 0
+    three = adapter_of(tmp_path / "three")
+    assert not all(one[name].equal(three[name]) for name in one)
+
+
+def test_a_killed_run_goes_on_and_ends_like_an_unbroken_one(inbedder, data, tiny, tmp_path):
+    run = ("train", data, "-m", tiny, *FEW[2:], "--epochs", 15, "--save-every", 5, "--eval-every", 1000)
+    assert inbedder(*run, "-o", tmp_path / "unbroken").exit_code == 0
+    command = [sys.executable, "-m", "inbedder_cli", *map(str, run), "-o", str(tmp_path / "killed")]
+    partial = tmp_path / "killed.partial"
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and not (partial / "checkpoints" / "checkpoint-10").exists():
+            time.sleep(0.01)
+        assert process.poll() is None, "it ended before it could be killed"
+        process.send_signal(signal.SIGKILL)
+    assert not (tmp_path / "killed").exists()
+    again = inbedder(*run, "-o", tmp_path / "killed")
+    assert again.exit_code == 0, again.stderr
+    assert "going on from" in again.stderr
+    unbroken, killed = adapter_of(tmp_path / "unbroken"), adapter_of(tmp_path / "killed")
+    assert all(unbroken[name].equal(killed[name]) for name in unbroken)
+    assert not partial.exists()
+
+
+def test_an_unfinished_run_with_other_settings_is_kept(inbedder, data, tiny, tmp_path):
+    out = tmp_path / "mine"
+    from inbedder_cli.training.unfinished import open_run
+
+    partial = tmp_path / "mine.partial"
+    open_run(partial, {"base": {}, "data": {}, "settings": {"learning_rate": 1.0}}, force=False)
+    refused = inbedder("train", data, "-m", tiny, "-o", out, *FEW)
+    assert refused.exit_code == 2
+    assert "learning-rate" in refused.stderr
+    assert "--force" in refused.stderr
+    assert partial.exists()
+    assert inbedder("train", data, "-m", tiny, "-o", out, "--force", *FEW).exit_code == 0
+
+
+def test_a_checkpoint_that_was_not_finished_is_not_gone_on_from(tmp_path):
+    from inbedder_cli.training.unfinished import last_checkpoint
+
+    for step, state in ((5, '{"global_step": 5}'), (10, '{"global_'), (15, None)):
+        (folder := tmp_path / f"checkpoint-{step}").mkdir()
+        if state is not None:
+            (folder / "trainer_state.json").write_text(state)
+    assert last_checkpoint(tmp_path).endswith("checkpoint-5")
+    assert last_checkpoint(tmp_path / "none") is None
+
+
+def test_a_suite_is_measured_beside_the_loss(inbedder, data, tiny, tmp_path):
+    suite = tmp_path / "suite"
+    suite.mkdir()
+    rows = [{"text": f"the {c} cat {i}", "colour": c} for i in range(6) for c in ("red", "blue")]
+    (suite / "pets.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    task = {"task": "colour", "file": "pets.jsonl", "label_column": "colour", "instruction": "Which colour?"}
+    (suite / "tasks.json").write_text(json.dumps([task]))
+    done = inbedder("train", data, "-m", tiny, "-o", tmp_path / "mine", "--eval", suite, "--eval-every", 3, *FEW)
+    assert done.exit_code == 0, done.stderr
+    curve = json.loads((tmp_path / "mine" / "card.json").read_text())["curve"]
+    assert [entry["step"] for entry in curve if "mean V-measure" in entry] == [3, 6, 7]
+    # and it changes nothing of what is learned
+    assert inbedder("train", data, "-m", tiny, "-o", tmp_path / "plain", "--eval-every", 3, *FEW).exit_code == 0
+    mine, plain = adapter_of(tmp_path / "mine"), adapter_of(tmp_path / "plain")
+    assert all(mine[name].equal(plain[name]) for name in mine)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["missing.jsonl"], 5, "no such file"),
+        (["DATA", "--keep-stop-words", "--stop-words", "x.txt"], 2, "contradict"),
+        (["DATA", "--template", "none"], 2, "unknown template"),
+        (["DATA", "--layer", "99"], 2, "no layer 99"),
+        (["DATA", "-m", "smollm"], 3, "unknown model"),
+        (["DATA", "--lr", "-1"], 2, "--lr"),
+    ],
+)
+def test_what_cannot_work_is_told_and_leaves_nothing(inbedder, data, tiny, tmp_path, arguments, code, words):
+    arguments = [str(data) if a == "DATA" else a for a in arguments]
+    base = () if "-m" in arguments else ("-m", tiny)
+    done = inbedder("train", *arguments, *base, "-o", tmp_path / "mine")
+    assert done.exit_code == code, done.stderr
+    assert words in done.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == [data.name]
+
+
+def test_an_output_that_exists_is_not_touched(inbedder, data, tiny, tmp_path):
+    (tmp_path / "mine").mkdir()
+    done = inbedder("train", data, "-m", tiny, "-o", tmp_path / "mine", *FEW)
+    assert done.exit_code == 2
+    assert "--force" in done.stderr
+
+
+def test_a_base_with_an_adapter_is_refused(inbedder, data, tiny, tmp_path):
+    assert inbedder("train", data, "-m", tiny, "-o", tmp_path / "mine", *FEW).exit_code == 0
+    again = inbedder("train", data, "-m", tmp_path / "mine", "-o", tmp_path / "more", *FEW)
+    assert again.exit_code == 3
+    assert "has an adapter already" in again.stderr
+
+
+def test_two_processes_learn_together(data, tiny, tmp_path):
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29613"]
+    command += ["-m", "inbedder_cli", "train", str(data), "-m", tiny, "-o", str(tmp_path / "mine"), *map(str, FEW)]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (tmp_path / "mine" / "adapter" / "adapter_model.safetensors").is_file()
