@@ -25,6 +25,7 @@ class Readout(StrEnum):
     first_token = "first-token"  # s1 (1st-gen, the paper's best): one forward pass, no decoding
     answer_mean = "answer-mean"  # mean of s1..sm (avg-gen)
     answer_last = "answer-last"  # sm (last-gen)
+    answer_words = "answer-words"  # the words that a1 may be, with their chances: one forward pass and the head
     prompt_mean = "prompt-mean"  # mean over the prompt's tokens (avg-ppt)
     all_mean = "all-mean"  # mean over the prompt's tokens and a1..a(m-1), or the masks (avg-all)
     masks = "masks"  # mean over the masks of a masked model (its avg-gen)

@@ -11,7 +11,7 @@ import typer
 from inbedder_cli.cli import options
 from inbedder_cli.cli.console import Terminal
 from inbedder_cli.errors import UsageProblem
-from inbedder_cli.options import NumberFormat
+from inbedder_cli.options import NumberFormat, Readout
 from inbedder_cli.training.options import Recipe, Schedule, TrainFiles, train_options
 
 RECIPE = "Recipe (what is not given is the recipe's own)"
@@ -62,7 +62,7 @@ def train(
         Schedule | None, typer.Option(help="How the learning rate falls.", rich_help_panel=RECIPE)
     ] = None,
     epochs: Annotated[
-        float | None, typer.Option(min=0, help="Passes over the data.", rich_help_panel=RECIPE)
+        float | None, typer.Option(min=0.001, help="Passes over the data.", rich_help_panel=RECIPE)
     ] = None,
     max_examples: Annotated[
         int | None, typer.Option(min=1, help="End after so many examples.", rich_help_panel=RECIPE)
@@ -97,6 +97,10 @@ def train(
         typer.Option(
             help="Hidden state that becomes the vector.", rich_help_panel=RECIPE, show_default="the base's"
         ),
+    ] = None,
+    readout: Annotated[
+        Readout | None,
+        typer.Option(help="What the encoder will read.", rich_help_panel=RECIPE, show_default="the base's"),
     ] = None,
     max_tokens: Annotated[
         int | None, typer.Option(min=32, help="Longest prompt; the text is shortened.", rich_help_panel=RECIPE)
@@ -157,8 +161,6 @@ def train(
     """
     if keep_stop_words and stop_words is not None:
         raise UsageProblem("--keep-stop-words and --stop-words contradict each other", hint="give one of them")
-    if output.exists() and not force:
-        raise UsageProblem(f"{output} exists already", hint="choose another -o, or replace it with --force")
     settings = train_options(
         recipe,
         full=full,
@@ -176,6 +178,7 @@ def train(
         unanswerable=unanswerable,
         template=template,
         layer=layer,
+        readout=readout,
         max_tokens=max_tokens,
         stop_words="none" if keep_stop_words else stop_words,
         eval_every=eval_every,

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from inbedder_cli.encoders.greedy import decode_greedily, end_ids_of
 from inbedder_cli.encoders.reading import BatchReader, ModelEncoder
-from inbedder_cli.encoders.readout import Reading
+from inbedder_cli.encoders.readout import Reading, word_vectors
+from inbedder_cli.errors import UsageProblem
 from inbedder_cli.options import EncodeOptions, Kind, Readout
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class CausalEncoder(ModelEncoder):
         Readout.first_token,
         Readout.answer_mean,
         Readout.answer_last,
+        Readout.answer_words,
         Readout.prompt_mean,
         Readout.all_mean,
     )
@@ -44,6 +46,10 @@ class _CausalReader(BatchReader):
         super().__init__(encoder, options)
         self.body = encoder.model.base_model  # without the LM head, which is needed only where an answer is spoken
         self.head = encoder.model.get_output_embeddings()
+        if self.readout is Readout.answer_words and options.layer is not None:
+            raise UsageProblem(
+                "answer-words reads no layer", hint="leave --layer out, or add --readout first-token"
+            )
         self.inner = self.layer < encoder.n_layers
         self.end_ids = end_ids_of(encoder.model, encoder.tokenizer)
 
@@ -61,9 +67,11 @@ class _CausalReader(BatchReader):
         cache = DynamicCache() if self.decodes else None
         states, final = self._states(input_ids=ids, past_key_values=cache, use_cache=self.decodes)
         s1 = states[rows, lengths - 1].float()
-        reading = Reading(s1, states, real, self.readout)
-        if not self.decodes:
-            return reading.vectors(), [[] for _ in prompts]
+        words = self.readout is Readout.answer_words
+        scores = self.head(final[rows, lengths - 1]) if words or self.decodes else None
+        reading = Reading(s1, states, real, Readout.first_token if words else self.readout)
+        if scores is None or not self.decodes:
+            return (reading.vectors() if scores is None else word_vectors(scores)), [[] for _ in prompts]
 
         spoken = torch.ones(len(prompts), self.max_answer_tokens, dtype=torch.bool, device=self.device)
         seen = torch.cat([real, spoken], dim=1).long()
@@ -78,9 +86,8 @@ class _CausalReader(BatchReader):
             )
             return states[:, 0].float(), self.head(final[:, 0])
 
-        scores = self.head(final[rows, lengths - 1])
         answers = decode_greedily(s1, scores, step, reading, self.end_ids, self.max_answer_tokens)
-        return reading.vectors(), answers
+        return (word_vectors(scores) if words else reading.vectors()), answers
 
     def _states(self, **inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:  # noqa: ANN401
         """Return the states of the chosen layer and of the last, each (batch, tokens, hidden_size)."""

@@ -106,7 +106,9 @@ def encoder_from_files(
     if files.adapter:
         merge_adapter(model, files.adapter)
     try:
-        model = model.to(device=place, dtype=number).eval()
+        for parameter in model.parameters():  # not the buffers: rotary frequencies need float32
+            parameter.data = parameter.data.to(number)
+        model = model.to(place).eval()
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(
             f"{files.name} does not fit {place}", hint="use --device cpu or a smaller model"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.errors import UsageProblem
 from inbedder_cli.options import Readout
@@ -13,13 +14,17 @@ if TYPE_CHECKING:
     import torch
 
 
+WORDS_SIZE = 1024
+SOFTENING = 2.0  # temperature: the answer's second thoughts count too
+
+
 class Reading:
     """Collects the states of one batch that a readout asks for (see `options.Readout` for s1..sm).
 
     :param first: s1 of each row, shape (batch, hidden_size).
     :param prompt: the prompt's states, shape (batch, tokens, hidden_size).
     :param mask: which of these are real tokens, shape (batch, tokens).
-    :param readout: any but `masks`.
+    :param readout: any but `masks` and `answer-words`.
     """
 
     def __init__(self, first: torch.Tensor, prompt: torch.Tensor, mask: torch.Tensor, readout: Readout) -> None:
@@ -54,6 +59,33 @@ class Reading:
                 return (self.prompt_sum + self.sum - self.first) / (self.prompt_count + self.count - 1)
             case Readout.masks:
                 raise AssertionError("only a masked model has masks")
+            case Readout.answer_words:
+                raise AssertionError("words are read from scores")
+
+
+def word_vectors(scores: torch.Tensor) -> torch.Tensor:
+    """Return what the answer's first word may be, as vectors of shape (batch, WORDS_SIZE).
+
+    They are the square roots of the words' chances, so that the cosine of two vectors is the overlap of their
+    distributions (Bhattacharyya coefficient), hashed with random signs (Weinberger et al. 2009), which keeps
+    cosines up to about 1 / sqrt(WORDS_SIZE). PromptReps (EMNLP 2024) reads next-word scores to the same end.
+
+    :param scores: of the first answer token, shape (batch, vocabulary).
+    """
+    import torch
+
+    roots = (scores.float() / SOFTENING).softmax(-1).sqrt()
+    places, signs = (torch.from_numpy(array).to(scores.device) for array in _hashing(scores.shape[-1]))
+    return roots.new_zeros(len(roots), WORDS_SIZE).index_add_(1, places, roots * signs)
+
+
+@cache
+def _hashing(vocabulary: int) -> tuple[Any, Any]:
+    """Return each word's place and sign; Philox's bits are the same in every version and on every machine."""
+    import numpy as np
+
+    bits = np.random.Philox(key=0).random_raw(vocabulary)
+    return (bits % WORDS_SIZE).astype(np.int64), ((bits >> np.uint64(63)) * 2.0 - 1.0).astype(np.float32)
 
 
 def mean_over(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -46,7 +46,8 @@ class AnsweringModel(torch.nn.Module):
         answer = F.cross_entropy(scores.float(), part["targets"], reduction="sum")
         if "classes" not in part:
             return Losses(answer, None)
-        return Losses(answer, contrastive_loss(vectors.float(), part["classes"], self.temperature))
+        with torch.autocast(vectors.device.type, enabled=False):  # bfloat16 would leave cosines eight bits
+            return Losses(answer, contrastive_loss(vectors.float(), part["classes"], self.temperature))
 
     def learned(self) -> dict[str, torch.nn.Parameter]:
         """Return the parameters that learn, by name."""

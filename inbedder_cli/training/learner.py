@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.encoders import load_encoder
 from inbedder_cli.encoders.device import choose_device, choose_dtype
-from inbedder_cli.encoders.readout import checked_layer
+from inbedder_cli.encoders.readout import checked_layer, checked_readout
 from inbedder_cli.errors import ModelError, UsageProblem
 from inbedder_cli.models import resolve_model
 from inbedder_cli.options import Kind, NumberFormat
@@ -56,7 +57,7 @@ def load_learner(model: str, options: TrainOptions, *, device: str, offline: boo
     """
     if not options.full and importlib.util.find_spec("peft") is None:
         raise UsageProblem("training an adapter needs peft", hint="pip install 'inbedder[train]', or use --full")
-    place = choose_device(device)
+    place = choose_device(_device_of_rank(device))
     files = resolve_model(model, offline=offline, talk=talk)
     if files.adapter is not None and not options.full:
         raise ModelError(
@@ -66,6 +67,7 @@ def load_learner(model: str, options: TrainOptions, *, device: str, offline: boo
     encoder = load_encoder(
         model, template=options.template, device=str(place), dtype=NumberFormat.float32, offline=offline, talk=talk
     )
+    checked_readout(options.readout or encoder.readout, encoder.readouts, encoder.kind)
     wanted = options.layer if options.layer is not None else encoder.layer
     layer = checked_layer(wanted, encoder.n_layers)
     chosen = choose_dtype(options.dtype, place, int(encoder.config.hidden_size))
@@ -73,9 +75,28 @@ def load_learner(model: str, options: TrainOptions, *, device: str, offline: boo
     adapters = None if options.full else add_adapters(encoder, options, bf16=bf16)
     encoder.model.train()
     if options.checkpointing:
-        encoder.model.gradient_checkpointing_enable({"use_reentrant": False})
+        encoder.model.activation_checkpointing_enable({"use_reentrant": False})
     read_layer = None if encoder.kind is Kind.masked and wanted is None else layer
     return Learner(encoder, files, adapters, layer, read_layer, bf16)
+
+
+def _device_of_rank(device: str) -> str:
+    """Return the device of this process; of several that torchrun started, each has a GPU of its own.
+
+    :raises UsageProblem: for a GPU by number, which Trainer would not keep to.
+    """
+    if device.startswith("cuda:"):
+        number = device.removeprefix("cuda:")
+        raise UsageProblem(
+            f"training does not take {device}",
+            hint=f"choose the GPU outside: CUDA_VISIBLE_DEVICES={number} inbedder train",
+        )
+    rank = os.environ.get("LOCAL_RANK")
+    if rank is None or device == "cpu":
+        return device
+    import torch
+
+    return f"cuda:{rank}" if torch.cuda.is_available() else device
 
 
 def add_adapters(encoder: ModelEncoder, options: TrainOptions, *, bf16: bool) -> Any:  # noqa: ANN401
@@ -84,14 +105,25 @@ def add_adapters(encoder: ModelEncoder, options: TrainOptions, *, bf16: bool) ->
     from peft import LoraConfig, get_peft_model
 
     torch.manual_seed(options.seed)
-    targets = "all-linear" if options.top_layers is None else linear_names(encoder.model, options.top_layers)
+    targets = linear_names(encoder.model, options.top_layers)
+    if not targets:
+        raise ModelError(
+            f"{encoder.name} has no linear layers that an adapter fits", hint="train all weights with --full"
+        )
     config = LoraConfig(r=options.rank, lora_alpha=options.rank, lora_dropout=0.0, target_modules=targets)
-    # The base may lie in bfloat16; peft keeps what learns in float32.
-    return get_peft_model(encoder.model.to(torch.bfloat16) if bf16 else encoder.model, config)
+    if (
+        bf16
+    ):  # parameters alone: rotary frequencies are buffers, and need float32; peft keeps what learns there too
+        for parameter in encoder.model.parameters():
+            parameter.data = parameter.data.to(torch.bfloat16)
+    return get_peft_model(encoder.model, config)
 
 
-def linear_names(lm: Any, top_layers: int) -> list[str]:  # noqa: ANN401
-    """Return the names of the linear modules in the last layers of each of the model's stacks."""
+def linear_names(lm: Any, top_layers: int | None) -> list[str]:  # noqa: ANN401
+    """Return the names of the linear modules in the model's layers, or in the last ones of each of its stacks.
+
+    What stands outside the layers (embeddings, the head's own transform) stays as it is.
+    """
     import torch
 
     found = [
@@ -100,4 +132,4 @@ def linear_names(lm: Any, top_layers: int) -> list[str]:  # noqa: ANN401
         if isinstance(module, torch.nn.Linear) and (match := NUMBERED.match(name))
     ]
     last = {stack: max(i for s, i, _ in found if s == stack) for stack in {s for s, _, _ in found}}
-    return [name for stack, i, name in found if i > last[stack] - top_layers]
+    return [name for stack, i, name in found if top_layers is None or i > last[stack] - top_layers]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.options import NumberFormat
+from inbedder_cli.options import NumberFormat, Readout
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +48,7 @@ class TrainOptions:
     :param unanswerable: share of the examples that get another text's question and "not mentioned".
     :param template: name or pattern of the prompt; None takes the base's own.
     :param layer: hidden state that the term shapes and the encoder will read; None takes the last.
+    :param readout: what the encoder will read; None takes the base's own.
     :param max_tokens: longest prompt; the text is shortened, the question never.
     :param max_answer_tokens: longest answer that is learned.
     :param stop_words: as for explaining: a file, "none", or None for the package's list.
@@ -74,6 +75,7 @@ class TrainOptions:
     unanswerable: float = 0.0
     template: str | None = None
     layer: int | None = None
+    readout: Readout | None = None
     max_tokens: int = 192
     max_answer_tokens: int = 12
     stop_words: str | None = None

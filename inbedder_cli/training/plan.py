@@ -89,7 +89,7 @@ def _contrasted(rng: random.Random, pool: Pool, length: Sequence[int], size: int
     answers = pool[0]
     weights = {answer: math.sqrt(len(rows)) for answer, rows in answers.items()}
     chosen: list[str] = []
-    while weights and len(chosen) < MAX_ANSWERS:
+    while weights and len(chosen) < max(2, min(MAX_ANSWERS, size // 2)):
         answer = rng.choices(list(weights), list(weights.values()))[0]
         del weights[answer]
         chosen.append(answer)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from inbedder_cli.errors import InputError
 from inbedder_cli.stop_words import load_stop_words
 from inbedder_cli.talk import SILENT
 from inbedder_cli.training.examples import held_out, read_examples, with_unanswerable
 from inbedder_cli.training.learner import load_learner
 from inbedder_cli.training.plan import plan_run
-from inbedder_cli.training.saving import save_result
+from inbedder_cli.training.saving import base_entry, check_output, save_result
 from inbedder_cli.training.tokens import fitting
-from inbedder_cli.training.unfinished import PARTIAL, open_run, run_record
+from inbedder_cli.training.unfinished import PARTIAL, run_record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from inbedder_cli.training.examples import Example, Examples
     from inbedder_cli.training.learner import Learner
     from inbedder_cli.training.options import TrainFiles, TrainOptions
+    from inbedder_cli.training.plan import Batch
 
 
 def train(
@@ -49,6 +52,7 @@ def train(
     examples = read_examples(files.data, load_stop_words(options.stop_words), offline=offline)
     if complaint := examples.complaint():
         talk.warn(complaint)
+    check_output(files.output, force=force)
     learner = load_learner(model, options, device=device, offline=offline, talk=talk)
     learn, dev = _divided(examples, files, options, learner, talk)
     plan = plan_run(learn, options)
@@ -58,14 +62,12 @@ def train(
         f"{len(plan):,} steps, {learner.number_format} on {learner.encoder.model.device}"
     )
     folder = files.output.with_name(files.output.name + PARTIAL)
-    record = run_record(model, learner.files.revision, examples.files, options)
-    checkpoint = open_run(folder, record, force=force)
-    if checkpoint:
-        talk.say(f"going on from {checkpoint}")
+    base = base_entry(learner.files, model)
+    record = run_record(base, examples.files, options, learner.number_format, _digest(plan, learn))
 
     from inbedder_cli.training.trainer import run_trainer
 
-    curve = run_trainer(learner, learn, dev, plan, options, files, folder, checkpoint, talk)
+    curve = run_trainer(learner, learn, dev, plan, options, files, folder, record, force=force, talk=talk)
     if os.environ.get("RANK", "0") != "0":  # of several processes the first one writes
         return files.output
     card = record | {
@@ -75,11 +77,10 @@ def train(
         "sources": examples.sources,
         "left_out": len(examples.broken),
         "held_out": len(dev),
-        "number_format": learner.number_format,
         "versions": {name: version(name) for name in ("inbedder", "torch", "transformers", *_peft(learner))},
         "curve": curve,
     }
-    save_result(learner, model, card, folder / "finished", files.output)
+    save_result(learner, model, base, card, folder / "finished", files.output)
     shutil.rmtree(folder)
     return files.output
 
@@ -95,9 +96,22 @@ def _divided(
     fit = fitting(learn, learner.encoder, options.max_tokens)
     if too_long := len(learn) - len(fit):
         talk.warn(f"{too_long:,} rows left out: their questions leave no room for a text (--max-tokens)")
-    return with_unanswerable(fit, options.unanswerable, options.seed), fitting(
-        dev, learner.encoder, options.max_tokens
-    )
+    if not fit:
+        raise InputError("no example is left to learn from", source=", ".join(files.data))
+    watched = fitting(dev, learner.encoder, options.max_tokens)
+    return with_unanswerable(fit, options.unanswerable, options.seed), watched
+
+
+def _digest(plan: list[Batch], examples: list[Example]) -> str:
+    """Return a hash of all that is learned, in its order."""
+    digest = hashlib.sha256()
+    for batch in plan:
+        for i in batch.rows:
+            example = examples[i]
+            told = "\0".join((example.text, example.instruction, example.answer, ""))
+            digest.update(told.encode("utf-8", "surrogatepass"))
+        digest.update(b"\1" if batch.contrast else b"\2")
+    return digest.hexdigest()[:16]
 
 
 def _peft(learner: Learner) -> tuple[str, ...]:

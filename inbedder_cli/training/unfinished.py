@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +20,20 @@ SETTINGS = "settings.json"
 CHECKPOINTS = "checkpoints"
 
 
-def run_record(model: str, revision: str, files: dict[str, str], options: TrainOptions) -> dict[str, Any]:
+def run_record(
+    base: dict[str, Any], files: dict[str, str], options: TrainOptions, number_format: str, batches: str
+) -> dict[str, Any]:
     """Return what makes a run this run, as JSON gives it back.
 
-    :param revision: of the base.
+    :param base: the manifest's entry of it, with the hash of its weights.
     :param files: SHA-256 of each file of examples, by name.
+    :param number_format: in which it computes.
+    :param batches: a hash of all that is learned, in its order.
     """
     settings = json.loads(json.dumps(dataclasses.asdict(options)))
-    return {"base": {"model": model, "revision": revision}, "data": files, "settings": settings}
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    made = {"number_format": number_format, "processes": processes, "batches": batches}
+    return {"base": base, "data": files, "settings": settings} | made
 
 
 def open_run(folder: Path, record: dict[str, Any], *, force: bool) -> str | None:
@@ -36,11 +43,11 @@ def open_run(folder: Path, record: dict[str, Any], *, force: bool) -> str | None
     :raises UsageProblem: when it holds another run.
     """
     settings = folder / SETTINGS
-    found = _read(settings)
+    found, checkpoint = _read(settings), last_checkpoint(folder / CHECKPOINTS)
     if found == record:
-        return last_checkpoint(folder / CHECKPOINTS)
+        return checkpoint
     if folder.exists():
-        if not force:
+        if checkpoint and not force:
             raise UsageProblem(
                 f"{folder} holds an unfinished run with other {_difference(found, record)}",
                 hint="repeat its command to finish it, or start anew with --force",
@@ -53,7 +60,12 @@ def open_run(folder: Path, record: dict[str, Any], *, force: bool) -> str | None
 
 def last_checkpoint(folder: Path) -> str | None:
     """Return the latest checkpoint that was written to its end; Trainer writes its state last."""
-    found = [path for path in folder.glob("checkpoint-*") if _read(path / "trainer_state.json")]
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    found = [
+        path
+        for path in folder.glob("checkpoint-*")
+        if _read(path / "trainer_state.json") and len(list(path.glob("rng_state*"))) >= processes
+    ]
     return str(max(found, key=lambda path: int(path.name.rpartition("-")[2]))) if found else None
 
 
@@ -67,5 +79,6 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _difference(found: dict[str, Any], record: dict[str, Any]) -> str:
     before, now = found.get("settings", {}), record["settings"]
-    names = [name.replace("_", "-") for name in now if before.get(name) != now[name]] if before else []
-    return ", ".join(names) or "data or another base"
+    names = [name for name in now if before.get(name) != now[name]]
+    names += [name for name in record if name != "settings" and found.get(name) != record[name]]
+    return "settings (" + ", ".join(name.replace("_", "-") for name in names) + ")"

@@ -23,7 +23,7 @@ def encoder(request, tiny_models):
 
 
 @pytest.mark.parametrize("layer", [0, 2, 3])
-@pytest.mark.parametrize("readout", CausalEncoder.readouts)
+@pytest.mark.parametrize("readout", [r for r in CausalEncoder.readouts if r is not Readout.answer_words])
 def test_readouts_equal_the_plain_computation(encoder, readout, layer):
     encoded = encoder.encode(TEXTS, QUESTION, EncodeOptions(readout=readout, layer=layer, max_answer_tokens=5))
     for text, vector, answer in zip(TEXTS, encoded.vectors, encoded.answers, strict=True):

@@ -30,6 +30,12 @@ def test_contrastive_batches_ask_one_question_and_hold_several_texts_of_each_ans
     assert ordinary == Counter(dict.fromkeys(range(len(ROWS)), 3))
 
 
+@pytest.mark.parametrize("size", [4, 10])  # two texts of two answers are the least
+def test_contrastive_batches_are_no_larger_than_others(size):
+    plan = plan_run(ROWS, train_options(Recipe.contrast, batch_size=size))
+    assert max(len(batch.rows) for batch in plan if batch.contrast) <= size
+
+
 def test_the_seed_alone_decides_the_plan():
     first, again, other = (plan_run(ROWS, train_options(Recipe.contrast, seed=s)) for s in (1, 1, 2))
     assert first == again

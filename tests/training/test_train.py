@@ -11,6 +11,8 @@ import time
 import pytest
 from safetensors.torch import load_file
 
+from inbedder_cli.training.unfinished import last_checkpoint, open_run
+
 FEW = ("--max-examples", 96, "--batch-size", 16, "--rank", 4, "--device", "cpu", "--dtype", "float32")
 
 
@@ -109,29 +111,50 @@ def test_a_killed_run_goes_on_and_ends_like_an_unbroken_one(inbedder, data, tiny
     assert not partial.exists()
 
 
-def test_an_unfinished_run_with_other_settings_is_kept(inbedder, data, tiny, tmp_path):
-    out = tmp_path / "mine"
-    from inbedder_cli.training.unfinished import open_run
+def checkpoint(folder, step, state="{}", rng=True):
+    (made := folder / "checkpoints" / f"checkpoint-{step}").mkdir(parents=True)
+    if state is not None:
+        (made / "trainer_state.json").write_text(state)
+    if rng:
+        (made / "rng_state.pth").write_bytes(b"")
+    return made
 
+
+def test_an_unfinished_run_with_other_settings_is_kept(inbedder, data, tiny, tmp_path):
     partial = tmp_path / "mine.partial"
-    open_run(partial, {"base": {}, "data": {}, "settings": {"learning_rate": 1.0}}, force=False)
-    refused = inbedder("train", data, "-m", tiny, "-o", out, *FEW)
+    open_run(partial, {"settings": {"learning_rate": 1.0}}, force=False)
+    kept = checkpoint(partial, 5, '{"global_step": 5}')
+    refused = inbedder("train", data, "-m", tiny, "-o", tmp_path / "mine", *FEW)
     assert refused.exit_code == 2
     assert "learning-rate" in refused.stderr
     assert "--force" in refused.stderr
-    assert partial.exists()
-    assert inbedder("train", data, "-m", tiny, "-o", out, "--force", *FEW).exit_code == 0
+    assert kept.exists()
+    assert inbedder("train", data, "-m", tiny, "-o", tmp_path / "mine", "--force", *FEW).exit_code == 0
+
+
+def test_without_a_checkpoint_there_is_nothing_to_keep(tmp_path):
+    open_run(tmp_path / "x.partial", {"settings": {"seed": 1}}, force=False)
+    assert open_run(tmp_path / "x.partial", {"settings": {"seed": 2}}, force=False) is None
 
 
 def test_a_checkpoint_that_was_not_finished_is_not_gone_on_from(tmp_path):
-    from inbedder_cli.training.unfinished import last_checkpoint
-
-    for step, state in ((5, '{"global_step": 5}'), (10, '{"global_'), (15, None)):
-        (folder := tmp_path / f"checkpoint-{step}").mkdir()
-        if state is not None:
-            (folder / "trainer_state.json").write_text(state)
-    assert last_checkpoint(tmp_path).endswith("checkpoint-5")
+    checkpoint(tmp_path, 5, '{"global_step": 5}')
+    checkpoint(tmp_path, 10, '{"global_')
+    checkpoint(tmp_path, 15, None)
+    checkpoint(tmp_path, 20, '{"global_step": 20}', rng=False)
+    assert last_checkpoint(tmp_path / "checkpoints").endswith("checkpoint-5")
     assert last_checkpoint(tmp_path / "none") is None
+
+
+def test_a_run_is_what_it_learns_not_the_names_of_its_files(inbedder, data, tiny, tmp_path):
+    words = tmp_path / "stop.txt"
+    records = []
+    for listed in ("the", "red"):
+        words.write_text(listed)
+        out = tmp_path / f"without-{listed}"
+        assert inbedder("train", data, "-m", tiny, "-o", out, "--stop-words", words, *FEW).exit_code == 0
+        records.append(json.loads((out / "card.json").read_text())["batches"])
+    assert records[0] != records[1]
 
 
 def test_a_suite_is_measured_beside_the_loss(inbedder, data, tiny, tmp_path):
@@ -160,6 +183,7 @@ def test_a_suite_is_measured_beside_the_loss(inbedder, data, tiny, tmp_path):
         (["DATA", "--layer", "99"], 2, "no layer 99"),
         (["DATA", "-m", "smollm"], 3, "unknown model"),
         (["DATA", "--lr", "-1"], 2, "--lr"),
+        (["DATA", "--device", "cuda:1"], 2, "CUDA_VISIBLE_DEVICES=1"),
     ],
 )
 def test_what_cannot_work_is_told_and_leaves_nothing(inbedder, data, tiny, tmp_path, arguments, code, words):
@@ -176,6 +200,43 @@ def test_an_output_that_exists_is_not_touched(inbedder, data, tiny, tmp_path):
     done = inbedder("train", data, "-m", tiny, "-o", tmp_path / "mine", *FEW)
     assert done.exit_code == 2
     assert "--force" in done.stderr
+
+
+def test_what_is_no_encoder_is_not_replaced(inbedder, data, tiny, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "thesis.txt").write_text("mine")
+    for name in ("file", "folder"):
+        done = inbedder("train", data, "-m", tiny, "-o", tmp_path / name, "--force", *FEW)
+        assert done.exit_code == 2, done.stderr
+    assert (tmp_path / "folder" / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("kind", ["llama", "t5"])
+def test_activations_can_be_computed_twice(inbedder, data, tiny_models, tmp_path, kind):
+    base = tiny_models[kind]
+    results = []
+    for name, more in (("plain", ()), ("twice", ("--checkpointing",))):
+        done = inbedder("train", data, "-m", base, "-o", tmp_path / name, *FEW, *more)
+        assert done.exit_code == 0, done.stderr
+        results.append(adapter_of(tmp_path / name))
+    plain, twice = results
+    for name in plain:
+        assert plain[name].float().allclose(twice[name].float(), atol=2e-2)
+
+
+def test_bfloat16_learns_too(inbedder, data, tiny, tmp_path):
+    done = inbedder("train", data, "-m", tiny, "-o", tmp_path / "mine", *FEW[:-1], "bfloat16")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads((tmp_path / "mine" / "card.json").read_text())["number_format"] == "bfloat16"
+
+
+def test_with_nothing_held_out_the_loss_is_not_watched(inbedder, tiny, tmp_path, rows):
+    few = tmp_path / "few.jsonl"
+    few.write_text("".join(json.dumps(rows[0] | {"output": colour}) + "\n" for colour in ("red", "blue")))
+    done = inbedder("train", few, "-m", tiny, "-o", tmp_path / "deep" / "mine", *FEW)
+    assert done.exit_code == 0, done.stderr
+    assert (tmp_path / "deep" / "mine" / "inbedder.json").is_file()
 
 
 def test_a_base_with_an_adapter_is_refused(inbedder, data, tiny, tmp_path):
