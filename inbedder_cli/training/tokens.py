@@ -70,6 +70,8 @@ class Tokeniser:
 
 def fitting(examples: Sequence[Example], encoder: ModelEncoder, max_tokens: int) -> list[Example]:
     """Return the examples whose question leaves room for a text."""
+    if not examples:
+        return []
     questions = list({example.instruction for example in examples})
     ids = encoder.tokenizer(questions, add_special_tokens=False)["input_ids"]
     length = dict(zip(questions, map(len, ids), strict=True))

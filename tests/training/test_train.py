@@ -232,8 +232,13 @@ def test_bfloat16_learns_too(inbedder, data, tiny, tmp_path):
 
 
 def test_with_nothing_held_out_the_loss_is_not_watched(inbedder, tiny, tmp_path, rows):
+    from inbedder_cli.training.examples import Example, held_out
+
+    learned = next(t for t in map(str, range(99)) if held_out([Example(t, "?", "!")], 300)[0])
     few = tmp_path / "few.jsonl"
-    few.write_text("".join(json.dumps(rows[0] | {"output": colour}) + "\n" for colour in ("red", "blue")))
+    few.write_text(
+        "".join(json.dumps(rows[0] | {"input": learned, "output": colour}) + "\n" for colour in ("red", "blue"))
+    )
     done = inbedder("train", few, "-m", tiny, "-o", tmp_path / "deep" / "mine", *FEW)
     assert done.exit_code == 0, done.stderr
     assert (tmp_path / "deep" / "mine" / "inbedder.json").is_file()
