@@ -20,10 +20,11 @@ def words_of(text: str) -> list[str]:
     >>> words_of("Not Wi-Fi, isn’t it?")
     ['not', 'wi-fi', "isn't", 'it']
     """
-    return _word().findall(_folded(text))
+    return _word().findall(folded(text))
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
+    """Return the text as words are compared: lower case, one form of each character and of the apostrophe."""
     return unicodedata.normalize("NFKC", text).lower().replace("’", "'")
 
 
@@ -53,7 +54,7 @@ def load_stop_words(source: str | None = None) -> frozenset[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the stop words: {error}", source=source) from error
     lines = (line for line in text.splitlines() if not line.startswith("#"))
-    return frozenset(word for line in lines for word in _folded(line).split())
+    return frozenset(word for line in lines for word in folded(line).split())
 
 
 def repeated_words(instruction: str, stop_words: frozenset[str]) -> frozenset[str]:

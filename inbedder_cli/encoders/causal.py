@@ -67,11 +67,11 @@ class _CausalReader(BatchReader):
         cache = DynamicCache() if self.decodes else None
         states, final = self._states(input_ids=ids, past_key_values=cache, use_cache=self.decodes)
         s1 = states[rows, lengths - 1].float()
-        words = self.readout is Readout.answer_words
-        scores = self.head(final[rows, lengths - 1]) if words or self.decodes else None
-        reading = Reading(s1, states, real, Readout.first_token if words else self.readout)
-        if scores is None or not self.decodes:
-            return (reading.vectors() if scores is None else word_vectors(scores)), [[] for _ in prompts]
+        of_words = self.readout is Readout.answer_words
+        scores: Any = self.head(final[rows, lengths - 1]) if of_words or self.decodes else None
+        reading = Reading(word_vectors(scores) if of_words else s1, states, real, self.readout)
+        if not self.decodes:
+            return reading.vectors(), [[] for _ in prompts]
 
         spoken = torch.ones(len(prompts), self.max_answer_tokens, dtype=torch.bool, device=self.device)
         seen = torch.cat([real, spoken], dim=1).long()
@@ -87,7 +87,7 @@ class _CausalReader(BatchReader):
             return states[:, 0].float(), self.head(final[:, 0])
 
         answers = decode_greedily(s1, scores, step, reading, self.end_ids, self.max_answer_tokens)
-        return (word_vectors(scores) if words else reading.vectors()), answers
+        return reading.vectors(), answers
 
     def _states(self, **inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:  # noqa: ANN401
         """Return the states of the chosen layer and of the last, each (batch, tokens, hidden_size)."""

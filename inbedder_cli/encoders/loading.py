@@ -14,6 +14,8 @@ from inbedder_cli.prompts import template_named
 from inbedder_cli.talk import SILENT
 
 if TYPE_CHECKING:
+    import torch
+
     from inbedder_cli.encoders.reading import ModelEncoder
     from inbedder_cli.models import ModelFiles
     from inbedder_cli.talk import Talk
@@ -106,8 +108,7 @@ def encoder_from_files(
     if files.adapter:
         merge_adapter(model, files.adapter)
     try:
-        for parameter in model.parameters():  # not the buffers: rotary frequencies need float32
-            parameter.data = parameter.data.to(number)
+        cast_parameters(model, number)
         model = model.to(place).eval()
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(
@@ -119,6 +120,12 @@ def encoder_from_files(
     if kind is Kind.masked:
         own |= {"n_masks": files.n_masks, "standardise": files.standardise}
     return encoder_class(model, tokenizer, template_named(template or files.template, tokenizer), **own)
+
+
+def cast_parameters(model: torch.nn.Module, number: torch.dtype) -> None:
+    """Put a model's parameters into a number format; not its buffers, since rotary frequencies need float32."""
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(number)
 
 
 def kind_of(config: Any) -> Kind:  # noqa: ANN401

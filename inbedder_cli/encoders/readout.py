@@ -21,10 +21,10 @@ SOFTENING = 2.0  # temperature: the answer's second thoughts count too
 class Reading:
     """Collects the states of one batch that a readout asks for (see `options.Readout` for s1..sm).
 
-    :param first: s1 of each row, shape (batch, hidden_size).
+    :param first: s1 of each row, shape (batch, hidden_size); for `answer-words` its `word_vectors`.
     :param prompt: the prompt's states, shape (batch, tokens, hidden_size).
     :param mask: which of these are real tokens, shape (batch, tokens).
-    :param readout: any but `masks` and `answer-words`.
+    :param readout: any but `masks`.
     """
 
     def __init__(self, first: torch.Tensor, prompt: torch.Tensor, mask: torch.Tensor, readout: Readout) -> None:
@@ -47,7 +47,7 @@ class Reading:
     def vectors(self) -> torch.Tensor:
         """Return the vectors, shape (batch, hidden_size)."""
         match self.readout:
-            case Readout.first_token:
+            case Readout.first_token | Readout.answer_words:
                 return self.first
             case Readout.answer_mean:
                 return self.sum / self.count
@@ -59,8 +59,6 @@ class Reading:
                 return (self.prompt_sum + self.sum - self.first) / (self.prompt_count + self.count - 1)
             case Readout.masks:
                 raise AssertionError("only a masked model has masks")
-            case Readout.answer_words:
-                raise AssertionError("words are read from scores")
 
 
 def word_vectors(scores: torch.Tensor) -> torch.Tensor:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inbedder_cli.errors import InputError, ModelError
+from inbedder_cli.errors import InputError, ModelError, did_you_mean
 from inbedder_cli.evaluation.hub_files import config_files, read_file
+from inbedder_cli.models.convert import file_sha256
+from inbedder_cli.stop_words import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from inbedder_cli.evaluation.records import Record
 
@@ -62,19 +66,17 @@ class Examples:
 
 
 def read_examples(references: Sequence[str], stop_words: frozenset[str], *, offline: bool = False) -> Examples:
-    """Read examples from JSON lines, Parquet or CSV with input, instruction and output (and source), or by a set's name.
+    """Read examples (input, instruction, output and perhaps source) from files, or a set by its name.
 
     :param stop_words: dropped from the answers; where nothing would be left the answer stays as it is (InBedder,
         section 3.1: worth 6.3 points in its ablation).
     :raises InputError: for a file that cannot be read, or holds no example.
     :raises ModelError: for a set that the hub does not give.
-    """  # noqa: E501
+    """
     examples = Examples()
     for reference in references:
-        name = Path(reference).name if Path(reference).is_file() else reference
         for file in _files(reference, offline=offline):
-            key = name if name not in examples.files else str(file)
-            examples.files[key] = _sha256(file)
+            examples.files[_unused(file.name, examples.files)] = file_sha256(file)
             for record in read_file(file, examples.broken):
                 _take(record, Path(reference).stem, stop_words, examples)
     if not examples.rows:
@@ -95,7 +97,7 @@ def shorten(answer: str, stop_words: frozenset[str]) -> str:
     'I am'
     """
     words = answer.split()
-    kept = [w for w in words if EDGES.sub("", w).lower().replace("’", "'") not in stop_words]
+    kept = [w for w in words if EDGES.sub("", folded(w)) not in stop_words]
     return " ".join(w for w in kept if EDGES.sub("", w)) or " ".join(words)
 
 
@@ -119,8 +121,6 @@ def with_unanswerable(rows: Sequence[Example], share: float, seed: int) -> list[
     Only questions that were asked once are exchanged; those that are asked of every text ("What emotion ...?")
     have an answer in each.
     """
-    import random
-
     if not share:
         return list(rows)
     rng = random.Random(seed)  # noqa: S311
@@ -136,6 +136,12 @@ def with_unanswerable(rows: Sequence[Example], share: float, seed: int) -> list[
         if other.text != rows[i].text:
             result[i] = replace(rows[i], instruction=other.instruction, answer=NOT_MENTIONED)
     return result
+
+
+def _unused(name: str, taken: Container[str]) -> str:
+    """Return the name, numbered where it is taken; never a path, which would tell of this machine."""
+    numbered = (f"{name} ({i})" for i in count(2))
+    return next(n for n in chain([name], numbered) if n not in taken)
 
 
 def _take(record: Record, source: str, stop_words: frozenset[str], examples: Examples) -> None:
@@ -154,8 +160,6 @@ def _files(reference: str, *, offline: bool) -> list[Path]:
         return [path]
     if reference in HUB_SETS:
         return _from_hub(reference, offline=offline)
-    from inbedder_cli.errors import did_you_mean
-
     raise InputError(
         "no such file",
         source=reference,
@@ -176,9 +180,3 @@ def _from_hub(reference: str, *, offline: bool) -> list[Path]:
             hint="go online once, or give files",
         ) from error
     return config_files(Path(folder), "", split)
-
-
-def _sha256(file: Path) -> str:
-    from inbedder_cli.models.convert import file_sha256
-
-    return file_sha256(file)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.encoders import load_encoder
 from inbedder_cli.encoders.device import choose_device, choose_dtype
+from inbedder_cli.encoders.loading import cast_parameters
 from inbedder_cli.encoders.readout import checked_layer, checked_readout
 from inbedder_cli.errors import ModelError, UsageProblem
 from inbedder_cli.models import resolve_model
@@ -28,11 +29,10 @@ NUMBERED = re.compile(r"(.*?)\.(\d+)\.")  # a stack's name, a layer's number
 class Learner:
     """What learns.
 
-    :param encoder: the model as it will be used.
+    :param encoder: the model as it will be used: its layer and readout are those of the result.
     :param files: the base's.
     :param adapters: peft's model around it; None when all weights learn.
     :param layer: hidden state that the contrastive term shapes.
-    :param read_layer: what the encoder reads: the same, or None for the head of a masked model.
     :param bf16: whether it computes in bfloat16.
     """
 
@@ -40,7 +40,6 @@ class Learner:
     files: ModelFiles
     adapters: Any
     layer: int
-    read_layer: int | None
     bf16: bool
 
     @property
@@ -57,6 +56,8 @@ def load_learner(model: str, options: TrainOptions, *, device: str, offline: boo
     """
     if not options.full and importlib.util.find_spec("peft") is None:
         raise UsageProblem("training an adapter needs peft", hint="pip install 'inbedder[train]', or use --full")
+    if options.dtype is NumberFormat.float16:
+        raise UsageProblem("training in float16 is not stable", hint="use --dtype bfloat16 or float32")
     place = choose_device(_device_of_rank(device))
     files = resolve_model(model, offline=offline, talk=talk)
     if files.adapter is not None and not options.full:
@@ -67,17 +68,18 @@ def load_learner(model: str, options: TrainOptions, *, device: str, offline: boo
     encoder = load_encoder(
         model, template=options.template, device=str(place), dtype=NumberFormat.float32, offline=offline, talk=talk
     )
-    checked_readout(options.readout or encoder.readout, encoder.readouts, encoder.kind)
+    encoder.readout = checked_readout(options.readout or encoder.readout, encoder.readouts, encoder.kind)
     wanted = options.layer if options.layer is not None else encoder.layer
     layer = checked_layer(wanted, encoder.n_layers)
+    if encoder.kind is not Kind.masked or wanted is not None:  # a masked model's own is none of these: its head
+        encoder.layer = layer
     chosen = choose_dtype(options.dtype, place, int(encoder.config.hidden_size))
     bf16 = str(chosen) == "torch.bfloat16"
     adapters = None if options.full else add_adapters(encoder, options, bf16=bf16)
     encoder.model.train()
     if options.checkpointing:
         encoder.model.activation_checkpointing_enable({"use_reentrant": False})
-    read_layer = None if encoder.kind is Kind.masked and wanted is None else layer
-    return Learner(encoder, files, adapters, layer, read_layer, bf16)
+    return Learner(encoder, files, adapters, layer, bf16)
 
 
 def _device_of_rank(device: str) -> str:
@@ -111,11 +113,8 @@ def add_adapters(encoder: ModelEncoder, options: TrainOptions, *, bf16: bool) ->
             f"{encoder.name} has no linear layers that an adapter fits", hint="train all weights with --full"
         )
     config = LoraConfig(r=options.rank, lora_alpha=options.rank, lora_dropout=0.0, target_modules=targets)
-    if (
-        bf16
-    ):  # parameters alone: rotary frequencies are buffers, and need float32; peft keeps what learns there too
-        for parameter in encoder.model.parameters():
-            parameter.data = parameter.data.to(torch.bfloat16)
+    if bf16:  # peft keeps what learns in float32
+        cast_parameters(encoder.model, torch.bfloat16)
     return get_peft_model(encoder.model, config)
 
 

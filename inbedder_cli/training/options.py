@@ -47,7 +47,7 @@ class TrainOptions:
     :param temperature: of the contrastive term.
     :param unanswerable: share of the examples that get another text's question and "not mentioned".
     :param template: name or pattern of the prompt; None takes the base's own.
-    :param layer: hidden state that the term shapes and the encoder will read; None takes the last.
+    :param layer: hidden state that the term shapes and the encoder will read; None takes the base's own.
     :param readout: what the encoder will read; None takes the base's own.
     :param max_tokens: longest prompt; the text is shortened, the question never.
     :param max_answer_tokens: longest answer that is learned.

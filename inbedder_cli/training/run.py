@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import InputError
+from inbedder_cli.evaluation.suites import read_folder
 from inbedder_cli.stop_words import load_stop_words
 from inbedder_cli.talk import SILENT
 from inbedder_cli.training.examples import held_out, read_examples, with_unanswerable
 from inbedder_cli.training.learner import load_learner
 from inbedder_cli.training.plan import plan_run
+from inbedder_cli.training.processes import is_first
 from inbedder_cli.training.saving import base_entry, check_output, save_result
 from inbedder_cli.training.tokens import fitting
 from inbedder_cli.training.unfinished import PARTIAL, run_record
@@ -53,6 +54,7 @@ def train(
     if complaint := examples.complaint():
         talk.warn(complaint)
     check_output(files.output, force=force)
+    suite = None if files.suite is None else read_folder(files.suite)
     learner = load_learner(model, options, device=device, offline=offline, talk=talk)
     learn, dev = _divided(examples, files, options, learner, talk)
     plan = plan_run(learn, options)
@@ -67,9 +69,10 @@ def train(
 
     from inbedder_cli.training.trainer import run_trainer
 
-    curve = run_trainer(learner, learn, dev, plan, options, files, folder, record, force=force, talk=talk)
-    if os.environ.get("RANK", "0") != "0":  # of several processes the first one writes
+    curve = run_trainer(learner, learn, dev, plan, options, files, suite, folder, record, force=force, talk=talk)
+    if not is_first():
         return files.output
+    extra = () if learner.adapters is None else ("peft",)
     card = record | {
         "schema": 1,
         "examples_seen": n_seen,
@@ -77,7 +80,7 @@ def train(
         "sources": examples.sources,
         "left_out": len(examples.broken),
         "held_out": len(dev),
-        "versions": {name: version(name) for name in ("inbedder", "torch", "transformers", *_peft(learner))},
+        "versions": {name: version(name) for name in ("inbedder", "torch", "transformers", *extra)},
         "curve": curve,
     }
     save_result(learner, model, base, card, folder / "finished", files.output)
@@ -92,7 +95,10 @@ def _divided(
     if files.dev is None:
         learn, dev = held_out(examples.rows, options.dev)
     else:
-        learn, dev = examples.rows, read_examples([str(files.dev)], load_stop_words(options.stop_words)).rows
+        given = read_examples([str(files.dev)], load_stop_words(options.stop_words))
+        if complaint := given.complaint():
+            talk.warn(complaint)
+        learn, dev = examples.rows, given.rows
     fit = fitting(learn, learner.encoder, options.max_tokens)
     if too_long := len(learn) - len(fit):
         talk.warn(f"{too_long:,} rows left out: their questions leave no room for a text (--max-tokens)")
@@ -112,7 +118,3 @@ def _digest(plan: list[Batch], examples: list[Example]) -> str:
             digest.update(told.encode("utf-8", "surrogatepass"))
         digest.update(b"\1" if batch.contrast else b"\2")
     return digest.hexdigest()[:16]
-
-
-def _peft(learner: Learner) -> tuple[str, ...]:
-    return () if learner.adapters is None else ("peft",)

@@ -56,7 +56,7 @@ def save_result(
         learner.encoder.tokenizer.save_pretrained(staging)
     else:
         save_adapter(learner.adapters, staging / ADAPTER)
-    _write_json(staging / MANIFEST, _manifest(learner, model, base, card["settings"]["readout"], output.name))
+    _write_json(staging / MANIFEST, _manifest(learner, model, base, output.name))
     _write_json(staging / CARD, card)
     if output.exists():  # only --force comes here
         shutil.rmtree(output)
@@ -84,9 +84,7 @@ def save_adapter(adapters: Any, folder: Path) -> None:  # noqa: ANN401
     )
 
 
-def _manifest(
-    learner: Learner, model: str, base: dict[str, Any], readout: str | None, name: str
-) -> dict[str, Any]:
+def _manifest(learner: Learner, model: str, base: dict[str, Any], name: str) -> dict[str, Any]:
     encoder, template = learner.encoder, learner.encoder.template
     manifest = {
         "schema": SCHEMA,
@@ -96,8 +94,8 @@ def _manifest(
         "base": {} if learner.adapters is None else base,
         "adapter": None if learner.adapters is None else ADAPTER,
         "template": template.name if template.name in (*NAMED, CHAT) else template.pattern,
-        "layer": learner.read_layer,
-        "readout": str(readout or encoder.readout),
+        "layer": encoder.layer,
+        "readout": str(encoder.readout),
     }
     masked = {name: getattr(encoder, name) for name in ("n_masks", "standardise") if hasattr(encoder, name)}
     return manifest | masked

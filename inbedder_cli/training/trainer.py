@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import nullcontext
 from itertools import accumulate
 from pathlib import Path
@@ -15,6 +14,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from inbedder_cli.errors import OutOfMemory
 from inbedder_cli.training.answering import AnsweringModel, Losses
 from inbedder_cli.training.plan import Batch
+from inbedder_cli.training.processes import n_processes
 from inbedder_cli.training.tokens import Collator, Tokeniser
 from inbedder_cli.training.unfinished import CHECKPOINTS, open_run
 from inbedder_cli.training.watching import Suites
@@ -22,6 +22,7 @@ from inbedder_cli.training.watching import Suites
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from inbedder_cli.evaluation.tasks import Suite
     from inbedder_cli.talk import Talk
     from inbedder_cli.training.examples import Example
     from inbedder_cli.training.learner import Learner
@@ -152,6 +153,7 @@ def run_trainer(
     plan: list[Batch],
     options: TrainOptions,
     files: TrainFiles,
+    suite: Suite | None,
     folder: Path,
     record: dict[str, Any],
     *,
@@ -160,6 +162,7 @@ def run_trainer(
 ) -> list[dict[str, Any]]:
     """Run Trainer over the plan, and return its log.
 
+    :param suite: what is measured beside the loss.
     :param folder: of the unfinished run.
     :param record: what makes it this run.
     :param force: whether another unfinished run may be replaced.
@@ -167,7 +170,7 @@ def run_trainer(
     :raises OutOfMemory: when a step does not fit the device's memory.
     """
     encoder, size = learner.encoder, options.batch_size
-    world = int(os.environ.get("WORLD_SIZE", "1"))
+    world = n_processes()
     steps = max(1, len(plan) // world)
     seen = [world * n for n in accumulate(len(batch.rows) for batch in plan[::world])]
     watched = [
@@ -180,8 +183,8 @@ def run_trainer(
         talk.say(f"going on from {checkpoint}")
     with talk.task("training", steps, unit="examples") as advance:
         callbacks: list[TrainerCallback] = [Progress(advance, seen, talk)]
-        if files.suite is not None:
-            callbacks.append(Suites(encoder, files.suite, files.suite_limit, talk))
+        if suite is not None:
+            callbacks.append(Suites(encoder, suite, files.suite_limit, talk))
         trainer = PlannedTrainer(
             model=AnsweringModel(encoder, learner.layer, options.temperature),
             args=settings,
@@ -193,6 +196,9 @@ def run_trainer(
         )
         try:
             trainer.train(resume_from_checkpoint=checkpoint)
+        except KeyboardInterrupt:
+            talk.warn(f"stopped; the same command goes on from the last checkpoint in {folder}")
+            raise
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise OutOfMemory(
                 "a step does not fit the memory",

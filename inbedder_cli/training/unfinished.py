@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.errors import UsageProblem
+from inbedder_cli.training.processes import n_processes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,8 +31,7 @@ def run_record(
     :param batches: a hash of all that is learned, in its order.
     """
     settings = json.loads(json.dumps(dataclasses.asdict(options)))
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    made = {"number_format": number_format, "processes": processes, "batches": batches}
+    made = {"number_format": number_format, "processes": n_processes(), "batches": batches}
     return {"base": base, "data": files, "settings": settings} | made
 
 
@@ -60,11 +59,10 @@ def open_run(folder: Path, record: dict[str, Any], *, force: bool) -> str | None
 
 def last_checkpoint(folder: Path) -> str | None:
     """Return the latest checkpoint that was written to its end; Trainer writes its state last."""
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
     found = [
         path
         for path in folder.glob("checkpoint-*")
-        if _read(path / "trainer_state.json") and len(list(path.glob("rng_state*"))) >= processes
+        if _read(path / "trainer_state.json") and len(list(path.glob("rng_state*"))) >= n_processes()
     ]
     return str(max(found, key=lambda path: int(path.name.rpartition("-")[2]))) if found else None
 

@@ -9,12 +9,10 @@ from transformers import TrainerCallback
 from inbedder_cli.evaluation.contestants import Contestant
 from inbedder_cli.evaluation.options import EvaluateOptions, Part
 from inbedder_cli.evaluation.run import evaluate
-from inbedder_cli.evaluation.suites import read_folder
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from inbedder_cli.encoders.reading import ModelEncoder
+    from inbedder_cli.evaluation.tasks import Suite
     from inbedder_cli.talk import Talk
 
 
@@ -22,13 +20,12 @@ class Suites(TrainerCallback):  # type: ignore[misc]
     """Measures clustering and awareness on a few rows of each task after every evaluation of the loss.
 
     :param encoder: its model is the one that learns.
-    :param folder: the suite.
     :param limit: rows of each task.
     """
 
-    def __init__(self, encoder: ModelEncoder, folder: Path, limit: int, talk: Talk) -> None:
+    def __init__(self, encoder: ModelEncoder, suite: Suite, limit: int, talk: Talk) -> None:
         self.encoder, self.talk = encoder, talk
-        self.suite = read_folder(folder)
+        self.suite = suite
         self.options = EvaluateOptions(
             parts=(Part.clustering, Part.awareness), seeds=3, n_init=4, limit=limit, max_tokens=256
         )

@@ -174,6 +174,16 @@ def test_a_suite_is_measured_beside_the_loss(inbedder, data, tiny, tmp_path):
     assert all(mine[name].equal(plain[name]) for name in mine)
 
 
+def test_the_suite_measures_the_layer_and_readout_of_the_result(tiny, data):
+    from inbedder_cli.talk import SILENT
+    from inbedder_cli.training.learner import load_learner
+    from inbedder_cli.training.options import Recipe, train_options
+
+    options = train_options(Recipe.contrast, layer=1, readout="answer-mean")
+    encoder = load_learner(tiny, options, device="cpu", offline=True, talk=SILENT).encoder
+    assert (encoder.layer, str(encoder.readout)) == (1, "answer-mean")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -183,6 +193,8 @@ def test_a_suite_is_measured_beside_the_loss(inbedder, data, tiny, tmp_path):
         (["DATA", "--layer", "99"], 2, "no layer 99"),
         (["DATA", "-m", "smollm"], 3, "unknown model"),
         (["DATA", "--lr", "-1"], 2, "--lr"),
+        (["DATA", "--eval", "missing"], 5, "missing"),
+        (["DATA", "--dtype", "float16"], 2, "float16"),
         (["DATA", "--device", "cuda:1"], 2, "CUDA_VISIBLE_DEVICES=1"),
     ],
 )
