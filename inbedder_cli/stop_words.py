@@ -19,6 +19,8 @@ def words_of(text: str) -> list[str]:
 
     >>> words_of("Not Wi-Fi, isn’t it?")
     ['not', 'wi-fi', "isn't", 'it']
+    >>> words_of("N/A")
+    ['n/a']
     """
     return _word().findall(folded(text))
 
@@ -33,7 +35,7 @@ def _word() -> re.Pattern[str]:
     """Match letters and digits with their combining marks, which many scripts need."""
     marks = "".join(chr(c) for c in range(0x300, 0x10000) if unicodedata.category(chr(c)).startswith("M"))
     letter = rf"(?:[^\W_]|[{marks}])"
-    return re.compile(rf"{letter}+(?:['.-]{letter}+)*")
+    return re.compile(rf"\bn/a\b|{letter}+(?:['.-]{letter}+)*")
 
 
 def load_stop_words(source: str | None = None) -> frozenset[str]:

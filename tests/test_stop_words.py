@@ -114,3 +114,17 @@ def test_words_that_only_contain_an_offering_offer_nothing():
         "colour",
         "vehicle",
     }
+
+
+def test_not_applicable_is_one_word():
+    assert words_of("N/A, or n/a; not staff/food or n/ab") == [
+        "n/a",
+        "or",
+        "n/a",
+        "not",
+        "staff",
+        "food",
+        "or",
+        "n",
+        "ab",
+    ]
