@@ -72,9 +72,17 @@ def word_vectors(scores: torch.Tensor) -> torch.Tensor:
     """
     import torch
 
-    roots = (scores.float() / SOFTENING).softmax(-1).sqrt()
+    roots = word_roots(scores)
     places, signs = (torch.from_numpy(array).to(scores.device) for array in _hashing(scores.shape[-1]))
     return roots.new_zeros(len(roots), WORDS_SIZE).index_add_(1, places, roots * signs)
+
+
+def word_roots(scores: torch.Tensor) -> torch.Tensor:
+    """Return the square roots of the words' softened chances, shape (batch, vocabulary): unit vectors.
+
+    By way of logarithms, so that a chance too small to be a number still has a gradient.
+    """
+    return (scores.float() / SOFTENING).log_softmax(-1).div(2).exp()
 
 
 @cache

@@ -8,7 +8,8 @@ import torch
 from torch.nn import functional as F
 from transformers import DynamicCache
 
-from inbedder_cli.options import Kind
+from inbedder_cli.encoders.readout import word_roots
+from inbedder_cli.options import Kind, Readout
 
 if TYPE_CHECKING:
     from inbedder_cli.encoders.reading import ModelEncoder
@@ -28,7 +29,7 @@ class Losses(NamedTuple):
 class AnsweringModel(torch.nn.Module):
     """An encoder's language model as it learns: from the tensors of `tokens.Collator` to `Losses`.
 
-    :param layer: hidden state that the contrastive term shapes.
+    :param layer: hidden state that the contrastive term shapes, unless the encoder reads words.
     :param temperature: of that term.
     """
 
@@ -37,7 +38,8 @@ class AnsweringModel(torch.nn.Module):
         self.lm = encoder.model
         self.kind = encoder.kind
         self.layer = layer
-        self.is_last = layer == encoder.n_layers
+        self.reads_words = encoder.readout is Readout.answer_words
+        self.is_last = layer == encoder.n_layers or self.reads_words
         self.temperature = temperature
 
     def forward(self, part: dict[str, torch.Tensor]) -> Losses:
@@ -66,8 +68,11 @@ class AnsweringModel(torch.nn.Module):
             use_cache=cache is not None,
         )
         rows, columns = part["places"].T
+        scores = self.lm.get_output_embeddings()(out.last_hidden_state[rows, columns])
+        if self.reads_words:
+            return scores, word_roots(scores[columns == part["first"][rows]])
         states = out.last_hidden_state if self.is_last else out.hidden_states[self.layer]
-        return self.lm.get_output_embeddings()(out.last_hidden_state[rows, columns]), _first(states, part)
+        return scores, _first(states, part)
 
     def _shared(self, part: dict[str, torch.Tensor]) -> Any:  # noqa: ANN401
         """Read what all prompts of a contrastive part begin with once, and return its cache for each row."""
@@ -100,7 +105,7 @@ def contrastive_loss(vectors: torch.Tensor, classes: torch.Tensor, temperature: 
 
     Vectors are centred first, as they are before they are clustered, since what all prompts share dominates them.
 
-    :param vectors: shape (n, hidden_size).
+    :param vectors: shape (n, size).
     :param classes: shape (n,); texts of one class have the same answer. Those alone in theirs only push.
     """
     vectors = F.normalize(vectors - vectors.mean(0, keepdim=True), dim=-1)

@@ -5,23 +5,25 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.encoders import load_encoder
 from inbedder_cli.encoders.device import choose_device, choose_dtype
-from inbedder_cli.encoders.loading import cast_parameters
+from inbedder_cli.encoders.loading import cast_parameters, encoder_from_files
 from inbedder_cli.encoders.readout import checked_layer, checked_readout
 from inbedder_cli.errors import ModelError, UsageProblem
 from inbedder_cli.models import resolve_model
 from inbedder_cli.options import Kind, NumberFormat
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from inbedder_cli.encoders.reading import ModelEncoder
     from inbedder_cli.models import ModelFiles
     from inbedder_cli.talk import Talk
     from inbedder_cli.training.options import TrainOptions
 
+RANK = 32
 NUMBERED = re.compile(r"(.*?)\.(\d+)\.")  # a stack's name, a layer's number
 
 
@@ -30,7 +32,7 @@ class Learner:
     """What learns.
 
     :param encoder: the model as it will be used: its layer and readout are those of the result.
-    :param files: the base's.
+    :param files: the base's, and the adapter's that learns on, if any.
     :param adapters: peft's model around it; None when all weights learn.
     :param layer: hidden state that the contrastive term shapes.
     :param bf16: whether it computes in bfloat16.
@@ -49,10 +51,10 @@ class Learner:
 
 
 def load_learner(model: str, options: TrainOptions, *, device: str, offline: bool, talk: Talk) -> Learner:
-    """Load the base and make it ready to learn.
+    """Load the base and make it ready to learn; an adapter that it has learns on, or is merged with `full`.
 
-    :raises UsageProblem: for an adapter without peft.
-    :raises ModelError: for a base that cannot be loaded, or has an adapter of its own.
+    :raises UsageProblem: for an adapter without peft, or of another shape than the options ask for.
+    :raises ModelError: for a base that cannot be loaded.
     """
     if not options.full and importlib.util.find_spec("peft") is None:
         raise UsageProblem("training an adapter needs peft", hint="pip install 'inbedder[train]', or use --full")
@@ -60,14 +62,14 @@ def load_learner(model: str, options: TrainOptions, *, device: str, offline: boo
         raise UsageProblem("training in float16 is not stable", hint="use --dtype bfloat16 or float32")
     place = choose_device(_device_of_rank(device))
     files = resolve_model(model, offline=offline, talk=talk)
-    if files.adapter is not None and not options.full:
-        raise ModelError(
-            f"{model} has an adapter already, and a second one would not lie on its base alone",
-            hint="train from its base, or all weights with --full",
+    learns_on = None if options.full else files.adapter
+    if learns_on and (options.rank or options.top_layers):
+        raise UsageProblem(
+            f"{model} has an adapter, which learns on with the rank and the layers it has",
+            hint="leave out --rank and --top-layers, or train from its base",
         )
-    encoder = load_encoder(
-        model, template=options.template, device=str(place), dtype=NumberFormat.float32, offline=offline, talk=talk
-    )
+    bare = files if options.full else replace(files, adapter=None)
+    encoder = encoder_from_files(bare, template=options.template, device=str(place), dtype=NumberFormat.float32)
     encoder.readout = checked_readout(options.readout or encoder.readout, encoder.readouts, encoder.kind)
     wanted = options.layer if options.layer is not None else encoder.layer
     layer = checked_layer(wanted, encoder.n_layers)
@@ -75,7 +77,7 @@ def load_learner(model: str, options: TrainOptions, *, device: str, offline: boo
         encoder.layer = layer
     chosen = choose_dtype(options.dtype, place, int(encoder.config.hidden_size))
     bf16 = str(chosen) == "torch.bfloat16"
-    adapters = None if options.full else add_adapters(encoder, options, bf16=bf16)
+    adapters = None if options.full else add_adapters(encoder, options, learns_on, bf16=bf16)
     encoder.model.train()
     if options.checkpointing:
         encoder.model.activation_checkpointing_enable({"use_reentrant": False})
@@ -101,20 +103,26 @@ def _device_of_rank(device: str) -> str:
     return f"cuda:{rank}" if torch.cuda.is_available() else device
 
 
-def add_adapters(encoder: ModelEncoder, options: TrainOptions, *, bf16: bool) -> Any:  # noqa: ANN401
-    """Put low-rank adapters (LoRA, Hu et al. 2021) on an encoder's linear layers, in place; freeze all else."""
+def add_adapters(encoder: ModelEncoder, options: TrainOptions, learns_on: Path | None, *, bf16: bool) -> Any:  # noqa: ANN401
+    """Put low-rank adapters (LoRA, Hu et al. 2021) on an encoder's linear layers, in place; freeze all else.
+
+    :param learns_on: folder of an adapter to begin from; None begins with one that changes nothing.
+    """
     import torch
-    from peft import LoraConfig, get_peft_model
+    from peft import LoraConfig, PeftModel, get_peft_model
 
     torch.manual_seed(options.seed)
+    if bf16:  # peft keeps what learns in float32
+        cast_parameters(encoder.model, torch.bfloat16)
+    if learns_on:
+        return PeftModel.from_pretrained(encoder.model, learns_on, is_trainable=True)
     targets = linear_names(encoder.model, options.top_layers)
     if not targets:
         raise ModelError(
             f"{encoder.name} has no linear layers that an adapter fits", hint="train all weights with --full"
         )
-    config = LoraConfig(r=options.rank, lora_alpha=options.rank, lora_dropout=0.0, target_modules=targets)
-    if bf16:  # peft keeps what learns in float32
-        cast_parameters(encoder.model, torch.bfloat16)
+    rank = options.rank or RANK
+    config = LoraConfig(r=rank, lora_alpha=rank, lora_dropout=0.0, target_modules=targets)
     return get_peft_model(encoder.model, config)
 
 

@@ -32,7 +32,7 @@ class TrainOptions:
 
     :param recipe: where the defaults come from.
     :param full: train all weights; otherwise low-rank adapters on all linear layers (LoRA).
-    :param rank: of the adapters.
+    :param rank: of the adapters; None: 32, or that of the adapter that learns on.
     :param top_layers: adapters on so many of the last layers only, which saves the work of going back through the
         others; None: on all.
     :param learning_rate: its highest value.
@@ -48,7 +48,8 @@ class TrainOptions:
     :param unanswerable: share of the examples that get another text's question and "not mentioned".
     :param template: name or pattern of the prompt; None takes the base's own.
     :param layer: hidden state that the term shapes and the encoder will read; None takes the base's own.
-    :param readout: what the encoder will read; None takes the base's own.
+    :param readout: what the encoder will read, and the term shapes where it is `answer-words`; None takes the
+        base's own.
     :param max_tokens: longest prompt; the text is shortened, the question never.
     :param max_answer_tokens: longest answer that is learned.
     :param stop_words: as for explaining: a file, "none", or None for the package's list.
@@ -60,7 +61,7 @@ class TrainOptions:
 
     recipe: Recipe = Recipe.contrast
     full: bool = False
-    rank: int = 32
+    rank: int | None = None
     top_layers: int | None = None
     learning_rate: float = 1e-3
     schedule: Schedule = Schedule.linear

@@ -15,7 +15,7 @@ from inbedder_cli.training.examples import held_out, read_examples, with_unanswe
 from inbedder_cli.training.learner import load_learner
 from inbedder_cli.training.plan import plan_run
 from inbedder_cli.training.processes import is_first
-from inbedder_cli.training.saving import base_entry, check_output, save_result
+from inbedder_cli.training.saving import adapter_sha256, base_entry, check_output, save_result
 from inbedder_cli.training.tokens import fitting
 from inbedder_cli.training.unfinished import PARTIAL, run_record
 
@@ -46,8 +46,9 @@ def train(
 
     :param model: reference of the base.
     :raises InputError: for examples that cannot be read.
-    :raises ModelError: for a base that cannot be loaded, or has an adapter already.
-    :raises UsageProblem: when an unfinished run has other settings, or peft is missing.
+    :raises ModelError: for a base that cannot be loaded.
+    :raises UsageProblem: when an unfinished run has other settings, peft is missing, or the base's adapter has
+        another shape than asked for.
     :raises OutOfMemory: when a step does not fit the device's memory.
     """
     examples = read_examples(files.data, load_stop_words(options.stop_words), offline=offline)
@@ -65,7 +66,8 @@ def train(
     )
     folder = files.output.with_name(files.output.name + PARTIAL)
     base = base_entry(learner.files, model)
-    record = run_record(base, examples.files, options, learner.number_format, _digest(plan, learn))
+    begins_with = None if options.full or learner.files.adapter is None else adapter_sha256(learner.files.adapter)
+    record = run_record(base, begins_with, examples.files, options, learner.number_format, _digest(plan, learn))
 
     from inbedder_cli.training.trainer import run_trainer
 

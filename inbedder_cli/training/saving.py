@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from inbedder_cli.training.learner import Learner
 
 ADAPTER = "adapter"
+MATRICES = "adapter_model.safetensors"
 CARD = "card.json"
 
 
@@ -80,8 +82,14 @@ def save_adapter(adapters: Any, folder: Path) -> None:  # noqa: ANN401
     tensors = get_peft_model_state_dict(adapters)
     save_file(
         {name: tensor.detach().to("cpu", torch.bfloat16).contiguous() for name, tensor in tensors.items()},
-        folder / "adapter_model.safetensors",
+        folder / MATRICES,
     )
+
+
+def adapter_sha256(folder: Path) -> str:
+    """Return the hash of an adapter's matrices."""
+    with (folder / MATRICES).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _manifest(learner: Learner, model: str, base: dict[str, Any], name: str) -> dict[str, Any]:
@@ -102,10 +110,17 @@ def _manifest(learner: Learner, model: str, base: dict[str, Any], name: str) -> 
 
 
 def base_entry(files: ModelFiles, reference: str) -> dict[str, Any]:
-    """Return a manifest's entry of the base: a bundled one by its wheel, others by reference; and its hash."""
-    from inbedder_cli.models.convert import weights_sha256
-    from inbedder_cli.models.manifest import bundled
+    """Return a manifest's entry of the base: a bundled one by its wheel, others by reference; and its hash.
 
+    That of an adapter's is the entry in its own manifest.
+    """
+    from inbedder_cli.models.convert import weights_sha256
+    from inbedder_cli.models.manifest import bundled, read_manifest
+
+    if files.adapter is not None:
+        base = asdict(read_manifest(files.adapter.parent).base)
+        if base["wheel"] or base["model"]:
+            return {name: value for name, value in base.items() if value}
     known = bundled().get(reference)
     if known is not None and known.base.wheel is not None:
         return {"wheel": asdict(known.base.wheel), "weights_sha256": known.base.weights_sha256}

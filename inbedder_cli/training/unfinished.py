@@ -21,18 +21,24 @@ CHECKPOINTS = "checkpoints"
 
 
 def run_record(
-    base: dict[str, Any], files: dict[str, str], options: TrainOptions, number_format: str, batches: str
+    base: dict[str, Any],
+    begins_with: str | None,
+    files: dict[str, str],
+    options: TrainOptions,
+    number_format: str,
+    batches: str,
 ) -> dict[str, Any]:
     """Return what makes a run this run, as JSON gives it back.
 
     :param base: the manifest's entry of it, with the hash of its weights.
+    :param begins_with: SHA-256 of the adapter that learns on, if any.
     :param files: SHA-256 of each file of examples, by name.
     :param number_format: in which it computes.
     :param batches: a hash of all that is learned, in its order.
     """
     settings = json.loads(json.dumps(dataclasses.asdict(options)))
     made = {"number_format": number_format, "processes": n_processes(), "batches": batches}
-    return {"base": base, "data": files, "settings": settings} | made
+    return {"base": base, "begins_with": begins_with, "data": files, "settings": settings} | made
 
 
 def open_run(folder: Path, record: dict[str, Any], *, force: bool) -> str | None:

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inbedder_cli.encoders import load_encoder
-from inbedder_cli.options import EncodeOptions, NumberFormat
+from inbedder_cli.encoders.readout import SOFTENING, word_roots
+from inbedder_cli.options import EncodeOptions, NumberFormat, Readout
 from inbedder_cli.training.answering import AnsweringModel, contrastive_loss
 from inbedder_cli.training.examples import Example
 from inbedder_cli.training.options import Recipe, train_options
@@ -120,6 +121,25 @@ def test_the_contrastive_term_sees_the_vectors_that_the_encoder_reads(tiny_model
     vectors = torch.tensor(encoder.encode([row.text for row in ROWS], QUESTION, options).vectors)
     wanted = contrastive_loss(vectors, torch.tensor([0, 1, 2, 0]), 0.1)
     assert float(found.contrast) == pytest.approx(float(wanted), rel=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["llama", "opt"])
+def test_an_encoder_that_reads_words_is_contrasted_by_words(tiny_models, kind):
+    encoder, _, collate = loaded(tiny_models, kind)
+    encoder.readout = Readout.answer_words
+    (found,) = losses(encoder, collate, Batch([0, 1, 2, 3], True))
+    prompts = [collate.tokenise(row).prompt for row in ROWS]
+    with torch.no_grad():
+        scores = torch.stack([encoder.model(torch.tensor([prompt])).logits[0, -1] for prompt in prompts])
+    roots = (scores.double() / SOFTENING).softmax(-1).sqrt()
+    wanted = contrastive_loss(roots, torch.tensor([0, 1, 2, 0]), 0.1)
+    assert float(found.contrast) == pytest.approx(float(wanted), rel=1e-3)
+
+
+def test_the_words_of_no_chance_have_gradients():
+    scores = torch.tensor([[0.0, -1e4, 3.0]], requires_grad=True)
+    word_roots(scores).sum().backward()
+    assert scores.grad is not None and torch.isfinite(scores.grad).all()
 
 
 def test_the_contrastive_loss_of_known_vectors():

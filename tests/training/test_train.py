@@ -256,11 +256,30 @@ def test_with_nothing_held_out_the_loss_is_not_watched(inbedder, tiny, tmp_path,
     assert (tmp_path / "deep" / "mine" / "inbedder.json").is_file()
 
 
-def test_a_base_with_an_adapter_is_refused(inbedder, data, tiny, tmp_path):
+def test_an_adapter_learns_on(inbedder, data, reviews, tiny, tmp_path):
+    assert inbedder("train", data, "-m", tiny, "-o", tmp_path / "mine", *FEW).exit_code == 0
+    more = ("train", data, "-m", tmp_path / "mine", "-o", tmp_path / "more", "--seed", 1, *FEW[:4], *FEW[6:])
+    done = inbedder(*more)
+    assert done.exit_code == 0, done.stderr
+    before, after = adapter_of(tmp_path / "mine"), adapter_of(tmp_path / "more")
+    assert before.keys() == after.keys()
+    moved = sum(float((after[name] - before[name]).float().norm()) for name in before)
+    assert 0 < moved < sum(float(tensor.float().norm()) for tensor in before.values())
+    manifests = [json.loads((tmp_path / name / "inbedder.json").read_text()) for name in ("mine", "more")]
+    assert manifests[0]["base"] == manifests[1]["base"]
+    cards = [json.loads((tmp_path / name / "card.json").read_text()) for name in ("mine", "more")]
+    assert cards[0]["begins_with"] is None
+    assert len(cards[1]["begins_with"]) == 64
+    read = inbedder("answer", reviews, "-i", "Which animal is it?", "-m", tmp_path / "more", "-f", "csv")
+    assert read.exit_code == 0, read.stderr
+
+
+def test_an_adapter_that_learns_on_keeps_its_shape(inbedder, data, tiny, tmp_path):
     assert inbedder("train", data, "-m", tiny, "-o", tmp_path / "mine", *FEW).exit_code == 0
     again = inbedder("train", data, "-m", tmp_path / "mine", "-o", tmp_path / "more", *FEW)
-    assert again.exit_code == 3
-    assert "has an adapter already" in again.stderr
+    assert again.exit_code == 2
+    assert "leave out --rank" in again.stderr
+    assert not (tmp_path / "more").exists()
 
 
 def test_two_processes_learn_together(data, tiny, tmp_path):
