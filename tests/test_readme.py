@@ -22,7 +22,7 @@ def test_every_command_is_in_the_readme_and_has_an_example_in_its_help(inbedder,
     assert f"inbedder {command}" in README
     shown = inbedder(command, "--help")
     assert shown.exit_code == 0
-    assert command == "models" or f"inbedder {command}" in shown.stdout
+    assert command in ("cache", "models") or f"inbedder {command}" in shown.stdout
 
 
 def test_every_exit_code_is_in_the_readme():
@@ -32,7 +32,7 @@ def test_every_exit_code_is_in_the_readme():
 
 def test_every_option_that_the_readme_names_exists(inbedder):
     known = {"--version", "--debug"}
-    for command in [*commands(), "models pull"]:
+    for command in [*commands(), "models pull", "cache prune"]:
         known |= set(re.findall(r"--[a-z][a-z-]+", inbedder(*command.split(), "--help").stdout))
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
     assert named <= known

@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from inbedder_cli import __version__
 from inbedder_cli.cli.answer import answer
+from inbedder_cli.cli.cache import app as cache_app
 from inbedder_cli.cli.cluster import cluster
 from inbedder_cli.cli.console import errors_shown
 from inbedder_cli.cli.embed import embed
@@ -46,6 +47,7 @@ app.command(no_args_is_help=True, epilog=EXIT_CODES)(answer)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(evaluate)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(train)
 app.add_typer(models_app, name="models")
+app.add_typer(cache_app, name="cache")
 
 
 def _print_version(wanted: bool) -> None:

@@ -52,13 +52,22 @@ class ModelOptions:
     device: options.Device = "auto"
     dtype: options.Dtype = NumberFormat.auto
     offline: options.Offline = False
+    cache: options.Cache = True
+    refresh: options.Refresh = False
 
     def load(self, talk: Talk) -> Encoder:
-        """Return the encoder, and say what was loaded."""
-        from inbedder_cli.encoders import load_encoder
+        """Return the encoder, and say what it is; one that remembers rows loads its model when it needs it."""
+        chosen = {name: getattr(self, name) for name in ("model", "template", "device", "dtype", "offline")}
+        encoder: Encoder
+        if self.cache:
+            from inbedder_cli.cache import RowCache
+            from inbedder_cli.encoders.cached import CachedEncoder
 
-        chosen = {field.name: getattr(self, field.name) for field in fields(self)}
-        encoder = load_encoder(**chosen, talk=talk)
+            encoder = CachedEncoder(RowCache(talk=talk), self.refresh, **chosen, talk=talk)
+        else:
+            from inbedder_cli.encoders import load_encoder
+
+            encoder = load_encoder(**chosen, talk=talk)
         talk.say(f"model: {encoder.description}")
         return encoder
 

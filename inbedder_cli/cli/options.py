@@ -76,6 +76,14 @@ Dtype = Annotated[
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Never use the network.", rich_help_panel=MODEL)]
 
+Cache = Annotated[
+    bool,
+    typer.Option(
+        "--cache/--no-cache", help="Remember rows, and read none twice (inbedder cache).", rich_help_panel=MODEL
+    ),
+]
+Refresh = Annotated[bool, typer.Option("--refresh", help="Read remembered rows again.", rich_help_panel=MODEL)]
+
 ReadoutOption = Annotated[
     Readout | None,
     typer.Option(

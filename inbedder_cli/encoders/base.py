@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from inbedder_cli.talk import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     import numpy.typing as npt
 
     from inbedder_cli.options import EncodeOptions
     from inbedder_cli.talk import Talk
+
+
+class Row(NamedTuple):
+    """What reading one text gave.
+
+    :param vector: float32, shape (hidden_size,).
+    :param answer: None when none was decoded.
+    :param shortened: whether the text was shortened to fit.
+    """
+
+    vector: npt.NDArray[np.float32]
+    answer: str | None
+    shortened: bool
 
 
 @dataclass(frozen=True)
@@ -31,6 +44,24 @@ class Encoded:
     answers: list[str] | None
     n_unique: int
     n_shortened: int
+
+
+def encoded_from(
+    texts: Sequence[str], read: Mapping[str, Row], options: EncodeOptions, hidden_size: int = 0
+) -> Encoded:
+    """Return the result for texts from what reading each different one of them gave.
+
+    :param hidden_size: of no vectors at all.
+    """
+    import numpy as np
+
+    rows = [read[text] for text in texts]
+    return Encoded(
+        vectors=np.stack([row.vector for row in rows]) if rows else np.empty((0, hidden_size), np.float32),
+        answers=[row.answer or "" for row in rows] if options.answers else None,
+        n_unique=len(read),
+        n_shortened=sum(row.shortened for row in read.values()),
+    )
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,31 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from inbedder_cli.encoders.greedy import decode_greedily, end_ids_of
+from inbedder_cli.encoders.prefix import SharedPrefix, prefix_of
 from inbedder_cli.encoders.reading import BatchReader, ModelEncoder
 from inbedder_cli.encoders.readout import Reading, word_vectors
+from inbedder_cli.encoders.stopping import states_before
 from inbedder_cli.errors import UsageProblem
 from inbedder_cli.options import EncodeOptions, Kind, Readout
 
 if TYPE_CHECKING:
     import torch
 
+    from inbedder_cli.encoders.prompting import Prompter
+    from inbedder_cli.talk import Talk
+
+# How far vectors may lie from those read the plain way, as a share of how far texts lie apart (or of their length,
+# where texts are all alike): in float32, and in formats that round.
+TOLERANCE = {True: 0.01, False: 0.2}
+ALIKE = 0.01
+NOT_THIS_WAY = (RuntimeError, ValueError, AttributeError, TypeError, LookupError, NotImplementedError)
+
 
 @dataclass
 class CausalEncoder(ModelEncoder):
     """A decoder-only model that answers a question about each text."""
+
+    shortcuts_hold: bool | None = None  # None: not tried yet
 
     kind: ClassVar[Kind] = Kind.causal
     readouts: ClassVar[tuple[Readout, ...]] = (
@@ -44,14 +57,51 @@ class CausalEncoder(ModelEncoder):
 class _CausalReader(BatchReader):
     def __init__(self, encoder: CausalEncoder, options: EncodeOptions) -> None:
         super().__init__(encoder, options)
+        self.encoder = encoder
         self.body = encoder.model.base_model  # without the LM head, which is needed only where an answer is spoken
         self.head = encoder.model.get_output_embeddings()
-        if self.readout is Readout.answer_words and options.layer is not None:
+        self.of_words = self.readout is Readout.answer_words
+        if self.of_words and options.layer is not None:
             raise UsageProblem(
                 "answer-words reads no layer", hint="leave --layer out, or add --readout first-token"
             )
-        self.inner = self.layer < encoder.n_layers
+        self.of_prompt = self.readout in (Readout.prompt_mean, Readout.all_mean)
+        self.inner = self.layer < encoder.n_layers and not self.of_words
         self.end_ids = end_ids_of(encoder.model, encoder.tokenizer)
+        self.prefix: SharedPrefix | None = None
+        self.stops = False  # at the layer that is read
+
+    def prepare(self, prompter: Prompter, prompts: list[list[int]], talk: Talk) -> None:
+        """Take the shortcuts that these options allow: a shared beginning, and a stop at the layer that is read.
+
+        Whether they hold for this model is tried once: three texts together against each alone the plain way.
+        """
+        import torch
+
+        if self.encoder.shortcuts_hold is False:
+            return
+        self.stops = self.inner and not self.decodes
+        with torch.inference_mode():
+            try:
+                ids = [] if self.of_prompt else prefix_of(prompter)
+                self.prefix = self._read_prefix(ids) if ids else None
+                if self.encoder.shortcuts_hold is None and (self.prefix or self.stops):
+                    middle = len(prompts) // 2
+                    self.encoder.shortcuts_hold = self._same([prompts[i] for i in {0, middle, len(prompts) - 1}])
+            except NOT_THIS_WAY:
+                self.encoder.shortcuts_hold = False
+        if self.encoder.shortcuts_hold is False:
+            self.prefix, self.stops = None, False
+            talk.warn(
+                f"{self.encoder.name} does not bear shortcuts: every prompt is read whole, which takes longer"
+            )
+
+    def cost(self, prompt: list[int]) -> int:
+        """Return the tokens that a prompt adds to a batch; those that it shares take a little memory."""
+        if self.prefix is None or not self.prefix.begins([prompt]):
+            return len(prompt)
+        n_shared = len(self.prefix.ids)
+        return len(prompt) - n_shared + n_shared // 8
 
     def forward(self, prompts: list[list[int]]) -> tuple[torch.Tensor, list[list[int]]]:
         """Read one batch: prompts in, vectors and answer ids out.
@@ -62,35 +112,67 @@ class _CausalReader(BatchReader):
         import torch
         from transformers import DynamicCache
 
-        ids, real = self.padded(prompts)
+        shared = self.prefix if self.prefix and self.prefix.begins(prompts) else None
+        n_shared = len(shared.ids) if shared else 0
+        ids, real = self.padded([prompt[n_shared:] for prompt in prompts])
         lengths, rows = real.sum(1), torch.arange(len(prompts), device=self.device)
-        cache = DynamicCache() if self.decodes else None
-        states, final = self._states(input_ids=ids, past_key_values=cache, use_cache=self.decodes)
+        cache: Any = shared.for_rows(len(prompts)) if shared else DynamicCache() if self.decodes else None
+        states, final = self._states(input_ids=ids, past_key_values=cache, use_cache=cache is not None)
         s1 = states[rows, lengths - 1].float()
-        of_words = self.readout is Readout.answer_words
-        scores: Any = self.head(final[rows, lengths - 1]) if of_words or self.decodes else None
-        reading = Reading(word_vectors(scores) if of_words else s1, states, real, self.readout)
+        scores: Any = self.head(final[rows, lengths - 1]) if self.of_words or self.decodes else None
+        reading = Reading(word_vectors(scores) if self.of_words else s1, states, real, self.readout)
         if not self.decodes:
             return reading.vectors(), [[] for _ in prompts]
 
-        spoken = torch.ones(len(prompts), self.max_answer_tokens, dtype=torch.bool, device=self.device)
-        seen = torch.cat([real, spoken], dim=1).long()
+        before = real.new_ones(len(prompts), n_shared)
+        spoken = real.new_ones(len(prompts), self.max_answer_tokens)
+        seen = torch.cat([before, real, spoken], dim=1).long()
+        n_read = n_shared + real.shape[1]
 
         def step(token: torch.Tensor, i: int) -> tuple[torch.Tensor, torch.Tensor]:
             states, final = self._states(
                 input_ids=token[:, None],
-                attention_mask=seen[:, : real.shape[1] + i + 1],
-                position_ids=(lengths + i)[:, None],
+                attention_mask=seen[:, : n_read + i + 1],
+                position_ids=(n_shared + lengths + i)[:, None],
                 past_key_values=cache,
                 use_cache=True,
             )
             return states[:, 0].float(), self.head(final[:, 0])
 
-        answers = decode_greedily(s1, scores, step, reading, self.end_ids, self.max_answer_tokens)
+        def keep(rows: torch.Tensor) -> None:
+            nonlocal lengths, seen
+            lengths, seen = lengths[rows], seen[rows]
+            cache.batch_select_indices(rows)
+
+        answers = decode_greedily(s1, scores, step, keep, reading, self.end_ids, self.max_answer_tokens)
         return reading.vectors(), answers
 
     def _states(self, **inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:  # noqa: ANN401
-        """Return the states of the chosen layer and of the last, each (batch, tokens, hidden_size)."""
+        """Return the states of the chosen layer and, unless it stops there, of the last: (batch, tokens, size)."""
+        if self.stops:
+            states = states_before(self.body, self.layer, self.encoder.n_layers, inputs)
+            return states, states
         wanted = [self.layer] if self.inner else False
         out = self.body(**inputs, output_hidden_states=wanted)
         return (out.hidden_states[self.layer] if self.inner else out.last_hidden_state), out.last_hidden_state
+
+    def _read_prefix(self, ids: list[int]) -> SharedPrefix:
+        import torch
+        from transformers import DynamicCache
+
+        cache = DynamicCache()
+        self._states(input_ids=torch.tensor([ids], device=self.device), past_key_values=cache, use_cache=True)
+        return SharedPrefix(ids, cache)
+
+    def _same(self, prompts: list[list[int]]) -> bool:
+        """Return whether these prompts together give the vectors that each alone gives the plain way."""
+        import torch
+
+        kept = self.decodes, self.prefix, self.stops
+        self.decodes = False
+        together = self.forward(prompts)[0].float()
+        self.prefix, self.stops = None, False
+        alone = torch.cat([self.forward([prompt])[0] for prompt in prompts]).float()
+        self.decodes, self.prefix, self.stops = kept
+        apart = (alone - alone.mean(0)).norm() + ALIKE * alone.norm()
+        return bool((alone - together).norm() <= TOLERANCE[self.model.dtype == torch.float32] * apart)

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import ModelError, UsageProblem
+from inbedder_cli.models.facts import machine, remembered
 from inbedder_cli.options import NumberFormat
 
 if TYPE_CHECKING:
@@ -51,11 +52,18 @@ def choose_dtype(wanted: NumberFormat, device: torch.device, hidden_size: int) -
         }[wanted]
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    fact = f"fast format: {device.type} {hidden_size} {machine()}"
+    return (
+        torch.bfloat16 if remembered(fact, lambda: _winner(device, hidden_size)) == "bfloat16" else torch.float32
+    )
+
+
+def _winner(device: torch.device, hidden_size: int) -> str:
     try:
         slow, fast = _race(device, hidden_size)
     except RuntimeError:  # no such kernel on this device
-        return torch.float32
-    return torch.bfloat16 if fast * RACE_MARGIN < slow else torch.float32
+        return "float32"
+    return "bfloat16" if fast * RACE_MARGIN < slow else "float32"
 
 
 def _race(device: torch.device, hidden_size: int) -> tuple[float, float]:

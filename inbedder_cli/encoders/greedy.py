@@ -12,10 +12,14 @@ if TYPE_CHECKING:
     from inbedder_cli.encoders.readout import Reading
 
 
+CROWD = 0.5  # share of a batch that still speaks, below which the others leave it: copying the cache has a price
+
+
 def decode_greedily(
     state: torch.Tensor,
     scores: torch.Tensor,
     step: Callable[[torch.Tensor, int], tuple[torch.Tensor, torch.Tensor]],
+    keep: Callable[[torch.Tensor], None],
     reading: Reading,
     end_ids: torch.Tensor,
     max_answer_tokens: int,
@@ -25,21 +29,28 @@ def decode_greedily(
     :param state: s1 of each row, shape (batch, hidden_size).
     :param scores: of the first answer token, shape (batch, vocabulary).
     :param step: (token of each row, how many came before it) -> the next state and scores.
+    :param keep: leaves only these rows (indices) in the batch, for the steps that follow.
     :param end_ids: the tokens that end an answer.
     :param max_answer_tokens: longest answer.
     """
     import torch
 
+    rows = torch.arange(len(state), device=state.device)  # of the whole batch, that are still in it
     alive = torch.ones(len(state), dtype=torch.bool, device=state.device)
     answers: list[list[int]] = [[] for _ in range(len(state))]
     for i in range(max_answer_tokens):
         token = scores.argmax(-1)
         alive = alive & ~torch.isin(token, end_ids)
-        reading.add(state, alive, first=i == 0)
-        for row in alive.nonzero().flatten().tolist():
-            answers[row].append(int(token[row]))
-        if i + 1 == max_answer_tokens or not alive.any():
+        if i > 0:  # s1 is in the reading already
+            reading.add(state[alive], rows[alive])
+        for row, id_ in zip(rows[alive].tolist(), token[alive].tolist(), strict=True):
+            answers[row].append(id_)
+        n_alive = int(alive.sum())
+        if i + 1 == max_answer_tokens or n_alive == 0:
             break
+        if n_alive <= CROWD * len(alive):
+            keep(alive.nonzero().flatten())
+            rows, token, alive = rows[alive], token[alive], alive[alive]
         state, scores = step(token, i)
     return answers
 

@@ -48,15 +48,13 @@ class Prompter:
         control = self.tokenizer.all_special_tokens
         return self.template.render(defuse(text, control), defuse(self.instruction, control)) + self.ending
 
-    def encode(self, texts: Sequence[str]) -> tuple[list[list[int]], int]:
-        """Return each prompt's token ids, at most `max_tokens`, and how many were shortened."""
+    def encode(self, texts: Sequence[str]) -> tuple[list[list[int]], set[int]]:
+        """Return each prompt's token ids, at most `max_tokens`, and the indices of the shortened texts."""
         prompts = self._ids([self.render(text) for text in texts])
-        n_shortened = 0
-        for i, ids in enumerate(prompts):
-            if len(ids) > self.max_tokens:
-                prompts[i] = self._shortened(texts[i])
-                n_shortened += 1
-        return prompts, n_shortened
+        shortened = {i for i, ids in enumerate(prompts) if len(ids) > self.max_tokens}
+        for i in shortened:
+            prompts[i] = self._shortened(texts[i])
+        return prompts, shortened
 
     def _ids(self, prompts: list[str]) -> list[list[int]]:
         encoded = self.tokenizer(prompts, add_special_tokens=self.template.special_tokens)

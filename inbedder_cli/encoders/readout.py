@@ -30,19 +30,18 @@ class Reading:
     def __init__(self, first: torch.Tensor, prompt: torch.Tensor, mask: torch.Tensor, readout: Readout) -> None:
         self.readout = readout
         self.first = first
-        self.last = first
+        self.last = first.clone()
         self.sum = first.clone()
         self.count = first.new_ones(len(first), 1)
         if readout in (Readout.prompt_mean, Readout.all_mean):
             self.prompt_sum, self.prompt_count = _sum_over(prompt, mask)
 
-    def add(self, state: torch.Tensor, alive: torch.Tensor, *, first: bool) -> None:
-        """Take the state that spoke an answer token, in the rows whose answer went on; s1 is there already."""
-        if first or not self.readout.reads_answer:
-            return
-        self.sum += state * alive[:, None]
-        self.count += alive[:, None]
-        self.last = state.where(alive[:, None], self.last)
+    def add(self, state: torch.Tensor, rows: torch.Tensor) -> None:
+        """Take the states that spoke an answer token after the first, of these rows."""
+        if self.readout.reads_answer:
+            self.sum[rows] += state
+            self.count[rows] += 1
+            self.last[rows] = state
 
     def vectors(self) -> torch.Tensor:
         """Return the vectors, shape (batch, hidden_size)."""

@@ -97,7 +97,12 @@ class _Seq2SeqReader(BatchReader):
         def step(token: torch.Tensor, _: int) -> tuple[torch.Tensor, torch.Tensor]:
             return self._decode(token[:, None], encoded, real, cache)[:2]
 
-        answers = decode_greedily(s1, scores, step, reading, self.end_ids, self.max_answer_tokens)
+        def keep(rows: torch.Tensor) -> None:
+            nonlocal encoded, real
+            encoded, real = encoded[rows], real[rows]
+            cache.batch_select_indices(rows)
+
+        answers = decode_greedily(s1, scores, step, keep, reading, self.end_ids, self.max_answer_tokens)
         return reading.vectors(), answers
 
     def _encode(self, ids: torch.Tensor, real: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

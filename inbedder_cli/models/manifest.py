@@ -82,9 +82,10 @@ class Manifest:
         :raises ModelError: naming both hashes.
         """
         from inbedder_cli.models.convert import weights_sha256
+        from inbedder_cli.models.facts import folder_state, remembered
 
         wanted = self.base.weights_sha256
-        found = weights_sha256(folder) if wanted else None
+        found = wanted and remembered(f"weights: {folder_state(folder)}", lambda: weights_sha256(folder))
         if wanted != found:
             raise ModelError(
                 f"{self.name} was made for base weights {wanted}, but {folder} holds {found}",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.encoders.batching import plan_batches
+from inbedder_cli.encoders.prefix import common_prefix
 from inbedder_cli.encoders.prompting import LEAST_TEXT_TOKENS
 from inbedder_cli.options import Kind
 from inbedder_cli.prompts import SLOT
@@ -144,16 +145,3 @@ class Collator:
         width = max(map(len, rows))
         fill = self.pad_id if value is None else value
         return torch.tensor([row + [fill] * (width - len(row)) for row in rows])
-
-
-def common_prefix(rows: Sequence[list[int]]) -> list[int]:
-    """Return the ids with which all rows begin, all but the last of the shortest row at most.
-
-    >>> common_prefix([[1, 2, 3], [1, 2], [1, 2, 4]])
-    [1]
-    """
-    limit = min(map(len, rows)) - 1
-    for i, ids in enumerate(zip(*rows, strict=False)):
-        if i == limit or len(set(ids)) > 1:
-            return rows[0][:i]
-    return []

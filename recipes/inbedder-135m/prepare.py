@@ -3,9 +3,10 @@
     python prepare.py qa.jsonl > training.jsonl
 
 It keeps short texts of the sources that ask what people ask of their tables, and derives from what the sources
-are: which language a text is in, what kind of text it is, whether a feeling is good or bad, what a request or a
-review is about. Passages that come in four languages are cut to the sentence that holds the answer. The last
-step is a fixed shuffle. Reads rows, writes rows, asks no model.
+are: which language a text is in, what kind of text it is, whether a feeling is good or bad, what is liked or
+disliked, what a request, a review or an encyclopedia's passage is about. Passages come in four languages: their
+subjects are told in English, so that what a text is about does not depend on its language. The last step is a
+fixed shuffle. Reads rows, writes rows, asks no model.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from pathlib import Path
 
 LONGEST = 60  # words of a text
 LEFT_OUT = {"ni_winogrande", "gap_coref", "torque", "propara", "tatqa", "covid_qa", "friendsqa", "fairytaleqa"}
-MOST = {"qadiscourse": 1200, "qasrl_gs": 1200, "ecare_causal": 2000, "ni_multirc_sentence": 1500, "qamr": 4000}
-MOST |= {"ni_qasc": 2000, "atomic_devtest": 2200, "event2mind": 3500, "medquad": 1500, "sgd_slots": 2500}
+MOST = {"qadiscourse": 400, "qasrl_gs": 600, "ecare_causal": 800, "ni_multirc_sentence": 1200, "qamr": 3500}
+MOST |= {"ni_qasc": 1200, "atomic_devtest": 1200, "event2mind": 2500, "medquad": 800, "sgd_slots": 1800}
+MOST |= {"sgd_intent": 1800, "hwu64_nlu": 3000, "snips_nlu": 1500, "restaurant8k": 500}
+MOST |= {"semeval10_relations": 2500}
 
 PARALLEL = {"xquad_en": "English", "xquad_de": "German", "xquad_es": "Spanish", "xquad_ro": "Romanian"}
 ENGLISH = ("goemotions", "qamr", "hwu64_nlu", "mams", "snips_nlu", "sgd_slots")
@@ -64,20 +67,91 @@ WHICH_KIND = (
     "What form of writing is this?",
 )
 
+# The grouping of the GoEmotions paper (Demszky et al. 2020).
 GOOD = set("admiration amusement approval caring excitement gratitude joy love optimism pride relief".split())
 BAD = set("anger annoyance disappointment disapproval disgust embarrassment fear".split())
 BAD |= set("grief nervousness remorse sadness".split())
-OPINIONS = (
-    ("What is the sentiment of this text: positive, negative or neutral?", ("positive", "negative", "neutral")),
-    ("Is the writer positive or negative?", ("positive", "negative", None)),
-    ("How does the writer feel about it?", ("positive", "negative", "neutral")),
-    ("Does the writer like it or dislike it?", ("like", "dislike", None)),
-    ("Is this praise or criticism?", ("praise", "criticism", None)),
+UNCLEAR = set("confusion curiosity realization surprise".split())
+# What people feel in event2mind and atomic.
+GOOD |= set(
+    "desire happy satisfied good grateful relieved excited proud accomplished thankful pleased loved".split()
 )
+GOOD |= set("joyful content hopeful glad appreciative confident impressed entertained".split())
+BAD |= set("sad angry upset annoyed bad worried scared nervous guilty tired embarrassed hurt disappointed".split())
+BAD |= set("frustrated ashamed afraid regretful mad anxious jealous lonely".split())
+# A question and what it calls good, bad, neither and unclear; None: not asked.
+POLES = ("positive", "negative", "neutral", "ambiguous")
+OPINIONS = (
+    ("What is the sentiment: positive, negative or neutral?", ("positive", "negative", "neutral", None)),
+    ("What is the sentiment of this text?", ("positive", "negative", "neutral", None)),
+    ("Is the writer positive or negative?", ("positive", "negative", None, None)),
+    ("What is the tone of the message?", ("positive", "negative", "neutral", None)),
+    ("Is this feeling positive, negative, neutral or ambiguous?", POLES),
+    ("What does the author think about it?", ("good", "bad", "neutral", None)),
+    ("How does the writer feel about it?", ("good", "bad", "neutral", None)),
+    ("Does the writer like it or dislike it?", ("like", "dislike", None, None)),
+    ("Is the speaker happy or unhappy?", ("happy", "unhappy", None, None)),
+    ("Is this praise or criticism?", ("praise", "criticism", None, None)),
+    ("Is the customer satisfied?", ("satisfied", "dissatisfied", "neutral", None)),
+)
+FEELINGS = ("Does the person feel good or bad?", ("good", "bad", None, None))
+LIKED = ("What does the customer like?", "What is the reviewer happy with?", "What is praised?")
+DISLIKED = ("What does the customer dislike?", "Why is the customer unhappy?", "What is criticised?")
+ASPECT = re.compile(r"(?:towards|about|of) the (.+?)(?: positive, negative or neutral)?\?$")
 
 SUBJECTS = {"mams": "restaurant", "e2e_restaurants": "restaurant", "medical_abstracts": "medicine"}
 SUBJECTS |= {"tatqa": "finance", "covid_qa": "virus", "restaurant8k": "table booking", "medquad": "disease"}
 WHAT_ABOUT = ("What is the text about?", "What is the topic?", "What is the main subject of the text?")
+WHICH_FIELD = ("Which field does the text belong to?", "What is the general topic?", "What area is this about?")
+
+# The articles of XQuAD: subject, field, and words that only their passages have, so often in one of them.
+ARTICLES = (
+    ("football", "sports", "Super Bowl|Broncos|Panthers|Carolina|Manning|touchdown"),
+    ("Warsaw", "cities", "Warsaw|Warszawa"),
+    ("Normans", "history", "Norman"),
+    ("Nikola Tesla", "inventors", "Tesla"),
+    ("computational complexity", "mathematics", "complexity|Turing machine|polynomial|algorithm|computational"),
+    ("prime numbers", "mathematics", "prime|p-adic|number theory|norm gets"),
+    ("teachers", "education", "teacher|teaching"),
+    ("private schools", "education", "private school|independent school|tuition"),
+    ("Harvard", "education", "Harvard"),
+    ("Martin Luther", "religion", "Luther"),
+    ("Huguenots", "religion", "Huguenot"),
+    ("Methodists", "religion", "Methodis|UMC|Wesley"),
+    ("Islamism", "religion", "Islam|Muslim|jihad"),
+    ("California", "geography", "California|San Diego|Los Angeles"),
+    ("Victoria", "geography", "Victoria(?! and)|Melbourne|Australia"),
+    ("Fresno", "cities", "Fresno"),
+    ("Jacksonville", "cities", "Jacksonville"),
+    ("Newcastle", "cities", "Newcastle|Tyne"),
+    ("Amazon rainforest", "nature", "Amazon|rainforest"),
+    ("comb jellies", "biology", "[Cc]tenophor|jellies|Beroe|tentacl"),
+    ("Rhine", "geography", "Rhine"),
+    ("steam engine", "technology", "steam|Rankine|boiler"),
+    ("oxygen", "chemistry", "[Oo]xygen|O2"),
+    ("oil crisis", "economy", "oil|OPEC|Nissan|Toyota|embargo"),
+    ("European law", "law", "European Union|TFEU|Treaty|Court of Justice|European Com|member state"),
+    ("packet switching", "technology", "packet|network|ARPANET|Telenet"),
+    ("plague", "history", "plague|Black Death"),
+    ("geology", "science", "geolog|rock|stratigra|sediment"),
+    ("pharmacy", "medicine", "[Pp]harmac|drug|medication"),
+    ("immune system", "medicine", "immune|pathogen|antibod|T cell|B cell"),
+    ("chloroplasts", "biology", "[Cc]hloroplast|thylakoid|photosynth|cyanobacteria"),
+    ("civil disobedience", "politics", "civil disobedience|disobedien|Civil Disobedience"),
+    ("economic inequality", "economy", "inequality|income|wealth"),
+    ("Doctor Who", "television", "Doctor|Dalek|TARDIS"),
+    ("ABC television", "television", "ABC|network's|American Broadcasting|Disney"),
+    ("Sky television", "television", "BSkyB|Sky|Virgin Media"),
+    ("Yuan dynasty", "history", "Yuan|Kublai|Mongol"),
+    ("Genghis Khan", "history", "Genghis|Temüjin|Ögedei|Jochi"),
+    ("Kenya", "geography", "Kenya|Nairobi|Mombasa"),
+    ("climate change", "science", "IPCC|[Cc]limate"),
+    ("Scottish Parliament", "politics", "Scottish|Scotland|MSP|Holyrood"),
+    ("imperialism", "history", "[Ii]mperialis|colonial|empire|Royal Geographical"),
+    ("forces", "physics", "force|Newton's|gravity|momentum|magnetic"),
+    ("Apollo program", "space", "Apollo|NASA|Moon|lunar|astronaut"),
+    ("museum", "art", "[Mm]useum|collection|gallery|V&A"),
+)
 
 
 def main() -> None:
@@ -87,8 +161,9 @@ def main() -> None:
     by_source = defaultdict(list)
     for row in rows:
         by_source[row["source"]].append(row)
-    kept = chosen(by_source, rng) + sentences_in_four_languages(by_source)
-    kept += languages(by_source, rng) + kinds(by_source, rng) + opinions(by_source, rng) + subjects(by_source, rng)
+    kept = chosen(by_source, rng) + sentences_in_four_languages(by_source) + passages(by_source, rng)
+    kept += languages(by_source, rng) + kinds(by_source, rng) + kinds_to_choose_from(by_source, rng)
+    kept += opinions(by_source, rng) + feelings(by_source, rng) + likes(by_source, rng) + subjects(by_source, rng)
     rng.shuffle(kept)
     for row in kept:
         sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -134,44 +209,104 @@ def languages(by_source: dict, rng: random.Random) -> list[dict]:
         texts = {row["input"] for row in by_source[source]}
         found = sorted({s for text in texts for s in sentences(text) if 5 <= len(s.split()) <= 30})
         kept += [
-            made(s, rng.choice(WHICH_LANGUAGE), language, source) for s in rng.sample(found, min(250, len(found)))
+            made(s, rng.choice(WHICH_LANGUAGE), language, source) for s in rng.sample(found, min(60, len(found)))
         ]
     for source in ENGLISH:
         kept += [
             made(r["input"], rng.choice(WHICH_LANGUAGE), "English", source)
-            for r in rng.sample(by_source[source], 30)
+            for r in rng.sample(by_source[source], 12)
         ]
     return kept
+
+
+def passages(by_source: dict, rng: random.Random) -> list[dict]:
+    """Return the subject and the field, in English, of passages in four languages."""
+    article = {}
+    for row in by_source["xquad_en"]:
+        counts = [(len(re.findall(words, row["input"])), i) for i, (_, _, words) in enumerate(ARTICLES)]
+        (most, i), (second, _) = sorted(counts, reverse=True)[:2]
+        if most >= 2 and most > second:
+            article[row["instruction"]] = i
+    kept = []
+    for source in PARALLEL:
+        known = [row for row in by_source[source] if row["instruction"] in article]
+        for text, i in {row["input"]: article[row["instruction"]] for row in known}.items():
+            subject, field, _ = ARTICLES[i]
+            kept.append(made(extract(text, 3, rng), rng.choice(WHAT_ABOUT), subject, source))
+            kept.append(made(extract(text, 3, rng), rng.choice(WHICH_FIELD), field, source))
+    return kept
+
+
+def extract(text: str, count: int, rng: random.Random) -> str:
+    """Return so many of a text's sentences, one after the other."""
+    parts = sentences(text)
+    start = rng.randrange(max(1, len(parts) - count + 1))
+    return " ".join(" ".join(parts[start : start + count]).split()[:LONGEST])
 
 
 def kinds(by_source: dict, rng: random.Random) -> list[dict]:
     """Return what kind of text each source holds, on one or two of its sentences."""
     kept = []
     for source, kind in KINDS.items():
-        for row in rng.sample(by_source[source], min(120, len(by_source[source]))):
-            parts = sentences(row["input"])
-            start = rng.randrange(len(parts))
-            text = " ".join(" ".join(parts[start : start + 2]).split()[:LONGEST])
-            kept.append(made(text, rng.choice(WHICH_KIND), kind, source))
+        for row in rng.sample(by_source[source], min(100, len(by_source[source]))):
+            kept.append(made(extract(row["input"], 2, rng), rng.choice(WHICH_KIND), kind, source))
+    return kept
+
+
+def kinds_to_choose_from(by_source: dict, rng: random.Random) -> list[dict]:
+    """Return the same for questions that name four kinds."""
+    sources = defaultdict(list)
+    for source, kind in KINDS.items():
+        sources[kind].append(source)
+    kept = []
+    for opening in ("Which of these is the text: ", "Which kind of writing is it: ") * 5:
+        named = rng.sample(sorted(sources), 4)
+        with_article = [("an " if kind[0] in "aeiou" else "a ") + kind for kind in named]
+        question = f"{opening}{', '.join(with_article[:3])} or {with_article[3]}?"
+        for kind in named:
+            for _ in range(20):
+                source = rng.choice(sources[kind])
+                row = rng.choice(by_source[source])
+                kept.append(made(extract(row["input"], 2, rng), question, kind, source))
     return kept
 
 
 def opinions(by_source: dict, rng: random.Random) -> list[dict]:
-    """Return whether a feeling is good or bad (the grouping of the GoEmotions paper)."""
+    """Return whether a comment is good or bad, in two ways of asking."""
     kept = []
-    for row in rng.sample(by_source["goemotions"], 2200):
-        side = (
-            0
-            if row["output"] in GOOD
-            else 1
-            if row["output"] in BAD
-            else 2
-            if row["output"] == "neutral"
-            else None
-        )
-        question, answers = rng.choice(OPINIONS)
-        if side is not None and answers[side] is not None:
-            kept.append(made(row["input"], question, answers[side], "goemotions"))
+    for row in by_source["goemotions"]:
+        for question, answers in rng.sample(OPINIONS, 3):
+            if answer := answers[side(row["output"])]:
+                kept.append(made(row["input"], question, answer, "goemotions"))
+    return rng.sample(kept, 8000)
+
+
+def feelings(by_source: dict, rng: random.Random) -> list[dict]:
+    """Return how people feel about what happens, asked without their names."""
+    kept = []
+    for source in ("event2mind", "atomic_devtest"):
+        for row in by_source[source]:
+            if not re.match("How (does|do) .* feel", row["instruction"]):
+                continue
+            kept.append(made(row["input"], "How does the person feel?", row["output"], source))
+            words = [word for word in re.findall(r"\w+", row["output"].lower()) if word in GOOD | BAD]
+            if words and (answer := FEELINGS[1][side(words[0])]):
+                kept.append(made(row["input"], FEELINGS[0], answer, source))
+    return rng.sample(kept, min(1500, len(kept)))
+
+
+def side(feeling: str) -> int:
+    """Return an index: good, bad, neither or unclear."""
+    return 0 if feeling in GOOD else 1 if feeling in BAD else 3 if feeling in UNCLEAR else 2
+
+
+def likes(by_source: dict, rng: random.Random) -> list[dict]:
+    """Return what a reviewer likes or dislikes."""
+    kept = []
+    for row in by_source["mams"]:
+        if (aspect := ASPECT.search(row["instruction"])) and row["output"] in ("positive", "negative"):
+            questions = LIKED if row["output"] == "positive" else DISLIKED
+            kept.append(made(row["input"], rng.choice(questions), aspect[1], "mams"))
     return kept
 
 
@@ -180,8 +315,7 @@ def subjects(by_source: dict, rng: random.Random) -> list[dict]:
     kept = []
     for source, subject in SUBJECTS.items():
         for row in rng.sample(by_source[source], min(60, len(by_source[source]))):
-            text = " ".join(row["input"].split()[:LONGEST])
-            kept.append(made(text, rng.choice(WHAT_ABOUT), subject, source))
+            kept.append(made(" ".join(row["input"].split()[:LONGEST]), rng.choice(WHAT_ABOUT), subject, source))
     for row in by_source["sgd_domain"]:
         kept.append(made(row["input"], rng.choice(WHAT_ABOUT), row["output"], "sgd_domain"))
     return kept

@@ -6,13 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inbedder_cli.encoders import load_encoder
+from inbedder_cli.encoders.prefix import common_prefix
 from inbedder_cli.encoders.readout import SOFTENING, word_roots
 from inbedder_cli.options import EncodeOptions, NumberFormat, Readout
 from inbedder_cli.training.answering import AnsweringModel, contrastive_loss
 from inbedder_cli.training.examples import Example
 from inbedder_cli.training.options import Recipe, train_options
 from inbedder_cli.training.plan import Batch
-from inbedder_cli.training.tokens import Collator, Tokeniser, common_prefix, fitting
+from inbedder_cli.training.tokens import Collator, Tokeniser, fitting
 
 QUESTION = "Which animal is it?"
 TEXTS = ["The red cat.", "Number 7: the green dog, and no other animal at all.", "A cow!", "the blue cat"]

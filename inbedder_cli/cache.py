@@ -1,0 +1,213 @@
+"""Rows that were read before, in one SQLite file of the cache folder, so that no row is read twice.
+
+A row is known by a hash of its text and of all that shapes what is read from it (`encoders.cached`). Texts are not
+stored; vectors and answers are, in a file that its owner alone can read. The file is never needed: what is wrong
+with it is told, and the rows are read again.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from inbedder_cli.encoders.base import Row
+from inbedder_cli.models.store import cache_folder
+from inbedder_cli.talk import SILENT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from inbedder_cli.talk import Talk
+
+SCHEMA = 1
+AT_ONCE = 500  # keys of one look-up; SQLite takes 999
+PATIENCE = 30.0  # seconds to wait for another process that writes
+DAY = 86_400
+ROW_BYTES = 200  # of a row beside its vector
+BESIDE = ("-wal", "-shm", "-journal")
+T = TypeVar("T")
+TABLE = """
+CREATE TABLE IF NOT EXISTS rows (
+    key BLOB PRIMARY KEY, vector BLOB NOT NULL, answer TEXT, shortened INTEGER NOT NULL,
+    checksum INTEGER NOT NULL, used INTEGER NOT NULL
+)"""
+
+
+@dataclass(frozen=True)
+class CacheInfo:
+    """What a cache holds.
+
+    :param bytes: size of its file.
+    :param oldest: when the row that was not used for longest was used, in seconds since 1970; None without rows.
+    """
+
+    path: Path
+    rows: int
+    bytes: int
+    oldest: int | None
+
+
+class RowCache:
+    """Vectors and answers by key; several processes may use one file.
+
+    :param path: the file; None takes the cache folder's own.
+    :param talk: hears what is wrong with it.
+    """
+
+    def __init__(self, path: Path | None = None, talk: Talk = SILENT) -> None:
+        self.path = path or cache_folder() / "rows.sqlite"
+        self.talk = talk
+        self.given_up = False
+        self._connection: sqlite3.Connection | None = None
+
+    def get(self, keys: Sequence[bytes]) -> dict[bytes, Row]:
+        """Return the rows that are there."""
+        found: dict[bytes, Row] = {}
+        for start in range(0, len(keys), AT_ONCE):
+            some = keys[start : start + AT_ONCE]
+            found |= self._with(lambda connection, some=some: _get(connection, some)) or {}  # type: ignore[misc]
+        return found
+
+    def put(self, rows: Mapping[bytes, Row]) -> None:
+        """Keep rows, all or none of them; those whose vectors are not finite are not worth it."""
+        now = int(time.time())
+        made = []
+        for key, row in rows.items():
+            if np.isfinite(row.vector).all():
+                vector = np.asarray(row.vector, np.float32).tobytes()
+                made.append((key, vector, row.answer, row.shortened, _checksum(vector, row.answer), now))
+        insert = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?)"
+        self._with(lambda connection: connection.executemany(insert, made).rowcount)
+
+    def info(self) -> CacheInfo:
+        """Return what is there."""
+        rows, oldest = 0, None
+        if self.path.exists():
+            count = "SELECT count(*), min(used) FROM rows"
+            rows, oldest = self._with(lambda connection: connection.execute(count).fetchone()) or (0, None)
+        return CacheInfo(self.path, rows, sum(f.stat().st_size for f in self._files()), oldest)
+
+    def prune(self, *, older_than: float | None = None, max_bytes: int | None = None) -> int:
+        """Remove rows, those that were not used for longest first, and return how many.
+
+        :param older_than: seconds since they were used.
+        :param max_bytes: what the rows that stay may take.
+        """
+        if not self.path.exists():
+            return 0
+        removed = self._with(lambda connection: _prune(connection, older_than, max_bytes)) or 0
+        shrink = "PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)"
+        self._with(lambda connection: connection.executescript(shrink).rowcount)  # execute would take one step
+        return removed
+
+    def clear(self) -> int:
+        """Remove the file and return its size in bytes."""
+        self._close()
+        files = self._files()
+        size = sum(file.stat().st_size for file in files)
+        for file in files:
+            file.unlink(missing_ok=True)
+        return size
+
+    def _files(self) -> list[Path]:
+        """Return the file, and those that SQLite keeps beside it."""
+        return [
+            f for f in (self.path, *(self.path.with_name(self.path.name + end) for end in BESIDE)) if f.exists()
+        ]
+
+    def _with(self, action: Callable[[sqlite3.Connection], T]) -> T | None:
+        """Return what an action on the file returns, after committing it; None when it went wrong.
+
+        A full disk, or a lock that does not open, ends the use of the file; a damaged one is set aside.
+        """
+        if self.given_up:
+            return None
+        try:
+            connection = self._open()
+            with connection:
+                return action(connection)
+        except (sqlite3.OperationalError, OSError) as error:
+            self._close()
+            self.given_up = True
+            self.talk.warn(f"rows are not remembered: {self.path}: {error}")
+        except sqlite3.DatabaseError as error:
+            self._set_aside(str(error))
+        return None
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite's files beside it follow
+            self._connection = connection = sqlite3.connect(self.path, timeout=PATIENCE)
+            schema = connection.execute("PRAGMA user_version").fetchone()[0]
+            if schema not in (0, SCHEMA):
+                raise sqlite3.DatabaseError(f"made by another version of inbedder (schema {schema})")
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts for a new file alone
+            with suppress(sqlite3.OperationalError):  # some network folders: the old journal does there
+                connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            if schema == 0:
+                connection.execute(TABLE)
+                connection.execute(f"PRAGMA user_version = {SCHEMA}")
+                connection.commit()
+        return self._connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _set_aside(self, why: str) -> None:
+        """Rename a damaged file, so that a new one is made and someone may look at the old one."""
+        self._close()
+        aside = self.path.with_name(f"{self.path.name}.damaged-{int(time.time())}")
+        try:
+            self.path.replace(aside)
+            for end in BESIDE:
+                self.path.with_name(self.path.name + end).unlink(missing_ok=True)
+        except OSError as error:
+            self.given_up = True
+            self.talk.warn(f"rows are not remembered: {self.path} is damaged ({why}) and stays: {error}")
+        else:
+            self.talk.warn(f"the cache was damaged ({why}): it is now {aside.name}, and rows are read again")
+
+
+def _get(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, Row]:
+    marks = ",".join("?" * len(keys))
+    query = f"SELECT key, vector, answer, shortened, checksum, used FROM rows WHERE key IN ({marks})"  # noqa: S608
+    rows = connection.execute(query, keys).fetchall()
+    if any(checksum != _checksum(vector, answer) for _, vector, answer, _, checksum, _ in rows):
+        raise sqlite3.DatabaseError("a row is not what was written")
+    now = int(time.time())
+    seldom = [(now, key) for key, *_, used in rows if used < now - DAY]
+    connection.executemany("UPDATE rows SET used = ? WHERE key = ?", seldom)
+    return {row[0]: Row(np.frombuffer(row[1], np.float32), row[2], bool(row[3])) for row in rows}
+
+
+def _prune(connection: sqlite3.Connection, older_than: float | None, max_bytes: int | None) -> int:
+    removed = 0
+    if older_than is not None:
+        old = (int(time.time() - older_than),)
+        removed += connection.execute("DELETE FROM rows WHERE used <= ?", old).rowcount
+    if max_bytes is not None:
+        total, leave = 0, []
+        latest_first = "SELECT rowid, length(vector) FROM rows ORDER BY used DESC, rowid DESC"
+        for rowid, size in connection.execute(latest_first):
+            total += size + ROW_BYTES
+            if total > max_bytes:
+                leave.append((rowid,))
+        connection.executemany("DELETE FROM rows WHERE rowid = ?", leave)
+        removed += len(leave)
+    return removed
+
+
+def _checksum(vector: bytes, answer: str | None) -> int:
+    return zlib.crc32((answer or "").encode("utf-8", "surrogatepass"), zlib.crc32(vector))

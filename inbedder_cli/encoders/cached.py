@@ -1,0 +1,139 @@
+"""An encoder that reads no row twice: it looks in the cache first, and loads its model only for what is new."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from inbedder_cli.encoders.base import Encoded, Preview, Row, encoded_from
+from inbedder_cli.encoders.loading import load_encoder
+from inbedder_cli.models import resolve_model
+from inbedder_cli.models.facts import folder_state, machine, recall, remember, remembered
+from inbedder_cli.options import NumberFormat
+from inbedder_cli.talk import SILENT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from inbedder_cli.cache import RowCache
+    from inbedder_cli.encoders.reading import ModelEncoder
+    from inbedder_cli.models import ModelFiles
+    from inbedder_cli.options import EncodeOptions
+    from inbedder_cli.talk import Talk
+
+READING = 1  # raised when the same model and options come to mean other vectors or answers
+SHAPING = (".json", ".jinja", ".safetensors", ".model", ".txt")  # files that shape what a model says
+
+
+@dataclass
+class CachedEncoder:
+    """A model reference that reads like the encoder it stands for.
+
+    :param cache: where rows are kept.
+    :param refresh: read all rows again, and keep them in place of the old ones.
+    :param model: and the following as for `load_encoder`.
+    """
+
+    cache: RowCache
+    refresh: bool
+    model: str
+    template: str | None = None
+    device: str = "auto"
+    dtype: NumberFormat = NumberFormat.auto
+    offline: bool = False
+    talk: Talk = SILENT
+    files: ModelFiles = field(init=False)
+    _encoder: ModelEncoder | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.files = resolve_model(self.model, offline=self.offline, talk=self.talk)
+        if not self._runs_on:
+            self._loaded()
+
+    @property
+    def description(self) -> str:
+        """One line: model, number format, device."""
+        return f"{self.files.name}, {self._runs_on['format']} on {self._runs_on['device']}"
+
+    def encode(
+        self, texts: Sequence[str], instruction: str, options: EncodeOptions, talk: Talk = SILENT
+    ) -> Encoded:
+        """Return one vector, and one answer, per text, in their order; see `Encoder`."""
+        unique = list(dict.fromkeys(texts))
+        key_of = self._key(instruction, options)
+        keys = {key_of(text): text for text in unique}
+        rows = {} if self.refresh else self.cache.get(list(keys))
+        known = {keys[key]: row for key, row in rows.items()}
+        if known:
+            talk.say(f"{len(known):,} of {len(unique):,} texts were read before")
+        if known and len(known) == len(unique):
+            return encoded_from(texts, known, options)
+
+        def keep(new: dict[str, Row]) -> None:
+            self.cache.put({key_of(text): row for text, row in new.items()})
+
+        return self._loaded().encode(texts, instruction, options, talk, known, keep)
+
+    def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
+        """Return what `encode` would do if nothing were known, without doing it."""
+        return self._loaded().preview(texts, instruction, options)
+
+    def _loaded(self) -> ModelEncoder:
+        if self._encoder is None:
+            self._encoder = load_encoder(
+                self.model,
+                template=self.template,
+                device=self.device,
+                dtype=self.dtype,
+                offline=self.offline,
+                talk=self.talk,
+            )
+            model = self._encoder.model
+            runs_on = {"format": str(model.dtype).removeprefix("torch."), "device": str(model.device)}
+            if runs_on != self._runs_on:
+                remember(self._where, runs_on)
+        return self._encoder
+
+    @property
+    def _where(self) -> str:
+        """Return what decides where and in which number format the model runs."""
+        return f"runs on: {self._identity} {self.device} {self.dtype} {machine()}"
+
+    @property
+    def _runs_on(self) -> dict[str, str]:
+        """Return the number format and the device, which torch alone could tell, as they were last time."""
+        return recall(self._where) or {}
+
+    @property
+    def _identity(self) -> str:
+        """Return a text that is another one for other weights or another way of asking."""
+        files, adapter = self.files, self.files.adapter
+        weights = files.revision or remembered(
+            f"files: {folder_state(files.folder)}", lambda: content_sha256(files.folder)
+        )
+        added = adapter and remembered(f"files: {folder_state(adapter)}", lambda: content_sha256(adapter))
+        own = {name: str(getattr(files, name)) for name in ("layer", "readout", "kind", "n_masks", "standardise")}
+        return json.dumps([weights, added, self.template or files.template, own])
+
+    def _key(self, instruction: str, options: EncodeOptions) -> Any:  # noqa: ANN401
+        """Return the function from a text to its key."""
+        shaping = {name: value for name, value in asdict(options).items() if name != "batch_tokens"}
+        recipe = json.dumps([READING, self._identity, self._runs_on["format"], instruction.strip(), shaping])
+        digest = hashlib.blake2b(recipe.encode("utf-8", "surrogatepass")).digest()
+
+        def key_of(text: str) -> bytes:
+            return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=digest).digest()
+
+        return key_of
+
+
+def content_sha256(folder: Path) -> str:
+    """Return the hash of the files in a folder that shape what its model says."""
+    from inbedder_cli.models.convert import file_sha256
+
+    files = sorted(file for file in folder.iterdir() if file.suffix in SHAPING)
+    lines = "".join(f"{file.name} {file_sha256(file)}\n" for file in files)
+    return hashlib.sha256(lines.encode()).hexdigest()

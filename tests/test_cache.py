@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from inbedder_cli.cache import RowCache
+from inbedder_cli.encoders.base import Row
+from inbedder_cli.talk import Silent
+
+ROWS = {
+    bytes([i]) * 16: Row(np.arange(i, i + 4, dtype=np.float32), f"answer {i}" if i else None, bool(i % 2))
+    for i in range(5)
+}
+
+
+class Told(Silent):
+    def __init__(self):
+        self.warnings = []
+
+    def warn(self, message):
+        self.warnings.append(message)
+
+
+@pytest.fixture
+def told():
+    return Told()
+
+
+@pytest.fixture
+def cache(tmp_path, told):
+    return RowCache(tmp_path / "deep" / "rows.sqlite", told)
+
+
+def same(found, expected):
+    assert found.keys() == expected.keys()
+    for key, row in expected.items():
+        np.testing.assert_array_equal(found[key].vector, row.vector)
+        assert found[key][1:] == row[1:]
+
+
+numbers = st.floats(width=32, allow_nan=False, allow_infinity=False)
+some_rows = st.dictionaries(
+    st.binary(min_size=16, max_size=16),
+    st.builds(
+        lambda vector, answer, shortened: Row(np.array(vector, np.float32), answer, shortened),
+        st.lists(numbers, min_size=1, max_size=5),
+        st.none() | st.text(st.characters(exclude_categories=["Cs"])),
+        st.booleans(),
+    ),
+)
+
+
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(some_rows)
+def test_what_is_put_is_got(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("cache") / "rows.sqlite"
+    RowCache(path).put(rows)
+    same(RowCache(path).get([*rows, b"another"]), rows)
+
+
+def test_more_keys_than_one_look_up_takes(cache):
+    rows = {i.to_bytes(16): Row(np.full(2, i, np.float32), str(i), False) for i in range(1203)}
+    cache.put(rows)
+    same(cache.get(list(rows)), rows)
+
+
+def test_later_rows_replace_earlier_ones(cache):
+    key = b"k" * 16
+    cache.put({key: Row(np.ones(2, np.float32), "old", False)})
+    cache.put({key: Row(np.zeros(2, np.float32), "new", True)})
+    same(cache.get([key]), {key: Row(np.zeros(2, np.float32), "new", True)})
+
+
+def test_vectors_that_are_not_finite_are_not_kept(cache):
+    cache.put({b"k" * 16: Row(np.array([1, np.nan], np.float32), "x", False)})
+    assert cache.get([b"k" * 16]) == {}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are of POSIX")
+def test_only_the_owner_can_read_it(cache):
+    cache.put(ROWS)
+    assert [oct(file.stat().st_mode & 0o777) for file in cache.path.parent.iterdir()] == ["0o600"] * 3
+
+
+def test_a_file_that_is_no_database_is_set_aside_and_made_anew(cache, told):
+    cache.path.parent.mkdir()
+    cache.path.write_bytes(b"not a database, but long enough to look at" * 100)
+    assert cache.get(list(ROWS)) == {}
+    assert "the cache was damaged" in told.warnings[0]
+    cache.put(ROWS)
+    same(cache.get(list(ROWS)), ROWS)
+    (aside,) = cache.path.parent.glob("*.damaged-*")
+    assert aside.read_bytes().startswith(b"not a database")
+
+
+def test_a_row_that_was_changed_is_never_trusted(cache, told):
+    cache.put(ROWS)
+    with sqlite3.connect(cache.path) as connection:
+        connection.execute("UPDATE rows SET answer = 'other' WHERE answer = 'answer 3'")
+    assert cache.get(list(ROWS)) == {}
+    assert "a row is not what was written" in told.warnings[0]
+
+
+def test_damage_in_the_middle_is_never_fatal(cache, told):
+    cache.put({i.to_bytes(16): Row(np.ones(300, np.float32), "a", False) for i in range(200)})
+    cache.info()
+    cache._close()
+    size = cache.path.stat().st_size
+    with cache.path.open("r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(size - 8192))
+    cache.get([i.to_bytes(16) for i in range(200)])
+    cache.put(ROWS)
+    cache.put(ROWS)
+    same(cache.get(list(ROWS)), ROWS)
+
+
+def test_a_cache_of_another_version_is_set_aside(cache, told):
+    cache.put(ROWS)
+    with sqlite3.connect(cache.path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    cache._close()
+    assert cache.get(list(ROWS)) == {}
+    assert "another version" in told.warnings[0]
+
+
+def test_a_full_disk_ends_remembering_and_nothing_else(cache, told):
+    cache.put(ROWS)
+    cache._open().execute("PRAGMA max_page_count = 5")
+    cache.put({i.to_bytes(16): Row(np.ones(2000, np.float32), "a", False) for i in range(50)})
+    cache.put(ROWS)
+    assert cache.get(list(ROWS)) == {}
+    assert len(told.warnings) == 1
+    assert "rows are not remembered" in told.warnings[0]
+    same(RowCache(cache.path).get(list(ROWS)), ROWS)  # what was there before is still there
+
+
+def test_a_folder_that_cannot_be_made_ends_remembering(tmp_path, told):
+    (tmp_path / "file").write_text("")
+    cache = RowCache(tmp_path / "file" / "rows.sqlite", told)
+    cache.put(ROWS)
+    assert cache.get(list(ROWS)) == {}
+    assert len(told.warnings) == 1
+
+
+def test_two_connections_share_one_file(cache):
+    other = RowCache(cache.path)
+    cache.put(dict(list(ROWS.items())[:3]))
+    other.put(dict(list(ROWS.items())[3:]))
+    same(cache.get(list(ROWS)), ROWS)
+    same(other.get(list(ROWS)), ROWS)
+
+
+def test_info_and_clear(cache):
+    assert (cache.info().rows, cache.info().bytes, cache.info().oldest) == (0, 0, None)
+    cache.put(ROWS)
+    info = cache.info()
+    assert info.rows == 5
+    assert info.bytes > 0
+    assert abs(info.oldest - time.time()) < 60
+    assert cache.clear() > 0
+    assert cache.info().rows == 0
+    assert not cache.path.exists()
+
+
+def test_pruning_removes_what_was_not_used_for_longest(cache):
+    cache.put(ROWS)
+    now = int(time.time())
+    with sqlite3.connect(cache.path) as connection:
+        for days, key in enumerate(ROWS):
+            connection.execute("UPDATE rows SET used = ? WHERE key = ?", (now - 86_400 * 10 * days, key))
+    keys = list(ROWS)
+    cache.get(keys[4:])  # used now
+    assert cache.prune(older_than=86_400 * 25) == 1
+    assert set(cache.get(keys)) == {*keys[:3], keys[4]}
+    assert cache.prune(max_bytes=450) == 2
+    assert len(cache.get(keys)) == 2
+
+
+def test_pruning_makes_the_file_smaller(cache):
+    cache.put({i.to_bytes(16): Row(np.ones(1000, np.float32), "a", False) for i in range(500)})
+    before = cache.info().bytes
+    cache.prune(max_bytes=0)
+    assert cache.info().bytes < before / 10
