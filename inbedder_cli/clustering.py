@@ -22,7 +22,11 @@ NOISE = -1
 STARTS = 10  # KMeans restarts (n_init), as in the paper's own clustering of explanations
 SEARCH_STARTS = 3  # while k is being chosen
 SEARCH_ROWS = 2000  # rows on which k is chosen
+MINI_BATCH_ABOVE = 50_000  # rows, from where KMeans looks at them in batches
+MINI_BATCH = 4096
 HDBSCAN_DIMENSIONS = 50  # above this, hdbscan falls back to a slow generic path
+HDBSCAN_ROWS = 20_000  # its time grows with the square of the rows: above, a sample finds the clusters
+CHUNK = 16_384  # rows of which there is a copy in float64 at a time
 LEAST_CLUSTER = 5
 CLUSTER_SHARE = 0.02
 TINY = 1e-6  # of the largest number: a centred row shorter than this is the mean itself
@@ -55,6 +59,7 @@ class Clustering:
     :param mean: float32, shape (hidden_size,): what was subtracted from every vector.
     :param options: the options used, with k and min_cluster_size filled in.
     :param choice: how k was chosen, if it was.
+    :param shortcut: what was done otherwise because there are many rows, as a sentence; None: nothing.
     """
 
     labels: Labels
@@ -63,6 +68,7 @@ class Clustering:
     mean: Vectors
     options: ClusterOptions
     choice: KChoice | None = None
+    shortcut: str | None = None
 
     @property
     def k(self) -> int:
@@ -85,10 +91,16 @@ def fit_clusters(vectors: Vectors, options: ClusterOptions | None = None) -> Clu
     order = _canonical_order(vectors)
     points, mean = centre_and_normalise(vectors[order])
     _check_different(points, options)
+    choice, shortcut = None, None
     if options.algorithm is Algorithm.hdbscan:
-        found, options, choice = *_hdbscan(points, options), None
+        found, options = _hdbscan(points, options)
+        if len(points) > HDBSCAN_ROWS:
+            shortcut = (
+                f"more than {HDBSCAN_ROWS:,} rows: a sample of so many made the clusters, and the others joined"
+            )
     else:
-        choice = None
+        if len(points) > MINI_BATCH_ABOVE:
+            shortcut = f"more than {MINI_BATCH_ABOVE:,} rows: KMeans on mini-batches of {MINI_BATCH:,}"
         if options.k is None:
             choice = choose_k(points, options)
             options = replace(options, k=choice.k)
@@ -104,7 +116,7 @@ def fit_clusters(vectors: Vectors, options: ClusterOptions | None = None) -> Clu
     labels[order] = found
     by_row = np.empty_like(distances)
     by_row[order] = np.clip(distances, 0, 2)
-    return Clustering(labels, by_row, centres, mean, options, choice)
+    return Clustering(labels, by_row, centres, mean, options, choice, shortcut)
 
 
 def centre_and_normalise(vectors: Vectors) -> tuple[Vectors, Vectors]:
@@ -113,10 +125,14 @@ def centre_and_normalise(vectors: Vectors) -> tuple[Vectors, Vectors]:
     :return: the points, float32, shape (n_rows, hidden_size), and the mean, shape (hidden_size,).
     """
     mean = vectors.mean(axis=0, dtype=np.float64)
-    points = vectors - mean
-    norms = np.linalg.norm(points, axis=1, keepdims=True)
-    away = norms > TINY * float(np.abs(vectors).max(initial=0))
-    return np.where(away, points / np.where(away, norms, 1), 0).astype(np.float32), mean.astype(np.float32)
+    least = TINY * max(float(vectors.max(initial=0)), -float(vectors.min(initial=0)))
+    points = np.empty(vectors.shape, np.float32)
+    for start in range(0, len(vectors), CHUNK):
+        some = vectors[start : start + CHUNK] - mean
+        norms = np.linalg.norm(some, axis=1, keepdims=True)
+        away = norms > least
+        points[start : start + CHUNK] = np.where(away, some / np.where(away, norms, 1), 0)
+    return points, mean.astype(np.float32)
 
 
 def choose_k(points: Vectors, options: ClusterOptions) -> KChoice:
@@ -129,7 +145,7 @@ def choose_k(points: Vectors, options: ClusterOptions) -> KChoice:
     rng = np.random.default_rng(options.seed)
     if len(points) > SEARCH_ROWS:
         points = points[np.sort(rng.choice(len(points), SEARCH_ROWS, replace=False))]
-    most = min(options.k_max, _n_different(points), len(points) - 1)
+    most = min(options.k_max, _n_different(points, options.k_max), len(points) - 1)
     scores = {}
     for k in range(options.k_min, most + 1):
         labels = _kmeans(points, k, options.seed, SEARCH_STARTS)
@@ -140,24 +156,44 @@ def choose_k(points: Vectors, options: ClusterOptions) -> KChoice:
 
 
 def _kmeans(points: Vectors, k: int, seed: int, starts: int) -> Labels:
-    from sklearn.cluster import KMeans
+    from sklearn.cluster import KMeans, MiniBatchKMeans
 
+    if len(points) > MINI_BATCH_ABOVE:
+        fitted = MiniBatchKMeans(k, batch_size=MINI_BATCH, n_init=starts, random_state=seed).fit(points)
+        return np.asarray(fitted.labels_, dtype=np.int64)
     return np.asarray(KMeans(k, n_init=starts, random_state=seed).fit_predict(points), dtype=np.int64)
 
 
 def _hdbscan(points: Vectors, options: ClusterOptions) -> tuple[Labels, ClusterOptions]:
-    """Cluster by density (Campello et al. 2013), in at most 50 principal dimensions."""
-    from hdbscan import HDBSCAN
+    """Cluster by density (Campello et al. 2013), in at most 50 principal dimensions.
+
+    Of many rows a sample makes the clusters, and the others join the cluster in which they would lie.
+    """
+    from hdbscan import HDBSCAN, approximate_predict
     from sklearn.decomposition import PCA
 
-    size = options.min_cluster_size or max(LEAST_CLUSTER, round(CLUSTER_SHARE * len(points)))
+    n_rows, sample = len(points), np.arange(len(points))
+    size = options.min_cluster_size or max(LEAST_CLUSTER, round(CLUSTER_SHARE * n_rows))
+    if n_rows > HDBSCAN_ROWS:
+        sample = np.sort(np.random.default_rng(options.seed).choice(n_rows, HDBSCAN_ROWS, replace=False))
     dimensions = min(HDBSCAN_DIMENSIONS, *points.shape)
     with np.errstate(invalid="ignore"):  # the share of variance of identical points
-        reduced = PCA(dimensions, random_state=options.seed).fit_transform(points.astype(np.float64))
+        pca = PCA(dimensions, random_state=options.seed).fit(points[sample].astype(np.float64))
+        chunks = range(0, n_rows, CHUNK)
+        reduced = np.concatenate([pca.transform(points[i : i + CHUNK].astype(np.float64)) for i in chunks])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # between hdbscan's and scikit-learn's releases
-        labels = HDBSCAN(min_cluster_size=size, core_dist_n_jobs=1).fit_predict(reduced)
-    return np.asarray(labels, dtype=np.int64), replace(options, min_cluster_size=size)
+        fitted = HDBSCAN(
+            min_cluster_size=max(2, round(size * len(sample) / n_rows)),
+            core_dist_n_jobs=1,
+            prediction_data=len(sample) < n_rows,
+        ).fit(reduced[sample])
+        labels = np.full(n_rows, NOISE, np.int64)
+        labels[sample] = fitted.labels_
+        if len(sample) < n_rows and fitted.labels_.max(initial=NOISE) != NOISE:
+            others = np.setdiff1d(np.arange(n_rows), sample, assume_unique=True)
+            labels[others] = approximate_predict(fitted, reduced[others])[0]
+    return labels, replace(options, min_cluster_size=size)
 
 
 def _canonical_order(vectors: Vectors) -> npt.NDArray[np.int64]:
@@ -183,8 +219,14 @@ def _centres(points: Vectors, labels: Labels) -> Vectors:
     return (sums / np.where(norms > 0, norms, 1)).astype(np.float32)
 
 
-def _n_different(points: Vectors) -> int:
-    return len(np.unique(points.round(5), axis=0))
+def _n_different(points: Vectors, enough: int) -> int:
+    """Return how many different rows there are, counting no further than `enough`."""
+    found: set[bytes] = set()
+    for row in points:
+        found.add((row.round(5) + 0.0).tobytes())  # -0.0 is 0.0
+        if len(found) == enough:
+            break
+    return len(found)
 
 
 def check_options(options: ClusterOptions, n_rows: int) -> None:
@@ -220,7 +262,7 @@ def check_options(options: ClusterOptions, n_rows: int) -> None:
 def _check_different(points: Vectors, options: ClusterOptions) -> None:
     if options.algorithm is not Algorithm.kmeans or options.k is None:
         return
-    if (different := _n_different(points)) < options.k:
+    if (different := _n_different(points, options.k)) < options.k:
         raise InputError(
             f"{different} different vectors are too few for {options.k} clusters",
             hint="many rows are the same text; lower -k",

@@ -324,3 +324,40 @@ def test_the_vectors_given_are_left_as_they_were():
     before = vectors.copy()
     fit_clusters(vectors, ClusterOptions(k=2))
     np.testing.assert_array_equal(vectors, before)
+
+
+def test_kmeans_of_many_rows_goes_by_mini_batches_and_says_so(monkeypatch):
+    vectors, truth = blobs((40, 30, 20))
+    assert fit_clusters(vectors, ClusterOptions(k=3)).shortcut is None
+    monkeypatch.setattr(module, "MINI_BATCH_ABOVE", 50)
+    found = fit_clusters(vectors, ClusterOptions(k=3))
+    assert "more than 50 rows: KMeans on mini-batches" in found.shortcut
+    assert_same_groups(found.labels, truth)
+    assert np.isfinite(found.distances).all()
+
+
+def test_hdbscan_of_many_rows_takes_a_sample_the_others_join_and_it_says_so(monkeypatch):
+    vectors, truth = blobs((120, 90, 60))
+    monkeypatch.setattr(module, "HDBSCAN_ROWS", 150)
+    found = fit_clusters(vectors, HDBSCAN)
+    assert "more than 150 rows: a sample" in found.shortcut
+    assert found.options.min_cluster_size == 5
+    kept = found.labels != NOISE
+    assert kept.mean() > 0.9
+    assert_same_groups(found.labels[kept], truth[kept])
+
+
+def test_a_sample_that_is_all_noise_leaves_all_rows_noise(monkeypatch):
+    monkeypatch.setattr(module, "HDBSCAN_ROWS", 30)
+    found = fit_clusters(cloud(60, 8, 0), ClusterOptions(Algorithm.hdbscan, min_cluster_size=20))
+    assert found.k == 0
+    assert set(found.labels) == {NOISE}
+
+
+@pytest.mark.parametrize("n", [1, 7, 16, 33])
+def test_chunks_change_nothing(monkeypatch, n):
+    vectors = cloud(n, 5, 1)
+    whole = centre_and_normalise(vectors)
+    monkeypatch.setattr(module, "CHUNK", 8)
+    for one, other in zip(centre_and_normalise(vectors), whole, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -90,6 +90,7 @@ def document(run: ClusterRun, model: str) -> dict[str, Any]:
             "k": run.clustering.k,
             "min_cluster_size": options.min_cluster_size,
             "seed": options.seed,
+            "shortcut": run.clustering.shortcut,
             "silhouettes": {str(k): round(s, DIGITS) for k, s in choice.silhouettes.items()} if choice else None,
         },
         "clusters": [

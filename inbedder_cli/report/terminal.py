@@ -84,6 +84,8 @@ def closing_lines(run: ClusterRun) -> list[str]:
         lines = [f"k = {choice.k} chosen from {options.k_min} to {options.k_max}{why}"]
         if best is not None and best < WEAK:
             lines.append("no k stands out: the answers shade into each other; choose -k by how fine you want them")
+    if run.clustering.shortcut:
+        lines.append(run.clustering.shortcut)
     left_out = [f"{n:,} {name}" for name, n in _counts(run).items() if name != "ok" and n]
     lines.append(f"{len(run.labels):,} rows" + (f", not in a cluster: {', '.join(left_out)}" if left_out else ""))
     return lines

@@ -160,6 +160,7 @@ def test_the_document_tells_settings_counts_and_clusters(run):
         "k": 2,
         "min_cluster_size": None,
         "seed": 0,
+        "shortcut": None,
         "silhouettes": None,
     }
     assert [c["cluster"] for c in found["clusters"]] == [0, 1, -1]
