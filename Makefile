@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 MODEL := INBEDDER_CACHE=$${INBEDDER_CACHE:-.cache}
 
-.PHONY: demo test check format clean
+.PHONY: demo test check bench format clean
 
 demo: .venv/ready  ## set up, and cluster the sample reviews by two questions
 	$(MODEL) $(BIN)/inbedder cluster sample_data/reviews.csv --id id -i "What emotion is expressed?" -k 8 --format table
@@ -17,6 +17,10 @@ check: .venv/ready-dev  ## lint, types and the fast tests: no network, no model
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q
+
+bench: .venv/ready-dev  ## how fast rows are read, and how each step grows with them
+	$(MODEL) $(BIN)/python benchmarks/throughput.py
+	$(MODEL) $(BIN)/python benchmarks/growth.py
 
 format: .venv/ready-dev  ## put the code into its usual form
 	$(BIN)/ruff check --fix .

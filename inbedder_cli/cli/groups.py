@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from inbedder_cli.cli import options
+from inbedder_cli.errors import UsageProblem
 from inbedder_cli.options import EmptyTexts, EncodeOptions, NumberFormat
 
 if TYPE_CHECKING:
@@ -54,16 +55,19 @@ class ModelOptions:
     offline: options.Offline = False
     cache: options.Cache = True
     refresh: options.Refresh = False
+    devices: options.Devices = 1
 
     def load(self, talk: Talk) -> Encoder:
         """Return the encoder, and say what it is; one that remembers rows loads its model when it needs it."""
         chosen = {name: getattr(self, name) for name in ("model", "template", "device", "dtype", "offline")}
         encoder: Encoder
+        if self.devices > 1 and not self.cache:
+            raise UsageProblem("several devices share their rows through the cache", hint="leave out --no-cache")
         if self.cache:
             from inbedder_cli.cache import RowCache
             from inbedder_cli.encoders.cached import CachedEncoder
 
-            encoder = CachedEncoder(RowCache(talk=talk), self.refresh, **chosen, talk=talk)
+            encoder = CachedEncoder(RowCache(talk=talk), self.refresh, **chosen, devices=self.devices, talk=talk)
         else:
             from inbedder_cli.encoders import load_encoder
 

@@ -82,6 +82,12 @@ Cache = Annotated[
         "--cache/--no-cache", help="Remember rows, and read none twice (inbedder cache).", rich_help_panel=MODEL
     ),
 ]
+Devices = Annotated[
+    int,
+    typer.Option(
+        min=1, help="Read with so many processes, each on a GPU of its own (cuda:0, ...).", rich_help_panel=MODEL
+    ),
+]
 Refresh = Annotated[bool, typer.Option("--refresh", help="Read remembered rows again.", rich_help_panel=MODEL)]
 
 ReadoutOption = Annotated[

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.encoders.base import Encoded, Preview, Row, encoded_from
 from inbedder_cli.encoders.loading import load_encoder
+from inbedder_cli.encoders.parallel import WORTH_IT, read_in_parallel
 from inbedder_cli.models import resolve_model
 from inbedder_cli.models.facts import folder_state, machine, recall, remember, remembered
 from inbedder_cli.options import NumberFormat
@@ -35,6 +36,7 @@ class CachedEncoder:
     :param cache: where rows are kept.
     :param refresh: read all rows again, and keep them in place of the old ones.
     :param model: and the following as for `load_encoder`.
+    :param devices: processes that read, each on a device of its own (`parallel`).
     """
 
     cache: RowCache
@@ -44,19 +46,22 @@ class CachedEncoder:
     device: str = "auto"
     dtype: NumberFormat = NumberFormat.auto
     offline: bool = False
+    devices: int = 1
     talk: Talk = SILENT
     files: ModelFiles = field(init=False)
     _encoder: ModelEncoder | None = field(default=None, init=False)
+    _runs_on: list[str] = field(init=False)  # number format and device: torch alone could tell, so they are kept
 
     def __post_init__(self) -> None:
         self.files = resolve_model(self.model, offline=self.offline, talk=self.talk)
-        if not self._runs_on:
-            self._loaded()
+        fact = f"runs on: {self._identity} {self.device} {self.dtype} {machine()}"
+        self._runs_on = recall(fact) or self._tried()
+        remember(fact, self._runs_on)
 
     @property
     def description(self) -> str:
         """One line: model, number format, device."""
-        return f"{self.files.name}, {self._runs_on['format']} on {self._runs_on['device']}"
+        return f"{self.files.name}, {self._runs_on[0]} on {self._runs_on[1]}"
 
     def encode(
         self, texts: Sequence[str], instruction: str, options: EncodeOptions, talk: Talk = SILENT
@@ -69,6 +74,11 @@ class CachedEncoder:
         known = {keys[key]: row for key, row in rows.items()}
         if known:
             talk.say(f"{len(known):,} of {len(unique):,} texts were read before")
+        new = [text for text in unique if text not in known]
+        if self.devices > 1 and len(new) >= self.devices * WORTH_IT:
+            settings = self._settings | {"refresh": self.refresh}
+            read_in_parallel(settings, self.devices, self.cache.path, new, instruction, options, talk)
+            known = {keys[key]: row for key, row in self.cache.get(list(keys)).items()}
         if known and len(known) == len(unique):
             return encoded_from(texts, known, options)
 
@@ -83,29 +93,19 @@ class CachedEncoder:
 
     def _loaded(self) -> ModelEncoder:
         if self._encoder is None:
-            self._encoder = load_encoder(
-                self.model,
-                template=self.template,
-                device=self.device,
-                dtype=self.dtype,
-                offline=self.offline,
-                talk=self.talk,
-            )
-            model = self._encoder.model
-            runs_on = {"format": str(model.dtype).removeprefix("torch."), "device": str(model.device)}
-            if runs_on != self._runs_on:
-                remember(self._where, runs_on)
+            self._encoder = load_encoder(**self._settings, talk=self.talk)
         return self._encoder
 
-    @property
-    def _where(self) -> str:
-        """Return what decides where and in which number format the model runs."""
-        return f"runs on: {self._identity} {self.device} {self.dtype} {machine()}"
+    def _tried(self) -> list[str]:
+        """Return the number format and the device on which the model runs."""
+        model = self._loaded().model
+        if self.devices > 1:  # other processes will need the memory
+            self._encoder = None
+        return [str(model.dtype).removeprefix("torch."), str(model.device)]
 
     @property
-    def _runs_on(self) -> dict[str, str]:
-        """Return the number format and the device, which torch alone could tell, as they were last time."""
-        return recall(self._where) or {}
+    def _settings(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("model", "template", "device", "dtype", "offline")}
 
     @property
     def _identity(self) -> str:
@@ -121,7 +121,7 @@ class CachedEncoder:
     def _key(self, instruction: str, options: EncodeOptions) -> Any:  # noqa: ANN401
         """Return the function from a text to its key."""
         shaping = {name: value for name, value in asdict(options).items() if name != "batch_tokens"}
-        recipe = json.dumps([READING, self._identity, self._runs_on["format"], instruction.strip(), shaping])
+        recipe = json.dumps([READING, self._identity, self._runs_on[0], instruction.strip(), shaping])
         digest = hashlib.blake2b(recipe.encode("utf-8", "surrogatepass")).digest()
 
         def key_of(text: str) -> bytes:

@@ -245,4 +245,10 @@ class BatchReader(ABC):
         lengths = torch.tensor([len(ids) for ids in prompts])
         width = int(lengths.max())
         ids = torch.tensor([ids + [self.pad_id] * (width - len(ids)) for ids in prompts])
-        return ids.to(self.device), (torch.arange(width)[None] < lengths[:, None]).to(self.device)
+        return self._there(ids), self._there(torch.arange(width)[None] < lengths[:, None])
+
+    def _there(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Return the tensor on the device; a GPU takes it from pinned memory while the CPU goes on."""
+        if self.device.type == "cuda":
+            return tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor.to(self.device)

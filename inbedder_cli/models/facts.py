@@ -39,6 +39,8 @@ def recall(fact: str) -> Any:  # noqa: ANN401
 
 def remember(fact: str, value: Any) -> None:  # noqa: ANN401
     """Keep a fact; where the folder cannot be written to, it is found out again next time."""
+    if recall(fact) == value:
+        return
     folder = cache_folder()
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,9 @@ from inbedder_cli.cache import RowCache
 from inbedder_cli.encoders import load_encoder
 from inbedder_cli.encoders.cached import CachedEncoder
 from inbedder_cli.encoders.reading import BatchReader
+from inbedder_cli.errors import UsageProblem
 from inbedder_cli.options import EncodeOptions, NumberFormat, Readout
+from inbedder_cli.talk import Silent
 from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE
 
 OPTIONS = EncodeOptions(max_answer_tokens=3)
@@ -151,3 +154,28 @@ def test_texts_are_not_kept(encoder, tmp_path):
     assert (tmp_path / "rows.sqlite").is_file()
     for file in tmp_path.glob("rows.sqlite*"):
         assert b"secret" not in file.read_bytes()
+
+
+def test_several_processes_read_what_one_reads(encoder, tmp_path):
+    texts = [f"text {i} was {'very ' * (i % 7)}cold" for i in range(150)]
+    expected = encoder().encode(texts, QUESTION, OPTIONS)
+    other = CachedEncoder(RowCache(tmp_path / "other.sqlite"), False, encoder().model, device="cpu", devices=2)
+    counts = []
+
+    class Counting(Silent):
+        @contextmanager
+        def task(self, *_, **__):
+            yield lambda done, rows: counts.append(rows)
+
+    found = other.encode(texts, QUESTION, OPTIONS, Counting())
+    same(found, expected)
+    assert counts[-1] == 150
+    assert other.cache.info().rows == 150
+    assert other._encoder is None
+
+
+def test_an_error_of_a_process_is_the_error(encoder, tmp_path):
+    texts = [f"text {i}" for i in range(150)]
+    other = CachedEncoder(RowCache(tmp_path / "other.sqlite"), False, encoder().model, device="cpu", devices=2)
+    with pytest.raises(UsageProblem, match="there is no layer 77"):
+        other.encode(texts, QUESTION, replace(OPTIONS, layer=77))

@@ -1,0 +1,231 @@
+"""How fast rows are read, against the reference way and against plain transformers, side by side in one run.
+
+    python benchmarks/throughput.py [--rows 256 96 32] [--lengths short middle long]
+
+The same rows, template, layer, weights and at most 3 answer tokens for all:
+
+a    the reference way, as the paper's code does it: float32, batches of 32 in the order of the file, `generate`
+     with the hidden states of all layers and steps, and each row's vector picked in Python
+b    plain transformers: the base model, the fast number format, batches of 32 of sorted rows, one hidden state
+c    inbedder, vectors only
+d    inbedder, vectors and answers
+d32  the same in float32
+
+Tokens needed are each row's own and, once, what all prompts begin with. The rate of the machine is that of
+matrix products of the model's own shapes, 1,024 rows at a time, in the format that is used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import platform
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+
+from inbedder_cli.encoders import load_encoder
+from inbedder_cli.encoders.prefix import prefix_of
+from inbedder_cli.options import EncodeOptions, NumberFormat, Readout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inbedder_cli.encoders.causal import CausalEncoder
+
+ROOT = Path(__file__).resolve().parent.parent
+QUESTION = "What emotion is expressed?"
+WORDS = {"short": 15, "middle": 60, "long": 250}
+MAX_NEW = 3
+BATCH = 32
+
+
+class Way(NamedTuple):
+    """What one way of reading gave."""
+
+    seconds: float
+    tokens: int
+    vectors: np.ndarray
+
+
+def main() -> None:
+    """Print one table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", nargs=3, type=int, default=(256, 96, 32), metavar="N")
+    parser.add_argument("--lengths", nargs="+", choices=list(WORDS), default=list(WORDS))
+    parser.add_argument("--layer", type=int, default=29)
+    parser.add_argument("--model", default="inbedder-135m")
+    chosen = parser.parse_args()
+    exact = load_encoder(chosen.model, dtype=NumberFormat.float32)
+    fast = load_encoder(chosen.model)
+    own = fast.model.dtype != torch.float32
+    print(
+        f"{machine()}; {fast.description}; layer {chosen.layer} of {fast.n_layers}; at most {MAX_NEW} tokens said"
+    )
+    rates = {e.model.dtype: matrix_rate(e) for e in (exact, fast)}
+    print("matrix rate: " + ", ".join(f"{str(t)[6:]} {rate / 1e9:.0f} GFLOP/s" for t, rate in rates.items()))
+    header = (
+        "texts",
+        "way",
+        "rows/s",
+        "x (a)",
+        "x (b)",
+        "computed/needed",
+        "of matrix rate",
+        "median cosine with (a)",
+    )
+    print(("{:>18} " * len(header)).format(*header))
+    for length, n in zip(WORDS, chosen.rows, strict=True):
+        if length not in chosen.lengths:
+            continue
+        rows = texts(WORDS[length], n)
+        ways: dict[str, tuple[Any, Callable[[], Any]]] = {
+            "a": (exact, lambda rows=rows: reference(exact, rows, chosen.layer)),
+            "b": (fast, lambda rows=rows: plain(fast, rows, chosen.layer)),
+            "c": (fast, lambda rows=rows: ours(fast, rows, chosen.layer, answers=False)),
+            "d": (fast, lambda rows=rows: ours(fast, rows, chosen.layer, answers=True)),
+        }
+        if own:
+            ways["d32"] = (exact, lambda rows=rows: ours(exact, rows, chosen.layer, answers=True))
+        results = {name: timed(*way) for name, way in ways.items()}
+        prompter = fast.prompter(QUESTION, 1024)
+        prompts, shared = prompter.encode(rows)[0], len(prefix_of(prompter))
+        needed = sum(len(ids) - shared for ids in prompts) + shared
+        for name, way in results.items():
+            encoder = ways[name][0]
+            work = 2 * needed * weights_below(encoder, chosen.layer if name == "c" else encoder.n_layers)
+            cells = (
+                f"{length} ({needed / n:.0f} tokens)",
+                name,
+                f"{n / way.seconds:.1f}",
+                f"{results['a'].seconds / way.seconds:.1f}",
+                f"{results['b'].seconds / way.seconds:.1f}",
+                f"{way.tokens / needed:.2f}",
+                f"{100 * work / way.seconds / rates[encoder.model.dtype]:.0f} %",
+                f"{median_cosine(way.vectors, results['a'].vectors):.5f}",
+            )
+            print(("{:>18} " * len(cells)).format(*cells), flush=True)
+
+
+def texts(n_words: int, n: int) -> list[str]:
+    """Return different texts of about so many words, made of the sample reviews' own."""
+    with (ROOT / "sample_data" / "reviews.csv").open(encoding="utf-8", newline="") as file:
+        words = " ".join(row["text"] for row in csv.DictReader(file)).split()
+    rng = np.random.default_rng(0)
+    starts = rng.integers(0, len(words) - 2 * n_words, n)
+    lengths = rng.integers(max(1, n_words // 2), n_words + n_words // 2 + 1, n)
+    return [" ".join(words[s : s + length]) for s, length in zip(starts, lengths, strict=True)]
+
+
+def reference(encoder: CausalEncoder, rows: list[str], layer: int) -> np.ndarray:
+    """Read rows as the paper's code does."""
+    tokenizer, model = encoder.tokenizer, encoder.model
+    vectors = []
+    for start in range(0, len(rows), BATCH):
+        prompts = [encoder.template.render(text, QUESTION) for text in rows[start : start + BATCH]]
+        inputs = tokenizer(prompts, return_tensors="pt", padding=True, padding_side="left")
+        with torch.no_grad():
+            out = model.generate(
+                **inputs,
+                max_new_tokens=MAX_NEW,
+                do_sample=False,
+                output_hidden_states=True,
+                return_dict_in_generate=True,
+                pad_token_id=tokenizer.pad_token_id,
+            )
+        vectors += [out.hidden_states[0][layer][i, -1].numpy() for i in range(len(prompts))]
+    return np.stack(vectors)
+
+
+def plain(encoder: CausalEncoder, rows: list[str], layer: int) -> np.ndarray:
+    """Read rows with transformers as one would without inbedder."""
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+    vectors: list[Any] = [None] * len(rows)
+    for start in range(0, len(order), BATCH):
+        some = order[start : start + BATCH]
+        prompts = [encoder.template.render(rows[i], QUESTION) for i in some]
+        inputs = encoder.tokenizer(prompts, return_tensors="pt", padding=True, padding_side="left")
+        with torch.inference_mode():
+            out = encoder.model.base_model(**inputs, output_hidden_states=True, use_cache=False)
+        for i, vector in zip(some, out.hidden_states[layer][:, -1].float().numpy(), strict=True):
+            vectors[i] = vector
+    return np.stack(vectors)
+
+
+def ours(encoder: CausalEncoder, rows: list[str], layer: int, *, answers: bool) -> np.ndarray:
+    """Read rows with inbedder."""
+    options = EncodeOptions(
+        readout=Readout.first_token, layer=layer, answers=answers, max_answer_tokens=MAX_NEW, max_tokens=1024
+    )
+    return np.asarray(encoder.encode(rows, QUESTION, options).vectors)
+
+
+def timed(encoder: CausalEncoder, read: Callable[[], np.ndarray]) -> Way:
+    """Run a way of reading and count the tokens that go into the first layer before answers are spoken."""
+    count = 0
+
+    def hook(_: torch.nn.Module, args: tuple[torch.Tensor, ...], __: object) -> None:
+        nonlocal count
+        rows, tokens = args[0].shape[:2]
+        count += rows * tokens if tokens > 1 else 0
+
+    stack = next(m for m in encoder.model.modules() if isinstance(m, torch.nn.ModuleList))
+    handle = stack[0].register_forward_hook(hook)
+    start = time.perf_counter()
+    vectors = read()
+    seconds = time.perf_counter() - start
+    handle.remove()
+    return Way(seconds, count, vectors)
+
+
+def matrices(encoder: CausalEncoder) -> list[Any]:
+    """Return the weight matrices of the layers."""
+    stack = next(m for m in encoder.model.modules() if isinstance(m, torch.nn.ModuleList))
+    return [m.weight for layer in stack for m in layer.modules() if isinstance(m, torch.nn.Linear)]
+
+
+def weights_below(encoder: CausalEncoder, layer: int) -> int:
+    """Return how many weights stand below a hidden state, outside the embedding."""
+    return sum(weight.numel() for weight in matrices(encoder)) * layer // encoder.n_layers
+
+
+def matrix_rate(encoder: CausalEncoder) -> float:
+    """Return the operations per second of matrix products of the model's own shapes."""
+    some = matrices(encoder)[:56]
+    inputs = {w.shape[1]: torch.randn(1024, w.shape[1]).to(w.dtype) for w in some}
+    best = float("inf")
+    with torch.inference_mode():
+        for _ in range(5):
+            start = time.perf_counter()
+            for weight in some:
+                torch.nn.functional.linear(inputs[weight.shape[1]], weight)
+            best = min(best, time.perf_counter() - start)
+    return 2 * 1024 * sum(weight.numel() for weight in some) / best
+
+
+def median_cosine(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the median cosine of the centred vectors."""
+    one, other = one - one.mean(0), other - other.mean(0)
+    cosines = (one * other).sum(1) / (np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1))
+    return float(np.median(cosines))
+
+
+def machine() -> str:
+    """Return the machine in words."""
+    name = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        lines = info.read_text().splitlines()
+        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
+        flags = next((line for line in lines if line.startswith("flags")), "")
+        name += "".join(
+            f" {flag}" for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags.split()
+        )
+    return f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+
+
+if __name__ == "__main__":
+    main()
