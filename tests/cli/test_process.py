@@ -71,7 +71,8 @@ def test_ctrl_c_exits_130_and_leaves_no_file(tmp_path, tiny):
     (tmp_path / "x.csv").write_text("text\n" + "".join(f"row {i} {'word ' * 60}\n" for i in range(20_000)))
     before = set(tmp_path.iterdir())
     command = [*INBEDDER, "embed", "x.csv", "-i", "What?", "-m", tiny, "-o", "v.npy"]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+    heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731  (a shell's background job ignores it)
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=heed) as process:
         assert "rows" in process.stderr.readline()
         assert "model" in process.stderr.readline()
         time.sleep(0.5)
