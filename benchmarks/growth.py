@@ -84,6 +84,7 @@ def prepared(step: str, n: int, folder: Path):  # noqa: ANN201
         path = folder / "rows.csv"
         with path.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([["text", "n"], *([text, i] for i, text in enumerate(some_texts))])
+        read_corpus(str(ROOT / "sample_data" / "reviews.csv"))
         return lambda: read_corpus(str(path))
     group = rng.integers(0, GROUPS, n)
     centres = rng.normal(size=(GROUPS, SIZE)).astype(np.float32)
@@ -92,10 +93,10 @@ def prepared(step: str, n: int, folder: Path):  # noqa: ANN201
         vectors[start : start + 10_000] += rng.normal(size=vectors[start : start + 10_000].shape).astype(
             np.float32
         )
-    if step == "hdbscan":
-        return lambda: fit_clusters(vectors, ClusterOptions(Algorithm.hdbscan))
-    if step == "kmeans":
-        return lambda: fit_clusters(vectors, ClusterOptions(k=GROUPS))
+    if step in ("kmeans", "hdbscan"):
+        options = ClusterOptions(k=GROUPS) if step == "kmeans" else ClusterOptions(Algorithm.hdbscan)
+        fit_clusters(vectors[:500], options)
+        return lambda: fit_clusters(vectors, options)
     words = "joy anger fear late parcel refund kind staff cold room noise price".split()
     answers = [f"{words[g]} {words[int(w)]}" for g, w in zip(group, rng.integers(0, GROUPS, n), strict=True)]
     clustering = fit_clusters(vectors, ClusterOptions(k=GROUPS))
@@ -104,6 +105,7 @@ def prepared(step: str, n: int, folder: Path):  # noqa: ANN201
     def explained():  # noqa: ANN202
         return explain(clustering, answers, texts=some_texts, ids=ids, instruction=QUESTION)
 
+    explained()
     if step == "explaining":
         return explained
     import pyarrow as pa
