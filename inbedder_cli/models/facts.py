@@ -50,7 +50,7 @@ def remember(fact: str, value: Any) -> None:  # noqa: ANN401
 
 
 def machine() -> str:
-    """Return what speeds depend on: the processor, and the version of torch."""
+    """Return what speeds depend on: the processor, the GPUs that torch may see, and its version."""
     name = platform.processor() or platform.machine()
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
@@ -59,7 +59,8 @@ def machine() -> str:
             if line.startswith("flags"):
                 break
     digest = hashlib.sha256(name.encode()).hexdigest()[:12]
-    return f"{digest} torch {version('torch')} {os.environ.get('CUDA_VISIBLE_DEVICES', '')}"
+    n_gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    return f"{digest} torch {version('torch')} {n_gpus} GPUs {os.environ.get('CUDA_VISIBLE_DEVICES', '')}"
 
 
 def folder_state(folder: Path) -> str:
