@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 import time
 from typing import Annotated
 
 import typer
 
-from inbedder_cli.cli.console import Terminal
+from inbedder_cli.cli.console import Terminal, print_line
 from inbedder_cli.errors import UsageProblem
 
 app = typer.Typer(
@@ -25,7 +24,7 @@ def path() -> None:
     """Print where they are kept."""
     from inbedder_cli.cache import RowCache
 
-    _print(str(RowCache().path))
+    print_line(str(RowCache().path))
 
 
 @app.command()
@@ -34,11 +33,11 @@ def info() -> None:
     from inbedder_cli.cache import RowCache
 
     found = RowCache(talk=Terminal()).info()
-    _print(f"path\t{found.path}")
-    _print(f"rows\t{found.rows}")
-    _print(f"bytes\t{found.bytes}")
+    print_line(f"path\t{found.path}")
+    print_line(f"rows\t{found.rows}")
+    print_line(f"bytes\t{found.bytes}")
     if found.oldest is not None:
-        _print(f"longest unused\t{(time.time() - found.oldest) / 86_400:.0f} days")
+        print_line(f"longest unused\t{(time.time() - found.oldest) / 86_400:.0f} days")
 
 
 @app.command()
@@ -78,7 +77,3 @@ def _amount(written: str, units: dict[str, int], example: str) -> float:
     if match is None or match[2] not in units:
         raise UsageProblem(f'"{written}" is no amount', hint=f"write it like {example}")
     return float(match[1]) * units[match[2]]
-
-
-def _print(line: str) -> None:
-    sys.stdout.write(line + "\n")

@@ -96,6 +96,11 @@ def stderr_console() -> Console:
     return Console(stderr=True)
 
 
+def print_line(line: str) -> None:
+    """Write one line of data to stdout, as it is."""
+    sys.stdout.write(line + "\n")
+
+
 def stdout_console() -> Console:
     """Return rich's console on standard output; off a terminal it is wide enough not to cut much."""
     from rich.console import Console

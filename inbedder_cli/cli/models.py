@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inbedder_cli.cli.console import Terminal
+from inbedder_cli.cli.console import Terminal, print_line
 from inbedder_cli.cli.options import Offline, Quiet
 from inbedder_cli.errors import ModelError, did_you_mean
 from inbedder_cli.models.names import DEFAULT_MODEL
@@ -33,10 +32,10 @@ def list_models() -> None:
         bases[folder] = name
         state = f"{folder_bytes(folder) / 1e6:.0f} MB" if folder.is_dir() else "fetched on first use"
         default = " (default)" if name == DEFAULT_MODEL else ""
-        _print(f"{name}{default}\t{state}\t{manifest.licence}\t{manifest.description}")
+        print_line(f"{name}{default}\t{state}\t{manifest.licence}\t{manifest.description}")
     for folder in installed():
         if folder not in bases:
-            _print(f"{folder.name}\t{folder_bytes(folder) / 1e6:.0f} MB\t\tconverted from a GGUF file")
+            print_line(f"{folder.name}\t{folder_bytes(folder) / 1e6:.0f} MB\t\tconverted from a GGUF file")
 
 
 @app.command()
@@ -59,7 +58,7 @@ def pull(
         if source
         else ensure_base(manifest, offline=offline, talk=talk)
     )
-    _print(str(folder))
+    print_line(str(folder))
 
 
 @app.command()
@@ -70,7 +69,7 @@ def path(name: Name = DEFAULT_MODEL) -> None:
     folder = base_folder(_manifest(name))
     if not folder.is_dir():
         raise ModelError(f"{name} is not on this machine yet", hint=f"inbedder models pull {name}")
-    _print(str(folder))
+    print_line(str(folder))
 
 
 @app.command("rm")
@@ -100,7 +99,3 @@ def _manifest(name: str) -> Manifest:
             hint=f"{did_you_mean(name, manifests)}bundled: {', '.join(manifests)}",
         )
     return manifests[name]
-
-
-def _print(line: str) -> None:
-    sys.stdout.write(line + "\n")

@@ -88,6 +88,9 @@ class _CausalReader(BatchReader):
                 if self.encoder.shortcuts_hold is None and (self.prefix or self.stops):
                     middle = len(prompts) // 2
                     self.encoder.shortcuts_hold = self._same([prompts[i] for i in {0, middle, len(prompts) - 1}])
+            except torch.OutOfMemoryError:  # which says nothing about the model
+                self.prefix, self.stops = None, False
+                return
             except NOT_THIS_WAY:
                 self.encoder.shortcuts_hold = False
         if self.encoder.shortcuts_hold is False:
@@ -170,9 +173,11 @@ class _CausalReader(BatchReader):
 
         kept = self.decodes, self.prefix, self.stops
         self.decodes = False
-        together = self.forward(prompts)[0].float()
-        self.prefix, self.stops = None, False
-        alone = torch.cat([self.forward([prompt])[0] for prompt in prompts]).float()
-        self.decodes, self.prefix, self.stops = kept
+        try:
+            together = self.forward(prompts)[0].float()
+            self.prefix, self.stops = None, False
+            alone = torch.cat([self.forward([prompt])[0] for prompt in prompts]).float()
+        finally:
+            self.decodes, self.prefix, self.stops = kept
         apart = (alone - alone.mean(0)).norm() + ALIKE * alone.norm()
         return bool((alone - together).norm() <= TOLERANCE[self.model.dtype == torch.float32] * apart)
