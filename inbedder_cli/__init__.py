@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AbstainOptions": "options",
     "Algorithm": "options",
     "ClusterOptions": "options",
     "ClusterRun": "pipeline",
@@ -44,6 +45,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AbstainOptions",
     "Algorithm",
     "ClusterOptions",
     "ClusterRun",
@@ -76,7 +78,14 @@ if TYPE_CHECKING:
     from inbedder_cli.encoders import Encoded, Encoder, load_encoder
     from inbedder_cli.errors import InbedderError
     from inbedder_cli.explain import ClusterSummary, explain
-    from inbedder_cli.options import Algorithm, ClusterOptions, EncodeOptions, ExplainOptions, Readout
+    from inbedder_cli.options import (
+        AbstainOptions,
+        Algorithm,
+        ClusterOptions,
+        EncodeOptions,
+        ExplainOptions,
+        Readout,
+    )
     from inbedder_cli.pipeline import ClusterRun, Embedding, cluster_corpus, cluster_texts, embed_corpus
     from inbedder_cli.vectors import read_vectors, write_vectors
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from inbedder_cli.talk import Talk
 
-SCHEMA = 1
+SCHEMA = 2
 AT_ONCE = 500  # keys of one look-up; SQLite takes 999
 PATIENCE = 30.0  # seconds to wait for another process that writes
 DAY = 86_400
@@ -36,7 +36,7 @@ BESIDE = ("-wal", "-shm", "-journal")
 T = TypeVar("T")
 TABLE = """
 CREATE TABLE IF NOT EXISTS rows (
-    key BLOB PRIMARY KEY, vector BLOB NOT NULL, answer TEXT, shortened INTEGER NOT NULL,
+    key BLOB PRIMARY KEY, vector BLOB NOT NULL, answer TEXT, confidence REAL, shortened INTEGER NOT NULL,
     checksum INTEGER NOT NULL, used INTEGER NOT NULL
 )"""
 
@@ -83,8 +83,9 @@ class RowCache:
         for key, row in rows.items():
             if np.isfinite(row.vector).all():
                 vector = np.asarray(row.vector, np.float32).tobytes()
-                made.append((key, vector, row.answer, row.shortened, _checksum(vector, row.answer), now))
-        insert = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?)"
+                checksum = _checksum(vector, row.answer, row.confidence)
+                made.append((key, vector, row.answer, row.confidence, row.shortened, checksum, now))
+        insert = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)"
         self._with(lambda connection: connection.executemany(insert, made).rowcount)
 
     def info(self) -> CacheInfo:
@@ -182,14 +183,14 @@ class RowCache:
 
 def _get(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, Row]:
     marks = ",".join("?" * len(keys))
-    query = f"SELECT key, vector, answer, shortened, checksum, used FROM rows WHERE key IN ({marks})"  # noqa: S608
-    rows = connection.execute(query, keys).fetchall()
-    if any(checksum != _checksum(vector, answer) for _, vector, answer, _, checksum, _ in rows):
+    columns = "key, vector, answer, confidence, shortened, checksum, used"
+    rows = connection.execute(f"SELECT {columns} FROM rows WHERE key IN ({marks})", keys).fetchall()  # noqa: S608
+    if any(checksum != _checksum(*content) for _, *content, _, checksum, _ in rows):
         raise sqlite3.DatabaseError("a row is not what was written")
     now = int(time.time())
     seldom = [(now, key) for key, *_, used in rows if used < now - DAY]
     connection.executemany("UPDATE rows SET used = ? WHERE key = ?", seldom)
-    return {row[0]: Row(np.frombuffer(row[1], np.float32), row[2], bool(row[3])) for row in rows}
+    return {row[0]: Row(np.frombuffer(row[1], np.float32), row[2], row[3], bool(row[4])) for row in rows}
 
 
 def _prune(connection: sqlite3.Connection, older_than: float | None, max_bytes: int | None) -> int:
@@ -209,5 +210,5 @@ def _prune(connection: sqlite3.Connection, older_than: float | None, max_bytes: 
     return removed
 
 
-def _checksum(vector: bytes, answer: str | None) -> int:
-    return zlib.crc32((answer or "").encode("utf-8", "surrogatepass"), zlib.crc32(vector))
+def _checksum(vector: bytes, answer: str | None, confidence: float | None) -> int:
+    return zlib.crc32(f"{answer or ''} {confidence}".encode("utf-8", "surrogatepass"), zlib.crc32(vector))

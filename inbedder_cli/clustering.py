@@ -54,6 +54,10 @@ class Clustering:
     :param labels: shape (n_rows,); 0 is the largest cluster, -1 is noise (HDBSCAN only).
     :param distances: float32, shape (n_rows,): cosine distance, 0 to 2, of each row's centred vector to its
         cluster's centre; NaN for noise.
+    :param second: shape (n_rows,): the nearest of the other clusters, -1 where there is none (noise, one cluster).
+    :param margins: float32, shape (n_rows,): how much nearer the own centre is than that of `second`, as a share
+        of the distance to the latter, (second - own) / second: at most 1, about 0 on the border, below 0 where the
+        other one is nearer (HDBSCAN); the simplified silhouette (Hruschka et al. 2004). NaN without a second.
     :param centres: float32, shape (k, hidden_size), of unit length, of centred and normalised vectors
         (zero where all rows are the same).
     :param mean: float32, shape (hidden_size,): what was subtracted from every vector.
@@ -64,6 +68,8 @@ class Clustering:
 
     labels: Labels
     distances: Vectors
+    second: Labels
+    margins: Vectors
     centres: Vectors
     mean: Vectors
     options: ClusterOptions
@@ -107,16 +113,42 @@ def fit_clusters(vectors: Vectors, options: ClusterOptions | None = None) -> Clu
         found = _kmeans(points, options.k or 1, options.seed, STARTS)
     found = _largest_first(found)
     centres = _centres(points, found)
-    distances = np.full(len(points), np.nan, np.float32)
-    kept = found != NOISE
-    own = centres[found[kept]]
-    # Where a centre is zero, all its rows are the same one, the mean itself.
-    distances[kept] = np.where(own.any(axis=1), 1 - np.einsum("ij,ij->i", points[kept], own), 0)
-    labels = np.empty_like(found)
-    labels[order] = found
-    by_row = np.empty_like(distances)
-    by_row[order] = np.clip(distances, 0, 2)
-    return Clustering(labels, by_row, centres, mean, options, choice, shortcut)
+    own, second, margins = distances_to(centres, points, found)
+    back = np.argsort(order)
+    return Clustering(
+        found[back], own[back], second[back], margins[back], centres, mean, options, choice, shortcut
+    )
+
+
+def distances_to(centres: Vectors, points: Vectors, labels: Labels) -> tuple[Vectors, Labels, Vectors]:
+    """Return `distances`, `second` and `margins` of a `Clustering` with these centres and labels.
+
+    :param points: centred and normalised vectors.
+    """
+    own = np.full(len(points), np.nan, np.float32)
+    second = np.full(len(points), NOISE, np.int64)
+    margins = np.full(len(points), np.nan, np.float32)
+    for start in range(0, len(points), CHUNK):
+        rows = start + np.flatnonzero(labels[start : start + CHUNK] != NOISE)
+        distances = np.clip(1 - points[rows] @ centres.T, 0, 2)
+        # Where a centre is zero, all its rows are the same one, the mean itself.
+        distances[:, ~centres.any(axis=1)] = 1
+        here = np.arange(len(rows))
+        own[rows] = np.where(centres[labels[rows]].any(axis=1), distances[here, labels[rows]], 0)
+        if len(centres) > 1:
+            distances[here, labels[rows]] = np.inf
+            second[rows] = distances.argmin(1)
+            other = distances[here, second[rows]]
+            margins[rows] = np.where(other > 0, (other - own[rows]) / np.where(other > 0, other, 1), 0)
+    return own, second, margins
+
+
+def no_clusters(hidden_size: int, options: ClusterOptions | None = None) -> Clustering:
+    """Return the clustering of no rows."""
+    vectors = np.empty((0, hidden_size), np.float32)
+    nothing, numbers = np.empty(0, np.int64), np.empty(0, np.float32)
+    mean = np.zeros(hidden_size, np.float32)
+    return Clustering(nothing, numbers, nothing, numbers, vectors, mean, options or ClusterOptions())
 
 
 def centre_and_normalise(vectors: Vectors) -> tuple[Vectors, Vectors]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -9,12 +11,14 @@ import numpy as np
 
 from inbedder_cli.clustering import NOISE, Clustering
 from inbedder_cli.options import ExplainOptions
-from inbedder_cli.stop_words import load_stop_words, repeated_words, words_of
+from inbedder_cli.stop_words import folded, load_stop_words, repeated_words, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
+
+    from inbedder_cli.corpus import Corpus
 
 LONGEST_PHRASE = 3
 CANDIDATES = 100  # best phrases of a cluster that are compared with each other
@@ -22,6 +26,8 @@ PRIOR_SHARE = 0.1  # weight of the whole corpus as a prior: more favours what is
 SWALLOW = 0.8  # a longer phrase with this share of a shorter one's rows stands for it
 NO_LABEL = "(no common answer)"
 NOISE_LABEL = "(noise)"  # in brackets, as no phrase can be
+UNANSWERED = -2  # the number of the summary of rows that do not answer, which are in no cluster
+UNANSWERED_LABEL = "(no clear answer)"
 NEGATIONS = frozenset("not no never nothing nobody none nor neither nowhere cannot without".split())
 
 
@@ -52,8 +58,21 @@ class Exemplar:
 
 
 @dataclass(frozen=True)
+class AnswerShare:
+    """A whole answer, in lower case, and the share of the cluster's rows that have it, 0 to 1."""
+
+    text: str
+    share: float
+
+
+@dataclass(frozen=True)
 class ClusterSummary:
-    """What one cluster means. Noise (HDBSCAN) has number -1, no phrases, and exemplars without rank."""
+    """What one cluster means. Noise (HDBSCAN) has number -1, no phrases, and exemplars without rank.
+
+    :param share: of all rows that were read, 0 to 1.
+    :param answers: the most frequent whole answers; empty where none were decoded.
+    :param entropy: of the distribution of whole answers, in bits: 0 when all are the same.
+    """
 
     cluster: int
     label: str
@@ -61,6 +80,8 @@ class ClusterSummary:
     share: float
     phrases: list[Phrase] = field(default_factory=list)
     exemplars: list[Exemplar] = field(default_factory=list)
+    answers: list[AnswerShare] = field(default_factory=list)
+    entropy: float | None = None
 
 
 def explain(
@@ -72,6 +93,7 @@ def explain(
     instruction: str = "",
     options: ExplainOptions | None = None,
     show_answers: bool = True,
+    n_read: int | None = None,
 ) -> list[ClusterSummary]:
     """Explain each cluster by the n-grams that are frequent in its answers and rare in the others'.
 
@@ -80,6 +102,7 @@ def explain(
     :param ids: one per row, for exemplars.
     :param instruction: its own words are left out of answers that hold other words too.
     :param show_answers: whether `answers` really are answers.
+    :param n_read: rows of which shares are shares; None: those given.
     :return: clusters by number, noise last.
     """
     options = options or ExplainOptions()
@@ -92,20 +115,67 @@ def explain(
         rows = np.flatnonzero(clustering.labels == cluster)
         if not len(rows):
             continue
+        shares, entropy = answer_shares([answers[row] for row in rows.tolist()]) if show_answers else ([], None)
         summaries.append(
             ClusterSummary(
                 cluster=cluster,
                 label=NOISE_LABEL if cluster == NOISE else labels.get(cluster, f"{NO_LABEL} {cluster}"),
                 size=len(rows),
-                share=len(rows) / len(clustering.labels),
+                share=len(rows) / (n_read or len(clustering.labels)),
                 phrases=phrases.get(cluster, [])[: options.phrases],
                 exemplars=[
                     Exemplar(row, ids[row], answers[row] if show_answers else None, texts[row])
                     for row in _central_rows(rows, clustering.distances, texts, options.exemplars)
                 ],
+                answers=shares[: options.phrases],
+                entropy=entropy,
             )
         )
     return summaries
+
+
+def summary_of_unanswered(
+    corpus: Corpus,
+    answers: Sequence[str | None],
+    rows: Sequence[int],
+    n_read: int,
+    options: ExplainOptions | None = None,
+) -> ClusterSummary:
+    """Return what the rows that do not answer say instead, with the first of each as exemplars.
+
+    :param answers: one per row of the corpus.
+    :param rows: those that do not answer.
+    """
+    options = options or ExplainOptions()
+    said = {row: answers[row] or "" for row in rows}
+    shares, entropy = answer_shares(list(said.values()))
+    first = dict(reversed([(_as_compared(answer), row) for row, answer in said.items()]))
+    chosen = [first[share.text] for share in shares[: options.exemplars]]
+    return ClusterSummary(
+        UNANSWERED,
+        UNANSWERED_LABEL,
+        len(rows),
+        len(rows) / n_read,
+        exemplars=[Exemplar(row, corpus.ids[row], said[row], corpus.texts[row]) for row in chosen],
+        answers=shares[: options.phrases],
+        entropy=entropy,
+    )
+
+
+def answer_shares(answers: Sequence[str]) -> tuple[list[AnswerShare], float]:
+    """Return the different answers, most frequent first, and the entropy of their distribution in bits.
+
+    >>> answer_shares(["Anger", "anger", "joy", "joy"])
+    ([AnswerShare(text='anger', share=0.5), AnswerShare(text='joy', share=0.5)], 1.0)
+    """
+    counts = Counter(_as_compared(answer) for answer in answers)
+    shares = [AnswerShare(text, n / len(answers)) for text, n in counts.items()]
+    shares.sort(key=lambda s: (-s.share, s.text))
+    return shares, abs(-sum(s.share * math.log2(s.share) for s in shares))
+
+
+def _as_compared(answer: str) -> str:
+    return " ".join(folded(answer).split())
 
 
 def answer_phrases(answer: str, stop_words: frozenset[str], repeated: frozenset[str]) -> list[str]:

@@ -122,6 +122,18 @@ class ClusterOptions:
 
 
 @dataclass(frozen=True)
+class AbstainOptions:
+    """Which answers count as none.
+
+    :param abstain: whether rows that do not answer are kept out of the clusters.
+    :param least_confidence: of an answer, 0 to 1: below it, it counts as none.
+    """
+
+    abstain: bool = True
+    least_confidence: float = 0.1
+
+
+@dataclass(frozen=True)
 class ExplainOptions:
     """How clusters are explained.
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inbedder_cli.clustering import NOISE, Clustering, fit_clusters
+from inbedder_cli.abstaining import not_answered
+from inbedder_cli.clustering import NOISE, Clustering, fit_clusters, no_clusters
 from inbedder_cli.errors import InputError
-from inbedder_cli.explain import ClusterSummary, explain
-from inbedder_cli.options import ClusterOptions, EncodeOptions, ExplainOptions
+from inbedder_cli.explain import ClusterSummary, explain, summary_of_unanswered
+from inbedder_cli.options import AbstainOptions, ClusterOptions, EncodeOptions, ExplainOptions
 from inbedder_cli.talk import SILENT
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Status(StrEnum):
     ok = "ok"
     empty = "empty"  # it has no text
     noise = "noise"  # HDBSCAN put it into no cluster
+    no_answer = "no-answer"  # its answer answers nothing
     failed = "failed"  # its vector is not finite
 
 
@@ -38,6 +40,7 @@ class Embedding:
     :param vectors: float32, shape (n_rows, hidden_size); NaN where a row has no vector.
     :param answers: one per row, None where a row has none; or None when none were decoded.
     :param status: one per row: ok, empty or failed.
+    :param confidences: of the answers, 0 to 1, NaN where a row has none; or None.
     :param n_unique: different texts read.
     :param n_shortened: how many of them were shortened.
     :param instruction: what was asked, where it is known.
@@ -51,15 +54,16 @@ class Embedding:
     n_shortened: int = 0
     instruction: str | None = None
     model: str | None = None
+    confidences: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
 class ClusterRun:
     """One question answered over one corpus.
 
-    :param labels: one per row: cluster number, -1 for noise, None where the row has no vector.
-    :param distances: one per row: cosine distance to the cluster's centre, or None.
-    :param status: one per row.
+    :param rows: the rows that were clustered, in the order of `clustering`'s arrays.
+    :param status: one per row of the corpus.
+    :param unanswered: the rows that do not answer the question, if there are any.
     """
 
     corpus: Corpus
@@ -67,9 +71,21 @@ class ClusterRun:
     embedding: Embedding
     clustering: Clustering
     summaries: list[ClusterSummary]
-    labels: list[int | None] = field(default_factory=list)
-    distances: list[float | None] = field(default_factory=list)
-    status: list[Status] = field(default_factory=list)
+    rows: list[int]
+    status: list[Status]
+    unanswered: ClusterSummary | None = None
+
+    def by_row(self, values: npt.NDArray[Any]) -> list[Any]:
+        """Return what a clustering says of its rows as one value per row of the corpus, None for the others."""
+        placed: list[Any] = [None] * len(self.corpus)
+        for row, value in zip(self.rows, values.tolist(), strict=True):
+            placed[row] = value
+        return placed
+
+    @property
+    def labels(self) -> list[int | None]:
+        """Each row's cluster number, -1 for noise, None where the row was not clustered."""
+        return self.by_row(self.clustering.labels)
 
 
 def embed_corpus(
@@ -90,8 +106,19 @@ def embed_corpus(
         status[row] = Status.ok if np.isfinite(vectors[row]).all() else Status.failed
         if answers is not None and encoded.answers is not None:
             answers[row] = encoded.answers[place]
+    confidences = None
+    if encoded.confidences is not None:
+        confidences = np.full(len(corpus), np.nan, np.float32)
+        confidences[rows] = encoded.confidences
     return Embedding(
-        vectors, answers, status, encoded.n_unique, encoded.n_shortened, instruction, encoder.description
+        vectors,
+        answers,
+        status,
+        encoded.n_unique,
+        encoded.n_shortened,
+        instruction,
+        encoder.description,
+        confidences,
     )
 
 
@@ -101,33 +128,62 @@ def cluster_corpus(
     embedding: Embedding,
     options: ClusterOptions | None = None,
     explaining: ExplainOptions | None = None,
+    abstaining: AbstainOptions | None = None,
 ) -> ClusterRun:
-    """Group the rows that have vectors and explain the groups by their answers (or texts, without answers)."""
-    rows = [i for i, status in enumerate(embedding.status) if status is Status.ok]
+    """Group the rows that have vectors and answers, and explain the groups by their answers.
+
+    Without decoded answers all rows with vectors are grouped, and explained by their texts.
+
+    :raises InputError: for fewer answers than clusters.
+    """
+    status = list(embedding.status)
+    for row in _unanswered_rows(corpus, instruction, embedding, abstaining or AbstainOptions()):
+        status[row] = Status.no_answer
+    rows = [i for i, state in enumerate(status) if state is Status.ok]
+    without = [i for i, state in enumerate(status) if state is Status.no_answer]
     texts = [corpus.texts[i] for i in rows]
+    ids = [corpus.ids[i] for i in rows]
     try:
-        clustering = fit_clusters(embedding.vectors[rows], options)
+        if without and not rows:
+            clustering = no_clusters(embedding.vectors.shape[1], options)
+        else:
+            clustering = fit_clusters(embedding.vectors[rows], options)
     except InputError as error:
-        raise InputError(str(error), source=corpus.source, hint=error.hint) from error
+        hint = f"{len(without):,} rows do not answer the question; --no-abstain takes them" if without else None
+        raise InputError(str(error), source=corpus.source, hint=hint or error.hint) from error
+    answers = None if embedding.answers is None else [embedding.answers[i] or "" for i in rows]
     summaries = explain(
         clustering,
-        texts if embedding.answers is None else [embedding.answers[i] or "" for i in rows],
+        texts if answers is None else answers,
         texts=texts,
-        ids=[corpus.ids[i] for i in rows],
+        ids=ids,
         instruction=instruction,
         options=explaining,
-        show_answers=embedding.answers is not None,
+        show_answers=answers is not None,
+        n_read=len(rows) + len(without),
     )
-    labels: list[int | None] = [None] * len(corpus)
-    distances: list[float | None] = [None] * len(corpus)
-    status = list(embedding.status)
-    for place, row in enumerate(rows):
-        labels[row] = int(clustering.labels[place])
-        if labels[row] == NOISE:
-            status[row] = Status.noise
-        else:
-            distances[row] = float(clustering.distances[place])
-    return ClusterRun(corpus, instruction, embedding, clustering, summaries, labels, distances, status)
+    unanswered = None
+    if without:
+        n_read = len(rows) + len(without)
+        unanswered = summary_of_unanswered(corpus, embedding.answers or [], without, n_read, explaining)
+    for place in np.flatnonzero(clustering.labels == NOISE).tolist():
+        status[rows[place]] = Status.noise
+    return ClusterRun(corpus, instruction, embedding, clustering, summaries, rows, status, unanswered)
+
+
+def _unanswered_rows(corpus: Corpus, instruction: str, embedding: Embedding, options: AbstainOptions) -> list[int]:
+    """Return the rows whose answers do not answer the question; none where answers were not decoded."""
+    if not options.abstain or embedding.answers is None:
+        return []
+    rows = [i for i, state in enumerate(embedding.status) if state is Status.ok]
+    found = not_answered(
+        [embedding.answers[i] or "" for i in rows],
+        [corpus.texts[i] for i in rows],
+        instruction,
+        None if embedding.confidences is None else embedding.confidences[rows],
+        options,
+    )
+    return [row for row, without in zip(rows, found, strict=True) if without]
 
 
 def cluster_texts(
@@ -138,6 +194,7 @@ def cluster_texts(
     encoding: EncodeOptions | None = None,
     clustering: ClusterOptions | None = None,
     explaining: ExplainOptions | None = None,
+    abstaining: AbstainOptions | None = None,
     talk: Talk = SILENT,
 ) -> ClusterRun:
     """Cluster a corpus by its answers to a question: the whole column in two steps.
@@ -145,4 +202,4 @@ def cluster_texts(
     :raises InbedderError: whatever a step raises.
     """
     embedding = embed_corpus(corpus, instruction, encoder, encoding, talk)
-    return cluster_corpus(corpus, instruction, embedding, clustering, explaining)
+    return cluster_corpus(corpus, instruction, embedding, clustering, explaining, abstaining)

@@ -1,9 +1,10 @@
-"""Vectors on disk: .parquet (id, answer, vector), .npy, .safetensors; and JSON lines for pipes."""
+"""Vectors on disk: .parquet (id, answer, confidence, vector), .npy, .safetensors; and JSON lines for pipes."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -29,7 +30,7 @@ def write_vectors(corpus: Corpus, embedding: Embedding, stream: IO[bytes], suffi
     :param suffix: one of `SUFFIXES`.
     :raises UsageProblem: for another.
     """
-    answers = embedding.answers or [None] * len(corpus)
+    nothing = [None] * len(corpus)
     if suffix == ".npy":
         np.save(stream, embedding.vectors, allow_pickle=False)
     elif suffix == ".safetensors":
@@ -37,10 +38,12 @@ def write_vectors(corpus: Corpus, embedding: Embedding, stream: IO[bytes], suffi
 
         stream.write(save({"vectors": embedding.vectors}, metadata=_origin(corpus, embedding)))
     elif suffix == ".parquet":
-        _write_parquet(corpus.ids, answers, embedding.vectors, _origin(corpus, embedding), stream)
+        _write_parquet(corpus.ids, embedding, _origin(corpus, embedding), stream)
     elif suffix == ".jsonl":
-        for row_id, answer, vector, status in zip(
-            corpus.ids, answers, embedding.vectors, embedding.status, strict=True
+        answers, known = embedding.answers or nothing, embedding.confidences
+        confidences = nothing if known is None else [None if math.isnan(c) else c for c in known.tolist()]
+        for row_id, answer, confidence, vector, status in zip(
+            corpus.ids, answers, confidences, embedding.vectors, embedding.status, strict=True
         ):
             shown = [float(f"{x:.9g}") for x in vector.tolist()] if np.isfinite(vector).all() else None
             record = {
@@ -48,6 +51,7 @@ def write_vectors(corpus: Corpus, embedding: Embedding, stream: IO[bytes], suffi
                 "id": row_id,
                 "status": str(status),
                 "answer": answer,
+                "confidence": confidence and float(f"{confidence:.6g}"),
                 "vector": shown,
             }
             stream.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
@@ -69,22 +73,24 @@ def _texts_sha256(corpus: Corpus) -> str:
     return hashlib.sha256("\0".join(corpus.texts).encode()).hexdigest()
 
 
-def _write_parquet(
-    ids: list[str],
-    answers: list[str | None],
-    vectors: npt.NDArray[np.float32],
-    origin: dict[str, str],
-    stream: IO[bytes],
-) -> None:
+def _write_parquet(ids: list[str], embedding: Embedding, origin: dict[str, str], stream: IO[bytes]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    vectors, nothing = embedding.vectors, [None] * len(ids)
     missing = ~np.isfinite(vectors).all(axis=1)
     column = pa.FixedSizeListArray.from_arrays(
         pa.array(vectors.ravel()), vectors.shape[1], mask=pa.array(missing) if missing.any() else None
     )
     table = pa.table(
-        {"id": pa.array(ids, pa.string()), "answer": pa.array(answers, pa.string()), "vector": column}
+        {
+            "id": pa.array(ids, pa.string()),
+            "answer": pa.array(embedding.answers or nothing, pa.string()),
+            "confidence": pa.array(
+                nothing if embedding.confidences is None else embedding.confidences, pa.float32(), from_pandas=True
+            ),
+            "vector": column,
+        }
     )
     table = table.replace_schema_metadata(origin)
     sink = pa.BufferOutputStream()
@@ -106,6 +112,7 @@ def read_vectors(path: str, corpus: Corpus) -> Embedding:
             "no such file", source=path, hint="make it: inbedder embed FILE -i QUESTION -o vectors.parquet"
         )
     answers: list[str | None] | None = None
+    confidences: npt.NDArray[np.float32] | None = None
     origin: dict[str, str] = {}
     try:
         match file.suffix.lower():
@@ -117,7 +124,7 @@ def read_vectors(path: str, corpus: Corpus) -> Embedding:
                 with safe_open(file, framework="numpy") as tensors:
                     vectors, origin = tensors.get_tensor("vectors"), tensors.metadata() or {}
             case ".parquet":
-                vectors, answers, origin = _read_parquet(file)
+                vectors, answers, confidences, origin = _read_parquet(file)
             case suffix:
                 raise InputError(
                     f'no vector format has the suffix "{suffix}"',
@@ -137,7 +144,9 @@ def read_vectors(path: str, corpus: Corpus) -> Embedding:
             hint="embed the same file again, with the same --text, --limit and --sample",
         )
     embedding = _fitted(np.asarray(vectors, np.float32), answers, corpus, path)
-    return replace(embedding, instruction=origin.get(INSTRUCTION), model=origin.get(MODEL))
+    return replace(
+        embedding, confidences=confidences, instruction=origin.get(INSTRUCTION), model=origin.get(MODEL)
+    )
 
 
 def _read_npy(file: Path) -> npt.NDArray[np.float32]:
@@ -145,7 +154,9 @@ def _read_npy(file: Path) -> npt.NDArray[np.float32]:
         return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
 
 
-def _read_parquet(file: Path) -> tuple[npt.NDArray[np.float32], list[str | None] | None, dict[str, str]]:
+def _read_parquet(
+    file: Path,
+) -> tuple[npt.NDArray[np.float32], list[str | None] | None, npt.NDArray[np.float32] | None, dict[str, str]]:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(str(file)) as parquet:
@@ -161,7 +172,12 @@ def _read_parquet(file: Path) -> tuple[npt.NDArray[np.float32], list[str | None]
             vectors[row] = values
     answers = table.column("answer").to_pylist() if "answer" in table.column_names else None
     origin = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-    return vectors, None if answers is None or all(a is None for a in answers) else answers, origin
+    if answers is None or all(a is None for a in answers):
+        return vectors, None, None, origin
+    confidences = None
+    if "confidence" in table.column_names and table["confidence"].null_count < len(table):
+        confidences = table["confidence"].to_numpy().astype(np.float32)
+    return vectors, answers, confidences, origin
 
 
 def _fitted(

@@ -361,3 +361,22 @@ def test_chunks_change_nothing(monkeypatch, n):
     monkeypatch.setattr(module, "CHUNK", 8)
     for one, other in zip(centre_and_normalise(vectors), whole, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_the_second_cluster_is_the_nearest_other_one_and_the_margin_its_distance():
+    vectors = np.array([[1, 0, 0]] * 4 + [[0.8, 0.6, 0]] * 3 + [[0, 0, 1]] * 2, np.float32)
+    found = fit_clusters(vectors, ClusterOptions(k=3))
+    assert found.labels.tolist() == [0] * 4 + [1] * 3 + [2] * 2
+    assert found.second.tolist() == [1] * 4 + [0] * 3 + [0 if found.second[-1] == 0 else 1] * 2
+    points, _ = centre_and_normalise(vectors)
+    to_all = 1 - points @ found.centres.T
+    own = to_all[np.arange(9), found.labels]
+    other = to_all[np.arange(9), found.second]
+    np.testing.assert_allclose(found.margins, (other - own) / other, atol=1e-6)
+    assert (found.margins <= 1 + 1e-6).all()
+
+
+def test_one_cluster_and_noise_have_no_second():
+    same = fit_clusters(np.ones((5, 3), np.float32), ClusterOptions(k_max=3))
+    assert set(same.second) == {NOISE}
+    assert np.isnan(same.margins).all()

@@ -27,7 +27,8 @@ def clustering_of(labels, distances=None):
         distances = np.where(labels == NOISE, np.nan, np.linspace(0, 1, len(labels)))
     k = int(labels.max(initial=NOISE)) + 1
     zeros = np.zeros((k, 2), np.float32)
-    return Clustering(labels, np.array(distances, np.float32), zeros, np.zeros(2, np.float32), ClusterOptions(k=k))
+    distances = np.array(distances, np.float32)
+    return Clustering(labels, distances, labels, distances, zeros, np.zeros(2, np.float32), ClusterOptions(k=k))
 
 
 def explained(labels, answers, *, texts=None, distances=None, **settings):

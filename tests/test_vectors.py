@@ -35,9 +35,12 @@ def corpus_of(texts, *, keep_empty=False):
     return Corpus("reviews.csv", table, list(texts), ids, ("text",), keep_empty=keep_empty)
 
 
+CONFIDENCES = np.array([0.5, NAN, 0.125, NAN], np.float32)
+
+
 def embedding_of(vectors, answers=None):
     status = [Status.ok if np.isfinite(v).all() else Status.empty for v in vectors]
-    return Embedding(vectors, answers, status)
+    return Embedding(vectors, answers, status, confidences=CONFIDENCES if len(vectors) == 4 and answers else None)
 
 
 def written(suffix, corpus, embedding):
@@ -70,6 +73,8 @@ def test_vectors_come_back_as_they_were_with_empty_rows(saved, corpus, suffix):
     np.testing.assert_array_equal(found.vectors, VECTORS)
     assert found.status == [Status.ok, Status.empty, Status.ok, Status.empty]
     assert found.answers == (ANSWERS if suffix == ".parquet" else None)
+    if suffix == ".parquet":
+        np.testing.assert_array_equal(found.confidences, CONFIDENCES)
 
 
 def test_an_upper_case_suffix_is_read_too(saved, corpus, tmp_path):
@@ -93,11 +98,12 @@ def test_every_number_comes_back_exactly(tmp_path_factory, vectors, suffix):
 def test_json_lines_hold_one_record_a_row_and_null_for_empty_rows(corpus):
     lines = written(".jsonl", corpus, embedding_of(VECTORS, ANSWERS)).decode().splitlines()
     records = [json.loads(line, parse_constant=pytest.fail) for line in lines]
-    assert [list(r) for r in records] == [["schema", "id", "status", "answer", "vector"]] * 4
+    assert [list(r) for r in records] == [["schema", "id", "status", "answer", "confidence", "vector"]] * 4
     assert [r["schema"] for r in records] == [1] * 4
     assert [r["id"] for r in records] == corpus.ids
     assert [r["status"] for r in records] == ["ok", "empty", "ok", "empty"]
     assert [r["answer"] for r in records] == ANSWERS
+    assert [r["confidence"] for r in records] == [0.5, None, 0.125, None]
     assert records[1]["vector"] is records[3]["vector"] is None
     np.testing.assert_allclose(records[0]["vector"], VECTORS[0])
     np.testing.assert_allclose(records[2]["vector"], VECTORS[2])
@@ -113,7 +119,7 @@ def test_json_lines_hold_every_number_exactly():
 
 def test_a_parquet_file_names_its_rows_and_its_schema(saved, corpus):
     table = pq.read_table(saved(".parquet"))
-    assert table.column_names == ["id", "answer", "vector"]
+    assert table.column_names == ["id", "answer", "confidence", "vector"]
     assert table.column("id").to_pylist() == corpus.ids
     assert table.column("answer").to_pylist() == ANSWERS
     assert table.column("vector").null_count == 2

@@ -24,7 +24,7 @@ def answer(
 ) -> None:
     """Print the answer of each row of FILE, one a line; rows without text get an empty line.
 
-    With --format csv, tsv, jsonl, markdown or parquet: id, answer and status.
+    With --format csv, tsv, jsonl, markdown or parquet: id, answer, confidence and status.
 
     [bold]Examples[/bold]
 
@@ -56,5 +56,6 @@ def answer(
             status = [str(s) for s in embedding.status]
             columns = {"id": corpus.ids, "answer": answers, "status": status}
             table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+            table = table.add_column(2, "confidence", pa.array(embedding.confidences, from_pandas=True))
             write_table(table, stream, wanted)
     tell_about_embedding(embedding, reading.max_tokens, talk)

@@ -22,11 +22,13 @@ class Row(NamedTuple):
 
     :param vector: float32, shape (hidden_size,).
     :param answer: None when none was decoded.
+    :param confidence: the geometric mean of the chances of the answer's tokens, its end among them, 0 to 1.
     :param shortened: whether the text was shortened to fit.
     """
 
     vector: npt.NDArray[np.float32]
     answer: str | None
+    confidence: float | None
     shortened: bool
 
 
@@ -36,12 +38,14 @@ class Encoded:
 
     :param vectors: float32, shape (n_texts, hidden_size).
     :param answers: one per text, or None when none were decoded.
+    :param confidences: of the answers (see `Row`), shape (n_texts,), or None.
     :param n_unique: how many different texts were computed.
     :param n_shortened: how many of these were shortened to fit.
     """
 
     vectors: npt.NDArray[np.float32]
     answers: list[str] | None
+    confidences: npt.NDArray[np.float32] | None
     n_unique: int
     n_shortened: int
 
@@ -59,6 +63,7 @@ def encoded_from(
     return Encoded(
         vectors=np.stack([row.vector for row in rows]) if rows else np.empty((0, hidden_size), np.float32),
         answers=[row.answer or "" for row in rows] if options.answers else None,
+        confidences=np.array([row.confidence for row in rows], np.float32) if options.answers else None,
         n_unique=len(read),
         n_shortened=sum(row.shortened for row in read.values()),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from inbedder_cli.encoders.greedy import decode_greedily, end_ids_of
+from inbedder_cli.encoders.greedy import UNSPOKEN, Spoken, decode_greedily, end_ids_of
 from inbedder_cli.encoders.prefix import SharedPrefix, prefix_of
 from inbedder_cli.encoders.reading import BatchReader, ModelEncoder
 from inbedder_cli.encoders.readout import Reading, word_vectors
@@ -106,8 +106,8 @@ class _CausalReader(BatchReader):
         n_shared = len(self.prefix.ids)
         return len(prompt) - n_shared + n_shared // 8
 
-    def forward(self, prompts: list[list[int]]) -> tuple[torch.Tensor, list[list[int]]]:
-        """Read one batch: prompts in, vectors and answer ids out.
+    def forward(self, prompts: list[list[int]]) -> tuple[torch.Tensor, list[Spoken]]:
+        """Read one batch: prompts in, vectors and answers out.
 
         No real token of a causal model sees what follows it, so the prefill of prompts padded on the right
         needs no mask. Decoding does: explicit positions, and a mask over the padding in the cache.
@@ -125,7 +125,7 @@ class _CausalReader(BatchReader):
         scores: Any = self.head(final[rows, lengths - 1]) if self.of_words or self.decodes else None
         reading = Reading(word_vectors(scores) if self.of_words else s1, states, real, self.readout)
         if not self.decodes:
-            return reading.vectors(), [[] for _ in prompts]
+            return reading.vectors(), [UNSPOKEN] * len(prompts)
 
         before = real.new_ones(len(prompts), n_shared)
         spoken = real.new_ones(len(prompts), self.max_answer_tokens)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,6 +12,18 @@ if TYPE_CHECKING:
     from inbedder_cli.encoders.readout import Reading
 
 
+class Spoken(NamedTuple):
+    """One decoded answer.
+
+    :param ids: its tokens, without an end mark.
+    :param chance: the geometric mean of the chances of what was chosen, the end mark among it, 0 to 1.
+    """
+
+    ids: list[int]
+    chance: float
+
+
+UNSPOKEN = Spoken([], 1.0)  # where nothing is decoded
 CROWD = 0.5  # share of a batch that still speaks, below which the others leave it: copying the cache has a price
 
 
@@ -23,8 +35,8 @@ def decode_greedily(
     reading: Reading,
     end_ids: torch.Tensor,
     max_answer_tokens: int,
-) -> list[list[int]]:
-    """Return each row's answer ids, without an end mark, and give the states that spoke them to `reading`.
+) -> list[Spoken]:
+    """Return each row's answer, and give the states that spoke it to `reading`.
 
     :param state: s1 of each row, shape (batch, hidden_size).
     :param scores: of the first answer token, shape (batch, vocabulary).
@@ -38,8 +50,12 @@ def decode_greedily(
     rows = torch.arange(len(state), device=state.device)  # of the whole batch, that are still in it
     alive = torch.ones(len(state), dtype=torch.bool, device=state.device)
     answers: list[list[int]] = [[] for _ in range(len(state))]
+    log_chance = torch.zeros(len(state), device=state.device)
+    choices = torch.zeros(len(state), device=state.device)
     for i in range(max_answer_tokens):
-        token = scores.argmax(-1)
+        best, token = scores.float().max(-1)
+        log_chance[rows[alive]] += (best - scores.float().logsumexp(-1))[alive]
+        choices[rows[alive]] += 1
         alive = alive & ~torch.isin(token, end_ids)
         if i > 0:  # s1 is in the reading already
             reading.add(state[alive], rows[alive])
@@ -52,7 +68,8 @@ def decode_greedily(
             keep(alive.nonzero().flatten())
             rows, token, alive = rows[alive], token[alive], alive[alive]
         state, scores = step(token, i)
-    return answers
+    chances = (log_chance / choices).exp().tolist()
+    return [Spoken(ids, chance) for ids, chance in zip(answers, chances, strict=True)]
 
 
 def end_ids_of(model: Any, tokenizer: Any) -> torch.Tensor:  # noqa: ANN401

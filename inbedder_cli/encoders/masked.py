@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from inbedder_cli.encoders.greedy import Spoken
 from inbedder_cli.encoders.reading import BatchReader, ModelEncoder
 from inbedder_cli.encoders.readout import mean_over
 from inbedder_cli.errors import ModelError
@@ -82,8 +83,8 @@ class _MaskedReader(BatchReader):
         self.distinct = encoder.distinct
         self.from_head = self.readout is Readout.masks and self.wanted_layer is None
 
-    def forward(self, prompts: list[list[int]]) -> tuple[torch.Tensor, list[list[int]]]:
-        """Read one batch: prompts in, vectors and answer ids out."""
+    def forward(self, prompts: list[list[int]]) -> tuple[torch.Tensor, list[Spoken]]:
+        """Read one batch: prompts in, vectors and answers out."""
         ids, real = self.padded(prompts)
         masks = ids == self.mask_id
         layers = False if self.from_head else [self.layer]
@@ -93,10 +94,15 @@ class _MaskedReader(BatchReader):
             vectors = spoken[0].float().view(len(prompts), -1, spoken[0].shape[-1]).mean(1)
         else:
             vectors = mean_over(out.hidden_states[self.layer], self._places(masks, real))
-        answers = out.logits.argmax(-1).view(len(prompts), -1).tolist()
+        best, chosen = out.logits.float().max(-1)
+        answers = chosen.view(len(prompts), -1).tolist()
+        chances = (best - out.logits.float().logsumexp(-1)).view(len(prompts), -1).mean(1).exp().tolist()
         return (
             _standardised(vectors) if self.standardise else vectors,
-            [self.distinct(answer)[: self.max_answer_tokens] for answer in answers],
+            [
+                Spoken(self.distinct(answer)[: self.max_answer_tokens], chance)
+                for answer, chance in zip(answers, chances, strict=True)
+            ],
         )
 
     def _places(self, masks: torch.Tensor, real: torch.Tensor) -> torch.Tensor:

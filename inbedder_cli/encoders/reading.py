@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     import torch
 
+    from inbedder_cli.encoders.greedy import Spoken
     from inbedder_cli.prompts import Template
     from inbedder_cli.talk import Talk
 
@@ -125,8 +126,10 @@ class ModelEncoder(ABC):
                         continue
                     vectors, answers = reader.read([prompts[j] for j in batch])
                     new = {
-                        told[j]: Row(vector, answer if options.answers else None, j in shortened)
-                        for j, vector, answer in zip(batch, vectors, answers, strict=True)
+                        told[j]: Row(vector, answer, confidence, j in shortened)
+                        if options.answers
+                        else Row(vector, None, None, j in shortened)
+                        for j, vector, (answer, confidence) in zip(batch, vectors, answers, strict=True)
                     }
                     keep(new)
                     read |= new
@@ -211,11 +214,11 @@ class BatchReader(ABC):
         return len(prompt)
 
     @abstractmethod
-    def forward(self, prompts: list[list[int]]) -> tuple[torch.Tensor, list[list[int]]]:
-        """Read one batch: prompts in, vectors of shape (batch, hidden_size) and answer ids out."""
+    def forward(self, prompts: list[list[int]]) -> tuple[torch.Tensor, list[Spoken]]:
+        """Read one batch: prompts in, vectors of shape (batch, hidden_size) and answers out."""
 
-    def read(self, prompts: list[list[int]]) -> tuple[Any, list[str]]:
-        """Return float32 vectors, shape (len(prompts), hidden_size), and the answers of one batch.
+    def read(self, prompts: list[list[int]]) -> tuple[Any, list[tuple[str, float]]]:
+        """Return float32 vectors, shape (len(prompts), hidden_size), and the answers of one batch, with chances.
 
         A batch for which the device's memory is too small is halved, and so are those that follow.
         """
@@ -223,8 +226,8 @@ class BatchReader(ABC):
 
         try:
             with torch.inference_mode():
-                vectors, answer_ids = self.forward(prompts)
-                return vectors.float().cpu().numpy(), [self.clean(ids) for ids in answer_ids]
+                vectors, answers = self.forward(prompts)
+                return vectors.float().cpu().numpy(), [(self.clean(a.ids), a.chance) for a in answers]
         except (torch.OutOfMemoryError, MemoryError) as error:
             if len(prompts) == 1:
                 raise OutOfMemory(

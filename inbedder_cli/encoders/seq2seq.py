@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from inbedder_cli.encoders.greedy import decode_greedily, end_ids_of
+from inbedder_cli.encoders.greedy import UNSPOKEN, Spoken, decode_greedily, end_ids_of
 from inbedder_cli.encoders.reading import BatchReader, ModelEncoder
 from inbedder_cli.encoders.readout import Reading, mean_over
 from inbedder_cli.errors import ModelError
@@ -76,8 +76,8 @@ class _Seq2SeqReader(BatchReader):
         self.of_prompt = self.readout is Readout.prompt_mean
         self.n_layers = n_layers
 
-    def forward(self, prompts: list[list[int]]) -> tuple[torch.Tensor, list[list[int]]]:
-        """Read one batch: prompts in, vectors and answer ids out.
+    def forward(self, prompts: list[list[int]]) -> tuple[torch.Tensor, list[Spoken]]:
+        """Read one batch: prompts in, vectors and answers out.
 
         The decoder's rows are all as long, so only the encoder's padding needs a mask: in the encoder, and
         where the decoder looks at it.
@@ -87,12 +87,12 @@ class _Seq2SeqReader(BatchReader):
         ids, real = self.padded(prompts)
         prompt, encoded = self._encode(ids, real)
         if self.of_prompt and not self.decodes:
-            return mean_over(prompt, real), [[] for _ in prompts]
+            return mean_over(prompt, real), [UNSPOKEN] * len(prompts)
         opening = torch.tensor([self.opening] * len(prompts), device=self.device)
         s1, scores, cache = self._decode(opening, encoded, real)
         reading = Reading(s1, prompt, real, self.readout)
         if not self.decodes:
-            return reading.vectors(), [[] for _ in prompts]
+            return reading.vectors(), [UNSPOKEN] * len(prompts)
 
         def step(token: torch.Tensor, _: int) -> tuple[torch.Tensor, torch.Tensor]:
             return self._decode(token[:, None], encoded, real, cache)[:2]

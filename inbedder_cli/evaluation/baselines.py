@@ -60,7 +60,7 @@ class SentenceEncoder:
         place = {text: i for i, text in enumerate(unique)}
         width = int(self.model.get_embedding_dimension())
         vectors = np.concatenate(parts).astype(np.float32) if parts else np.empty((0, width), np.float32)
-        return Encoded(vectors[[place[t] for t in texts]], None, len(unique), self._n_shortened(sentences))
+        return Encoded(vectors[[place[t] for t in texts]], None, None, len(unique), self._n_shortened(sentences))
 
     def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
         """Return what `encode` would do; a few rows are tried for the time."""

@@ -5,9 +5,12 @@ The JSON forms carry `schema`; README.md ("JSON output") documents them.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
+from inbedder_cli.clustering import NOISE
 from inbedder_cli.errors import UsageProblem
+from inbedder_cli.explain import UNANSWERED_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +22,16 @@ if TYPE_CHECKING:
     from inbedder_cli.pipeline import ClusterRun
 
 SCHEMA = 1
-RESULT_COLUMNS = ("cluster", "cluster_label", "answer", "cluster_distance", "status")
+RESULT_COLUMNS = (
+    "cluster",
+    "cluster_label",
+    "answer",
+    "confidence",
+    "cluster_distance",
+    "second_cluster",
+    "margin",
+    "status",
+)
 DIGITS = 6
 
 
@@ -40,21 +52,39 @@ def rows_table(run: ClusterRun, prefix: str = "") -> pa.Table:
     """Return every input row, in its order, with all its columns and the result's."""
     import pyarrow as pa
 
-    labels = {summary.cluster: summary.label for summary in run.summaries}
-    answers = run.embedding.answers or [None] * len(run.labels)
+    found, nothing = run.clustering, [None] * len(run.status)
+    names = {summary.cluster: summary.label for summary in run.summaries}
+    second = [None if c == NOISE else c for c in run.by_row(found.second)]
     columns = {
         "cluster": pa.array(run.labels, pa.int64()),
-        "cluster_label": pa.array([None if c is None else labels[c] for c in run.labels], pa.string()),
-        "answer": pa.array(answers, pa.string()),
-        "cluster_distance": pa.array(
-            [None if d is None else round(d, DIGITS) for d in run.distances], pa.float64()
-        ),
+        "cluster_label": pa.array(_labels(run, names), pa.string()),
+        "answer": pa.array(run.embedding.answers or nothing, pa.string()),
+        "confidence": _numbers(nothing if run.embedding.confidences is None else run.embedding.confidences),
+        "cluster_distance": _numbers(run.by_row(found.distances)),
+        "second_cluster": pa.array(second, pa.int64()),
+        "margin": _numbers(run.by_row(found.margins)),
         "status": pa.array([str(s) for s in run.status], pa.string()),
     }
     table = run.corpus.table
     for name in RESULT_COLUMNS:
         table = table.append_column(prefix + name, columns[name])
     return table
+
+
+def _labels(run: ClusterRun, names: dict[int, str]) -> list[str | None]:
+    return [
+        UNANSWERED_LABEL if status == "no-answer" else None if cluster is None else names[cluster]
+        for cluster, status in zip(run.labels, run.status, strict=True)
+    ]
+
+
+def _numbers(values: Iterable[float | None]) -> pa.Array:
+    """Return a column of numbers, null where there is none."""
+    import pyarrow as pa
+
+    return pa.array(
+        [None if x is None or math.isnan(x) else round(float(x), DIGITS) for x in values], pa.float64()
+    )
 
 
 def clusters_table(summaries: list[ClusterSummary]) -> pa.Table:
@@ -68,6 +98,7 @@ def clusters_table(summaries: list[ClusterSummary]) -> pa.Table:
             "size": pa.array([s.size for s in summaries], pa.int64()),
             "share": [round(s.share, DIGITS) for s in summaries],
             "phrases": ["; ".join(f"{p.text} ({p.support:.2f})" for p in s.phrases) for s in summaries],
+            "answers": ["; ".join(f"{a.text} ({a.share:.2f})" for a in s.answers) for s in summaries],
             "exemplar_ids": ["; ".join(e.id for e in s.exemplars) for s in summaries],
             "exemplar": [s.exemplars[0].text if s.exemplars else "" for s in summaries],
         }
@@ -108,8 +139,22 @@ def document(run: ClusterRun, model: str) -> dict[str, Any]:
                     }
                     for p in s.phrases
                 ],
-                "exemplars": [{"id": e.id, "answer": e.answer, "text": e.text} for e in s.exemplars],
+                **_answers_and_exemplars(s),
             }
             for s in run.summaries
         ],
+        "no_answer": run.unanswered
+        and {
+            "size": run.unanswered.size,
+            "share": round(run.unanswered.share, DIGITS),
+            **_answers_and_exemplars(run.unanswered),
+        },
+    }
+
+
+def _answers_and_exemplars(s: ClusterSummary) -> dict[str, Any]:
+    return {
+        "answers": [{"text": a.text, "share": round(a.share, DIGITS)} for a in s.answers],
+        "entropy": None if s.entropy is None else round(s.entropy, 3),
+        "exemplars": [{"id": e.id, "answer": e.answer, "text": e.text} for e in s.exemplars],
     }

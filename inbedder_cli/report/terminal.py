@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from inbedder_cli.clustering import NOISE
+from inbedder_cli.explain import UNANSWERED
 from inbedder_cli.options import Algorithm
 
 if TYPE_CHECKING:
@@ -44,17 +45,26 @@ def clusters_table(run: ClusterRun, width: int) -> Table:
     table.add_column("answers" if by_answers else "words of the texts", ratio=4, overflow="fold")
     table.add_column("for example", ratio=6 if narrow else 9, overflow="fold")
     room = WHOLE_TEXT * max(20, int((width - 24) * (0.42 if narrow else 0.55)))
-    for summary in run.summaries:
+    for summary in [*run.summaries, *([run.unanswered] if run.unanswered else [])]:
+        outside = summary.cluster in (NOISE, UNANSWERED)
         table.add_row(
-            "" if summary.cluster == NOISE else str(summary.cluster),
-            Text(printable(summary.label), style="dim" if summary.cluster == NOISE else ""),
+            "" if outside else str(summary.cluster),
+            Text(printable(summary.label), style="dim" if outside else ""),
             f"{summary.size:,}",
             percent(summary.share),
-            Text("\n".join(f"{p.text} {percent(p.support)}" for p in summary.phrases[:PHRASES_SHOWN])),
+            _said(summary),
             _example(summary, room),
         )
         table.add_row()
     return table
+
+
+def _said(summary: ClusterSummary) -> Text:
+    """Return the phrases that mark a cluster; whole answers for rows that answer nothing."""
+    if summary.cluster == UNANSWERED:
+        lines = [f"{printable(a.text) or '(empty)'} {percent(a.share)}" for a in summary.answers[:PHRASES_SHOWN]]
+        return Text("\n".join(lines), style="dim")
+    return Text("\n".join(f"{p.text} {percent(p.support)}" for p in summary.phrases[:PHRASES_SHOWN]))
 
 
 def _example(summary: ClusterSummary, room: int) -> Text:
@@ -68,7 +78,9 @@ def _example(summary: ClusterSummary, room: int) -> Text:
 def closing_lines(run: ClusterRun) -> list[str]:
     """Return why so many clusters, and what was left out."""
     options, choice = run.clustering.options, run.clustering.choice
-    if options.algorithm is Algorithm.hdbscan:
+    if run.unanswered and not run.rows:
+        lines = ["no row answers the question: ask another, or cluster all the same with --no-abstain"]
+    elif options.algorithm is Algorithm.hdbscan:
         lines = [f"{run.clustering.k} clusters found by HDBSCAN (min_cluster_size {options.min_cluster_size})"]
         if not run.clustering.k:
             lines.append("every row is noise: lower --min-cluster-size, or use kmeans")
@@ -87,7 +99,7 @@ def closing_lines(run: ClusterRun) -> list[str]:
     if run.clustering.shortcut:
         lines.append(run.clustering.shortcut)
     left_out = [f"{n:,} {name}" for name, n in _counts(run).items() if name != "ok" and n]
-    lines.append(f"{len(run.labels):,} rows" + (f", not in a cluster: {', '.join(left_out)}" if left_out else ""))
+    lines.append(f"{len(run.status):,} rows" + (f", not in a cluster: {', '.join(left_out)}" if left_out else ""))
     return lines
 
 

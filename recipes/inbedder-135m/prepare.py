@@ -5,8 +5,9 @@
 It keeps short texts of the sources that ask what people ask of their tables, and derives from what the sources
 are: which language a text is in, what kind of text it is, whether a feeling is good or bad, what is liked or
 disliked, what a request, a review or an encyclopedia's passage is about. Passages come in four languages: their
-subjects are told in English, so that what a text is about does not depend on its language. The last step is a
-fixed shuffle. Reads rows, writes rows, asks no model.
+subjects are told in English, so that what a text is about does not depend on its language. They are also written
+as poems, screenplays, letters and so on (forms.py), and messages of customers are made up (messages.py): texts whose
+facets vary freely. The last step is a fixed shuffle. Reads rows, writes rows, asks no model.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ import re
 import sys
 from collections import defaultdict
 from pathlib import Path
+
+from forms import FORMS, WHICH_FORM
+from messages import ASKS, SENTIMENT, message
 
 LONGEST = 60  # words of a text
 LEFT_OUT = {"ni_winogrande", "gap_coref", "torque", "propara", "tatqa", "covid_qa", "friendsqa", "fairytaleqa"}
@@ -164,6 +168,7 @@ def main() -> None:
     kept = chosen(by_source, rng) + sentences_in_four_languages(by_source) + passages(by_source, rng)
     kept += languages(by_source, rng) + kinds(by_source, rng) + kinds_to_choose_from(by_source, rng)
     kept += opinions(by_source, rng) + feelings(by_source, rng) + likes(by_source, rng) + subjects(by_source, rng)
+    kept += nothing_felt(by_source, rng) + forms(by_source, rng) + customers(rng)
     rng.shuffle(kept)
     for row in kept:
         sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -219,21 +224,29 @@ def languages(by_source: dict, rng: random.Random) -> list[dict]:
     return kept
 
 
-def passages(by_source: dict, rng: random.Random) -> list[dict]:
-    """Return the subject and the field, in English, of passages in four languages."""
+def articles(by_source: dict) -> list[tuple[str, str, tuple[str, str, str]]]:
+    """Return source, passage and the article it is from, where its words tell."""
     article = {}
     for row in by_source["xquad_en"]:
         counts = [(len(re.findall(words, row["input"])), i) for i, (_, _, words) in enumerate(ARTICLES)]
         (most, i), (second, _) = sorted(counts, reverse=True)[:2]
         if most >= 2 and most > second:
             article[row["instruction"]] = i
-    kept = []
+    found = []
     for source in PARALLEL:
-        known = [row for row in by_source[source] if row["instruction"] in article]
-        for text, i in {row["input"]: article[row["instruction"]] for row in known}.items():
-            subject, field, _ = ARTICLES[i]
-            kept.append(made(extract(text, 3, rng), rng.choice(WHAT_ABOUT), subject, source))
-            kept.append(made(extract(text, 3, rng), rng.choice(WHICH_FIELD), field, source))
+        known = {
+            row["input"]: article[row["instruction"]] for row in by_source[source] if row["instruction"] in article
+        }
+        found += [(source, text, ARTICLES[i]) for text, i in known.items()]
+    return found
+
+
+def passages(by_source: dict, rng: random.Random) -> list[dict]:
+    """Return the subject and the field, in English, of passages in four languages."""
+    kept = []
+    for source, text, (subject, field, _) in articles(by_source):
+        kept.append(made(extract(text, 3, rng), rng.choice(WHAT_ABOUT), subject, source))
+        kept.append(made(extract(text, 3, rng), rng.choice(WHICH_FIELD), field, source))
     return kept
 
 
@@ -318,6 +331,54 @@ def subjects(by_source: dict, rng: random.Random) -> list[dict]:
             kept.append(made(" ".join(row["input"].split()[:LONGEST]), rng.choice(WHAT_ABOUT), subject, source))
     for row in by_source["sgd_domain"]:
         kept.append(made(row["input"], rng.choice(WHAT_ABOUT), row["output"], "sgd_domain"))
+    return kept
+
+
+def nothing_felt(by_source: dict, rng: random.Random) -> list[dict]:
+    """Return that facts and requests have no sentiment, for the questions that allow the answer."""
+    allowing = [(question, answers[2]) for question, answers in OPINIONS if answers[2]]
+    kept = []
+    for source in ("hwu64_nlu", "snips_nlu", "sgd_slots", "restaurant8k", "xquad_en", "qamr", "ni_qasc"):
+        for row in rng.sample(by_source[source], 60):
+            question, answer = rng.choice(allowing)
+            kept.append(made(extract(row["input"], 2, rng), question, answer, source))
+    return kept
+
+
+def forms(by_source: dict, rng: random.Random) -> list[dict]:
+    """Return in what form texts are written, and the subject and the language of the same texts."""
+    naming = {}
+    for opening in ("What form of writing is this: ", "Which style is the text: ", "What is this, ", "Is it ") * 4:
+        named = [("an " if form[0] in "aeiou" else "a ") + form for form in rng.sample(sorted(FORMS), 4)]
+        naming[f"{opening}{', '.join(named[:3])} or {named[3]}?"] = {form.split(" ", 1)[1] for form in named}
+    texts = [row for row in articles(by_source) for _ in range(2)]
+    for source in ("qamr", "ecare_causal", "ni_qasc", "fairytaleqa", "torque", "goemotions", "medquad"):
+        texts += [(source, row["input"], ("", "", "")) for row in rng.sample(by_source[source], 120)]
+    kept = []
+    for source, text, (subject, field, _) in texts:
+        form = rng.choice(sorted(FORMS))
+        language = PARALLEL.get(source, "English")
+        parts = sentences(extract(text, rng.randint(2, 3), rng))
+        written = FORMS[form](parts, language, rng)
+        kept.append(made(written, rng.choice(WHICH_FORM), form, source))
+        kept.append(made(written, rng.choice([q for q, named in naming.items() if form in named]), form, source))
+        if subject:
+            kept.append(made(written, rng.choice(WHAT_ABOUT), subject, source))
+            kept.append(made(written, rng.choice(WHICH_FIELD), field, source))
+        if rng.random() < 0.1:
+            kept.append(made(written, rng.choice(WHICH_LANGUAGE), language, source))
+    return kept
+
+
+def customers(rng: random.Random) -> list[dict]:
+    """Return messages of customers that are made up, and what they say."""
+    kept = []
+    for _ in range(2500):
+        text, facts = message(rng)
+        for key in rng.sample(sorted(facts), min(3, len(facts))):
+            question = rng.choice(ASKS[key])
+            answer = SENTIMENT[facts[key]] if "satisfied" in question else facts[key]
+            kept.append(made(text, question, answer, "made_up"))
     return kept
 
 

@@ -10,7 +10,16 @@ import pyarrow.parquet as pq
 import pytest
 
 QUESTION = "What emotion is expressed?"
-ADDED = ["cluster", "cluster_label", "answer", "cluster_distance", "status"]
+ADDED = [
+    "cluster",
+    "cluster_label",
+    "answer",
+    "confidence",
+    "cluster_distance",
+    "second_cluster",
+    "margin",
+    "status",
+]
 
 
 @pytest.fixture
@@ -31,6 +40,8 @@ def cluster(inbedder, tiny):
             "cpu",
             "--dtype",
             "float32",
+            "--least-confidence",  # a random model is sure of nothing
+            "0",
             *arguments,
             **options,
         )
@@ -140,7 +151,9 @@ def test_the_same_clusters_from_saved_vectors(cluster, inbedder, reviews, tmp_pa
     vectors = tmp_path / "v.parquet"
     made = inbedder("embed", reviews, "-i", QUESTION, "-m", tiny, "--dtype", "float32", "-o", vectors)
     assert made.exit_code == 0
-    again = inbedder("cluster", reviews, "-i", QUESTION, "--vectors", vectors, "-k", "2")
+    again = inbedder(
+        "cluster", reviews, "-i", QUESTION, "--vectors", vectors, "-k", "2", "--least-confidence", "0"
+    )
     assert again.stdout == direct
 
 
@@ -192,8 +205,26 @@ def test_what_cannot_work_is_refused_before_a_model_is_loaded(
 
 
 def test_answers_that_are_nearly_all_the_same_are_pointed_out(cluster, reviews, monkeypatch):
-    monkeypatch.setattr("inbedder_cli.encoders.reading.ModelEncoder.clean", lambda self, ids: "not mentioned")
-    assert '100 % of the answers are "not mentioned": does the question fit' in cluster(reviews).stderr
+    monkeypatch.setattr("inbedder_cli.encoders.reading.ModelEncoder.clean", lambda self, ids: "anger")
+    assert '100 % of the answers are "anger": does the question fit' in cluster(reviews).stderr
+
+
+def test_where_no_row_answers_there_are_no_clusters_and_nothing_is_lost(cluster, reviews, monkeypatch):
+    monkeypatch.setattr("inbedder_cli.encoders.reading.ModelEncoder.clean", lambda self, ids: "Not mentioned")
+    rows = read_csv(cluster(reviews).stdout)
+    assert [row["status"] for row in rows] == ["no-answer"] * 2 + ["empty"] + ["no-answer"] * 3
+    assert {row["cluster"] for row in rows} == {""}
+    assert [row["cluster_label"] for row in rows] == ["(no clear answer)"] * 2 + [""] + ["(no clear answer)"] * 3
+    assert [row["id"] for row in rows] == ["a1", "a2", "a3", "a4", "a5", "a6"]
+    table = cluster(reviews, "-f", "table").stdout
+    assert "no row answers the question" in table
+    assert "(no clear" in table
+    assert "100%" in table
+    document = json.loads(cluster(reviews, "-f", "json").stdout)
+    assert document["clusters"] == []
+    assert document["no_answer"]["size"] == 5
+    assert document["no_answer"]["answers"] == [{"text": "not mentioned", "share": 1.0}]
+    assert {row["status"] for row in read_csv(cluster(reviews, "--no-abstain").stdout)} == {"ok", "empty"}
 
 
 def test_row_order_does_not_change_the_clusters(cluster, tmp_path):

@@ -23,14 +23,21 @@ def run(inbedder, tiny):
 def test_every_form_holds_the_same_vectors_and_null_where_there_is_no_text(run, reviews, tmp_path):
     lines = [json.loads(line) for line in run("embed", reviews, "--id", "id").stdout.splitlines()]
     assert [line["id"] for line in lines] == ["a1", "a2", "a3", "a4", "a5", "a6"]
-    assert lines[2] | {"schema": 1} == {"schema": 1, "id": "a3", "status": "empty", "answer": None, "vector": None}
+    assert lines[2] | {"schema": 1} == {
+        "schema": 1,
+        "id": "a3",
+        "status": "empty",
+        "answer": None,
+        "confidence": None,
+        "vector": None,
+    }
     expected = np.array([line["vector"] or [np.nan] * 32 for line in lines], np.float32)
     for name in ("v.npy", "v.safetensors", "v.parquet"):
         run("embed", reviews, "--id", "id", "-o", tmp_path / name)
     np.testing.assert_allclose(np.load(tmp_path / "v.npy"), expected, rtol=1e-6)
     np.testing.assert_array_equal(load_file(tmp_path / "v.safetensors")["vectors"], np.load(tmp_path / "v.npy"))
     table = pq.ParquetFile(tmp_path / "v.parquet").read()
-    assert table.column_names == ["id", "answer", "vector"]
+    assert table.column_names == ["id", "answer", "confidence", "vector"]
     assert table["vector"].type.list_size == 32
     assert table["vector"].to_pylist()[2] is None
     np.testing.assert_array_equal(table["vector"].to_pylist()[5], np.load(tmp_path / "v.npy")[5])
@@ -50,8 +57,8 @@ def test_answer_prints_one_line_per_row(run, reviews):
     assert answers[0] == answers[4]
     rows = [json.loads(line) for line in run("answer", reviews, "--id", "id", "-f", "jsonl").stdout.splitlines()]
     assert [row["answer"] or "" for row in rows] == answers[:6]
-    assert rows[2] == {"id": "a3", "answer": None, "status": "empty"}
-    assert run("answer", reviews, "-f", "csv").stdout.startswith("id,answer,status\n1,")
+    assert rows[2] == {"id": "a3", "answer": None, "confidence": None, "status": "empty"}
+    assert run("answer", reviews, "-f", "csv").stdout.startswith("id,answer,confidence,status\n1,")
 
 
 def test_the_chosen_readout_and_layer_are_used(run, reviews):

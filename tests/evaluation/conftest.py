@@ -35,7 +35,7 @@ class WordEncoder:
         if self.listens and "animal" in instruction:
             vectors[:, :2] = 0
         answers = [" ".join(w for w in WORDS if w in t.split()) for t in texts]
-        return Encoded(vectors, answers if options and options.answers else None, len(set(texts)), 0)
+        return Encoded(vectors, answers if options and options.answers else None, None, len(set(texts)), 0)
 
     def preview(self, texts, instruction, options):
         return Preview(texts[0], len(texts), 0, 0, 0.0)

@@ -131,7 +131,7 @@ def test_each_text_is_read_once_under_each_question(suite):
 def test_vectors_that_are_not_finite_end_the_run():
     class Broken(WordEncoder):
         def encode(self, texts, instruction, options=None, talk=None):
-            return Encoded(np.full((len(texts), 2), np.nan, np.float32), None, len(texts), 0)
+            return Encoded(np.full((len(texts), 2), np.nan, np.float32), None, None, len(texts), 0)
 
     with pytest.raises(ModelError, match="1 of 1 vectors of words") as error:
         Reader(Broken(), EncodeOptions()).vectors(["x"], "What?")

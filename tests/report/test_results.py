@@ -14,7 +14,7 @@ import pytest
 from inbedder_cli.clustering import Clustering, KChoice
 from inbedder_cli.corpus import Corpus
 from inbedder_cli.errors import UsageProblem
-from inbedder_cli.explain import ClusterSummary, Exemplar, Phrase
+from inbedder_cli.explain import AnswerShare, ClusterSummary, Exemplar, Phrase
 from inbedder_cli.options import Algorithm, ClusterOptions, TableFormat
 from inbedder_cli.pipeline import ClusterRun, Embedding, Status, cluster_corpus
 from inbedder_cli.report.results import (
@@ -27,8 +27,18 @@ from inbedder_cli.report.results import (
 from inbedder_cli.report.writing import write_json, write_table
 
 QUESTION = "Which mood?"
+CONFIDENCES = np.array([0.9, np.nan, 0.8, 0.7, 0.6, 0.5], np.float32)
 SUMMARIES = [
-    ClusterSummary(0, "anger", 2, 0.5, [Phrase("anger", 1.0, 3.0, 2.5)], [Exemplar(0, "r0", "anger", "Bad.")]),
+    ClusterSummary(
+        0,
+        "anger",
+        2,
+        0.5,
+        [Phrase("anger", 1.0, 3.0, 2.5)],
+        [Exemplar(0, "r0", "anger", "Bad.")],
+        [AnswerShare("anger", 1.0)],
+        0.0,
+    ),
     ClusterSummary(1, "joy", 1, 0.25, [], [Exemplar(3, "r3", None, "Fine.")]),
     ClusterSummary(-1, "noise", 1, 0.25),
 ]
@@ -45,18 +55,23 @@ def run():
     corpus = corpus_of(["Bad.", "", "Awful.", "Fine.", "Eh", "?"], rank=[1, None, 3, 4, 5, 6])
     options = ClusterOptions(k=2)
     clustering = Clustering(
-        np.array([0, 0, 1, -1]), np.zeros(4, np.float32), np.eye(2, dtype=np.float32), np.zeros(2), options
+        np.array([0, 0, 1, -1]),
+        np.array([0.123456789, 0.5, 0.0, np.nan], np.float32),
+        np.array([1, 1, 0, -1]),
+        np.array([0.25, 0.0, 1.0, np.nan], np.float32),
+        np.eye(2, dtype=np.float32),
+        np.zeros(2),
+        options,
     )
     status = [Status.ok, Status.empty, Status.ok, Status.ok, Status.noise, Status.failed]
     answers = ["anger", None, "anger", "joy", "none", ""]
     return ClusterRun(
         corpus,
         QUESTION,
-        Embedding(np.zeros((6, 2), np.float32), answers, status),
+        Embedding(np.zeros((6, 2), np.float32), answers, status, confidences=CONFIDENCES),
         clustering,
         SUMMARIES,
-        [0, None, 0, 1, -1, None],
-        [0.123456789, None, 0.5, 0.0, None, None],
+        [0, 2, 3, 4],
         status,
     )
 
@@ -75,7 +90,10 @@ def test_every_row_comes_out_with_all_its_columns_and_the_results(run):
         "cluster": [0, None, 0, 1, -1, None],
         "cluster_label": ["anger", None, "anger", "joy", "noise", None],
         "answer": ["anger", None, "anger", "joy", "none", ""],
+        "confidence": [0.9, None, 0.8, 0.7, 0.6, 0.5],
         "cluster_distance": [0.123457, None, 0.5, 0.0, None, None],
+        "second_cluster": [1, None, 1, 0, None, None],
+        "margin": [0.25, None, 0.0, 1.0, None, None],
         "status": ["ok", "empty", "ok", "ok", "noise", "failed"],
     }
 
@@ -126,6 +144,7 @@ def test_clusters_as_a_table():
             "size": 2,
             "share": 0.5,
             "phrases": "anger (1.00)",
+            "answers": "anger (1.00)",
             "exemplar_ids": "r0",
             "exemplar": "Bad.",
         },
@@ -135,6 +154,7 @@ def test_clusters_as_a_table():
             "size": 1,
             "share": 0.25,
             "phrases": "",
+            "answers": "",
             "exemplar_ids": "r3",
             "exemplar": "Fine.",
         },
@@ -144,6 +164,7 @@ def test_clusters_as_a_table():
             "size": 1,
             "share": 0.25,
             "phrases": "",
+            "answers": "",
             "exemplar_ids": "",
             "exemplar": "",
         },
@@ -170,8 +191,11 @@ def test_the_document_tells_settings_counts_and_clusters(run):
         "size": 2,
         "share": 0.5,
         "phrases": [{"text": "anger", "support": 1.0, "lift": 3.0, "score": 2.5}],
+        "answers": [{"text": "anger", "share": 1.0}],
+        "entropy": 0.0,
         "exemplars": [{"id": "r0", "answer": "anger", "text": "Bad."}],
     }
+    assert found["no_answer"] is None
     stream = io.BytesIO()
     write_json(found, stream)
     assert json.loads(stream.getvalue()) == found
@@ -182,13 +206,15 @@ def test_the_document_tells_how_k_was_chosen(run):
     chosen = Clustering(
         run.clustering.labels,
         run.clustering.distances,
+        run.clustering.second,
+        run.clustering.margins,
         run.clustering.centres,
         run.clustering.mean,
         ClusterOptions(k=2, seed=7),
         choice,
     )
     found = document(
-        ClusterRun(run.corpus, QUESTION, run.embedding, chosen, SUMMARIES, run.labels, run.distances, run.status),
+        ClusterRun(run.corpus, QUESTION, run.embedding, chosen, SUMMARIES, run.rows, run.status),
         "m",
     )
     assert found["clustering"]["silhouettes"] == {"2": 0.612346, "3": 0.5}

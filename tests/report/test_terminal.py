@@ -46,7 +46,9 @@ def a_run(text="Nothing came.", *, labels=LABELS, algorithm=Algorithm.hdbscan, c
         "Why is the customer unhappy?",
         Embedding(np.zeros((n, 2), np.float32), ["answer"] * n if answers else None, status),
         Clustering(
-            numbers,
+            numbers[:38],
+            np.zeros(38, np.float32),
+            np.zeros(38, np.int64),
             np.zeros(38, np.float32),
             np.ones((4, 2), np.float32),
             np.zeros(2, np.float32),
@@ -54,8 +56,7 @@ def a_run(text="Nothing came.", *, labels=LABELS, algorithm=Algorithm.hdbscan, c
             choice,
         ),
         summaries,
-        [*numbers.tolist(), None, None],
-        [0.1] * 32 + [None] * 8,
+        list(range(38)),
         status,
     )
 

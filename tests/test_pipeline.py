@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from inbedder_cli.corpus import Corpus
+from inbedder_cli.errors import InputError
+from inbedder_cli.options import AbstainOptions, ClusterOptions
+from inbedder_cli.pipeline import Embedding, Status, cluster_corpus
+
+QUESTION = "What emotion is expressed?"
+rng = np.random.default_rng(0)
+ANGER, JOY = (centre + rng.normal(0, 0.1, (10, 8)).astype(np.float32) for centre in (np.eye(8)[0], np.eye(8)[1]))
+
+
+def clustered(vectors, answers, **settings):
+    texts = [f"text {i}" for i in range(len(answers))]
+    corpus = Corpus("x.csv", pa.table({"text": texts}), texts, [str(i) for i in range(len(texts))], ("text",))
+    embedding = Embedding(np.asarray(vectors, np.float32), answers, [Status.ok] * len(answers))
+    return cluster_corpus(corpus, QUESTION, embedding, ClusterOptions(k=2), **settings)
+
+
+def test_rows_that_do_not_answer_neither_form_nor_bend_clusters():
+    answered = clustered([*ANGER, *JOY], ["anger"] * 10 + ["joy"] * 10)
+    far = 50 * rng.normal(size=(15, 8))
+    run = clustered([*ANGER, *JOY, *far], ["anger"] * 10 + ["joy"] * 10 + ["unknown"] * 8 + [""] * 7)
+    assert run.labels[:20] == answered.labels
+    assert run.labels[20:] == [None] * 15
+    assert run.status[20:] == [Status.no_answer] * 15
+    assert {s.label for s in run.summaries} == {"anger", "joy"}
+    np.testing.assert_array_equal(run.clustering.mean, answered.clustering.mean)
+    np.testing.assert_array_equal(run.clustering.margins, answered.clustering.margins)
+
+
+def test_the_group_of_those_that_do_not_answer_is_described_and_shares_add_up():
+    run = clustered([*ANGER, *JOY], ["unknown", "Unknown", "", *["anger"] * 7, *["joy"] * 10])
+    assert run.unanswered.size == 3
+    assert [(a.text, round(a.share, 2)) for a in run.unanswered.answers] == [("unknown", 0.67), ("", 0.33)]
+    assert [e.id for e in run.unanswered.exemplars] == ["0", "2"]
+    assert sum(s.share for s in run.summaries) + run.unanswered.share == pytest.approx(1)
+
+
+def test_without_abstaining_or_without_answers_every_row_is_clustered():
+    answers = ["unknown"] * 10 + ["joy"] * 10
+    kept = clustered([*ANGER, *JOY], answers, abstaining=AbstainOptions(abstain=False))
+    assert kept.unanswered is None
+    assert None not in kept.labels
+    corpus, bare = kept.corpus, Embedding(kept.embedding.vectors, None, [Status.ok] * 20)
+    assert None not in cluster_corpus(corpus, "unknown", bare, ClusterOptions(k=2)).labels
+
+
+def test_too_few_answers_for_the_clusters_asked_for_are_told_with_the_way_out():
+    with pytest.raises(InputError, match="1 rows") as caught:
+        clustered([*ANGER, *JOY], ["unknown"] * 19 + ["joy"])
+    assert "19 rows do not answer the question; --no-abstain" in caught.value.hint
