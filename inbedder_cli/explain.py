@@ -72,6 +72,7 @@ class ClusterSummary:
     :param share: of all rows that were read, 0 to 1.
     :param answers: the most frequent whole answers; empty where none were decoded.
     :param entropy: of the distribution of whole answers, in bits: 0 when all are the same.
+    :param stability: how surely the cluster is found again in half of the rows, 0 to 1, where it was measured.
     """
 
     cluster: int
@@ -82,6 +83,7 @@ class ClusterSummary:
     exemplars: list[Exemplar] = field(default_factory=list)
     answers: list[AnswerShare] = field(default_factory=list)
     entropy: float | None = None
+    stability: float | None = None
 
 
 def explain(
@@ -106,9 +108,8 @@ def explain(
     :return: clusters by number, noise last.
     """
     options = options or ExplainOptions()
-    stop_words = load_stop_words(options.stop_words)
-    repeated = repeated_words(instruction, stop_words) if show_answers else frozenset()
-    phrases = rank_phrases([answer_phrases(a, stop_words, repeated) for a in answers], clustering.labels)
+    found = phrases_by_row(answers, instruction if show_answers else "", options)
+    phrases = rank_phrases(found, clustering.labels)
     labels = choose_labels(phrases)
     summaries = []
     for cluster in [*range(clustering.k), NOISE]:
@@ -129,9 +130,16 @@ def explain(
                 ],
                 answers=shares[: options.phrases],
                 entropy=entropy,
+                stability=_stability_of(cluster, clustering),
             )
         )
     return summaries
+
+
+def _stability_of(cluster: int, clustering: Clustering) -> float | None:
+    if clustering.stability is None or cluster == NOISE or math.isnan(clustering.stability[cluster]):
+        return None
+    return float(clustering.stability[cluster])
 
 
 def summary_of_unanswered(
@@ -176,6 +184,15 @@ def answer_shares(answers: Sequence[str]) -> tuple[list[AnswerShare], float]:
 
 def _as_compared(answer: str) -> str:
     return " ".join(folded(answer).split())
+
+
+def phrases_by_row(
+    answers: Sequence[str], instruction: str, options: ExplainOptions | None = None
+) -> list[list[str]]:
+    """Return each answer's phrases (see `answer_phrases`)."""
+    stop_words = load_stop_words((options or ExplainOptions()).stop_words)
+    repeated = repeated_words(instruction, stop_words)
+    return [answer_phrases(answer, stop_words, repeated) for answer in answers]
 
 
 def answer_phrases(answer: str, stop_words: frozenset[str], repeated: frozenset[str]) -> list[str]:

@@ -111,6 +111,7 @@ class ClusterOptions:
     :param k: number of clusters (kmeans); None chooses between k_min and k_max.
     :param min_cluster_size: smallest cluster (hdbscan), in rows; None takes 2 % of the rows, at least 5.
     :param seed: of every random choice.
+    :param stability: whether each cluster's is measured, which takes seconds.
     """
 
     algorithm: Algorithm = Algorithm.kmeans
@@ -119,6 +120,7 @@ class ClusterOptions:
     k_max: int = 20
     min_cluster_size: int | None = None
     seed: int = 0
+    stability: bool = True
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inbedder_cli.abstaining import not_answered
-from inbedder_cli.clustering import NOISE, Clustering, fit_clusters, no_clusters
+from inbedder_cli.clustering import NOISE, Clustering, fit_clusters, no_clusters, weigh
 from inbedder_cli.errors import InputError
-from inbedder_cli.explain import ClusterSummary, explain, summary_of_unanswered
+from inbedder_cli.explain import ClusterSummary, explain, phrases_by_row, summary_of_unanswered
 from inbedder_cli.options import AbstainOptions, ClusterOptions, EncodeOptions, ExplainOptions
 from inbedder_cli.talk import SILENT
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from inbedder_cli.clustering import KChoice, SizeScore
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.encoders import Encoder
     from inbedder_cli.talk import Talk
@@ -136,22 +137,20 @@ def cluster_corpus(
 
     :raises InputError: for fewer answers than clusters.
     """
-    status = list(embedding.status)
-    for row in _unanswered_rows(corpus, instruction, embedding, abstaining or AbstainOptions()):
-        status[row] = Status.no_answer
+    status = _judged(corpus, instruction, embedding, abstaining or AbstainOptions())
     rows = [i for i, state in enumerate(status) if state is Status.ok]
     without = [i for i, state in enumerate(status) if state is Status.no_answer]
     texts = [corpus.texts[i] for i in rows]
+    answers = None if embedding.answers is None else [embedding.answers[i] or "" for i in rows]
     ids = [corpus.ids[i] for i in rows]
     try:
         if without and not rows:
             clustering = no_clusters(embedding.vectors.shape[1], options)
         else:
-            clustering = fit_clusters(embedding.vectors[rows], options)
+            phrases = answers and phrases_by_row(answers, instruction, explaining)
+            clustering = fit_clusters(embedding.vectors[rows], options, phrases)
     except InputError as error:
-        hint = f"{len(without):,} rows do not answer the question; --no-abstain takes them" if without else None
-        raise InputError(str(error), source=corpus.source, hint=hint or error.hint) from error
-    answers = None if embedding.answers is None else [embedding.answers[i] or "" for i in rows]
+        raise _too_few(error, corpus, len(without)) from error
     summaries = explain(
         clustering,
         texts if answers is None else answers,
@@ -171,10 +170,36 @@ def cluster_corpus(
     return ClusterRun(corpus, instruction, embedding, clustering, summaries, rows, status, unanswered)
 
 
-def _unanswered_rows(corpus: Corpus, instruction: str, embedding: Embedding, options: AbstainOptions) -> list[int]:
-    """Return the rows whose answers do not answer the question; none where answers were not decoded."""
+def tune_corpus(
+    corpus: Corpus,
+    instruction: str,
+    embedding: Embedding,
+    options: ClusterOptions | None = None,
+    abstaining: AbstainOptions | None = None,
+) -> KChoice | list[SizeScore]:
+    """Return what each number of clusters, or each smallest size, would give for the rows that answer.
+
+    :raises InputError: for fewer answers than clusters.
+    """
+    status = _judged(corpus, instruction, embedding, abstaining or AbstainOptions())
+    rows = [i for i, state in enumerate(status) if state is Status.ok]
+    answers = None if embedding.answers is None else [embedding.answers[i] or "" for i in rows]
+    try:
+        return weigh(embedding.vectors[rows], options, answers and phrases_by_row(answers, instruction))
+    except InputError as error:
+        raise _too_few(error, corpus, status.count(Status.no_answer)) from error
+
+
+def _too_few(error: InputError, corpus: Corpus, n_unanswered: int) -> InputError:
+    hint = f"{n_unanswered:,} rows do not answer the question; --no-abstain takes them" if n_unanswered else None
+    return InputError(str(error), source=corpus.source, hint=hint or error.hint)
+
+
+def _judged(corpus: Corpus, instruction: str, embedding: Embedding, options: AbstainOptions) -> list[Status]:
+    """Return each row's status, those told apart whose answers do not answer (none without decoded answers)."""
+    status = list(embedding.status)
     if not options.abstain or embedding.answers is None:
-        return []
+        return status
     rows = [i for i, state in enumerate(embedding.status) if state is Status.ok]
     found = not_answered(
         [embedding.answers[i] or "" for i in rows],
@@ -183,7 +208,10 @@ def _unanswered_rows(corpus: Corpus, instruction: str, embedding: Embedding, opt
         None if embedding.confidences is None else embedding.confidences[rows],
         options,
     )
-    return [row for row, without in zip(rows, found, strict=True) if without]
+    for row, without in zip(rows, found, strict=True):
+        if without:
+            status[row] = Status.no_answer
+    return status
 
 
 def cluster_texts(

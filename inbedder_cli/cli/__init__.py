@@ -16,6 +16,7 @@ from inbedder_cli.cli.embed import embed
 from inbedder_cli.cli.evaluate import evaluate
 from inbedder_cli.cli.models import app as models_app
 from inbedder_cli.cli.train import train
+from inbedder_cli.cli.tune import tune
 
 EXIT_CODES = (
     "Exit codes: 0 ok, 1 failure, 2 usage, 3 model or network, 4 finished with failed rows, "
@@ -44,6 +45,7 @@ app = typer.Typer(
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(cluster)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(embed)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(answer)
+app.command(no_args_is_help=True, epilog=EXIT_CODES)(tune)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(evaluate)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(train)
 app.add_typer(models_app, name="models")

@@ -10,11 +10,10 @@ import typer
 
 from inbedder_cli.cli import options
 from inbedder_cli.cli.console import Terminal, stdout_console
-from inbedder_cli.cli.groups import InputOptions, ModelOptions, ReadingOptions, with_groups
+from inbedder_cli.cli.groups import AnswerOptions, InputOptions, ModelOptions, ReadingOptions, with_groups
 from inbedder_cli.cli.reading import needed_instruction, show_preview, tell_about_embedding
 from inbedder_cli.errors import InputError, UsageProblem
 from inbedder_cli.options import (
-    AbstainOptions,
     Algorithm,
     ClusterOptions,
     ExplainOptions,
@@ -35,6 +34,7 @@ def cluster(
     source: InputOptions,
     model: ModelOptions,
     reading: ReadingOptions,
+    answering: AnswerOptions,
     instruction: options.Instruction = None,
     k: Annotated[
         str, typer.Option("-k", help="Number of clusters, or auto.", rich_help_panel=CLUSTERING)
@@ -66,23 +66,14 @@ def cluster(
             show_default="English",
         ),
     ] = None,
-    abstain: Annotated[
+    stability: Annotated[
         bool,
         typer.Option(
-            "--abstain/--no-abstain",
-            help="Keep rows that do not answer the question out of the clusters.",
+            "--stability/--no-stability",
+            help="Measure how surely each cluster is found again in half of the rows.",
             rich_help_panel=CLUSTERING,
         ),
     ] = True,
-    least_confidence: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            max=1,
-            help="An answer of which the model is less sure counts as none.",
-            rich_help_panel=CLUSTERING,
-        ),
-    ] = AbstainOptions.least_confidence,
     exemplars: Annotated[
         int, typer.Option(min=0, help="Example rows per cluster.", rich_help_panel=CLUSTERING)
     ] = 3,
@@ -120,9 +111,10 @@ def cluster(
     talk = Terminal(quiet=quiet)
     if algorithm is Algorithm.hdbscan and k != "auto":
         raise UsageProblem("-k is for kmeans; hdbscan finds the number itself", hint="use --min-cluster-size")
-    clustering = ClusterOptions(algorithm, _number_of_clusters(k), k_min, k_max, min_cluster_size, source.seed)
+    clustering = ClusterOptions(
+        algorithm, _number_of_clusters(k), k_min, k_max, min_cluster_size, source.seed, stability
+    )
     explaining = ExplainOptions(stop_words, exemplars=exemplars)
-    abstaining = AbstainOptions(abstain, least_confidence)
     for target in (output, clusters):
         check_target(target, force=force)
     cluster_format = format_of(clusters) if clusters else None
@@ -155,7 +147,7 @@ def cluster(
             show_preview(encoder, corpus, question, settings)
             return
         embedding, model_name = embed_corpus(corpus, question, encoder, settings, talk), encoder.description
-    run = cluster_corpus(corpus, question, embedding, clustering, explaining, abstaining)
+    run = cluster_corpus(corpus, question, embedding, clustering, explaining, answering.settings())
     if clusters and cluster_format:  # before stdout, whose reader may have had enough
         _write_clusters(run, model_name, clusters, cluster_format)
     _write(run, model_name, wanted, output, prefix)

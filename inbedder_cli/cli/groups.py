@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from inbedder_cli.cli import options
 from inbedder_cli.errors import UsageProblem
-from inbedder_cli.options import EmptyTexts, EncodeOptions, NumberFormat
+from inbedder_cli.options import AbstainOptions, EmptyTexts, EncodeOptions, NumberFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,6 +89,18 @@ class ReadingOptions:
     def settings(self, *, answers: bool = True) -> EncodeOptions:
         """Return the settings of the encode step."""
         return EncodeOptions(answers=answers, **{field.name: getattr(self, field.name) for field in fields(self)})
+
+
+@dataclass(frozen=True)
+class AnswerOptions:
+    """Which answers count as none."""
+
+    abstain: options.Abstain = AbstainOptions.abstain
+    least_confidence: options.LeastConfidence = AbstainOptions.least_confidence
+
+    def settings(self) -> AbstainOptions:
+        """Return the settings."""
+        return AbstainOptions(self.abstain, self.least_confidence)
 
 
 def with_groups(command: Callable[..., None]) -> Callable[..., None]:

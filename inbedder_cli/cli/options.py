@@ -13,6 +13,7 @@ from inbedder_cli.options import EmptyTexts, InputFormat, NumberFormat, Readout,
 INPUT = "Input"
 MODEL = "Model"
 READING = "Reading"
+ANSWERS = "Answers"
 OUTPUT = "Output"
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="CSV, TSV, JSON lines or Parquet; - for a pipe.")]
@@ -119,6 +120,22 @@ MaxTokens = Annotated[
 BatchTokens = Annotated[
     int | None,
     typer.Option(min=1, help="Padded tokens per batch.", rich_help_panel=READING, show_default="by device"),
+]
+
+
+Abstain = Annotated[
+    bool,
+    typer.Option(
+        "--abstain/--no-abstain",
+        help="Keep rows that do not answer the question out of the clusters.",
+        rich_help_panel=ANSWERS,
+    ),
+]
+LeastConfidence = Annotated[
+    float,
+    typer.Option(
+        min=0, max=1, help="An answer of which the model is less sure counts as none.", rich_help_panel=ANSWERS
+    ),
 ]
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from inbedder_cli.clustering import KChoice
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.explain import ClusterSummary
     from inbedder_cli.pipeline import ClusterRun
@@ -97,6 +98,7 @@ def clusters_table(summaries: list[ClusterSummary]) -> pa.Table:
             "label": [s.label for s in summaries],
             "size": pa.array([s.size for s in summaries], pa.int64()),
             "share": [round(s.share, DIGITS) for s in summaries],
+            "stability": pa.array([s.stability and round(s.stability, 3) for s in summaries], pa.float64()),
             "phrases": ["; ".join(f"{p.text} ({p.support:.2f})" for p in s.phrases) for s in summaries],
             "answers": ["; ".join(f"{a.text} ({a.share:.2f})" for a in s.answers) for s in summaries],
             "exemplar_ids": ["; ".join(e.id for e in s.exemplars) for s in summaries],
@@ -122,7 +124,7 @@ def document(run: ClusterRun, model: str) -> dict[str, Any]:
             "min_cluster_size": options.min_cluster_size,
             "seed": options.seed,
             "shortcut": run.clustering.shortcut,
-            "silhouettes": {str(k): round(s, DIGITS) for k, s in choice.silhouettes.items()} if choice else None,
+            "tried": tried(choice) if choice else None,
         },
         "clusters": [
             {
@@ -130,6 +132,7 @@ def document(run: ClusterRun, model: str) -> dict[str, Any]:
                 "label": s.label,
                 "size": s.size,
                 "share": round(s.share, DIGITS),
+                "stability": s.stability and round(s.stability, 3),
                 "phrases": [
                     {
                         "text": p.text,
@@ -150,6 +153,20 @@ def document(run: ClusterRun, model: str) -> dict[str, Any]:
             **_answers_and_exemplars(run.unanswered),
         },
     }
+
+
+def tried(choice: KChoice) -> list[dict[str, Any]]:
+    """Return what speaks for each k that was tried."""
+    return [
+        {
+            "k": k,
+            "silhouette": round(score.silhouette, DIGITS),
+            "stability": round(score.stability, DIGITS),
+            "distinctness": None if score.distinctness is None else round(score.distinctness, DIGITS),
+            "score": round(score.total, DIGITS),
+        }
+        for k, score in choice.scores.items()
+    ]
 
 
 def _answers_and_exemplars(s: ClusterSummary) -> dict[str, Any]:

@@ -8,13 +8,14 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from inbedder_cli.clustering import NOISE
+from inbedder_cli.clustering import FRAGILE, NOISE
 from inbedder_cli.explain import UNANSWERED
 from inbedder_cli.options import Algorithm
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from inbedder_cli.clustering import KScore
     from inbedder_cli.explain import ClusterSummary
     from inbedder_cli.pipeline import ClusterRun
 
@@ -47,9 +48,12 @@ def clusters_table(run: ClusterRun, width: int) -> Table:
     room = WHOLE_TEXT * max(20, int((width - 24) * (0.42 if narrow else 0.55)))
     for summary in [*run.summaries, *([run.unanswered] if run.unanswered else [])]:
         outside = summary.cluster in (NOISE, UNANSWERED)
+        label = Text(printable(summary.label), style="dim" if outside else "")
+        if summary.stability is not None and summary.stability < FRAGILE:
+            label.append(f"\nfragile {summary.stability:.2f}", style="not bold dim")
         table.add_row(
             "" if outside else str(summary.cluster),
-            Text(printable(summary.label), style="dim" if outside else ""),
+            label,
             f"{summary.size:,}",
             percent(summary.share),
             _said(summary),
@@ -87,20 +91,27 @@ def closing_lines(run: ClusterRun) -> list[str]:
     elif choice is None:
         lines = [f"k = {run.clustering.k} as asked"]
     else:
-        best = choice.silhouettes.get(choice.k)
-        why = (
-            f": best mean silhouette, {best:.3f}" if best is not None else ": too few different rows for a choice"
-        )
+        best = choice.scores.get(choice.k)
+        why = f": {_reasons(best)}" if best is not None else ": too few different rows for a choice"
         if choice.runner_up is not None:
-            why += f"; next is k = {choice.runner_up} with {choice.silhouettes[choice.runner_up]:.3f}"
+            why += f"; next is k = {choice.runner_up} with {choice.scores[choice.runner_up].total:.2f}"
         lines = [f"k = {choice.k} chosen from {options.k_min} to {options.k_max}{why}"]
-        if best is not None and best < WEAK:
+        if best is not None and best.silhouette < WEAK:
             lines.append("no k stands out: the answers shade into each other; choose -k by how fine you want them")
     if run.clustering.shortcut:
         lines.append(run.clustering.shortcut)
+    if fragile := [s for s in run.summaries if s.stability is not None and s.stability < FRAGILE]:
+        lines.append(f"{len(fragile)} of {run.clustering.k} clusters are fragile: other rows would shape others")
     left_out = [f"{n:,} {name}" for name, n in _counts(run).items() if name != "ok" and n]
     lines.append(f"{len(run.status):,} rows" + (f", not in a cluster: {', '.join(left_out)}" if left_out else ""))
     return lines
+
+
+def _reasons(score: KScore) -> str:
+    figures = [f"silhouette {score.silhouette:.2f}", f"stability {score.stability:.2f}"]
+    if score.distinctness is not None:
+        figures.append(f"labels {score.distinctness:.2f}")
+    return f"best mean ({score.total:.2f}) of {', '.join(figures[:-1])} and {figures[-1]}"
 
 
 def _counts(run: ClusterRun) -> dict[str, int]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from inbedder_cli.clustering import Clustering, KChoice
+from inbedder_cli.clustering import Clustering, KChoice, KScore
 from inbedder_cli.corpus import Corpus
 from inbedder_cli.errors import UsageProblem
 from inbedder_cli.explain import AnswerShare, ClusterSummary, Exemplar, Phrase
@@ -143,6 +143,7 @@ def test_clusters_as_a_table():
             "label": "anger",
             "size": 2,
             "share": 0.5,
+            "stability": None,
             "phrases": "anger (1.00)",
             "answers": "anger (1.00)",
             "exemplar_ids": "r0",
@@ -153,6 +154,7 @@ def test_clusters_as_a_table():
             "label": "joy",
             "size": 1,
             "share": 0.25,
+            "stability": None,
             "phrases": "",
             "answers": "",
             "exemplar_ids": "r3",
@@ -163,6 +165,7 @@ def test_clusters_as_a_table():
             "label": "noise",
             "size": 1,
             "share": 0.25,
+            "stability": None,
             "phrases": "",
             "answers": "",
             "exemplar_ids": "",
@@ -182,7 +185,7 @@ def test_the_document_tells_settings_counts_and_clusters(run):
         "min_cluster_size": None,
         "seed": 0,
         "shortcut": None,
-        "silhouettes": None,
+        "tried": None,
     }
     assert [c["cluster"] for c in found["clusters"]] == [0, 1, -1]
     assert found["clusters"][0] == {
@@ -190,6 +193,7 @@ def test_the_document_tells_settings_counts_and_clusters(run):
         "label": "anger",
         "size": 2,
         "share": 0.5,
+        "stability": None,
         "phrases": [{"text": "anger", "support": 1.0, "lift": 3.0, "score": 2.5}],
         "answers": [{"text": "anger", "share": 1.0}],
         "entropy": 0.0,
@@ -202,7 +206,7 @@ def test_the_document_tells_settings_counts_and_clusters(run):
 
 
 def test_the_document_tells_how_k_was_chosen(run):
-    choice = KChoice(2, {2: 0.61234567, 3: 0.5}, 4)
+    choice = KChoice(2, {2: KScore(0.61234567, 0.5, 1.0), 3: KScore(0.5, 0.25)}, 4)
     chosen = Clustering(
         run.clustering.labels,
         run.clustering.distances,
@@ -217,7 +221,10 @@ def test_the_document_tells_how_k_was_chosen(run):
         ClusterRun(run.corpus, QUESTION, run.embedding, chosen, SUMMARIES, run.rows, run.status),
         "m",
     )
-    assert found["clustering"]["silhouettes"] == {"2": 0.612346, "3": 0.5}
+    assert found["clustering"]["tried"] == [
+        {"k": 2, "silhouette": 0.612346, "stability": 0.5, "distinctness": 1.0, "score": 0.704115},
+        {"k": 3, "silhouette": 0.5, "stability": 0.25, "distinctness": None, "score": 0.375},
+    ]
     assert found["clustering"]["seed"] == 7
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from inbedder_cli.clustering import Clustering, KChoice
+from inbedder_cli.clustering import Clustering, KChoice, KScore
 from inbedder_cli.corpus import Corpus
 from inbedder_cli.explain import ClusterSummary, Exemplar, Phrase
 from inbedder_cli.options import Algorithm, ClusterOptions
@@ -162,13 +162,16 @@ def test_the_last_lines_tell_that_k_was_given():
 
 
 def test_the_last_lines_tell_why_k_was_chosen_and_the_runner_up():
-    choice = KChoice(4, {2: 0.1, 3: 0.4, 4: 0.71234, 5: 0.6}, 38)
+    choice = KChoice(4, {4: KScore(0.7, 0.9, 0.8), 5: KScore(0.6, 0.8, 0.7)}, 38)
     line = closing_lines(a_run(algorithm=Algorithm.kmeans, choice=choice))[0]
-    assert line == "k = 4 chosen from 2 to 20: best mean silhouette, 0.712; next is k = 5 with 0.600"
+    assert line == (
+        "k = 4 chosen from 2 to 20: best mean (0.80) of silhouette 0.70, stability 0.90 and labels 0.80; "
+        "next is k = 5 with 0.70"
+    )
 
 
 def test_the_last_lines_tell_when_no_k_stands_out():
-    choice = KChoice(4, {3: 0.04, 4: 0.05}, 38)
+    choice = KChoice(4, {3: KScore(0.04, 0.9), 4: KScore(0.05, 0.9)}, 38)
     lines = closing_lines(a_run(algorithm=Algorithm.kmeans, choice=choice))
     assert any("no k stands out" in line for line in lines)
 

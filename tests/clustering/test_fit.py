@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
-from inbedder_cli import clustering as module
-from inbedder_cli.clustering import NOISE, centre_and_normalise, fit_clusters
+from inbedder_cli.clustering import NOISE, algorithms, centre_and_normalise, choosing, fit_clusters, points
 from inbedder_cli.errors import InputError, UsageProblem
 from inbedder_cli.options import Algorithm, ClusterOptions
 
@@ -57,15 +56,16 @@ def test_auto_chooses_the_true_k_and_names_the_runner_up(true_k):
     found = fit_clusters(vectors, ClusterOptions(k_max=7))
     assert found.k == found.options.k == found.choice.k == true_k
     assert_same_groups(found.labels, truth)
-    assert set(found.choice.silhouettes) == set(range(2, 8))
-    assert found.choice.runner_up == sorted(found.choice.silhouettes, key=found.choice.silhouettes.get)[-2]
+    assert set(found.choice.scores) == set(range(2, 8))
+    totals = {k: score.total for k, score in found.choice.scores.items()}
+    assert found.choice.runner_up == sorted(totals, key=totals.get)[-2]
     assert found.choice.n_rows == len(vectors)
 
 
 def test_auto_tries_only_the_range_asked_for():
     vectors, _ = blobs((10, 10, 10))
     found = fit_clusters(vectors, ClusterOptions(k_min=4, k_max=5))
-    assert set(found.choice.silhouettes) == {4, 5}
+    assert set(found.choice.scores) == {4, 5}
     assert {found.choice.k, found.choice.runner_up} == {4, 5}
 
 
@@ -76,7 +76,7 @@ def test_with_one_k_to_try_there_is_no_runner_up():
 
 
 def test_auto_chooses_on_a_sample_of_many_rows_but_clusters_them_all(monkeypatch):
-    monkeypatch.setattr(module, "SEARCH_ROWS", 40)
+    monkeypatch.setattr(choosing, "ROWS", 40)
     vectors, truth = blobs((40, 40, 40))
     found = fit_clusters(vectors, ClusterOptions(k_max=5))
     assert found.choice.n_rows == 40
@@ -221,7 +221,7 @@ def test_vectors_that_are_all_the_same_are_one_cluster_for_auto():
     found = fit_clusters(np.full((12, 4), 3, np.float32))
     assert found.labels.tolist() == [0] * 12
     assert found.k == found.choice.k == 1
-    assert found.choice.silhouettes == {}
+    assert found.choice.scores == {}
     assert found.choice.runner_up is None
 
 
@@ -329,7 +329,7 @@ def test_the_vectors_given_are_left_as_they_were():
 def test_kmeans_of_many_rows_goes_by_mini_batches_and_says_so(monkeypatch):
     vectors, truth = blobs((40, 30, 20))
     assert fit_clusters(vectors, ClusterOptions(k=3)).shortcut is None
-    monkeypatch.setattr(module, "MINI_BATCH_ABOVE", 50)
+    monkeypatch.setattr(algorithms, "MINI_BATCH_ABOVE", 50)
     found = fit_clusters(vectors, ClusterOptions(k=3))
     assert "more than 50 rows: KMeans on mini-batches" in found.shortcut
     assert_same_groups(found.labels, truth)
@@ -338,7 +338,7 @@ def test_kmeans_of_many_rows_goes_by_mini_batches_and_says_so(monkeypatch):
 
 def test_hdbscan_of_many_rows_takes_a_sample_the_others_join_and_it_says_so(monkeypatch):
     vectors, truth = blobs((120, 90, 60))
-    monkeypatch.setattr(module, "HDBSCAN_ROWS", 150)
+    monkeypatch.setattr(algorithms, "HDBSCAN_ROWS", 150)
     found = fit_clusters(vectors, HDBSCAN)
     assert "more than 150 rows: a sample" in found.shortcut
     assert found.options.min_cluster_size == 5
@@ -348,7 +348,7 @@ def test_hdbscan_of_many_rows_takes_a_sample_the_others_join_and_it_says_so(monk
 
 
 def test_a_sample_that_is_all_noise_leaves_all_rows_noise(monkeypatch):
-    monkeypatch.setattr(module, "HDBSCAN_ROWS", 30)
+    monkeypatch.setattr(algorithms, "HDBSCAN_ROWS", 30)
     found = fit_clusters(cloud(60, 8, 0), ClusterOptions(Algorithm.hdbscan, min_cluster_size=20))
     assert found.k == 0
     assert set(found.labels) == {NOISE}
@@ -358,7 +358,7 @@ def test_a_sample_that_is_all_noise_leaves_all_rows_noise(monkeypatch):
 def test_chunks_change_nothing(monkeypatch, n):
     vectors = cloud(n, 5, 1)
     whole = centre_and_normalise(vectors)
-    monkeypatch.setattr(module, "CHUNK", 8)
+    monkeypatch.setattr(points, "CHUNK", 8)
     for one, other in zip(centre_and_normalise(vectors), whole, strict=True):
         np.testing.assert_array_equal(one, other)
 

@@ -1,0 +1,77 @@
+"""`inbedder tune`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from inbedder_cli.cli import options
+from inbedder_cli.cli.console import Terminal, stdout_console
+from inbedder_cli.cli.groups import AnswerOptions, InputOptions, ModelOptions, ReadingOptions, with_groups
+from inbedder_cli.cli.reading import needed_instruction, tell_about_embedding
+from inbedder_cli.errors import UsageProblem
+from inbedder_cli.options import Algorithm, ClusterOptions, TableFormat
+
+CLUSTERING = "Clustering"
+
+
+@with_groups
+def tune(
+    file: options.File,
+    source: InputOptions,
+    model: ModelOptions,
+    reading: ReadingOptions,
+    answering: AnswerOptions,
+    instruction: options.Instruction = None,
+    k_min: Annotated[int, typer.Option(help="Smallest k to try.", rich_help_panel=CLUSTERING)] = 2,
+    k_max: Annotated[int, typer.Option(help="Largest k to try.", rich_help_panel=CLUSTERING)] = 20,
+    algorithm: Annotated[
+        Algorithm,
+        typer.Option("--algorithm", "-a", rich_help_panel=CLUSTERING, help="How vectors are grouped."),
+    ] = Algorithm.kmeans,
+    output: options.Output = None,
+    output_format: options.Format = None,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Show what each number of clusters would give, so that you can choose one with a reason.
+
+    For kmeans: silhouette (clusters are apart from each other), stability (they are no accident of these rows) and
+    labels (their answers name them), each at most 1; auto takes the best mean.
+    For hdbscan: clusters, noise and stability by smallest cluster size.
+
+    [bold]Examples[/bold]
+
+    inbedder tune reviews.csv -i "What emotion is expressed?"
+
+    inbedder tune reviews.csv -i "What emotion is expressed?" -a hdbscan -f csv
+    """
+    from inbedder_cli.report.writing import check_target, format_of, open_output, write_json, write_table
+
+    talk = Terminal(quiet=quiet)
+    question = needed_instruction(instruction)
+    check_target(output, force=force)
+    wanted = output_format or (format_of(output) if output is not None else None)
+    if wanted is None:
+        wanted = TableFormat.table if sys.stdout.isatty() else TableFormat.csv
+    if output is not None and wanted is TableFormat.table:
+        raise UsageProblem("a table is for the terminal", hint="choose another --format for the file")
+    corpus = source.read(file, talk)
+
+    from inbedder_cli.pipeline import embed_corpus, tune_corpus
+    from inbedder_cli.report.tuning import as_table, document, print_choice
+
+    embedding = embed_corpus(corpus, question, model.load(talk), reading.settings(), talk)
+    clustering = ClusterOptions(algorithm, None, k_min, k_max, None, source.seed)
+    found = tune_corpus(corpus, question, embedding, clustering, answering.settings())
+    if wanted is TableFormat.table:
+        print_choice(stdout_console(), found)
+    else:
+        with open_output(output) as stream:
+            if wanted is TableFormat.json:
+                write_json(document(found, question), stream)
+            else:
+                write_table(as_table(found), stream, wanted)
+    tell_about_embedding(embedding, reading.max_tokens, talk)

@@ -1,0 +1,158 @@
+"""How many clusters: what each number, or each smallest size, would give, weighed on a sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inbedder_cli.clustering.algorithms import LEAST_CLUSTER, cluster_again, kmeans, principal
+from inbedder_cli.clustering.points import NOISE, n_different, sample_of
+from inbedder_cli.clustering.stability import partition_stability
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inbedder_cli.clustering.points import Labels, Vectors
+    from inbedder_cli.options import ClusterOptions
+
+ROWS = 2000  # on which k is chosen
+STARTS = 3
+DIMENSIONS = 50  # principal ones, in which parts are compared: a twentieth of the time for the same verdict
+PARTS = 6
+
+
+@dataclass(frozen=True)
+class KScore:
+    """What speaks for a number of clusters, each figure at most 1.
+
+    :param silhouette: mean silhouette width (Rousseeuw 1987), from -1.
+    :param stability: mean adjusted Rand index of clusterings of parts of the rows (`partition_stability`).
+    :param distinctness: how well answers tell the clusters apart (`label_distinctness`); None without answers.
+    """
+
+    silhouette: float
+    stability: float
+    distinctness: float | None = None
+
+    @property
+    def total(self) -> float:
+        """The mean of what is known, by which k is chosen."""
+        known = [self.silhouette, self.stability, self.distinctness]
+        return float(np.mean([figure for figure in known if figure is not None]))
+
+
+@dataclass(frozen=True)
+class KChoice:
+    """How k was chosen: the scores of each k tried, on `n_rows` rows."""
+
+    k: int
+    scores: dict[int, KScore]
+    n_rows: int
+
+    @property
+    def runner_up(self) -> int | None:
+        """The second best k, if more than one was tried."""
+        others = [k for k in self.scores if k != self.k]
+        return max(others, key=lambda k: self.scores[k].total) if others else None
+
+
+def choose_k(points: Vectors, options: ClusterOptions, phrases: Sequence[Sequence[str]] | None = None) -> KChoice:
+    """Return the k between k_min and k_max that is the best in the mean of three figures, on a sample.
+
+    They ask for different things: silhouettes for clusters apart from each other, stability for clusters that are
+    no accident of these rows, distinctness for clusters that can be named.
+
+    :param points: centred and normalised vectors, in canonical order.
+    :param phrases: n-grams of each row's answer, if there are answers.
+    """
+    from sklearn.metrics import silhouette_score
+
+    sample = sample_of(len(points), ROWS, options.seed)
+    points = points[sample]
+    reduced = principal(points, DIMENSIONS, options.seed)
+    counts = None if phrases is None else phrase_counts([phrases[i] for i in sample])
+    most = min(options.k_max, n_different(points, options.k_max), len(points) - 1)
+    scores = {}
+    for k in range(options.k_min, most + 1):
+        labels = kmeans(points, k, options.seed, STARTS)
+        scores[k] = KScore(
+            float(silhouette_score(points, labels)) if len(set(labels)) > 1 else -1.0,
+            partition_stability(reduced, replace(options, k=k), PARTS),
+            None if counts is None else label_distinctness(labels, counts),
+        )
+    if not scores:  # too few different rows for a choice
+        return KChoice(max(1, most), {}, len(points))
+    return KChoice(max(scores, key=lambda k: scores[k].total), scores, len(points))
+
+
+def phrase_counts(phrases: Sequence[Sequence[str]]) -> Any:  # noqa: ANN401
+    """Return a sparse matrix of ones, rows x phrases; None where no row has a phrase."""
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    if not any(phrases):
+        return None
+    return CountVectorizer(analyzer=lambda some: some, binary=True, dtype=np.int64).fit_transform(phrases)
+
+
+def label_distinctness(labels: Labels, counts: Any) -> float:  # noqa: ANN401
+    """Return how well each cluster's best phrase finds its rows: the mean F1 score, weighted by size.
+
+    Each cluster takes the phrase whose presence in an answer predicts its rows best.
+
+    :param labels: shape (n_rows,), -1 for noise.
+    :param counts: which row's answer holds which phrase, a sparse matrix, rows x phrases.
+    :return: 0 to 1.
+    """
+    total = np.asarray(counts.sum(axis=0)).ravel()
+    found = 0.0
+    clustered = labels[labels != NOISE]
+    for cluster in np.unique(clustered):
+        inside = labels == cluster
+        hits = np.asarray(counts[inside].sum(axis=0)).ravel()
+        found += float((2 * hits / (inside.sum() + total)).max()) * inside.sum()
+    return float(found / max(1, len(clustered)))
+
+
+SHARES = (0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.08, 0.12)  # of the rows, tried as smallest cluster
+CLIFF = 2.0  # between neighbouring sizes: the number of clusters changes by this factor or more
+
+
+@dataclass(frozen=True)
+class SizeScore:
+    """What a smallest cluster size (HDBSCAN) gives.
+
+    :param min_cluster_size: in rows of the whole corpus.
+    :param k: clusters found.
+    :param noise: share of the rows in none, 0 to 1.
+    :param stability: as in `KScore`; 0 where nothing was found.
+    :param cliff: whether the number of clusters is quite another one at the size before.
+    """
+
+    min_cluster_size: int
+    k: int
+    noise: float
+    stability: float
+    cliff: bool
+
+
+def sweep_sizes(points: Vectors, options: ClusterOptions) -> list[SizeScore]:
+    """Return what several smallest cluster sizes give, on a sample, smallest first.
+
+    :param points: centred and normalised vectors, in canonical order.
+    """
+    n_rows = len(points)
+    sample = sample_of(n_rows, ROWS, options.seed)
+    points, share = points[sample], len(sample) / n_rows
+    sizes = sorted({max(LEAST_CLUSTER, round(part * n_rows)) for part in SHARES})
+    swept: list[SizeScore] = []
+    for size in (size for size in sizes if size * share <= len(points)):
+        tried = replace(options, min_cluster_size=max(2, round(size * share)))
+        labels = cluster_again(points, tried, options.seed, STARTS)
+        k = len(set(labels.tolist()) - {NOISE})
+        stability = partition_stability(points, tried, PARTS) if k else 0.0
+        before = swept[-1].k if swept else k
+        cliff = max(k, before) >= CLIFF * max(1, min(k, before))
+        swept.append(SizeScore(size, k, float((labels == NOISE).mean()), stability, cliff))
+    return swept

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+QUESTION = "What emotion is expressed?"
+
+
+@pytest.fixture
+def table_of(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("text\n" + "".join(f"text {i} {'cold' if i % 2 else 'kind'} {i % 5}\n" for i in range(30)))
+    return path
+
+
+@pytest.fixture
+def tune(inbedder, tiny, table_of):
+    def run(*arguments):
+        fixed = ["-i", QUESTION, "-m", tiny, "--device", "cpu", "--dtype", "float32", "--least-confidence", "0"]
+        result = inbedder("tune", table_of, *fixed, *arguments)
+        assert result.exit_code == 0, result.stderr
+        return result
+
+    return run
+
+
+def test_every_k_is_weighed_and_the_best_is_what_cluster_takes(tune, inbedder, tiny, table_of):
+    rows = list(csv.DictReader(io.StringIO(tune("--k-max", "5").stdout)))
+    assert [row["k"] for row in rows] == ["2", "3", "4", "5"]
+    assert set(rows[0]) == {"k", "silhouette", "stability", "distinctness", "score", "chosen"}
+    (chosen,) = [row["k"] for row in rows if row["chosen"] == "true"]
+    assert max(rows, key=lambda row: float(row["score"]))["k"] == chosen
+    fixed = ["-i", QUESTION, "-m", tiny, "--device", "cpu", "--dtype", "float32", "--least-confidence", "0"]
+    made = json.loads(inbedder("cluster", table_of, *fixed, "--k-max", "5", "-f", "json").stdout)
+    assert made["clustering"]["k"] == int(chosen)
+    assert made["clustering"]["tried"][0]["score"] == float(rows[0]["score"])
+    document = json.loads(tune("--k-max", "5", "-f", "json").stdout)
+    assert document["instruction"] == QUESTION
+    assert [str(record["k"]) for record in document["tried"] if record["chosen"]] == [chosen]
+
+
+def test_the_terminal_sees_a_table_that_names_the_best(tune):
+    out = tune("--k-max", "4", "-f", "table").stdout
+    assert "silhouette" in out
+    assert "best" in out
+    assert "-k auto takes the best mean, k = " in out
+
+
+def test_hdbscan_is_swept_by_smallest_cluster_size(tune):
+    rows = list(csv.DictReader(io.StringIO(tune("-a", "hdbscan").stdout)))
+    assert rows[0]["min_cluster_size"] == "5"
+    assert set(rows[0]) == {"min_cluster_size", "k", "noise", "stability", "cliff"}
+    assert "min_cluster_size" in tune("-a", "hdbscan", "-f", "table").stdout
+
+
+def test_too_few_rows_and_a_table_in_a_file_are_refused(inbedder, tiny, tmp_path, table_of):
+    (tmp_path / "one.csv").write_text("text\nonly\n")
+    few = inbedder("tune", tmp_path / "one.csv", "-i", QUESTION, "-m", tiny, "--least-confidence", "0")
+    assert few.exit_code == 5
+    assert "too few for 2 clusters" in few.stderr
+    assert inbedder("tune", table_of, "-i", QUESTION, "-o", tmp_path / "t.csv", "-f", "table").exit_code == 2

@@ -1,0 +1,59 @@
+"""Stability: apart groups are found again, arbitrary cuts are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from inbedder_cli.clustering import FRAGILE, fit_clusters, stability
+from inbedder_cli.clustering.points import centre_and_normalise
+from inbedder_cli.clustering.stability import cluster_stability, partition_stability
+from inbedder_cli.options import Algorithm, ClusterOptions
+from tests.clustering.test_fit import blobs, cloud
+
+
+@pytest.mark.parametrize("options", [ClusterOptions(k=3), ClusterOptions(Algorithm.hdbscan)])
+def test_groups_that_are_there_are_found_again(options):
+    vectors, _ = blobs((40, 40, 40))
+    found = fit_clusters(vectors, options)
+    assert found.stability.shape == (3,)
+    assert (found.stability > 0.9).all()
+
+
+def test_cuts_through_a_cloud_are_not():
+    found = fit_clusters(cloud(200, 20, seed=0), ClusterOptions(k=8))
+    assert (found.stability < FRAGILE).all()
+
+
+def test_of_one_group_cut_in_two_and_one_apart_the_cut_ones_are_fragile():
+    vectors, truth = blobs((80, 40), seed=2)
+    found = fit_clusters(vectors, ClusterOptions(k=3))
+    apart = np.bincount(found.labels[truth == 1]).argmax()
+    assert found.stability[apart] > 0.9
+    assert found.stability[[i for i in range(3) if i != apart]].mean() < 0.75
+
+
+def test_of_many_rows_a_sample_is_enough(monkeypatch):
+    vectors, _ = blobs((100, 100))
+    monkeypatch.setattr(stability, "ROWS", 50)
+    assert (fit_clusters(vectors, ClusterOptions(k=2)).stability > 0.9).all()
+
+
+def test_noise_is_no_cluster_and_the_order_does_not_matter():
+    points, _ = centre_and_normalise(blobs((20, 20))[0])
+    labels = np.repeat([0, -1], 20)
+    assert cluster_stability(points, labels, ClusterOptions(k=2)).shape == (1,)
+    vectors, _ = blobs((20, 15, 10))
+    order = np.random.default_rng(0).permutation(45)
+    one, other = (fit_clusters(v, ClusterOptions(k=4)) for v in (vectors, vectors[order]))
+    np.testing.assert_array_equal(one.stability, other.stability)
+
+
+def test_parts_of_groups_that_are_there_are_clustered_alike():
+    points, _ = centre_and_normalise(blobs((30, 30, 30))[0])
+    assert partition_stability(points, ClusterOptions(k=3), 4) == pytest.approx(1)
+    assert partition_stability(points, ClusterOptions(k=7), 4) < 0.9
+
+
+def test_it_can_be_left_out():
+    assert fit_clusters(blobs((9, 9))[0], ClusterOptions(k=2, stability=False)).stability is None
