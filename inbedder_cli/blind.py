@@ -6,4 +6,85 @@ between the two is what the question did; without one, the encoder does not foll
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from inbedder_cli.talk import SILENT
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from inbedder_cli.corpus import Corpus
+    from inbedder_cli.encoders import Encoder
+    from inbedder_cli.options import EncodeOptions
+    from inbedder_cli.pipeline import ClusterRun
+    from inbedder_cli.talk import Talk
+
 BLIND_INSTRUCTION = "What does the text say?"
+ROWS = 500  # that are read once more
+SAME = 0.5  # agreement from which the question changed little
+
+
+@dataclass(frozen=True)
+class BlindSample:
+    """Some rows of a corpus, read under the neutral question.
+
+    :param rows: their numbers in the corpus.
+    :param vectors: float32, shape (len(rows), hidden_size).
+    """
+
+    rows: list[int]
+    vectors: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class BlindAgreement:
+    """How alike clusters are to those that the neutral question gives.
+
+    :param ami: adjusted mutual information (Vinh et al. 2010): 1 for the same clusters, about 0 by chance.
+    :param n_rows: on so many rows.
+    """
+
+    ami: float
+    n_rows: int
+
+
+def read_blind(corpus: Corpus, encoder: Encoder, options: EncodeOptions, talk: Talk = SILENT) -> BlindSample:
+    """Read at most 500 rows under the neutral question; which ones depends on the texts alone."""
+    ranked = sorted(corpus.readable, key=lambda row: _digest(corpus.texts[row]))[:ROWS]
+    talk.say(f"reading {len(ranked):,} rows without the question, to see what it changes (--no-blind)")
+    texts = [corpus.texts[row] for row in ranked]
+    encoded = encoder.encode(texts, BLIND_INSTRUCTION, replace(options, answers=False), talk)
+    return BlindSample(ranked, encoded.vectors)
+
+
+def blind_agreement(run: ClusterRun, sample: BlindSample) -> BlindAgreement | None:
+    """Return how alike a run's clusters are to those of the blind vectors of the same rows.
+
+    The blind vectors are clustered like the run's, into as many clusters; rows in no cluster of the run are left
+    out. None where too few are left.
+    """
+    import numpy as np
+    from sklearn.metrics import adjusted_mutual_info_score
+
+    from inbedder_cli.clustering import NOISE, fit_clusters
+    from inbedder_cli.errors import InputError
+
+    labels = run.labels
+    kept = [
+        i for i, row in enumerate(sample.rows)
+        if labels[row] not in (None, NOISE) and np.isfinite(sample.vectors[i]).all()
+    ]  # fmt: skip
+    options = replace(run.clustering.options, stability=False, min_cluster_size=None)
+    try:
+        blind = fit_clusters(sample.vectors[kept], options).labels
+    except InputError:
+        return None
+    ours = [labels[sample.rows[i]] for i in kept]
+    return BlindAgreement(float(adjusted_mutual_info_score(ours, blind)), len(kept))
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()

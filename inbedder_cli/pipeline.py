@@ -11,13 +11,14 @@ import numpy as np
 from inbedder_cli.abstaining import not_answered
 from inbedder_cli.clustering import NOISE, Clustering, fit_clusters, no_clusters, weigh
 from inbedder_cli.errors import InputError
-from inbedder_cli.explain import ClusterSummary, explain, phrases_by_row, summary_of_unanswered
+from inbedder_cli.explain import UNANSWERED_LABEL, ClusterSummary, explain, phrases_by_row, summary_of_unanswered
 from inbedder_cli.options import AbstainOptions, ClusterOptions, EncodeOptions, ExplainOptions
 from inbedder_cli.talk import SILENT
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from inbedder_cli.blind import BlindAgreement
     from inbedder_cli.clustering import KChoice, SizeScore
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.encoders import Encoder
@@ -65,6 +66,7 @@ class ClusterRun:
     :param rows: the rows that were clustered, in the order of `clustering`'s arrays.
     :param status: one per row of the corpus.
     :param unanswered: the rows that do not answer the question, if there are any.
+    :param blind: how alike the clusters are to those without the question, where that was asked for.
     """
 
     corpus: Corpus
@@ -75,6 +77,7 @@ class ClusterRun:
     rows: list[int]
     status: list[Status]
     unanswered: ClusterSummary | None = None
+    blind: BlindAgreement | None = None
 
     def by_row(self, values: npt.NDArray[Any]) -> list[Any]:
         """Return what a clustering says of its rows as one value per row of the corpus, None for the others."""
@@ -87,6 +90,15 @@ class ClusterRun:
     def labels(self) -> list[int | None]:
         """Each row's cluster number, -1 for noise, None where the row was not clustered."""
         return self.by_row(self.clustering.labels)
+
+    @property
+    def names(self) -> list[str | None]:
+        """Each row's cluster by its label, None where the row is in no group at all."""
+        known = {summary.cluster: summary.label for summary in self.summaries}
+        return [
+            UNANSWERED_LABEL if status is Status.no_answer else None if label is None else known[label]
+            for label, status in zip(self.labels, self.status, strict=True)
+        ]
 
 
 def embed_corpus(

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inbedder_cli.blind import blind_agreement, read_blind
 from inbedder_cli.cli import options
-from inbedder_cli.cli.console import Terminal, stdout_console
+from inbedder_cli.cli.console import Terminal
 from inbedder_cli.cli.groups import AnswerOptions, InputOptions, ModelOptions, ReadingOptions, with_groups
-from inbedder_cli.cli.reading import needed_instruction, show_preview, tell_about_embedding
-from inbedder_cli.errors import InputError, UsageProblem
-from inbedder_cli.options import (
-    Algorithm,
-    ClusterOptions,
-    ExplainOptions,
-    InputFormat,
-    TableFormat,
+from inbedder_cli.cli.questions import Question, parse_questions
+from inbedder_cli.cli.reading import show_preview, tell_about_embedding
+from inbedder_cli.cli.results import (
+    Result,
+    checked_targets,
+    cross_runs,
+    sides_of_columns,
+    write_clusters,
+    write_result,
 )
+from inbedder_cli.errors import InputError, UsageProblem
+from inbedder_cli.options import Algorithm, ClusterOptions, ExplainOptions
 
 if TYPE_CHECKING:
     from inbedder_cli.corpus import Corpus
-    from inbedder_cli.pipeline import ClusterRun, Embedding
+    from inbedder_cli.pipeline import Embedding
+    from inbedder_cli.talk import Talk
 
 CLUSTERING = "Clustering"
 
@@ -35,10 +40,22 @@ def cluster(
     model: ModelOptions,
     reading: ReadingOptions,
     answering: AnswerOptions,
-    instruction: options.Instruction = None,
+    instruction: options.Instructions = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Cross the clusters with these columns: rating,product.", rich_help_panel=options.OUTPUT
+        ),
+    ] = None,
     k: Annotated[
-        str, typer.Option("-k", help="Number of clusters, or auto.", rich_help_panel=CLUSTERING)
-    ] = "auto",
+        list[str] | None,
+        typer.Option(
+            "-k",
+            help="Number of clusters, or auto; with several questions once, or once for each.",
+            rich_help_panel=CLUSTERING,
+            show_default="auto",
+        ),
+    ] = None,
     k_min: Annotated[int, typer.Option(help="Smallest k that auto tries.", rich_help_panel=CLUSTERING)] = 2,
     k_max: Annotated[int, typer.Option(help="Largest k that auto tries.", rich_help_panel=CLUSTERING)] = 20,
     algorithm: Annotated[
@@ -77,6 +94,14 @@ def cluster(
     exemplars: Annotated[
         int, typer.Option(min=0, help="Example rows per cluster.", rich_help_panel=CLUSTERING)
     ] = 3,
+    blind: Annotated[
+        bool,
+        typer.Option(
+            "--blind/--no-blind",
+            help="Read some rows without the question, to say how far it mattered.",
+            rich_help_panel=CLUSTERING,
+        ),
+    ] = True,
     output: options.Output = None,
     output_format: options.Format = None,
     clusters: Annotated[
@@ -95,6 +120,7 @@ def cluster(
     """Cluster the rows of FILE by their answers to a question, and explain the clusters.
 
     On a terminal it prints a table of clusters. In a pipe it writes every input row with its cluster.
+    Several questions are answered apart, and crossed: -i emotion="..." -i reason="...".
 
     [bold]Examples[/bold]
 
@@ -102,56 +128,74 @@ def cluster(
 
     inbedder cluster reviews.csv -i "Why is the customer unhappy?" -k 8 -o clustered.csv
 
+    inbedder cluster reviews.csv -i emotion="What emotion is expressed?" -i product="Which product?" --by rating
+
     cat tickets.jsonl | inbedder cluster - -i "What does the user want?" | jq -r .cluster_label
     """
     from inbedder_cli.report.results import RESULT_COLUMNS, check_free
-    from inbedder_cli.report.writing import check_target, format_of
     from inbedder_cli.stop_words import load_stop_words
 
     talk = Terminal(quiet=quiet)
-    if algorithm is Algorithm.hdbscan and k != "auto":
-        raise UsageProblem("-k is for kmeans; hdbscan finds the number itself", hint="use --min-cluster-size")
-    clustering = ClusterOptions(
-        algorithm, _number_of_clusters(k), k_min, k_max, min_cluster_size, source.seed, stability
-    )
+    questions = _questions(instruction, vectors)
+    clusterings = [
+        ClusterOptions(algorithm, number, k_min, k_max, min_cluster_size, source.seed, stability)
+        for number in _numbers_of_clusters(k, len(questions), algorithm)
+    ]
     explaining = ExplainOptions(stop_words, exemplars=exemplars)
-    for target in (output, clusters):
-        check_target(target, force=force)
-    cluster_format = format_of(clusters) if clusters else None
-    wanted = output_format or (format_of(output) if output else None)
-    if output is not None and output == clusters:
-        raise UsageProblem(f"-o and --clusters both name {output}", hint="give each a file of its own")
-    if output is not None and wanted is TableFormat.table:
-        raise UsageProblem("a table is for the terminal", hint="choose another --format for the file")
+    wanted = checked_targets(output, output_format, clusters, force=force)
     load_stop_words(stop_words)  # a wrong file is told before hours of reading, not after
-    if not vectors:
-        needed_instruction(instruction)
     corpus = source.read(file, talk)
-    check_free(corpus, RESULT_COLUMNS, prefix)
-    _check_before_work(corpus, clustering)
+    for question in questions:
+        check_free(corpus, RESULT_COLUMNS, prefix + question.prefix)
+    columns = sides_of_columns(corpus, by)
+    for clustering in clusterings:
+        _check_before_work(corpus, clustering)
     settings = reading.settings()
+    encoder = None if vectors else model.load(talk)
+    if dry_run and encoder:
+        show_preview(encoder, corpus, questions[0].text, settings)
+        return
 
     from inbedder_cli.pipeline import cluster_corpus, embed_corpus
 
-    if vectors:
-        from inbedder_cli.vectors import read_vectors
-
-        embedding = read_vectors(vectors, corpus)
-        question, model_name = _question_of(vectors, embedding, instruction), embedding.model or vectors
-        if embedding.answers is None:
-            talk.say(f"{vectors} holds no answers: clusters are explained by words of the texts")
+    if encoder:
+        embeddings = [embed_corpus(corpus, question.text, encoder, settings, talk) for question in questions]
+        sample = read_blind(corpus, encoder, settings, talk) if blind else None
     else:
-        encoder = model.load(talk)
-        question = needed_instruction(instruction)
-        if dry_run:
-            show_preview(encoder, corpus, question, settings)
-            return
-        embedding, model_name = embed_corpus(corpus, question, encoder, settings, talk), encoder.description
-    run = cluster_corpus(corpus, question, embedding, clustering, explaining, answering.settings())
-    if clusters and cluster_format:  # before stdout, whose reader may have had enough
-        _write_clusters(run, model_name, clusters, cluster_format)
-    _write(run, model_name, wanted, output, prefix)
-    tell_about_embedding(embedding, reading.max_tokens, talk)
+        embeddings, sample = [_read_vectors(vectors or "", corpus, questions[0].text, talk)], None
+    runs = {}
+    for question, embedding, clustering in zip(questions, embeddings, clusterings, strict=True):
+        asked = embedding.instruction or ""
+        run = cluster_corpus(corpus, asked, embedding, clustering, explaining, answering.settings())
+        runs[question.name] = replace(run, blind=blind_agreement(run, sample)) if sample else run
+    result = Result(runs, encoder.description if encoder else embeddings[0].model or "", cross_runs(runs, columns))
+    if clusters:  # before stdout, whose reader may have had enough
+        write_clusters(result, clusters)
+    write_result(result, wanted, output, prefix)
+    for embedding in embeddings:
+        tell_about_embedding(embedding, reading.max_tokens, talk)
+
+
+def _questions(instructions: list[str] | None, vectors: str | None) -> list[Question]:
+    """Return the questions; saved vectors know theirs, and have one."""
+    if not vectors:
+        return parse_questions(instructions)
+    if len(instructions or ()) > 1:
+        raise UsageProblem("--vectors were read under one question", hint="leave out the other -i")
+    return [Question("", (instructions or [""])[0])]
+
+
+def _numbers_of_clusters(given: list[str] | None, n_questions: int, algorithm: Algorithm) -> list[int | None]:
+    """Return the k of each question; None: to be chosen."""
+    given = given or ["auto"]
+    if algorithm is Algorithm.hdbscan and given != ["auto"]:
+        raise UsageProblem("-k is for kmeans; hdbscan finds the number itself", hint="use --min-cluster-size")
+    if len(given) not in (1, n_questions):
+        raise UsageProblem(
+            f"-k is given {len(given)} times for {n_questions} questions", hint="give it once, or once for each"
+        )
+    numbers = [_number_of_clusters(k) for k in given]
+    return numbers * n_questions if len(numbers) == 1 else numbers
 
 
 def _number_of_clusters(k: str) -> int | None:
@@ -163,14 +207,19 @@ def _number_of_clusters(k: str) -> int | None:
         raise UsageProblem(f'-k takes a number or auto, not "{k}"') from None
 
 
-def _question_of(vectors: str, embedding: Embedding, instruction: str | None) -> str:
-    """Return the question under which saved vectors were read; a different one asked now would be untrue."""
+def _read_vectors(path: str, corpus: Corpus, instruction: str, talk: Talk) -> Embedding:
+    """Return saved vectors, and under which question they were read; another one asked now would be untrue."""
+    from inbedder_cli.vectors import read_vectors
+
+    embedding = read_vectors(path, corpus)
     if instruction and embedding.instruction and instruction.strip() != embedding.instruction.strip():
         raise UsageProblem(
-            f'{vectors} was read under "{embedding.instruction}", not under "{instruction}"',
+            f'{path} was read under "{embedding.instruction}", not under "{instruction}"',
             hint="leave out -i, or leave out --vectors to read the texts again",
         )
-    return instruction or embedding.instruction or ""
+    if embedding.answers is None:
+        talk.say(f"{path} holds no answers: clusters are explained by words of the texts")
+    return replace(embedding, instruction=instruction or embedding.instruction, model=embedding.model or path)
 
 
 def _check_before_work(corpus: Corpus, clustering: ClusterOptions) -> None:
@@ -180,52 +229,3 @@ def _check_before_work(corpus: Corpus, clustering: ClusterOptions) -> None:
         check_options(clustering, len(corpus.readable))
     except InputError as error:
         raise InputError(str(error), source=corpus.source, hint=error.hint) from error
-
-
-def _write(run: ClusterRun, model: str, wanted: TableFormat | None, output: Path | None, prefix: str) -> None:
-    """Write the rows where they are asked for; print the table of clusters on a terminal."""
-    from inbedder_cli.report.terminal import print_run
-
-    if wanted is None:
-        wanted = TableFormat.table if sys.stdout.isatty() else _like_input(run.corpus)
-    if wanted is TableFormat.table and output is None:
-        print_run(stdout_console(), run)
-        return
-    _write_rows(run, model, wanted, output, prefix)
-    if output is not None and sys.stdout.isatty():
-        print_run(stdout_console(), run)
-
-
-def _like_input(corpus: Corpus) -> TableFormat:
-    return {InputFormat.tsv: TableFormat.tsv, InputFormat.jsonl: TableFormat.jsonl}.get(
-        corpus.format, TableFormat.csv
-    )
-
-
-def _write_rows(run: ClusterRun, model: str, wanted: TableFormat, output: Path | None, prefix: str) -> None:
-    import json
-
-    from inbedder_cli.report.cells import rows_as_json
-    from inbedder_cli.report.results import document, rows_table
-    from inbedder_cli.report.writing import open_output, write_json, write_table
-
-    if wanted is TableFormat.parquet and output is None and sys.stdout.isatty():
-        raise UsageProblem("Parquet does not belong on a terminal", hint="add -o FILE.parquet")
-    table = rows_table(run, prefix)
-    with open_output(output) as stream:
-        if wanted is TableFormat.json:
-            write_json(document(run, model) | {"data": [json.loads(row) for row in rows_as_json(table)]}, stream)
-        else:
-            same = run.corpus.format is InputFormat.csv and output is None
-            write_table(table, stream, wanted, delimiter=run.corpus.delimiter if same else None)
-
-
-def _write_clusters(run: ClusterRun, model: str, path: Path, wanted: TableFormat) -> None:
-    from inbedder_cli.report.results import clusters_table, document
-    from inbedder_cli.report.writing import whole_file, write_json, write_table
-
-    with whole_file(path) as stream:
-        if wanted is TableFormat.json:
-            write_json(document(run, model), stream)
-        else:
-            write_table(clusters_table(run.summaries), stream, wanted)

@@ -21,6 +21,15 @@ Instruction = Annotated[
     str | None,
     typer.Option("--instruction", "-i", help="The question to ask about each text.", show_default=False),
 ]
+Instructions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--instruction",
+        "-i",
+        help="The question to ask about each text; repeat to ask several, with names: reason='Why ...?'.",
+        show_default=False,
+    ),
+]
 
 Text = Annotated[
     list[str] | None,

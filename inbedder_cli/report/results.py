@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.clustering import NOISE
 from inbedder_cli.errors import UsageProblem
-from inbedder_cli.explain import UNANSWERED_LABEL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pyarrow as pa
 
     from inbedder_cli.clustering import KChoice
     from inbedder_cli.corpus import Corpus
+    from inbedder_cli.crossing import CrossTable
     from inbedder_cli.explain import ClusterSummary
     from inbedder_cli.pipeline import ClusterRun
 
@@ -49,16 +49,27 @@ def check_free(corpus: Corpus, names: Iterable[str], prefix: str) -> None:
             )
 
 
-def rows_table(run: ClusterRun, prefix: str = "") -> pa.Table:
-    """Return every input row, in its order, with all its columns and the result's."""
+def rows_table(runs: Mapping[str, ClusterRun], prefix: str = "") -> pa.Table:
+    """Return every input row, in its order, with all its columns and the results'.
+
+    :param runs: by the names of their questions, which stand before the names of the columns.
+    """
+    table = next(iter(runs.values())).corpus.table
+    for question, run in runs.items():
+        columns = _result_columns(run)
+        for name in RESULT_COLUMNS:
+            table = table.append_column(prefix + (f"{question}_" if question else "") + name, columns[name])
+    return table
+
+
+def _result_columns(run: ClusterRun) -> dict[str, pa.Array]:
     import pyarrow as pa
 
     found, nothing = run.clustering, [None] * len(run.status)
-    names = {summary.cluster: summary.label for summary in run.summaries}
     second = [None if c == NOISE else c for c in run.by_row(found.second)]
-    columns = {
+    return {
         "cluster": pa.array(run.labels, pa.int64()),
-        "cluster_label": pa.array(_labels(run, names), pa.string()),
+        "cluster_label": pa.array(run.names, pa.string()),
         "answer": pa.array(run.embedding.answers or nothing, pa.string()),
         "confidence": _numbers(nothing if run.embedding.confidences is None else run.embedding.confidences),
         "cluster_distance": _numbers(run.by_row(found.distances)),
@@ -66,17 +77,6 @@ def rows_table(run: ClusterRun, prefix: str = "") -> pa.Table:
         "margin": _numbers(run.by_row(found.margins)),
         "status": pa.array([str(s) for s in run.status], pa.string()),
     }
-    table = run.corpus.table
-    for name in RESULT_COLUMNS:
-        table = table.append_column(prefix + name, columns[name])
-    return table
-
-
-def _labels(run: ClusterRun, names: dict[int, str]) -> list[str | None]:
-    return [
-        UNANSWERED_LABEL if status == "no-answer" else None if cluster is None else names[cluster]
-        for cluster, status in zip(run.labels, run.status, strict=True)
-    ]
 
 
 def _numbers(values: Iterable[float | None]) -> pa.Array:
@@ -88,23 +88,42 @@ def _numbers(values: Iterable[float | None]) -> pa.Array:
     )
 
 
-def clusters_table(summaries: list[ClusterSummary]) -> pa.Table:
-    """Return one row per cluster: number, label, size, share, phrases with support, exemplar ids and texts."""
+def clusters_table(runs: Mapping[str, ClusterRun]) -> pa.Table:
+    """Return one row per cluster: number, label, size, share, phrases with support, exemplar ids and texts.
+
+    With several questions, whose cluster it is comes first.
+    """
     import pyarrow as pa
 
-    return pa.table(
-        {
-            "cluster": pa.array([s.cluster for s in summaries], pa.int64()),
-            "label": [s.label for s in summaries],
-            "size": pa.array([s.size for s in summaries], pa.int64()),
-            "share": [round(s.share, DIGITS) for s in summaries],
-            "stability": pa.array([s.stability and round(s.stability, 3) for s in summaries], pa.float64()),
-            "phrases": ["; ".join(f"{p.text} ({p.support:.2f})" for p in s.phrases) for s in summaries],
-            "answers": ["; ".join(f"{a.text} ({a.share:.2f})" for a in s.answers) for s in summaries],
-            "exemplar_ids": ["; ".join(e.id for e in s.exemplars) for s in summaries],
-            "exemplar": [s.exemplars[0].text if s.exemplars else "" for s in summaries],
-        }
-    )
+    questions = [question for question, run in runs.items() for _ in run.summaries]
+    summaries = [summary for run in runs.values() for summary in run.summaries]
+    columns = {
+        "cluster": pa.array([s.cluster for s in summaries], pa.int64()),
+        "label": [s.label for s in summaries],
+        "size": pa.array([s.size for s in summaries], pa.int64()),
+        "share": [round(s.share, DIGITS) for s in summaries],
+        "stability": pa.array([s.stability and round(s.stability, 3) for s in summaries], pa.float64()),
+        "phrases": ["; ".join(f"{p.text} ({p.support:.2f})" for p in s.phrases) for s in summaries],
+        "answers": ["; ".join(f"{a.text} ({a.share:.2f})" for a in s.answers) for s in summaries],
+        "exemplar_ids": ["; ".join(e.id for e in s.exemplars) for s in summaries],
+        "exemplar": [s.exemplars[0].text if s.exemplars else "" for s in summaries],
+    }
+    return pa.table(({"question": questions} if any(questions) else {}) | columns)
+
+
+def documents(
+    runs: Mapping[str, ClusterRun], model: str, cross_tables: Sequence[CrossTable] = ()
+) -> dict[str, Any]:
+    """Return runs as one JSON document (without the rows); those of several questions under `questions`."""
+    from inbedder_cli.report.crossing import crossed
+
+    made = {question: document(run, model) for question, run in runs.items()}
+    tables = {"crossed": [crossed(table) for table in cross_tables]}
+    if list(made) == [""]:
+        return made[""] | tables
+    common = {name: next(iter(made.values()))[name] for name in ("schema", "source", "model")}
+    own = {question: {k: v for k, v in one.items() if k not in common} for question, one in made.items()}
+    return common | {"questions": own} | tables
 
 
 def document(run: ClusterRun, model: str) -> dict[str, Any]:
@@ -146,6 +165,7 @@ def document(run: ClusterRun, model: str) -> dict[str, Any]:
             }
             for s in run.summaries
         ],
+        "blind": run.blind and {"ami": round(run.blind.ami, DIGITS), "rows": run.blind.n_rows},
         "no_answer": run.unanswered
         and {
             "size": run.unanswered.size,

@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from inbedder_cli.blind import SAME
 from inbedder_cli.clustering import FRAGILE, NOISE
 from inbedder_cli.explain import UNANSWERED
 from inbedder_cli.options import Algorithm
@@ -15,6 +16,7 @@ from inbedder_cli.options import Algorithm
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from inbedder_cli.blind import BlindAgreement
     from inbedder_cli.clustering import KScore
     from inbedder_cli.explain import ClusterSummary
     from inbedder_cli.pipeline import ClusterRun
@@ -102,9 +104,19 @@ def closing_lines(run: ClusterRun) -> list[str]:
         lines.append(run.clustering.shortcut)
     if fragile := [s for s in run.summaries if s.stability is not None and s.stability < FRAGILE]:
         lines.append(f"{len(fragile)} of {run.clustering.k} clusters are fragile: other rows would shape others")
+    if run.blind:
+        lines.append(_mattered(run.blind))
     left_out = [f"{n:,} {name}" for name, n in _counts(run).items() if name != "ok" and n]
     lines.append(f"{len(run.status):,} rows" + (f", not in a cluster: {', '.join(left_out)}" if left_out else ""))
     return lines
+
+
+def _mattered(blind: BlindAgreement) -> str:
+    """Return how far the question shaped the clusters."""
+    agreement = f"agreement {max(0, blind.ami):.2f} (adjusted mutual information, {blind.n_rows:,} rows)"
+    if blind.ami >= SAME:
+        return f"the question changed little: without it the rows group much alike, {agreement}"
+    return f"the question mattered: without it the rows group otherwise, {agreement}"
 
 
 def _reasons(score: KScore) -> str:

@@ -52,7 +52,7 @@ print("torch" in sys.modules, "transformers" in sys.modules, file=sys.stderr)
 
 
 def test_no_cache_leaves_no_trace_and_refresh_reads_again(inbedder, reviews, tiny):
-    cluster = ("cluster", reviews, "-i", QUESTION, "-m", tiny, "-k", "2", "-f", "csv")
+    cluster = ("cluster", reviews, "-i", QUESTION, "-m", tiny, "-k", "2", "-f", "csv", "--no-blind")
     plain = inbedder(*cluster, "--no-cache")
     assert inbedder("cache", "info").stdout.splitlines()[1] == "rows\t0"
     first = inbedder(*cluster)

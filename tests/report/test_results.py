@@ -83,7 +83,7 @@ def as_bytes(table, wanted):
 
 
 def test_every_row_comes_out_with_all_its_columns_and_the_results(run):
-    table = rows_table(run)
+    table = rows_table({"": run})
     assert table.column_names == ["text", "rank", *RESULT_COLUMNS]
     assert table.select(["text", "rank"]).equals(run.corpus.table)
     assert table.select(RESULT_COLUMNS).to_pydict() == {
@@ -99,7 +99,7 @@ def test_every_row_comes_out_with_all_its_columns_and_the_results(run):
 
 
 def test_a_prefix_stands_before_every_new_column(run):
-    names = rows_table(run, "inbedder_").column_names
+    names = rows_table({"": run}, "inbedder_").column_names
     assert names == ["text", "rank", *(f"inbedder_{name}" for name in RESULT_COLUMNS)]
 
 
@@ -108,14 +108,14 @@ def test_without_decoded_answers_the_column_is_null():
     vectors = np.array([[1, 0], [0.9, 0.1], [-1, 0], [np.nan, np.nan]], np.float32)
     status = [Status.ok] * 3 + [Status.empty]
     made = cluster_corpus(corpus, QUESTION, Embedding(vectors, None, status), ClusterOptions(k=2))
-    table = rows_table(made)
+    table = rows_table({"": made})
     assert table.column("answer").to_pylist() == [None] * 4
     assert table.column("cluster").to_pylist() == [0, 0, 1, None]
     assert table.column("status").to_pylist() == ["ok", "ok", "ok", "empty"]
 
 
 def test_whole_numbers_stay_whole_in_every_format(run):
-    table = rows_table(run)
+    table = rows_table({"": run})
     for wanted, delimiter in [(TableFormat.csv, ","), (TableFormat.tsv, "\t")]:
         read = csv.DictReader(io.StringIO(as_bytes(table, wanted).decode()), delimiter=delimiter)
         rows = list(read)
@@ -132,12 +132,12 @@ def test_whole_numbers_stay_whole_in_every_format(run):
 
 
 @pytest.mark.parametrize("wanted", [TableFormat.csv, TableFormat.jsonl, TableFormat.markdown, TableFormat.parquet])
-def test_clusters_can_be_written_in_every_format(wanted):
-    assert as_bytes(clusters_table(SUMMARIES), wanted)
+def test_clusters_can_be_written_in_every_format(run, wanted):
+    assert as_bytes(clusters_table({"": run}), wanted)
 
 
-def test_clusters_as_a_table():
-    assert clusters_table(SUMMARIES).to_pylist() == [
+def test_clusters_as_a_table(run):
+    assert clusters_table({"": run}).to_pylist() == [
         {
             "cluster": 0,
             "label": "anger",
@@ -240,7 +240,7 @@ def test_a_real_run_makes_a_document_of_plain_json(algorithm):
     assert found["clustering"]["k"] == 3
     assert found["clustering"]["algorithm"] == str(algorithm)
     assert sum(c["size"] for c in found["clusters"]) == 24
-    assert rows_table(made).num_rows == 24
+    assert rows_table({"": made}).num_rows == 24
 
 
 @pytest.mark.parametrize("taken", RESULT_COLUMNS)

@@ -1,0 +1,143 @@
+"""Where the results of `inbedder cluster` go: the terminal, a pipe, files."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from inbedder_cli.cli.console import stdout_console
+from inbedder_cli.errors import UsageProblem
+from inbedder_cli.options import InputFormat, TableFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from inbedder_cli.corpus import Corpus
+    from inbedder_cli.crossing import CrossTable, Side
+    from inbedder_cli.pipeline import ClusterRun
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one command found.
+
+    :param runs: by the name of the question, "" for the only one.
+    :param model: what read the texts.
+    :param crossed: the questions with each other and with columns of the input.
+    """
+
+    runs: dict[str, ClusterRun]
+    model: str
+    crossed: list[CrossTable]
+
+    @property
+    def corpus(self) -> Corpus:
+        """The rows."""
+        return next(iter(self.runs.values())).corpus
+
+
+def checked_targets(
+    output: Path | None, wanted: TableFormat | None, clusters: Path | None, *, force: bool
+) -> TableFormat | None:
+    """Return the format of the rows, None where that depends on who reads; refuse files that cannot be written.
+
+    :raises UsageProblem: for a file that exists, an unknown suffix, or one file for two things.
+    """
+    from inbedder_cli.report.writing import check_target, format_of
+
+    for target in (output, clusters):
+        check_target(target, force=force)
+    if clusters:
+        format_of(clusters)
+    wanted = wanted or (format_of(output) if output else None)
+    if output is not None and output == clusters:
+        raise UsageProblem(f"-o and --clusters both name {output}", hint="give each a file of its own")
+    if output is not None and wanted is TableFormat.table:
+        raise UsageProblem("a table is for the terminal", hint="choose another --format for the file")
+    return wanted
+
+
+def sides_of_columns(corpus: Corpus, names: Sequence[str] | None) -> list[Side]:
+    """Return the columns that clusters are to be crossed with.
+
+    :raises UsageProblem: for a column that is not there.
+    """
+    from inbedder_cli.crossing import side_of_column
+
+    wanted = [name.strip() for several in names or () for name in several.split(",") if name.strip()]
+    for name in wanted:
+        if name not in corpus.table.column_names:
+            there = ", ".join(corpus.table.column_names)
+            raise UsageProblem(f'{corpus.source} has no column "{name}"', hint=f"its columns: {there}")
+    return [side_of_column(name, corpus.table.column(name).to_pylist()) for name in wanted]
+
+
+def cross_runs(runs: dict[str, ClusterRun], columns: Sequence[Side]) -> list[CrossTable]:
+    """Return the cross-tables of the questions with each other and with columns of the input."""
+    from inbedder_cli.crossing import Side, cross_all, pairs_of
+
+    return cross_all(list(pairs_of([Side(name or "cluster", run.names) for name, run in runs.items()], columns)))
+
+
+def write_result(result: Result, wanted: TableFormat | None, output: Path | None, prefix: str) -> None:
+    """Write the rows where they are asked for; print the tables of clusters on a terminal."""
+    if wanted is None:
+        wanted = TableFormat.table if sys.stdout.isatty() else _like_input(result.corpus)
+    if wanted is not TableFormat.table or output is not None:
+        _write_rows(result, wanted, output, prefix)
+    if wanted is TableFormat.table or (output is not None and sys.stdout.isatty()):
+        _print(result)
+
+
+def _print(result: Result) -> None:
+    from inbedder_cli.report.crossing import print_cross
+    from inbedder_cli.report.terminal import print_run
+
+    console = stdout_console()
+    for run in result.runs.values():
+        print_run(console, run)
+    if result.crossed:
+        console.print()
+    for table in result.crossed:
+        print_cross(console, table)
+
+
+def _like_input(corpus: Corpus) -> TableFormat:
+    return {InputFormat.tsv: TableFormat.tsv, InputFormat.jsonl: TableFormat.jsonl}.get(
+        corpus.format, TableFormat.csv
+    )
+
+
+def _write_rows(result: Result, wanted: TableFormat, output: Path | None, prefix: str) -> None:
+    import json
+
+    from inbedder_cli.report.cells import rows_as_json
+    from inbedder_cli.report.results import documents, rows_table
+    from inbedder_cli.report.writing import open_output, write_json, write_table
+
+    if wanted is TableFormat.parquet and output is None and sys.stdout.isatty():
+        raise UsageProblem("Parquet does not belong on a terminal", hint="add -o FILE.parquet")
+    table, corpus = rows_table(result.runs, prefix), result.corpus
+    with open_output(output) as stream:
+        if wanted is TableFormat.json:
+            rows = {"data": [json.loads(row) for row in rows_as_json(table)]}
+            write_json(documents(result.runs, result.model, result.crossed) | rows, stream)
+        else:
+            same = corpus.format is InputFormat.csv and output is None
+            write_table(table, stream, wanted, delimiter=corpus.delimiter if same else None)
+
+
+def write_clusters(result: Result, path: Path) -> None:
+    """Write the clusters themselves."""
+    from inbedder_cli.report.results import clusters_table, documents
+    from inbedder_cli.report.writing import format_of, whole_file, write_json, write_table
+
+    wanted = format_of(path)
+
+    with whole_file(path) as stream:
+        if wanted is TableFormat.json:
+            write_json(documents(result.runs, result.model, result.crossed), stream)
+        else:
+            write_table(clusters_table(result.runs), stream, wanted)
