@@ -11,7 +11,13 @@ import numpy as np
 from inbedder_cli.abstaining import not_answered
 from inbedder_cli.clustering import NOISE, Clustering, fit_clusters, no_clusters, weigh
 from inbedder_cli.errors import InputError
-from inbedder_cli.explain import UNANSWERED_LABEL, ClusterSummary, explain, phrases_by_row, summary_of_unanswered
+from inbedder_cli.explain import (
+    UNANSWERED_LABEL,
+    ClusterSummary,
+    explain,
+    phrases_by_row,
+    summary_of_unanswered,
+)
 from inbedder_cli.options import AbstainOptions, ClusterOptions, EncodeOptions, ExplainOptions
 from inbedder_cli.talk import SILENT
 
@@ -149,7 +155,7 @@ def cluster_corpus(
 
     :raises InputError: for fewer answers than clusters.
     """
-    status = _judged(corpus, instruction, embedding, abstaining or AbstainOptions())
+    status = judged(corpus, instruction, embedding, abstaining or AbstainOptions())
     rows = [i for i, state in enumerate(status) if state is Status.ok]
     without = [i for i, state in enumerate(status) if state is Status.no_answer]
     texts = [corpus.texts[i] for i in rows]
@@ -193,7 +199,7 @@ def tune_corpus(
 
     :raises InputError: for fewer answers than clusters.
     """
-    status = _judged(corpus, instruction, embedding, abstaining or AbstainOptions())
+    status = judged(corpus, instruction, embedding, abstaining or AbstainOptions())
     rows = [i for i, state in enumerate(status) if state is Status.ok]
     answers = None if embedding.answers is None else [embedding.answers[i] or "" for i in rows]
     try:
@@ -207,7 +213,7 @@ def _too_few(error: InputError, corpus: Corpus, n_unanswered: int) -> InputError
     return InputError(str(error), source=corpus.source, hint=hint or error.hint)
 
 
-def _judged(corpus: Corpus, instruction: str, embedding: Embedding, options: AbstainOptions) -> list[Status]:
+def judged(corpus: Corpus, instruction: str, embedding: Embedding, options: AbstainOptions) -> list[Status]:
     """Return each row's status, those told apart whose answers do not answer (none without decoded answers)."""
     status = list(embedding.status)
     if not options.abstain or embedding.answers is None:

@@ -9,14 +9,17 @@ from typer.core import TyperGroup
 
 from inbedder_cli import __version__
 from inbedder_cli.cli.answer import answer
+from inbedder_cli.cli.assign import assign
 from inbedder_cli.cli.cache import app as cache_app
 from inbedder_cli.cli.cluster import cluster
 from inbedder_cli.cli.console import errors_shown
 from inbedder_cli.cli.embed import embed
 from inbedder_cli.cli.evaluate import evaluate
 from inbedder_cli.cli.models import app as models_app
+from inbedder_cli.cli.show import show
 from inbedder_cli.cli.train import train
 from inbedder_cli.cli.tune import tune
+from inbedder_cli.cli.verify import verify
 
 EXIT_CODES = (
     "Exit codes: 0 ok, 1 failure, 2 usage, 3 model or network, 4 finished with failed rows, "
@@ -46,6 +49,9 @@ app.command(no_args_is_help=True, epilog=EXIT_CODES)(cluster)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(embed)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(answer)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(tune)
+app.command(no_args_is_help=True, epilog=EXIT_CODES)(show)
+app.command(no_args_is_help=True, epilog=EXIT_CODES)(assign)
+app.command(no_args_is_help=True, epilog=EXIT_CODES)(verify)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(evaluate)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(train)
 app.add_typer(models_app, name="models")

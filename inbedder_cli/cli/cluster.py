@@ -108,9 +108,13 @@ def cluster(
         Path | None,
         typer.Option(help="Write the clusters themselves to this file.", rich_help_panel=options.OUTPUT),
     ] = None,
-    prefix: Annotated[
-        str, typer.Option(help="Put before the names of the new columns.", rich_help_panel=options.OUTPUT)
-    ] = "",
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            help="Save the run to this folder, for assign, show and verify.", rich_help_panel=options.OUTPUT
+        ),
+    ] = None,
+    prefix: options.Prefix = "",
     force: options.Force = False,
     quiet: options.Quiet = False,
     dry_run: Annotated[
@@ -143,6 +147,7 @@ def cluster(
     ]
     explaining = ExplainOptions(stop_words, exemplars=exemplars)
     wanted = checked_targets(output, output_format, clusters, force=force)
+    _check_run(save, vectors, force=force)
     load_stop_words(stop_words)  # a wrong file is told before hours of reading, not after
     corpus = source.read(file, talk)
     for question in questions:
@@ -171,9 +176,28 @@ def cluster(
     result = Result(runs, encoder.description if encoder else embeddings[0].model or "", cross_runs(runs, columns))
     if clusters:  # before stdout, whose reader may have had enough
         write_clusters(result, clusters)
+    if save and encoder:
+        from inbedder_cli.runs import save_run
+
+        save_run(save, runs, model.used(encoder), settings, answering.settings(), result.crossed)
+        talk.say(f"saved: {save} (inbedder show {save})")
     write_result(result, wanted, output, prefix)
     for embedding in embeddings:
         tell_about_embedding(embedding, reading.max_tokens, talk)
+
+
+def _check_run(folder: Path | None, vectors: str | None, *, force: bool) -> None:
+    """Refuse, before any work is done, to replace a saved run unasked, or to save one that could read nothing."""
+    if folder is None:
+        return
+    if vectors:
+        raise UsageProblem(
+            "a saved run needs the model that read the texts", hint="leave out --vectors, or --save"
+        )
+    if folder.exists() and not folder.is_dir():
+        raise UsageProblem(f"{folder} is a file", hint="choose another name for the folder of the run")
+    if folder.exists() and any(folder.iterdir()) and not force:
+        raise UsageProblem(f"{folder} exists", hint="choose another name, or replace the run: --force")
 
 
 def _questions(instructions: list[str] | None, vectors: str | None) -> list[Question]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from inbedder_cli.cli import options
-from inbedder_cli.errors import UsageProblem
+from inbedder_cli.errors import ModelError, UsageProblem
 from inbedder_cli.options import AbstainOptions, EmptyTexts, EncodeOptions, NumberFormat
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.encoders import Encoder
+    from inbedder_cli.runs import ModelUsed, SavedRun
     from inbedder_cli.talk import Talk
 
 
@@ -73,6 +75,44 @@ class ModelOptions:
 
             encoder = load_encoder(**chosen, talk=talk)
         talk.say(f"model: {encoder.description}")
+        return encoder
+
+    def used(self, encoder: Encoder) -> ModelUsed:
+        """Return what a saved run tells of its model."""
+        from inbedder_cli.encoders.cached import model_identity
+        from inbedder_cli.models import resolve_model
+        from inbedder_cli.runs import ModelUsed
+
+        path = Path(self.model).expanduser()
+        reference = str(path.resolve()) if path.exists() else self.model
+        identity = model_identity(resolve_model(self.model, offline=self.offline), self.template)
+        return ModelUsed(reference, encoder.description, identity, self.template, str(self.dtype))
+
+
+@dataclass(frozen=True)
+class PlaceOptions:
+    """Where the model of a saved run runs."""
+
+    device: options.Device = "auto"
+    offline: options.Offline = False
+    cache: options.Cache = True
+    refresh: options.Refresh = False
+    devices: options.Devices = 1
+
+    def load(self, run: SavedRun, talk: Talk) -> Encoder:
+        """Return the encoder that read the run.
+
+        :raises ModelError: when the model has become another one.
+        """
+        used = run.model
+        chosen = {field.name: getattr(self, field.name) for field in fields(self)}
+        model = ModelOptions(used.reference, used.template, dtype=NumberFormat(used.dtype), **chosen)
+        encoder = model.load(talk)
+        if model.used(encoder).identity != used.identity:
+            raise ModelError(
+                f"{used.reference} is not the model that made {run.folder}",
+                hint="bring back the model of then, or cluster again with --save",
+            )
         return encoder
 
 

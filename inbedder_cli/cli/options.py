@@ -167,6 +167,8 @@ Format = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a saved run (cluster --save).")]
+Prefix = Annotated[str, typer.Option(help="Put before the names of the new columns.", rich_help_panel=OUTPUT)]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.", rich_help_panel=OUTPUT)]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Only warnings and errors on stderr.", rich_help_panel=OUTPUT)

@@ -84,7 +84,7 @@ def cross_runs(runs: dict[str, ClusterRun], columns: Sequence[Side]) -> list[Cro
 def write_result(result: Result, wanted: TableFormat | None, output: Path | None, prefix: str) -> None:
     """Write the rows where they are asked for; print the tables of clusters on a terminal."""
     if wanted is None:
-        wanted = TableFormat.table if sys.stdout.isatty() else _like_input(result.corpus)
+        wanted = TableFormat.table if sys.stdout.isatty() else like_input(result.corpus)
     if wanted is not TableFormat.table or output is not None:
         _write_rows(result, wanted, output, prefix)
     if wanted is TableFormat.table or (output is not None and sys.stdout.isatty()):
@@ -104,7 +104,8 @@ def _print(result: Result) -> None:
         print_cross(console, table)
 
 
-def _like_input(corpus: Corpus) -> TableFormat:
+def like_input(corpus: Corpus) -> TableFormat:
+    """Return the format that rows come out in where none is asked for."""
     return {InputFormat.tsv: TableFormat.tsv, InputFormat.jsonl: TableFormat.jsonl}.get(
         corpus.format, TableFormat.csv
     )

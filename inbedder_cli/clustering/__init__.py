@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inbedder_cli.clustering.algorithms import LEAST_CLUSTER, hdbscan, kmeans, shortcut_for, with_size
+from inbedder_cli.clustering.algorithms import LEAST_CLUSTER, Density, hdbscan, kmeans, shortcut_for, with_size
 from inbedder_cli.clustering.choosing import KChoice, KScore, SizeScore, choose_k, sweep_sizes
 from inbedder_cli.clustering.points import (
     CHUNK,
@@ -31,6 +31,7 @@ __all__ = [
     "FRAGILE",
     "NOISE",
     "Clustering",
+    "Density",
     "KChoice",
     "KScore",
     "SizeScore",
@@ -61,6 +62,7 @@ class Clustering:
     :param choice: how k was chosen, if it was.
     :param stability: shape (k,): how surely each cluster is found again in half of the rows, 0 to 1
         (`stability.cluster_stability`); None where it was not asked for.
+    :param density: what HDBSCAN found, enough to place other rows.
     :param shortcut: what was done otherwise because there are many rows, as a sentence; None: nothing.
     """
 
@@ -74,6 +76,7 @@ class Clustering:
     choice: KChoice | None = None
     shortcut: str | None = None
     stability: npt.NDArray[np.float64] | None = None
+    density: Density | None = None
 
     @property
     def k(self) -> int:
@@ -99,23 +102,35 @@ def fit_clusters(
     order = canonical_order(vectors)
     points, mean = centre_and_normalise(vectors[order])
     _check_different(points, options)
-    choice = None
+    choice, density = None, None
     if options.algorithm is Algorithm.hdbscan:
         options = with_size(options, len(points))
-        found = hdbscan(points, options.min_cluster_size or LEAST_CLUSTER, options.seed)
+        found, density = hdbscan(points, options.min_cluster_size or LEAST_CLUSTER, options.seed)
     else:
         if options.k is None:
             choice = choose_k(points, options, None if phrases is None else [phrases[i] for i in order])
             options = replace(options, k=choice.k)
         found = kmeans(points, options.k or 1, options.seed)
-    found = _largest_first(found)
+    ranks = _largest_first(found)
+    found = _renumbered(found, ranks)
+    density = density and replace(density, labels=_renumbered(density.labels, ranks))
     centres = _centres(points, found)
     own, second, margins = distances_to(centres, points, found)
     stability = cluster_stability(points, found, options) if options.stability else None
     shortcut = shortcut_for(options.algorithm, len(points))
     back = np.argsort(order)
     return Clustering(
-        found[back], own[back], second[back], margins[back], centres, mean, options, choice, shortcut, stability
+        found[back],
+        own[back],
+        second[back],
+        margins[back],
+        centres,
+        mean,
+        options,
+        choice,
+        shortcut,
+        stability,
+        density,
     )
 
 
@@ -166,12 +181,15 @@ def no_clusters(hidden_size: int, options: ClusterOptions | None = None) -> Clus
     return Clustering(nothing, numbers, nothing, numbers, vectors, mean, options or ClusterOptions())
 
 
-def _largest_first(labels: Labels) -> Labels:
-    """Renumber clusters by size; among equals the one whose first row comes first."""
+def _largest_first(labels: Labels) -> dict[int, int]:
+    """Return new numbers of clusters by size; among equals the one whose first row comes first."""
     found, first, sizes = np.unique(labels[labels != NOISE], return_index=True, return_counts=True)
     ranked = found[np.lexsort((first, -sizes))]
-    number = {int(old): new for new, old in enumerate(ranked)} | {NOISE: NOISE}
-    return np.array([number[int(label)] for label in labels], dtype=np.int64)
+    return {int(old): new for new, old in enumerate(ranked)} | {NOISE: NOISE}
+
+
+def _renumbered(labels: Labels, numbers: dict[int, int]) -> Labels:
+    return np.array([numbers[int(label)] for label in labels], dtype=np.int64)
 
 
 def _centres(points: Vectors, labels: Labels) -> Vectors:

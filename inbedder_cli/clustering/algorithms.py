@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,7 @@ MINI_BATCH = 4096
 HDBSCAN_DIMENSIONS = 50  # above this, hdbscan falls back to a slow generic path
 HDBSCAN_ROWS = 20_000  # its time grows with the square of the rows: above, a sample finds the clusters
 LEAST_CLUSTER = 5
+ALIKE = 1e-3  # a point so near to one of the sample is that one
 CLUSTER_SHARE = 0.02
 
 
@@ -39,31 +40,86 @@ def min_cluster_size(options: ClusterOptions, n_rows: int) -> int:
     return options.min_cluster_size or max(LEAST_CLUSTER, round(CLUSTER_SHARE * n_rows))
 
 
-def hdbscan(points: Vectors, size: int, seed: int) -> Labels:
+@dataclass(frozen=True)
+class Density:
+    """What HDBSCAN found in a sample, enough to find it again and to place other rows (no pickle is needed).
+
+    :param components: principal directions, float32, shape (dimensions, hidden_size).
+    :param offset: what is subtracted before, float32, shape (hidden_size,).
+    :param reduced: the sample in these directions, float32, shape (n_sample, dimensions).
+    :param labels: of the sample, shape (n_sample,), -1 for noise.
+    :param size: smallest cluster in the sample, in rows.
+    """
+
+    components: Vectors
+    offset: Vectors
+    reduced: Vectors
+    labels: Labels
+    size: int
+
+    def place(self, points: Vectors) -> Labels:
+        """Return in which cluster each point would lie, -1 for none: hdbscan's approximate prediction.
+
+        Points of the sample keep the labels that they have, which the prediction does not promise.
+
+        :raises ValueError: when this version of hdbscan finds other clusters in the sample.
+        """
+        from hdbscan import approximate_predict
+        from scipy.spatial import KDTree
+
+        fitted = _fitted(self.reduced, self.size, predicting=True)
+        numbers = dict(zip(fitted.labels_.tolist(), self.labels.tolist(), strict=True))
+        same = [numbers[label] for label in fitted.labels_.tolist()] == self.labels.tolist()
+        if not same or len(set(numbers.values())) < len(numbers):
+            raise ValueError("hdbscan finds other clusters than it did")
+        if set(numbers) <= {NOISE} or not len(points):
+            return np.full(len(points), NOISE, np.int64)
+        chunks = [self._reduced(points[i : i + CHUNK]) for i in range(0, len(points), CHUNK)]
+        found = np.concatenate([approximate_predict(fitted, chunk)[0] for chunk in chunks])
+        known = np.concatenate(
+            [KDTree(self.reduced).query(chunk, distance_upper_bound=ALIKE)[1] for chunk in chunks]
+        )
+        own = np.append(self.labels, NOISE)[known]  # what is not in the sample has the number after its last
+        placed = np.array([numbers.get(int(label), NOISE) for label in found], np.int64)
+        return np.where(known < len(self.labels), own, placed)
+
+    def _reduced(self, points: Vectors) -> Vectors:
+        return ((points.astype(np.float64) - self.offset) @ self.components.T).astype(np.float32)
+
+
+def _fitted(reduced: Vectors, size: int, *, predicting: bool) -> Any:  # noqa: ANN401
+    from hdbscan import HDBSCAN
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # between hdbscan's and scikit-learn's releases
+        return HDBSCAN(min_cluster_size=size, core_dist_n_jobs=1, prediction_data=predicting).fit(reduced)
+
+
+def hdbscan(points: Vectors, size: int, seed: int) -> tuple[Labels, Density]:
     """Cluster by density (Campello et al. 2013), in at most 50 principal dimensions; -1 is noise.
 
     Of many rows a sample makes the clusters, and the others join the cluster in which they would lie.
 
     :param size: smallest cluster, in rows.
     """
-    from hdbscan import HDBSCAN, approximate_predict
+    from sklearn.decomposition import PCA
 
     n_rows = len(points)
     sample = sample_of(n_rows, HDBSCAN_ROWS, seed)
-    reduced = principal(points, HDBSCAN_DIMENSIONS, seed, sample)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # between hdbscan's and scikit-learn's releases
-        fitted = HDBSCAN(
-            min_cluster_size=max(2, round(size * len(sample) / n_rows)),
-            core_dist_n_jobs=1,
-            prediction_data=len(sample) < n_rows,
-        ).fit(reduced[sample])
-        labels = np.full(n_rows, NOISE, np.int64)
-        labels[sample] = fitted.labels_
-        if len(sample) < n_rows and fitted.labels_.max(initial=NOISE) != NOISE:
-            others = np.setdiff1d(np.arange(n_rows), sample, assume_unique=True)
-            labels[others] = approximate_predict(fitted, reduced[others])[0]
-    return labels
+    with np.errstate(invalid="ignore"):  # the share of variance of identical points
+        pca = PCA(min(HDBSCAN_DIMENSIONS, len(sample), points.shape[1]), random_state=seed)
+        reduced = pca.fit_transform(points[sample].astype(np.float64)).astype(np.float32)
+    in_sample = max(2, round(size * len(sample) / n_rows))
+    labels = np.asarray(_fitted(reduced, in_sample, predicting=False).labels_, np.int64)
+    basis = pca.components_.astype(np.float32), pca.mean_.astype(np.float32)
+    density = Density(*basis, reduced, labels, in_sample)
+    if len(sample) == n_rows:
+        return labels, density
+    everywhere = np.full(n_rows, NOISE, np.int64)
+    everywhere[sample] = labels
+    others = np.setdiff1d(np.arange(n_rows), sample, assume_unique=True)
+    everywhere[others] = density.place(points[others])
+    return everywhere, density
 
 
 def shortcut_for(algorithm: Algorithm, n_rows: int) -> str | None:
@@ -73,20 +129,6 @@ def shortcut_for(algorithm: Algorithm, n_rows: int) -> str | None:
     if algorithm is Algorithm.kmeans and n_rows > MINI_BATCH_ABOVE:
         return f"more than {MINI_BATCH_ABOVE:,} rows: KMeans on mini-batches of {MINI_BATCH:,}"
     return None
-
-
-def principal(points: Vectors, dimensions: int, seed: int, sample: Labels | None = None) -> Vectors:
-    """Return the points in so many principal dimensions, those of a sample, or fewer where there are fewer.
-
-    :param sample: row numbers; None: all rows.
-    """
-    from sklearn.decomposition import PCA
-
-    basis = points if sample is None else points[sample]
-    with np.errstate(invalid="ignore"):  # the share of variance of identical points
-        pca = PCA(min(dimensions, *basis.shape), random_state=seed).fit(basis.astype(np.float64))
-        chunks = range(0, len(points), CHUNK)
-        return np.concatenate([pca.transform(points[i : i + CHUNK].astype(np.float64)) for i in chunks])
 
 
 def cluster_again(points: Vectors, options: ClusterOptions, seed: int, starts: int, share: float = 1.0) -> Labels:
@@ -101,7 +143,7 @@ def cluster_again(points: Vectors, options: ClusterOptions, seed: int, starts: i
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different rows than clusters, by chance
             return kmeans(points, options.k or 1, seed, starts)
-    return hdbscan(points, max(2, round((options.min_cluster_size or LEAST_CLUSTER) * share)), seed)
+    return hdbscan(points, max(2, round((options.min_cluster_size or LEAST_CLUSTER) * share)), seed)[0]
 
 
 def with_size(options: ClusterOptions, n_rows: int) -> ClusterOptions:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inbedder_cli.clustering.algorithms import LEAST_CLUSTER, cluster_again, kmeans, principal
+from inbedder_cli.clustering.algorithms import LEAST_CLUSTER, cluster_again, kmeans
 from inbedder_cli.clustering.points import NOISE, n_different, sample_of
 from inbedder_cli.clustering.stability import partition_stability
 
@@ -71,7 +71,7 @@ def choose_k(points: Vectors, options: ClusterOptions, phrases: Sequence[Sequenc
 
     sample = sample_of(len(points), ROWS, options.seed)
     points = points[sample]
-    reduced = principal(points, DIMENSIONS, options.seed)
+    reduced = _principal(points, options.seed)
     counts = None if phrases is None else phrase_counts([phrases[i] for i in sample])
     most = min(options.k_max, n_different(points, options.k_max), len(points) - 1)
     scores = {}
@@ -85,6 +85,14 @@ def choose_k(points: Vectors, options: ClusterOptions, phrases: Sequence[Sequenc
     if not scores:  # too few different rows for a choice
         return KChoice(max(1, most), {}, len(points))
     return KChoice(max(scores, key=lambda k: scores[k].total), scores, len(points))
+
+
+def _principal(points: Vectors, seed: int) -> Vectors:
+    from sklearn.decomposition import PCA
+
+    with np.errstate(invalid="ignore"):  # the share of variance of identical points
+        pca = PCA(min(DIMENSIONS, *points.shape), random_state=seed)
+        return np.asarray(pca.fit_transform(points.astype(np.float64)), np.float32)
 
 
 def phrase_counts(phrases: Sequence[Sequence[str]]) -> Any:  # noqa: ANN401

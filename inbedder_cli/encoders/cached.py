@@ -109,14 +109,7 @@ class CachedEncoder:
 
     @property
     def _identity(self) -> str:
-        """Return a text that is another one for other weights or another way of asking."""
-        files, adapter = self.files, self.files.adapter
-        weights = files.revision or remembered(
-            f"files: {folder_state(files.folder)}", lambda: content_sha256(files.folder)
-        )
-        added = adapter and remembered(f"files: {folder_state(adapter)}", lambda: content_sha256(adapter))
-        own = {name: str(getattr(files, name)) for name in ("layer", "readout", "kind", "n_masks", "standardise")}
-        return json.dumps([weights, added, self.template or files.template, own])
+        return model_identity(self.files, self.template)
 
     def _key(self, instruction: str, options: EncodeOptions) -> Any:  # noqa: ANN401
         """Return the function from a text to its key."""
@@ -128,6 +121,19 @@ class CachedEncoder:
             return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=digest).digest()
 
         return key_of
+
+
+def model_identity(files: ModelFiles, template: str | None) -> str:
+    """Return a text that is another one for other weights or another way of asking.
+
+    :param template: what is asked for instead of the model's own.
+    """
+    weights, adapter = files.revision, files.adapter
+    if not weights:
+        weights = remembered(f"files: {folder_state(files.folder)}", lambda: content_sha256(files.folder))
+    added = adapter and remembered(f"files: {folder_state(adapter)}", lambda: content_sha256(adapter))
+    own = {name: str(getattr(files, name)) for name in ("layer", "readout", "kind", "n_masks", "standardise")}
+    return json.dumps([weights, added, template or files.template, own])
 
 
 def content_sha256(folder: Path) -> str:

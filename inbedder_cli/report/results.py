@@ -62,6 +62,18 @@ def rows_table(runs: Mapping[str, ClusterRun], prefix: str = "") -> pa.Table:
     return table
 
 
+def assigned_table(assigned: Mapping[str, tuple[ClusterRun, list[bool | None]]], prefix: str = "") -> pa.Table:
+    """Return the same for rows that got the clusters of a saved run, and which of them are novel."""
+    import pyarrow as pa
+
+    table = rows_table({question: run for question, (run, _) in assigned.items()}, prefix)
+    for question, (_, novel) in assigned.items():
+        table = table.append_column(
+            prefix + (f"{question}_" if question else "") + "novel", pa.array(novel, pa.bool_())
+        )
+    return table
+
+
 def _result_columns(run: ClusterRun) -> dict[str, pa.Array]:
     import pyarrow as pa
 

@@ -1,0 +1,121 @@
+"""New rows -> the clusters of a saved run, and how far they have drifted from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from inbedder_cli.clustering import NOISE, Density, distances_to
+from inbedder_cli.clustering.points import normalised
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from inbedder_cli.clustering import Clustering
+    from inbedder_cli.clustering.points import Labels, Vectors
+
+NOVEL_ABOVE = 0.99  # of a cluster's own rows are nearer to its centre than a row that is novel
+SURE = 0.95  # of intervals
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """Rows in the clusters of a saved run, with the arrays of a `Clustering`.
+
+    :param novel: shape (n_rows,): farther from the centre than nearly all of the cluster's own rows, or in none.
+    """
+
+    labels: Labels
+    distances: Vectors
+    second: Labels
+    margins: Vectors
+    novel: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Assigner:
+    """What is needed to label new rows like old ones.
+
+    :param mean: what is subtracted from every vector, float32, shape (hidden_size,).
+    :param centres: float32, shape (k, hidden_size), as in `Clustering`.
+    :param limits: cosine distances to the centres beyond which rows are novel, float32, shape (k,).
+    :param density: how HDBSCAN places rows; None: the nearest centre does.
+    """
+
+    mean: Vectors
+    centres: Vectors
+    limits: Vectors
+    density: Density | None = None
+
+    @classmethod
+    def of(cls, clustering: Clustering) -> Assigner:
+        """Return the assigner of a clustering."""
+        limits = np.array(
+            [
+                np.quantile(clustering.distances[clustering.labels == cluster], NOVEL_ABOVE)
+                for cluster in range(clustering.k)
+            ],
+            np.float32,
+        )
+        return cls(clustering.mean, clustering.centres, limits, clustering.density)
+
+    def assign(self, vectors: Vectors) -> Assigned:
+        """Label rows; those of the run itself get the labels that they have there.
+
+        :param vectors: float32, shape (n_rows, hidden_size), finite.
+        :raises ValueError: when this version of hdbscan finds other clusters than the run's did.
+        """
+        points = normalised(vectors, self.mean)
+        if self.density is not None:
+            labels = self.density.place(points)
+        elif len(self.centres):
+            labels = (points @ self.centres.T).argmax(1).astype(np.int64)
+        else:
+            labels = np.full(len(points), NOISE, np.int64)
+        distances, second, margins = distances_to(self.centres, points, labels)
+        limits = np.append(self.limits, np.float32(-1))  # noise, the last, is always beyond
+        return Assigned(labels, distances, second, margins, ~(distances <= limits[labels]))
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A cluster's share of the rows, then and now.
+
+    :param now_low: and `now_high`: 95 % interval of the share now (Wilson 1927).
+    """
+
+    cluster: int
+    label: str
+    then: float
+    now: float
+    now_low: float
+    now_high: float
+
+    @property
+    def moved(self) -> bool:
+        """Whether the share then lies outside the interval now."""
+        return not self.now_low <= self.then <= self.now_high
+
+
+def drift(then: dict[int, int], now: Sequence[int], names: dict[int, str]) -> list[Drift]:
+    """Return how the shares of clusters moved.
+
+    :param then: rows of each cluster in the run.
+    :param now: the cluster of each new row.
+    :param names: of the clusters.
+    """
+    from scipy.stats import binomtest
+
+    total, moved = max(1, sum(then.values())), []
+    for cluster, size in then.items():
+        count = sum(label == cluster for label in now)
+        interval = (0.0, 1.0)
+        if now:
+            found = binomtest(count, len(now)).proportion_ci(SURE, method="wilson")
+            interval = (float(found.low), float(found.high))
+        moved.append(Drift(cluster, names[cluster], size / total, count / max(1, len(now)), *interval))
+    return moved

@@ -1,0 +1,58 @@
+"""`inbedder verify`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inbedder_cli.cli import options
+from inbedder_cli.cli.console import Terminal, print_line
+from inbedder_cli.cli.groups import PlaceOptions, with_groups
+from inbedder_cli.errors import InbedderError
+
+if TYPE_CHECKING:
+    from inbedder_cli.reusing import Verified
+
+SAME = 0.95  # share of rows that must get their old cluster again
+
+
+@with_groups
+def verify(
+    run: options.Run,
+    place: PlaceOptions,
+    sample: Annotated[int, typer.Option(min=2, help="Rows to read again.")] = 200,
+    quiet: options.Quiet = False,
+) -> None:
+    """Read some rows of a saved run again, and say whether they get the same answers and clusters.
+
+    Fails (exit code 1) when fewer than 95 % of them do: another machine, number format or version of a library
+    makes another model of it.
+
+    [bold]Examples[/bold]
+
+    inbedder verify emotions
+    """
+    from inbedder_cli.reusing import verify_run
+    from inbedder_cli.runs import load_run
+
+    talk = Terminal(quiet=quiet)
+    saved = load_run(run)
+    encoder = place.load(saved, talk)
+    found = {name: verify_run(saved, name, encoder, sample, talk) for name in saved.questions}
+    for name, result in found.items():
+        print_line((f"{name}: " if name else "") + _told(result))
+    worst = min(result.same_cluster for result in found.values())
+    if worst < SAME:
+        versions = ", ".join(f"{name} {number}" for name, number in saved.manifest["versions"].items())
+        raise InbedderError(
+            f"only {100 * worst:.0f} % of the rows get the cluster that they had", hint=f"made with {versions}"
+        )
+
+
+def _told(result: Verified) -> str:
+    return (
+        f"{result.n_rows} rows read again: {100 * result.same_cluster:.0f} % in the same cluster, "
+        f"{100 * result.same_answer:.0f} % with the same answer; "
+        f"clustered again, they agree with the run to {result.rand:.2f} (adjusted Rand)"
+    )

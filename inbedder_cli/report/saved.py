@@ -1,0 +1,112 @@
+"""Saved runs as tables: their clusters, and the rows of one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from inbedder_cli.explain import UNANSWERED_LABEL
+from inbedder_cli.report.terminal import printable, shortened
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from rich.console import Console
+
+    from inbedder_cli.runs import SavedQuestion, SavedRun
+
+NO_ANSWER = "no-answer"
+LINES = 3  # that a cell may take
+ROOM = 0.5  # of the terminal, for one text
+
+
+def overview(run: SavedRun, question: str | None = None) -> pa.Table:
+    """Return one row per cluster, after renames and merges; of one question or of all."""
+    import pyarrow as pa
+
+    chosen = {name: q for name, q in run.questions.items() if question is None or name == question}
+    documents = run.manifest.get("questions") or {"": run.manifest}
+    records = []
+    for name, saved in chosen.items():
+        for cluster in documents[name]["clusters"]:
+            number = cluster["cluster"]
+            into = saved.merged.get(number)
+            label = saved.names.get(number, cluster["label"])
+            records.append(
+                ({"question": name} if name else {})
+                | {
+                    "cluster": number,
+                    "label": label if into is None else f"-> {saved.names[into]}",
+                    "size": cluster["size"],
+                    "stability": cluster["stability"],
+                    "answers": "; ".join(f"{a['text']} ({a['share']:.2f})" for a in cluster["answers"][:4]),
+                }
+            )
+    return pa.Table.from_pylist(records)
+
+
+def cluster_rows(run: SavedRun, question: str, cluster: str, *, borderline: bool) -> pa.Table | None:
+    """Return a cluster's rows: id, answer, text, distance and margin; None where there is no such cluster.
+
+    :param cluster: number or label, or "no-answer".
+    :param borderline: those nearest to another cluster first, instead of the most central.
+    """
+    import pyarrow as pa
+
+    saved, prefix = run.questions[question], f"{question}_" if question else ""
+    number = None if cluster in (NO_ANSWER, UNANSWERED_LABEL) else _number_of(saved, cluster)
+    if number is None and cluster not in (NO_ANSWER, UNANSWERED_LABEL):
+        return None
+    columns = ("cluster", "answer", "confidence", "cluster_distance", "margin", "status")
+    names = {"id": "id", "text": "text"} | {f"{prefix}{column}": column for column in columns}
+    rows = run.rows().select(list(names)).rename_columns(list(names.values())).to_pylist()
+    kept = [row for row in rows if _belongs(row, number, saved)]
+    kept.sort(key=_margin if borderline else _distance)
+    wanted = ("id", "answer", "confidence", "cluster_distance", "margin", "text")
+    return pa.Table.from_pylist([{name: row[name] for name in wanted} for row in kept])
+
+
+def _number_of(saved: SavedQuestion, cluster: str) -> int | None:
+    if cluster.lstrip("-").isdigit() and int(cluster) in [*saved.names, -1]:
+        return int(cluster)
+    return next((number for number, name in saved.names.items() if name.casefold() == cluster.casefold()), None)
+
+
+def _belongs(row: dict[str, Any], number: int | None, saved: SavedQuestion) -> bool:
+    if number is None:
+        return bool(row["status"] == NO_ANSWER)
+    return row["cluster"] is not None and saved.merged.get(row["cluster"], row["cluster"]) == number
+
+
+def _distance(row: dict[str, Any]) -> float:
+    return row["cluster_distance"] if row["cluster_distance"] is not None else float("inf")
+
+
+def _margin(row: dict[str, Any]) -> float:
+    return row["margin"] if row["margin"] is not None else float("inf")
+
+
+def print_table(console: Console, table: pa.Table) -> None:
+    """Print a table, texts cut to a few lines."""
+    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1), expand=True)
+    for field in table.schema:
+        numeric = str(field.type) in ("int64", "double", "float")
+        shown.add_column(
+            field.name,
+            justify="right" if numeric else "left",
+            no_wrap=numeric,
+            overflow="fold",
+            ratio=None if numeric or field.name == "id" else 4 if field.name == "text" else 1,
+        )
+    room = int(LINES * ROOM * console.width)
+    for row in table.to_pylist():
+        shown.add_row(*(Text(shortened(printable(_cell(value)), room)) for value in row.values()))
+    console.print(shown)
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401
+    if value is None:
+        return ""
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,109 @@
+"""What a saved run is good for: its clusters for new rows, their drift, and whether it still holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from inbedder_cli.assigning import drift
+from inbedder_cli.clustering import NOISE, Clustering, fit_clusters
+from inbedder_cli.clustering.points import sample_of
+from inbedder_cli.errors import InputError
+from inbedder_cli.explain import NOISE_LABEL, ClusterSummary
+from inbedder_cli.pipeline import ClusterRun, Status, judged
+from inbedder_cli.talk import SILENT
+
+if TYPE_CHECKING:
+    from inbedder_cli.assigning import Drift
+    from inbedder_cli.corpus import Corpus
+    from inbedder_cli.encoders import Encoder
+    from inbedder_cli.pipeline import Embedding
+    from inbedder_cli.runs import SavedQuestion, SavedRun
+    from inbedder_cli.talk import Talk
+
+
+def assign_corpus(
+    corpus: Corpus, question: SavedQuestion, embedding: Embedding
+) -> tuple[ClusterRun, list[bool | None]]:
+    """Give rows the clusters of a saved run, its renames and merges applied; and say which rows are novel.
+
+    :return: a run whose summaries hold labels and sizes alone, and one value per row, None outside clusters.
+    :raises InputError: for a run that this version of hdbscan cannot find again.
+    """
+    status = judged(corpus, question.instruction, embedding, question.abstaining)
+    rows = [i for i, state in enumerate(status) if state is Status.ok]
+    try:
+        found = question.assigner.assign(embedding.vectors[rows])
+    except ValueError as error:
+        raise InputError(str(error), hint="save the run again with this version: cluster --save") from error
+    labels = np.array([question.merged.get(label, label) for label in found.labels.tolist()], np.int64)
+    summaries = [
+        ClusterSummary(cluster, name, int((labels == cluster).sum()), float((labels == cluster).mean()))
+        for cluster, name in (question.names | {NOISE: NOISE_LABEL}).items()
+    ]
+    for place in np.flatnonzero(labels == NOISE).tolist():
+        status[rows[place]] = Status.noise
+    clustering = Clustering(
+        labels,
+        found.distances,
+        found.second,
+        found.margins,
+        question.assigner.centres,
+        question.assigner.mean,
+        question.clustering,
+    )
+    run = ClusterRun(corpus, question.instruction, embedding, clustering, summaries, rows, status)
+    return run, run.by_row(found.novel)
+
+
+def drift_of(question: SavedQuestion, run: ClusterRun, novel: list[bool | None]) -> tuple[list[Drift], int, int]:
+    """Return how the shares of clusters moved, how many rows were assigned, and how many of them are novel."""
+    then: dict[int, int] = {}
+    for cluster, size in question.sizes.items():
+        into = question.merged.get(cluster, cluster)
+        then[into] = then.get(into, 0) + size
+    now = [label for label in run.clustering.labels.tolist() if label != NOISE]
+    return drift(then, now, question.names), len(run.rows), novel.count(True)
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What reading some rows of a saved run again gave.
+
+    :param same_cluster: share of them that get the cluster that they had, 0 to 1.
+    :param same_answer: share with the answer that they had.
+    :param rand: adjusted Rand index of a new clustering of these rows and that of the run.
+    """
+
+    n_rows: int
+    same_cluster: float
+    same_answer: float
+    rand: float
+
+
+def verify_run(run: SavedRun, question: str, encoder: Encoder, n_rows: int, talk: Talk = SILENT) -> Verified:
+    """Read some clustered rows of a saved run again, place them, and cluster them again."""
+    from sklearn.metrics import adjusted_rand_score
+
+    saved, prefix = run.questions[question], f"{question}_" if question else ""
+    rows = [row for row in run.rows().to_pylist() if row[f"{prefix}status"] == Status.ok]
+    rows = [rows[i] for i in sample_of(len(rows), n_rows, saved.clustering.seed)]
+    if not rows:
+        return Verified(0, 1.0, 1.0, 1.0)
+    texts, then = [row["text"] for row in rows], [row[f"{prefix}cluster"] for row in rows]
+    encoded = encoder.encode(texts, saved.instruction, run.encoding, talk)
+    now = saved.assigner.assign(encoded.vectors).labels.tolist()
+    answers = encoded.answers or [row[f"{prefix}answer"] for row in rows]
+    options = replace(saved.clustering, stability=False, min_cluster_size=None)
+    options = replace(options, k=min(len(set(then)), len(set(texts))) if options.k else None)
+    again = fit_clusters(encoded.vectors, options).labels if len(set(then)) > 1 else then
+    return Verified(
+        len(rows),
+        float(np.mean(np.array(now) == np.array(then))),
+        float(
+            np.mean([answer == (row[f"{prefix}answer"] or "") for answer, row in zip(answers, rows, strict=True)])
+        ),
+        float(adjusted_rand_score(then, again)),
+    )

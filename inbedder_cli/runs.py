@@ -1,0 +1,271 @@
+"""Saved runs: a folder of JSON, safetensors and Parquet from which new rows get the same clusters.
+
+    run.json          what was asked of what, with which model and settings, and what was found
+    run.safetensors   what is subtracted from vectors, centres, and what HDBSCAN needs to place rows
+    rows.parquet      every row: id, text, cluster, label, answer, ...
+    names.txt         yours: renames ("3 = late delivery") and merges ("5 -> 2"); never overwritten
+
+Nothing in it is a pickle. The texts are in it: share it as you would share them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inbedder_cli import __version__
+from inbedder_cli.assigning import Assigner
+from inbedder_cli.clustering import NOISE, Density
+from inbedder_cli.errors import InputError
+from inbedder_cli.options import AbstainOptions, Algorithm, ClusterOptions, EncodeOptions, Readout
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+
+    from inbedder_cli.crossing import CrossTable
+    from inbedder_cli.pipeline import ClusterRun
+
+SCHEMA = 1
+MANIFEST, TENSORS, ROWS, NAMES = "run.json", "run.safetensors", "rows.parquet", "names.txt"
+LIBRARIES = ("torch", "transformers", "scikit-learn", "hdbscan", "numpy")
+RENAME = re.compile(r"(?:(?P<question>\w+)\s+)?(?P<cluster>-?\d+)\s*(?P<sign>=|->)\s*(?P<what>.+)")
+
+
+@dataclass(frozen=True)
+class ModelUsed:
+    """Which model read the texts, and how.
+
+    :param reference: what the user called it.
+    :param description: name, number format, device.
+    :param identity: a hash of its weights, adapter and way of asking ("" where it is not known).
+    :param template: what was given with --template, if anything.
+    :param dtype: what was given with --dtype.
+    """
+
+    reference: str
+    description: str
+    identity: str
+    template: str | None = None
+    dtype: str = "auto"
+
+
+@dataclass(frozen=True)
+class SavedQuestion:
+    """One question of a run: how new rows get its clusters, and what these are called.
+
+    :param sizes: rows of each cluster in the run.
+    :param names: of the clusters, with the user's renames.
+    :param merged: clusters that the user counts as others.
+    """
+
+    instruction: str
+    assigner: Assigner
+    clustering: ClusterOptions
+    abstaining: AbstainOptions
+    sizes: dict[int, int]
+    names: dict[int, str]
+    merged: dict[int, int]
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """A run as it lies on disk."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    model: ModelUsed
+    encoding: EncodeOptions
+    questions: dict[str, SavedQuestion]
+
+    def rows(self) -> pa.Table:
+        """Return its rows: id, text, and the columns of each question."""
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(str(self.folder / ROWS)) as file:
+            return file.read()
+
+
+def save_run(
+    folder: Path,
+    runs: Mapping[str, ClusterRun],
+    model: ModelUsed,
+    encoding: EncodeOptions,
+    abstaining: AbstainOptions,
+    crossed: list[CrossTable],
+) -> None:
+    """Write a run; each file whole, the manifest, which knows the others' hashes, last. names.txt stays.
+
+    :raises InbedderError: when it cannot be written, for example on a full disk.
+    """
+    import pyarrow as pa
+    from safetensors.numpy import save
+
+    from inbedder_cli.options import TableFormat
+    from inbedder_cli.report.results import documents, rows_table
+    from inbedder_cli.report.writing import whole_file, write_json, write_table
+
+    folder.mkdir(parents=True, exist_ok=True)
+    corpus = next(iter(runs.values())).corpus
+    table = pa.table({"id": pa.array(corpus.ids, pa.string()), "text": pa.array(corpus.texts, pa.string())})
+    results = rows_table(runs)
+    for name in results.column_names[len(corpus.table.column_names) :]:
+        table = table.append_column(name, results.column(name))
+    tensors: dict[str, Any] = {}
+    for question, run in runs.items():
+        tensors |= {f"{question}/{name}": array for name, array in _tensors(Assigner.of(run.clustering)).items()}
+    with whole_file(folder / ROWS) as stream:
+        write_table(table, stream, TableFormat.parquet)
+    with whole_file(folder / TENSORS) as stream:
+        stream.write(save(tensors))
+    manifest = documents(runs, model.description, crossed) | {
+        "schema": SCHEMA,
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {"inbedder": __version__} | {name: version(name) for name in LIBRARIES},
+        "texts_sha256": hashlib.sha256("\0".join(corpus.texts).encode("utf-8", "surrogatepass")).hexdigest(),
+        "model": asdict(model),
+        "encoding": asdict(encoding),
+        "abstaining": asdict(abstaining),
+        "settings": {question: asdict(run.clustering.options) for question, run in runs.items()},
+        "files": {name: _sha256(folder / name) for name in (TENSORS, ROWS)},
+    }
+    with whole_file(folder / MANIFEST) as stream:
+        write_json(manifest, stream)
+
+
+def load_run(folder: Path) -> SavedRun:
+    """Read a saved run.
+
+    :raises InputError: for a folder that holds none, a damaged one, or a line of names.txt without sense.
+    """
+    from safetensors.numpy import load_file
+
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        changed = [name for name, told in manifest["files"].items() if _sha256(folder / name) != told]
+        if changed:
+            raise InputError(
+                f"{changed[0]} is not what was saved",
+                source=str(folder),
+                hint="save the run again: cluster --save",
+            )
+        if manifest["schema"] != SCHEMA:
+            raise InputError(
+                f"made by another version of inbedder (schema {manifest['schema']})",
+                source=str(folder),
+                hint="save the run again: cluster --save",
+            )
+        tensors = load_file(folder / TENSORS)
+        encoding = manifest["encoding"]
+        questions = manifest.get("questions") or {"": manifest}
+        changes = _read_names(folder, list(questions))
+        return SavedRun(
+            folder,
+            manifest,
+            ModelUsed(**manifest["model"]),
+            EncodeOptions(**(encoding | {"readout": encoding["readout"] and Readout(encoding["readout"])})),
+            {
+                name: _question(name, document, manifest, tensors, changes.get(name, []))
+                for name, document in questions.items()
+            },
+        )
+    except FileNotFoundError as error:
+        raise InputError(
+            f"no saved run here ({Path(error.filename or '').name} is missing)",
+            source=str(folder),
+            hint='make one: inbedder cluster FILE -i "..." --save RUN',
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:  # another file of that name
+        raise InputError(f"not a saved run: {error!r}", source=str(folder), hint="save the run again") from error
+
+
+def _question(
+    name: str,
+    document: dict[str, Any],
+    manifest: dict[str, Any],
+    tensors: dict[str, Any],
+    changes: list[tuple[int, str, str]],
+) -> SavedQuestion:
+    own = {key.removeprefix(f"{name}/"): array for key, array in tensors.items() if key.startswith(f"{name}/")}
+    settings = manifest["settings"][name]
+    clusters = [c for c in document["clusters"] if c["cluster"] != NOISE]
+    names = {c["cluster"]: c["label"] for c in clusters}
+    merged: dict[int, int] = {}
+    for cluster, sign, what in changes:
+        if missing := {cluster, int(what) if sign == "->" else cluster} - set(names):
+            raise InputError(
+                f"there is no cluster {min(missing)}", source=NAMES, hint="see them: inbedder show RUN"
+            )
+        if sign == "=":
+            names[cluster] = what
+        else:
+            merged[cluster] = int(what)
+    return SavedQuestion(
+        document["instruction"],
+        _assigner(own),
+        ClusterOptions(**(settings | {"algorithm": Algorithm(settings["algorithm"])})),
+        AbstainOptions(**manifest["abstaining"]),
+        {c["cluster"]: c["size"] for c in clusters},
+        names,
+        merged,
+    )
+
+
+def _tensors(assigner: Assigner) -> dict[str, Any]:
+    found = {"mean": assigner.mean, "centres": assigner.centres, "limits": assigner.limits}
+    if assigner.density is not None:
+        density = assigner.density
+        found |= {
+            f"density/{name}": getattr(density, name) for name in ("components", "offset", "reduced", "labels")
+        }
+        found["density/size"] = np.array([density.size])
+    return {name: np.ascontiguousarray(array) for name, array in found.items()}
+
+
+def _assigner(tensors: dict[str, Any]) -> Assigner:
+    density = None
+    if "density/size" in tensors:
+        density = Density(
+            tensors["density/components"],
+            tensors["density/offset"],
+            tensors["density/reduced"],
+            tensors["density/labels"],
+            int(tensors["density/size"][0]),
+        )
+    return Assigner(tensors["mean"], tensors["centres"], tensors["limits"], density)
+
+
+def _read_names(folder: Path, questions: list[str]) -> dict[str, list[tuple[int, str, str]]]:
+    """Return the user's changes by question: (cluster, "=" or "->", new name or other cluster)."""
+    path = folder / NAMES
+    changes: dict[str, list[tuple[int, str, str]]] = {}
+    if not path.exists():
+        return changes
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        found = RENAME.fullmatch(line.strip())
+        question = (found["question"] or questions[0]) if found else ""
+        if not found or question not in questions or (found["sign"] == "->" and not found["what"].isdigit()):
+            raise InputError(
+                f'"{line.strip()}" is neither a rename nor a merge',
+                source=str(path),
+                line=number,
+                hint='write "3 = late delivery" or "5 -> 2"; with several questions "reason 3 = ..."',
+            )
+        changes.setdefault(question, []).append((int(found["cluster"]), found["sign"], found["what"].strip()))
+    return changes
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

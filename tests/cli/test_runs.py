@@ -1,0 +1,166 @@
+"""A saved run: shown, verified, and its clusters given to new rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+QUESTION, OTHER = "What emotion is expressed?", "Which room is it about?"
+
+
+def a_file(path, numbers):
+    path.write_text(
+        "id,text\n" + "".join(f"a{i},text {i} {'cold' if i % 2 else 'kind'} room {i % 7}\n" for i in numbers)
+    )
+    return path
+
+
+@pytest.fixture
+def stays(tmp_path):
+    return a_file(tmp_path / "stays.csv", range(30))
+
+
+@pytest.fixture
+def saved(inbedder, tiny, stays, tmp_path):
+    """Save a run, by default of one question and three clusters."""
+
+    def save(*arguments, questions=("-i", QUESTION), folder="run"):
+        fixed = ["-m", tiny, "--device", "cpu", "--dtype", "float32", "--no-abstain", "--no-blind", "--id", "id"]
+        chosen = arguments or ("-k", "3")
+        result = inbedder("cluster", stays, *questions, *fixed, *chosen, "--save", tmp_path / folder)
+        assert result.exit_code == 0, result.stderr
+        return tmp_path / folder, rows_of(result)
+
+    return save
+
+
+def rows_of(result):
+    assert result.exit_code == 0, result.stderr
+    return list(csv.DictReader(io.StringIO(result.stdout)))
+
+
+@pytest.mark.parametrize("chosen", [("-k", "3"), ("-a", "hdbscan", "--min-cluster-size", "3")])
+def test_the_same_rows_get_the_same_clusters_again(inbedder, saved, stays, chosen):
+    run, rows = saved(*chosen)
+    again = rows_of(inbedder("assign", run, stays, "--device", "cpu"))
+    clustered = [i for i, row in enumerate(rows) if row["cluster"] != "-1"]
+    for column in ("cluster", "cluster_label", "answer", "second_cluster"):
+        assert [again[i][column] for i in clustered] == [rows[i][column] for i in clustered]
+    assert list(again[0])[-1] == "novel"
+
+
+def test_new_rows_get_clusters_and_their_drift_is_told(inbedder, saved, tmp_path):
+    run, _ = saved()
+    fresh = a_file(tmp_path / "fresh.csv", range(100, 112))
+    result = inbedder("assign", run, fresh)
+    rows = rows_of(result)
+    assert {row["cluster"] for row in rows} <= {"0", "1", "2"}
+    assert {row["novel"] for row in rows} <= {"true", "false"}
+    assert "rows are novel" in result.stderr
+    document = json.loads(inbedder("assign", run, fresh, "-f", "json").stdout)
+    drift = document["drift"][""]
+    assert sum(c["then"] for c in drift["clusters"]) == pytest.approx(1, abs=1e-5)
+    assert sum(c["now"] for c in drift["clusters"]) == pytest.approx(1, abs=1e-5)
+    assert len(document["data"]) == 12
+    table = inbedder("assign", run, fresh, "-f", "table").stdout
+    assert "95 % interval" in table
+    assert "then" in table
+
+
+def test_renames_and_merges_hold_and_survive_another_run(inbedder, saved, stays, tmp_path):
+    run, rows = saved()
+    (run / "names.txt").write_text("# mine\n0 = first of all\n2 -> 1\n", encoding="utf-8")
+    again = rows_of(inbedder("assign", run, stays))
+    for row, old in zip(again, rows, strict=True):
+        assert row["cluster"] == {"2": "1"}.get(old["cluster"], old["cluster"])
+        assert (row["cluster_label"] == "first of all") == (old["cluster"] == "0")
+    saved("-k", "3", "--force")
+    assert "first of all" in (run / "names.txt").read_text()
+    shown = rows_of(inbedder("show", run))
+    assert shown[0]["label"] == "first of all"
+    assert shown[2]["label"].startswith("-> ")
+    merged = rows_of(inbedder("show", run, "1"))
+    assert len(merged) == sum(old["cluster"] in ("1", "2") for old in rows)
+
+
+@pytest.mark.parametrize("line", ["nonsense", "0 -> other", "9 = none", "mood 0 = x"])
+def test_a_line_of_names_without_sense_is_told_by_its_place(inbedder, saved, stays, line):
+    run, _ = saved()
+    (run / "names.txt").write_text(line + "\n")
+    result = inbedder("assign", run, stays)
+    assert result.exit_code == 5
+    assert "names.txt" in result.stderr
+
+
+def test_show_lists_a_clusters_rows_by_number_or_label(inbedder, saved):
+    run, rows = saved()
+    label = next(row["cluster_label"] for row in rows if row["cluster"] == "0")
+    expected = {row["id"] for row in rows if row["cluster"] == "0"}
+    shown = rows_of(inbedder("show", run, "0"))
+    assert {row["id"] for row in shown} == expected
+    distances = [float(row["cluster_distance"]) for row in shown]
+    assert distances == sorted(distances)
+    assert rows_of(inbedder("show", run, label)) == shown
+    margins = [float(row["margin"]) for row in rows_of(inbedder("show", run, "0", "--borderline"))]
+    assert margins == sorted(margins)
+    assert len(rows_of(inbedder("show", run, "0", "--limit", "2"))) == 2
+    assert "text" in inbedder("show", run, "0", "-f", "table").stdout
+    wrong = inbedder("show", run, "nothing of the kind")
+    assert wrong.exit_code == 2
+    assert "its clusters: 0 " in wrong.stderr
+
+
+def test_several_questions_are_saved_and_assigned_together(inbedder, saved, stays):
+    run, rows = saved("-k", "2", "-k", "3", questions=("-i", f"mood={QUESTION}", "-i", f"room={OTHER}"))
+    again = rows_of(inbedder("assign", run, stays))
+    for name in ("mood", "room"):
+        assert [row[f"{name}_cluster"] for row in again] == [row[f"{name}_cluster"] for row in rows]
+        assert f"{name}_novel" in again[0]
+    assert [row["question"] for row in rows_of(inbedder("show", run))] == ["mood"] * 2 + ["room"] * 3
+    assert inbedder("show", run, "0").exit_code == 2
+    assert rows_of(inbedder("show", run, "0", "--question", "room"))
+    verified = inbedder("verify", run).stdout.splitlines()
+    assert [line.split(":")[0] for line in verified] == ["mood", "room"]
+
+
+def test_verify_reads_again_and_fails_where_clusters_are_others(inbedder, saved):
+    run, _ = saved()
+    fine = inbedder("verify", run, "--refresh")
+    assert fine.exit_code == 0, fine.stderr
+    assert "30 rows read again: 100 % in the same cluster, 100 % with the same answer" in fine.stdout
+    import pyarrow.parquet as pq
+
+    table = pq.ParquetFile(run / "rows.parquet").read()
+    other = [(number + 1) % 3 for number in table["cluster"].to_pylist()]
+    pq.write_table(table.set_column(table.column_names.index("cluster"), "cluster", [other]), run / "rows.parquet")
+    tampered = inbedder("verify", run)
+    assert tampered.exit_code == 5
+    assert "rows.parquet is not what was saved" in tampered.stderr
+
+
+def test_a_run_is_not_replaced_unasked_and_needs_its_model(inbedder, saved, stays, tiny, tmp_path):
+    run, _ = saved()
+    again = ("cluster", stays, "-i", QUESTION, "-m", tiny, "-k", "2", "--save", run)
+    assert inbedder(*again).exit_code == 2
+    manifest = json.loads((run / "run.json").read_text())
+    assert manifest["versions"]["inbedder"]
+    assert manifest["rows"]["total"] == 30
+    manifest["model"]["identity"] = "another"
+    (run / "run.json").write_text(json.dumps(manifest))
+    other = inbedder("assign", run, stays)
+    assert other.exit_code == 3
+    assert "is not the model that made" in other.stderr
+
+
+@pytest.mark.parametrize("command", [("assign", "{run}", "{file}"), ("show", "{run}"), ("verify", "{run}")])
+def test_a_folder_that_is_no_run_is_refused(inbedder, tmp_path, stays, command):
+    arguments = [part.format(run=tmp_path / "nowhere", file=stays) for part in command]
+    missing = inbedder(*arguments)
+    assert missing.exit_code == 5
+    assert "no saved run here" in missing.stderr
+    (tmp_path / "nowhere").mkdir()
+    (tmp_path / "nowhere" / "run.json").write_text("{}")
+    assert inbedder(*arguments).exit_code == 5

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inbedder_cli.assigning import Assigner, drift
+from inbedder_cli.clustering import NOISE, algorithms, fit_clusters
+from inbedder_cli.options import Algorithm, ClusterOptions
+from tests.clustering.test_fit import blobs
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 1000), st.integers(2, 5))
+def test_the_rows_of_the_run_get_the_clusters_that_they_have(seed, k):
+    vectors, _ = blobs([12] * k, seed=seed)
+    found = fit_clusters(vectors, ClusterOptions(k=k, stability=False))
+    assigned = Assigner.of(found).assign(vectors)
+    np.testing.assert_array_equal(assigned.labels, found.labels)
+    np.testing.assert_allclose(assigned.distances, found.distances, atol=1e-5)
+    np.testing.assert_array_equal(assigned.second, found.second)
+    assert assigned.novel.mean() <= 0.1
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_hdbscans_clusters_too_even_when_a_sample_made_them(monkeypatch, many):
+    if many:
+        monkeypatch.setattr(algorithms, "HDBSCAN_ROWS", 120)
+    vectors, truth = blobs((90, 60, 30))
+    found = fit_clusters(vectors, ClusterOptions(Algorithm.hdbscan, stability=False))
+    assert found.k == 3
+    assigned = Assigner.of(found).assign(vectors)
+    clustered = found.labels != NOISE
+    assert (assigned.labels[clustered] == found.labels[clustered]).mean() > 0.98
+    fresh, fresh_truth = blobs((9, 9, 9), seed=7)
+    again = Assigner.of(found).assign(fresh).labels
+    numbers = {int(t): int(np.bincount(found.labels[(truth == t) & clustered]).argmax()) for t in range(3)}
+    hits = again == np.array([numbers[int(t)] for t in fresh_truth])
+    assert hits[again != NOISE].all()
+    assert (again != NOISE).mean() > 0.5
+
+
+def test_rows_like_none_before_are_novel():
+    vectors, _ = blobs((40, 40))
+    assigner = Assigner.of(fit_clusters(vectors, ClusterOptions(k=2)))
+    strange = np.zeros((5, 12), np.float32)
+    strange[:, 7] = 5000
+    assert assigner.assign(strange).novel.all()
+    assert assigner.assign(np.empty((0, 12), np.float32)).labels.shape == (0,)
+
+
+def test_rows_like_none_before_are_novel_to_hdbscan_too():
+    vectors, _ = blobs((40, 40))
+    found = fit_clusters(vectors, ClusterOptions(Algorithm.hdbscan))
+    strange = 5000 * np.eye(12, dtype=np.float32)[5:9]
+    assigned = Assigner.of(found).assign(strange)
+    assert assigned.novel.all()
+
+
+def test_drift_compares_shares_with_wilsons_interval():
+    moved = drift({0: 50, 1: 50}, [0] * 90 + [1] * 10, {0: "anger", 1: "joy"})
+    assert [(row.label, row.then, row.now, row.moved) for row in moved] == [
+        ("anger", 0.5, 0.9, True),
+        ("joy", 0.5, 0.1, True),
+    ]
+    # Wilson's interval of 90 of 100, from a textbook's calculator.
+    assert (moved[0].now_low, moved[0].now_high) == pytest.approx((0.8256, 0.9448), abs=1e-4)
+    assert not any(row.moved for row in drift({0: 50, 1: 50}, [0, 1] * 30, {0: "a", 1: "b"}))
+    assert not any(row.moved for row in drift({0: 50, 1: 50}, [], {0: "a", 1: "b"}))
