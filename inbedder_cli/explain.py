@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from inbedder_cli.clustering import NOISE, Clustering
 from inbedder_cli.options import ExplainOptions
-from inbedder_cli.stop_words import folded, load_stop_words, repeated_words, words_of
+from inbedder_cli.phrases import LabelCheck, Phrase, check_labels, choose_labels, phrases_by_row, rank_phrases
+from inbedder_cli.stop_words import folded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,41 +21,24 @@ if TYPE_CHECKING:
 
     from inbedder_cli.corpus import Corpus
 
-LONGEST_PHRASE = 3
-CANDIDATES = 100  # best phrases of a cluster that are compared with each other
-PRIOR_SHARE = 0.1  # weight of the whole corpus as a prior: more favours what is said in one cluster only
-SWALLOW = 0.8  # a longer phrase with this share of a shorter one's rows stands for it
 NO_LABEL = "(no common answer)"
 NOISE_LABEL = "(noise)"  # in brackets, as no phrase can be
 UNANSWERED = -2  # the number of the summary of rows that do not answer, which are in no cluster
 UNANSWERED_LABEL = "(no clear answer)"
-NEGATIONS = frozenset("not no never nothing nobody none nor neither nowhere cannot without".split())
-
-
-@dataclass(frozen=True)
-class Phrase:
-    """An n-gram of answers and how it marks a cluster.
-
-    :param text: one to three words.
-    :param support: share of the cluster's rows whose answer contains it, 0 to 1.
-    :param lift: that share over the share in all other rows (with half a row added to each count).
-    :param score: z-score of the log-odds against the other rows.
-    """
-
-    text: str
-    support: float
-    lift: float
-    score: float
 
 
 @dataclass(frozen=True)
 class Exemplar:
-    """A row that shows what a cluster is: its index in the corpus, id, answer and text."""
+    """A row that shows what a cluster is: its index in the corpus, id, answer and text.
+
+    :param nearest: for a row on the border, the cluster beyond it.
+    """
 
     row: int
     id: str
     answer: str | None
     text: str
+    nearest: int | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +54,10 @@ class ClusterSummary:
     """What one cluster means. Noise (HDBSCAN) has number -1, no phrases, and exemplars without rank.
 
     :param share: of all rows that were read, 0 to 1.
+    :param exemplars: central rows, the most central first.
+    :param diverse: the most central row of each other frequent answer.
+    :param borderline: the rows nearest to another cluster, the nearest first.
+    :param check: how well the label fits; None without phrases.
     :param answers: the most frequent whole answers; empty where none were decoded.
     :param entropy: of the distribution of whole answers, in bits: 0 when all are the same.
     :param stability: how surely the cluster is found again in half of the rows, 0 to 1, where it was measured.
@@ -84,6 +72,9 @@ class ClusterSummary:
     answers: list[AnswerShare] = field(default_factory=list)
     entropy: float | None = None
     stability: float | None = None
+    diverse: list[Exemplar] = field(default_factory=list)
+    borderline: list[Exemplar] = field(default_factory=list)
+    check: LabelCheck | None = None
 
 
 def explain(
@@ -111,12 +102,22 @@ def explain(
     found = phrases_by_row(answers, instruction if show_answers else "", options)
     phrases = rank_phrases(found, clustering.labels)
     labels = choose_labels(phrases)
+    checks = check_labels(found, clustering.labels, {c: ranked[0].text for c, ranked in phrases.items() if ranked})
     summaries = []
     for cluster in [*range(clustering.k), NOISE]:
         rows = np.flatnonzero(clustering.labels == cluster)
         if not len(rows):
             continue
         shares, entropy = answer_shares([answers[row] for row in rows.tolist()]) if show_answers else ([], None)
+
+        def shown(chosen: Sequence[int]) -> list[Exemplar]:
+            return [Exemplar(row, ids[row], answers[row] if show_answers else None, texts[row]) for row in chosen]
+
+        central = _first_of_different(_by_value(rows, clustering.distances), texts, options.exemplars)
+        diverse = (
+            [] if cluster == NOISE or not show_answers else _diverse(rows, clustering, answers, central, shares)
+        )
+        border = [row for row in _by_value(rows, clustering.margins) if not math.isnan(clustering.margins[row])]
         summaries.append(
             ClusterSummary(
                 cluster=cluster,
@@ -124,16 +125,34 @@ def explain(
                 size=len(rows),
                 share=len(rows) / (n_read or len(clustering.labels)),
                 phrases=phrases.get(cluster, [])[: options.phrases],
-                exemplars=[
-                    Exemplar(row, ids[row], answers[row] if show_answers else None, texts[row])
-                    for row in _central_rows(rows, clustering.distances, texts, options.exemplars)
+                exemplars=shown(central),
+                diverse=shown(diverse[: options.exemplars]),
+                borderline=[
+                    replace(exemplar, nearest=int(clustering.second[exemplar.row]))
+                    for exemplar in shown(_first_of_different(border, texts, options.exemplars))
                 ],
                 answers=shares[: options.phrases],
                 entropy=entropy,
                 stability=_stability_of(cluster, clustering),
+                check=checks.get(cluster),
             )
         )
     return summaries
+
+
+def _diverse(
+    rows: npt.NDArray[np.int64],
+    clustering: Clustering,
+    answers: Sequence[str],
+    central: Sequence[int],
+    shares: Sequence[AnswerShare],
+) -> list[int]:
+    """Return the most central row of each answer, the frequent answers first, of those that are not shown yet."""
+    first: dict[str, int] = {}
+    for row in _by_value(rows, clustering.distances):
+        first.setdefault(_as_compared(answers[row]), row)
+    shown = {_as_compared(answers[row]) for row in central}
+    return [first[share.text] for share in shares if share.text not in shown]
 
 
 def _stability_of(cluster: int, clustering: Clustering) -> float | None:
@@ -186,136 +205,16 @@ def _as_compared(answer: str) -> str:
     return " ".join(folded(answer).split())
 
 
-def phrases_by_row(
-    answers: Sequence[str], instruction: str, options: ExplainOptions | None = None
-) -> list[list[str]]:
-    """Return each answer's phrases (see `answer_phrases`)."""
-    stop_words = load_stop_words((options or ExplainOptions()).stop_words)
-    repeated = repeated_words(instruction, stop_words)
-    return [answer_phrases(answer, stop_words, repeated) for answer in answers]
+def _by_value(rows: npt.NDArray[np.int64], values: npt.NDArray[np.float32]) -> list[int]:
+    """Return the rows by their values, smallest first, those without one last."""
+    return [int(row) for row in rows[np.lexsort((rows, np.nan_to_num(values[rows], nan=np.inf)))]]
 
 
-def answer_phrases(answer: str, stop_words: frozenset[str], repeated: frozenset[str]) -> list[str]:
-    """Return the answer's different 1- to 3-grams that neither begin nor end with a stop word.
-
-    They are runs of the answer as it was spoken: stop words inside stay. The question's own words are left
-    out where another word remains that says something by itself.
-
-    >>> answer_phrases("The emotion is anger", frozenset({"the", "is"}), frozenset({"emotion"}))
-    ['anger']
-    >>> answer_phrases("free of charge", frozenset({"of"}), frozenset())
-    ['free', 'charge', 'free of charge']
-    """
-    words = words_of(answer)
-    told = [w for w in words if w not in stop_words and w not in repeated and w not in NEGATIONS]
-    dropped = stop_words | repeated if told else stop_words
-    if all(w in stop_words for w in words):  # "others", "you": better than nothing
-        dropped = frozenset()
-    found = {}
-    for n in range(1, LONGEST_PHRASE + 1):
-        for start in range(len(words) - n + 1):
-            gram = words[start : start + n]
-            if gram[0] in dropped or gram[-1] in dropped or (n > 1 and repeated.intersection(gram) & dropped):
-                continue
-            found[" ".join(gram)] = True
-    return list(found)
-
-
-def rank_phrases(
-    phrases_by_row: Sequence[Sequence[str]], labels: npt.NDArray[np.int64]
-) -> dict[int, list[Phrase]]:
-    """Return each cluster's phrases, best first, by log-odds with an informative Dirichlet prior.
-
-    The score is the z-score of Monroe, Colaresi & Quinn 2008 ("Fightin' Words", eq. 16-22), counting rows that
-    hold the phrase, cluster against all other rows. The prior is a tenth of the whole corpus: every phrase
-    starts with a tenth of its corpus count on both sides. What was said once or twice cannot win by chance,
-    as it can under c-TF-IDF. Half a row is added where odds could be infinite. Phrases that are rarer here than
-    elsewhere are left out, unless there are no others.
-    Noise rows count among the others.
-    """
-    from sklearn.feature_extraction.text import CountVectorizer
-
-    if not any(phrases_by_row):
-        return {}
-    counter = CountVectorizer(analyzer=lambda phrases: phrases, binary=True, dtype=np.int64)
-    counts = counter.fit_transform(phrases_by_row)
-    names = counter.get_feature_names_out()
-    total = np.asarray(counts.sum(axis=0)).ravel()
-    prior, prior_rows = PRIOR_SHARE * total, PRIOR_SHARE * len(labels)
-    ranked = {}
-    for cluster in sorted(set(labels.tolist()) - {NOISE}):
-        inside = labels == cluster
-        n, m = int(inside.sum()), int((~inside).sum())
-        a = np.asarray(counts[inside].sum(axis=0)).ravel()
-        b = total - a
-        odds_in = (a + prior) / (n + prior_rows - a - prior + 0.5)
-        odds_out = (b + prior) / (m + prior_rows - b - prior + 0.5)
-        score = (np.log(odds_in) - np.log(odds_out)) / np.sqrt(1 / (a + prior) + 1 / (b + prior))
-        lift = ((a + 0.5) / (n + 1)) / ((b + 0.5) / (m + 1))
-        found = [
-            Phrase(str(names[j]), float(a[j] / n), float(lift[j]), float(score[j]))
-            for j in np.flatnonzero((a > 0) & (score > 0) if (score[a > 0] > 0).any() else a > 0)
-        ]
-        found.sort(key=lambda p: (-p.score, -len(p.text), p.text))
-        ranked[cluster] = _without_fragments(found[:CANDIDATES])
-    return ranked
-
-
-def _without_fragments(phrases: list[Phrase]) -> list[Phrase]:
-    """Of a phrase and a part of it keep one: the longer if it has most of the shorter's rows, else the shorter.
-
-    :param phrases: best first.
-    """
-    kept: list[Phrase] = []
-    for phrase in phrases:
-        rivals = [p for p in kept if _contains(p.text, phrase.text) or _contains(phrase.text, p.text)]
-        if any(not _stands_for(phrase, rival) for rival in rivals):
-            continue
-        place = min((kept.index(rival) for rival in rivals), default=len(kept))
-        kept = [p for p in kept if p not in rivals]
-        kept.insert(place, phrase)
-    return kept
-
-
-def _stands_for(phrase: Phrase, rival: Phrase) -> bool:
-    """Whether the phrase is to be kept rather than its rival, one of them being part of the other."""
-    if _contains(phrase.text, rival.text):
-        return phrase.support >= SWALLOW * rival.support
-    return rival.support < SWALLOW * phrase.support
-
-
-def _contains(phrase: str, part: str) -> bool:
-    return phrase != part and f" {part} " in f" {phrase} "
-
-
-def choose_labels(phrases: dict[int, list[Phrase]]) -> dict[int, str]:
-    """Give each cluster its best phrase; where another cluster claims it more strongly, the next phrase is added.
-
-    No two clusters get one label.
-    """
-    claims = sorted(
-        ((p.score, cluster, p.text) for cluster, ranked in phrases.items() for p in ranked[:1]),
-        key=lambda claim: (-claim[0], claim[1]),
-    )
-    labels: dict[int, str] = {}
-    for _, cluster, text in claims:
-        label = text
-        others = iter(p.text for p in phrases[cluster][1:])
-        while label in labels.values():
-            addition = next(others, None)
-            label = f"{label} ({cluster})" if addition is None else f"{text}, {addition}"
-        labels[cluster] = label
-    return labels
-
-
-def _central_rows(
-    rows: npt.NDArray[np.int64], distances: npt.NDArray[np.float32], texts: Sequence[str], n: int
-) -> list[int]:
-    """Return the n rows of different texts nearest to the cluster's centre."""
+def _first_of_different(rows: Sequence[int], texts: Sequence[str], n: int) -> list[int]:
+    """Return the first n rows of different texts."""
     found: dict[str, int] = {}
-    ranked = rows[np.lexsort((rows, np.nan_to_num(distances[rows], nan=np.inf)))]
-    for row in ranked:
+    for row in rows:
         if len(found) == n:
             break
-        found.setdefault(texts[row], int(row))
+        found.setdefault(texts[row], row)
     return list(found.values())

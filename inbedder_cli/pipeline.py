@@ -15,10 +15,10 @@ from inbedder_cli.explain import (
     UNANSWERED_LABEL,
     ClusterSummary,
     explain,
-    phrases_by_row,
     summary_of_unanswered,
 )
 from inbedder_cli.options import AbstainOptions, ClusterOptions, EncodeOptions, ExplainOptions
+from inbedder_cli.phrases import phrases_by_row
 from inbedder_cli.talk import SILENT
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inbedder_cli.clustering import NOISE, Clustering
-from inbedder_cli.explain import answer_phrases, explain, rank_phrases
+from inbedder_cli.explain import explain
 from inbedder_cli.options import ClusterOptions, ExplainOptions
+from inbedder_cli.phrases import answer_phrases, check_labels, choose_labels, rank_phrases
 from inbedder_cli.stop_words import load_stop_words, words_of
 
 few_examples = settings(deadline=None, max_examples=30)
@@ -325,7 +326,7 @@ def test_relabelling_the_clusters_permutes_the_explanation_and_nothing_else(data
     tops = [(s.phrases[0].text, s.phrases[0].score) for s in before if s.phrases]
     for old in before:
         new = after[new_number[old.cluster]]
-        assert replace(new, cluster=old.cluster, label=old.label) == old
+        assert replace(new, cluster=old.cluster, label=old.label, borderline=old.borderline) == old
         # Clusters without phrases, and of equal claims to one phrase, can only be told apart by their numbers.
         if old.phrases and len(set(tops)) == len(tops):
             assert unnumbered(new.label) == unnumbered(old.label)
@@ -333,3 +334,68 @@ def test_relabelling_the_clusters_permutes_the_explanation_and_nothing_else(data
 
 def unnumbered(label):
     return re.sub(r"( \(\d+\))+$", "", label)
+
+
+def test_a_label_is_checked_by_coverage_specificity_and_on_rows_it_was_not_chosen_on():
+    answers = ["anger"] * 20 + ["joy"] * 5 + ["joy"] * 20 + ["anger"] * 5
+    first, second = explained([0] * 25 + [1] * 25, answers)
+    assert (first.label, second.label) == ("anger", "joy")
+    assert (first.check.coverage, first.check.specificity) == (0.8, 0.8)
+    assert first.check.f1 == pytest.approx(0.8)
+    perfect = explained([0] * 10 + [1] * 10, ["anger"] * 10 + ["joy"] * 10)[0].check
+    assert (perfect.coverage, perfect.specificity, perfect.f1) == (1, 1, 1)
+
+
+def test_a_label_of_answers_that_never_come_again_does_not_hold():
+    """Each answer is said once: whatever is chosen on some rows is in none of the others."""
+    answers = [f"word{chr(97 + i)}" for i in range(20)]
+    check = explained([0] * 10 + [1] * 10, answers)[0].check
+    assert check.specificity == 1
+    assert check.f1 == 0
+
+
+def test_labels_that_are_forms_of_one_word_are_told_apart():
+    answers = ["cancel order"] * 6 + ["cancel"] * 4 + ["cancellation fee"] * 5 + ["cancellation"] * 3
+    phrases = rank_phrases([answer_phrases(a, NONE, NONE) for a in answers], np.array([0] * 10 + [1] * 8))
+    labels = choose_labels(phrases)
+    assert labels[0].split(",")[0] == "cancel"
+    assert "fee" in labels[1]
+    assert choose_labels(rank_phrases([["happy"], ["unhappy"]], np.array([0, 1]))) == {0: "happy", 1: "unhappy"}
+
+
+def test_diverse_rows_show_other_answers_and_borderline_ones_the_next_cluster():
+    labels = np.array([0, 0, 0, 0, 1])
+    distances, margins = np.array([0.1, 0.2, 0.3, 0.4, 0.0]), np.array([0.9, 0.1, 0.5, 0.7, 0.8])
+    zeros = np.zeros((2, 2), np.float32)
+    found = Clustering(
+        labels,
+        distances.astype(np.float32),
+        np.array([1, 1, 1, 1, 0]),
+        margins.astype(np.float32),
+        zeros,
+        np.zeros(2, np.float32),
+        ClusterOptions(k=2),
+    )
+    summary = explain(
+        found,
+        ["anger", "rage", "rage", "fury", "joy"],
+        texts=[f"text {i}" for i in range(5)],
+        ids=list("abcde"),
+        options=ExplainOptions(exemplars=1),
+    )[0]
+    assert [e.id for e in summary.exemplars] == ["a"]
+    assert [e.id for e in summary.diverse] == ["b"]
+    assert [(e.id, e.nearest) for e in summary.borderline] == [("b", 1)]
+
+
+@few_examples
+@given(st.lists(st.tuples(st.sampled_from(VOCABULARY), st.integers(0, 2)), min_size=3, max_size=30), st.randoms())
+def test_checks_do_not_depend_on_the_order_of_rows(rows, random):
+    def checked():
+        found = [answer_phrases(answer, NONE, NONE) for answer, _ in rows]
+        labels = np.array([label for _, label in rows])
+        return check_labels(found, labels, {label: "anger" for label in set(labels.tolist())})
+
+    before = checked()
+    random.shuffle(rows)
+    assert checked() == before

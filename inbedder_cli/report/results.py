@@ -6,6 +6,7 @@ The JSON forms carry `schema`; README.md ("JSON output") documents them.
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.clustering import NOISE
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from inbedder_cli.clustering import KChoice
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.crossing import CrossTable
-    from inbedder_cli.explain import ClusterSummary
+    from inbedder_cli.explain import ClusterSummary, Exemplar
     from inbedder_cli.pipeline import ClusterRun
 
 SCHEMA = 1
@@ -115,6 +116,7 @@ def clusters_table(runs: Mapping[str, ClusterRun]) -> pa.Table:
         "size": pa.array([s.size for s in summaries], pa.int64()),
         "share": [round(s.share, DIGITS) for s in summaries],
         "stability": pa.array([s.stability and round(s.stability, 3) for s in summaries], pa.float64()),
+        "label_f1": pa.array([s.check and round(s.check.f1, 3) for s in summaries], pa.float64()),
         "phrases": ["; ".join(f"{p.text} ({p.support:.2f})" for p in s.phrases) for s in summaries],
         "answers": ["; ".join(f"{a.text} ({a.share:.2f})" for a in s.answers) for s in summaries],
         "exemplar_ids": ["; ".join(e.id for e in s.exemplars) for s in summaries],
@@ -164,6 +166,7 @@ def document(run: ClusterRun, model: str) -> dict[str, Any]:
                 "size": s.size,
                 "share": round(s.share, DIGITS),
                 "stability": s.stability and round(s.stability, 3),
+                "label_check": s.check and {name: round(value, 3) for name, value in asdict(s.check).items()},
                 "phrases": [
                     {
                         "text": p.text,
@@ -174,6 +177,8 @@ def document(run: ClusterRun, model: str) -> dict[str, Any]:
                     for p in s.phrases
                 ],
                 **_answers_and_exemplars(s),
+                "diverse": [_exemplar(e) for e in s.diverse],
+                "borderline": [_exemplar(e) | {"nearest": e.nearest} for e in s.borderline],
             }
             for s in run.summaries
         ],
@@ -205,5 +210,9 @@ def _answers_and_exemplars(s: ClusterSummary) -> dict[str, Any]:
     return {
         "answers": [{"text": a.text, "share": round(a.share, DIGITS)} for a in s.answers],
         "entropy": None if s.entropy is None else round(s.entropy, 3),
-        "exemplars": [{"id": e.id, "answer": e.answer, "text": e.text} for e in s.exemplars],
+        "exemplars": [_exemplar(e) for e in s.exemplars],
     }
+
+
+def _exemplar(exemplar: Exemplar) -> dict[str, Any]:
+    return {"id": exemplar.id, "answer": exemplar.answer, "text": exemplar.text}

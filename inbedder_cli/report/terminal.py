@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PHRASES_SHOWN = 4
 NARROW = 100
+LOOSE = 0.3  # held-out F1 below which a label says little of its cluster
 WEAK = 0.1  # below this mean silhouette the clusters shade into each other
 WHOLE_TEXT = 4  # lines that an exemplar may take
 
@@ -53,6 +54,8 @@ def clusters_table(run: ClusterRun, width: int) -> Table:
         label = Text(printable(summary.label), style="dim" if outside else "")
         if summary.stability is not None and summary.stability < FRAGILE:
             label.append(f"\nfragile {summary.stability:.2f}", style="not bold dim")
+        if summary.check is not None and summary.check.f1 < LOOSE:
+            label.append(f"\nloose label {summary.check.f1:.2f}", style="not bold dim")
         table.add_row(
             "" if outside else str(summary.cluster),
             label,

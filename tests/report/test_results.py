@@ -14,8 +14,9 @@ import pytest
 from inbedder_cli.clustering import Clustering, KChoice, KScore
 from inbedder_cli.corpus import Corpus
 from inbedder_cli.errors import UsageProblem
-from inbedder_cli.explain import AnswerShare, ClusterSummary, Exemplar, Phrase
+from inbedder_cli.explain import AnswerShare, ClusterSummary, Exemplar
 from inbedder_cli.options import Algorithm, ClusterOptions, TableFormat
+from inbedder_cli.phrases import Phrase
 from inbedder_cli.pipeline import ClusterRun, Embedding, Status, cluster_corpus
 from inbedder_cli.report.results import (
     RESULT_COLUMNS,
@@ -144,6 +145,7 @@ def test_clusters_as_a_table(run):
             "size": 2,
             "share": 0.5,
             "stability": None,
+            "label_f1": None,
             "phrases": "anger (1.00)",
             "answers": "anger (1.00)",
             "exemplar_ids": "r0",
@@ -155,6 +157,7 @@ def test_clusters_as_a_table(run):
             "size": 1,
             "share": 0.25,
             "stability": None,
+            "label_f1": None,
             "phrases": "",
             "answers": "",
             "exemplar_ids": "r3",
@@ -166,6 +169,7 @@ def test_clusters_as_a_table(run):
             "size": 1,
             "share": 0.25,
             "stability": None,
+            "label_f1": None,
             "phrases": "",
             "answers": "",
             "exemplar_ids": "",
@@ -194,10 +198,13 @@ def test_the_document_tells_settings_counts_and_clusters(run):
         "size": 2,
         "share": 0.5,
         "stability": None,
+        "label_check": None,
         "phrases": [{"text": "anger", "support": 1.0, "lift": 3.0, "score": 2.5}],
         "answers": [{"text": "anger", "share": 1.0}],
         "entropy": 0.0,
         "exemplars": [{"id": "r0", "answer": "anger", "text": "Bad."}],
+        "diverse": [],
+        "borderline": [],
     }
     assert found["no_answer"] is None
     stream = io.BytesIO()

@@ -16,8 +16,9 @@ from rich.console import Console
 
 from inbedder_cli.clustering import Clustering, KChoice, KScore
 from inbedder_cli.corpus import Corpus
-from inbedder_cli.explain import ClusterSummary, Exemplar, Phrase
+from inbedder_cli.explain import ClusterSummary, Exemplar
 from inbedder_cli.options import Algorithm, ClusterOptions
+from inbedder_cli.phrases import Phrase
 from inbedder_cli.pipeline import ClusterRun, Embedding, Status
 from inbedder_cli.report.terminal import closing_lines, percent, print_run, printable, shortened
 
