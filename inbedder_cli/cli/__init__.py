@@ -12,6 +12,7 @@ from inbedder_cli.cli.answer import answer
 from inbedder_cli.cli.assign import assign
 from inbedder_cli.cli.cache import app as cache_app
 from inbedder_cli.cli.cluster import cluster
+from inbedder_cli.cli.compare import compare
 from inbedder_cli.cli.console import errors_shown
 from inbedder_cli.cli.embed import embed
 from inbedder_cli.cli.evaluate import evaluate
@@ -49,6 +50,7 @@ app.command(no_args_is_help=True, epilog=EXIT_CODES)(cluster)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(embed)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(answer)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(tune)
+app.command(no_args_is_help=True, epilog=EXIT_CODES)(compare)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(show)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(assign)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(verify)
