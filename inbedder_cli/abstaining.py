@@ -40,8 +40,8 @@ def not_answered(
     """Return which answers do not answer the question.
 
     That are those without a word; those that say so ("not mentioned", "unknown"); those that repeat the question
-    ("emotion" to "What emotion is expressed?"), but not a choice that it offers; copies of the text; and those of
-    which the model is so unsure that another answer is as good.
+    ("emotion" to "What emotion is expressed?"), but not a choice that it offers; copies of the text; answers to a
+    text that is itself none ("n/a"); and those of which the model is so unsure that another answer is as good.
 
     :param answers: one per row.
     :param texts: one per row.
@@ -60,6 +60,12 @@ def not_answered(
 def _says_nothing(answer: str, text: str, stop_words: frozenset[str], repeated: frozenset[str]) -> bool:
     words = words_of(answer)
     told = [word for word in words if word not in stop_words]
-    if not words or " ".join(words) in NOT_ANSWERS or (told and repeated.issuperset(told)):
+    said = " ".join(words)
+    if (
+        not words
+        or said in NOT_ANSWERS
+        or " ".join(words_of(text)) in NOT_ANSWERS
+        or (told and repeated.issuperset(told))
+    ):
         return True
     return len(words) >= COPY and words_of(text)[: len(words)] == words

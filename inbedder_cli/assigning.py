@@ -43,12 +43,15 @@ class Assigner:
     :param mean: what is subtracted from every vector, float32, shape (hidden_size,).
     :param centres: float32, shape (k, hidden_size), as in `Clustering`.
     :param limits: cosine distances to the centres beyond which rows are novel, float32, shape (k,).
-    :param density: how HDBSCAN places rows; None: the nearest centre does.
+    :param lengths: of the clusters' means (centres times lengths), float32, shape (k,): KMeans goes by the nearest
+        mean.
+    :param density: how HDBSCAN places rows; None: the nearest mean does.
     """
 
     mean: Vectors
     centres: Vectors
     limits: Vectors
+    lengths: Vectors
     density: Density | None = None
 
     @classmethod
@@ -61,7 +64,8 @@ class Assigner:
             ],
             np.float32,
         )
-        return cls(clustering.mean, clustering.centres, limits, clustering.density)
+        lengths = np.ones(clustering.k, np.float32) if clustering.lengths is None else clustering.lengths
+        return cls(clustering.mean, clustering.centres, limits, lengths, clustering.density)
 
     def assign(self, vectors: Vectors) -> Assigned:
         """Label rows; those of the run itself get the labels that they have there.
@@ -73,7 +77,8 @@ class Assigner:
         if self.density is not None:
             labels = self.density.place(points)
         elif len(self.centres):
-            labels = (points @ self.centres.T).argmax(1).astype(np.int64)
+            nearness = (points @ self.centres.T) * self.lengths - self.lengths**2 / 2
+            labels = nearness.argmax(1).astype(np.int64)
         else:
             labels = np.full(len(points), NOISE, np.int64)
         distances, second, margins = distances_to(self.centres, points, labels)

@@ -178,7 +178,7 @@ class RowCache:
             self.given_up = True
             self.talk.warn(f"rows are not remembered: {self.path} is damaged ({why}) and stays: {error}")
         else:
-            self.talk.warn(f"the cache was damaged ({why}): it is now {aside.name}, and rows are read again")
+            self.talk.warn(f"the cache is of no use ({why}): it is now {aside.name}, and rows are read again")
 
 
 def _get(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, Row]:

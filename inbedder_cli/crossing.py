@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-MOST = 12  # values of a column that are told apart; numbers with more are cut into quarters
+MOST = 20  # values of a side that are told apart
+NUMBERS = 12  # different numbers of a column; with more it is cut into quarters
 OTHERS = "(others)"
 NOTABLE = 3.0  # standardised residual from which a combination is no accident
 
@@ -95,7 +96,7 @@ class CrossTable:
 def cross(one: Side, other: Side) -> CrossTable:
     """Return the cross-table of two groupings, over the rows that have a value in both.
 
-    Values of a side are in order of frequency; those after the twelfth are taken together.
+    Values of a side are in order of frequency; those after the twentieth are taken together.
     """
     from scipy.stats import chi2_contingency
     from sklearn.metrics import adjusted_mutual_info_score
@@ -155,7 +156,7 @@ def side_of_column(name: str, values: Sequence[Any]) -> Side:
     """Return a column of the input as a grouping; numbers of many values are cut into quarters of the rows."""
     present = [value for value in values if value not in (None, "")]
     numbers = _as_numbers(present)
-    if numbers is None or len(set(numbers)) <= MOST:
+    if numbers is None or len(set(numbers)) <= NUMBERS:
         return Side(name, [None if value in (None, "") else str(value) for value in values])
     cuts = np.unique(np.quantile(numbers, [0, 0.25, 0.5, 0.75, 1]))
     names = [f"{low:g} to {high:g}" for low, high in pairwise(cuts)]

@@ -221,7 +221,7 @@ def _question(
 
 
 def _tensors(assigner: Assigner) -> dict[str, Any]:
-    found = {"mean": assigner.mean, "centres": assigner.centres, "limits": assigner.limits}
+    found = {name: getattr(assigner, name) for name in ("mean", "centres", "limits", "lengths")}
     if assigner.density is not None:
         density = assigner.density
         found |= {
@@ -241,7 +241,7 @@ def _assigner(tensors: dict[str, Any]) -> Assigner:
             tensors["density/labels"],
             int(tensors["density/size"][0]),
         )
-    return Assigner(tensors["mean"], tensors["centres"], tensors["limits"], density)
+    return Assigner(tensors["mean"], tensors["centres"], tensors["limits"], tensors["lengths"], density)
 
 
 def _read_names(folder: Path, questions: list[str]) -> dict[str, list[tuple[int, str, str]]]:

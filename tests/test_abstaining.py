@@ -43,6 +43,11 @@ def test_a_copy_of_a_long_text_is_no_answer_but_a_short_text_may_be_its_own():
     assert not abstains("anger", text="Anger")
 
 
+def test_a_text_that_says_nothing_has_no_answer():
+    assert abstains("neutral", text="N/A")
+    assert not abstains("neutral", text="N/A for me, thanks")
+
+
 def test_doubtful_answers_are_none_and_missing_confidence_is_no_doubt():
     confidences = np.array([0.04, 0.9, np.nan], np.float32)
     answers = ["anger", "joy", "fear"]

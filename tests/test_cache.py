@@ -95,7 +95,7 @@ def test_a_file_that_is_no_database_is_set_aside_and_made_anew(cache, told):
     cache.path.parent.mkdir()
     cache.path.write_bytes(b"not a database, but long enough to look at" * 100)
     assert cache.get(list(ROWS)) == {}
-    assert "the cache was damaged" in told.warnings[0]
+    assert "the cache is of no use" in told.warnings[0]
     cache.put(ROWS)
     same(cache.get(list(ROWS)), ROWS)
     (aside,) = cache.path.parent.glob("*.damaged-*")

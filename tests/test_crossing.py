@@ -52,7 +52,7 @@ def test_rows_without_a_value_on_either_side_do_not_count():
 
 def test_many_values_are_taken_together_and_many_numbers_cut_into_quarters():
     many = table([f"label {i}" for i in range(30)])
-    assert len(many.rows) == 12
+    assert len(many.rows) == 20
     assert OTHERS in many.rows
     side = side_of_column("price", [*range(40), None, ""])
     assert sorted(set(side.values[:40])) == ["0 to 9.75", "19.5 to 29.25", "29.25 to 39", "9.75 to 19.5"]

@@ -39,7 +39,7 @@ def tune(
     """Show what each number of clusters would give, so that you can choose one with a reason.
 
     For kmeans: silhouette (clusters are apart from each other), stability (they are no accident of these rows) and
-    labels (their answers name them), each at most 1; auto takes the best mean.
+    answers (which tell them apart), each at most 1. The score says how far these stand out; auto takes the best.
     For hdbscan: clusters, noise and stability by smallest cluster size.
 
     [bold]Examples[/bold]

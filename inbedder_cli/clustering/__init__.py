@@ -57,6 +57,8 @@ class Clustering:
         other one is nearer (HDBSCAN); the simplified silhouette (Hruschka et al. 2004). NaN without a second.
     :param centres: float32, shape (k, hidden_size), of unit length, of centred and normalised vectors
         (zero where all rows are the same).
+    :param lengths: float32, shape (k,): how long the means of the clusters' points were before they were scaled
+        to centres; KMeans goes by the means.
     :param mean: float32, shape (hidden_size,): what was subtracted from every vector.
     :param options: the options used, with k and min_cluster_size filled in.
     :param choice: how k was chosen, if it was.
@@ -77,6 +79,7 @@ class Clustering:
     shortcut: str | None = None
     stability: npt.NDArray[np.float64] | None = None
     density: Density | None = None
+    lengths: Vectors | None = None
 
     @property
     def k(self) -> int:
@@ -114,7 +117,7 @@ def fit_clusters(
     ranks = _largest_first(found)
     found = _renumbered(found, ranks)
     density = density and replace(density, labels=_renumbered(density.labels, ranks))
-    centres = _centres(points, found)
+    centres, lengths = _centres(points, found)
     own, second, margins = distances_to(centres, points, found)
     stability = cluster_stability(points, found, options) if options.stability else None
     shortcut = shortcut_for(options.algorithm, len(points))
@@ -131,6 +134,7 @@ def fit_clusters(
         shortcut,
         stability,
         density,
+        lengths,
     )
 
 
@@ -192,13 +196,16 @@ def _renumbered(labels: Labels, numbers: dict[int, int]) -> Labels:
     return np.array([numbers[int(label)] for label in labels], dtype=np.int64)
 
 
-def _centres(points: Vectors, labels: Labels) -> Vectors:
+def _centres(points: Vectors, labels: Labels) -> tuple[Vectors, Vectors]:
+    """Return the means of the clusters' points, scaled to unit length, and their lengths before."""
     k = int(labels.max(initial=NOISE)) + 1
     sums = np.zeros((k, points.shape[1]), np.float64)
     kept = labels != NOISE
     np.add.at(sums, labels[kept], points[kept])
     norms = np.linalg.norm(sums, axis=1, keepdims=True)
-    return (sums / np.where(norms > 0, norms, 1)).astype(np.float32)
+    sizes = np.bincount(labels[kept], minlength=k)
+    centres = (sums / np.where(norms > 0, norms, 1)).astype(np.float32)
+    return centres, (norms[:, 0] / np.maximum(sizes, 1)).astype(np.float32)
 
 
 def check_options(options: ClusterOptions, n_rows: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,33 +14,31 @@ from inbedder_cli.clustering.stability import partition_stability
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inbedder_cli.clustering.points import Labels, Vectors
+    from inbedder_cli.clustering.points import Vectors
     from inbedder_cli.options import ClusterOptions
 
 ROWS = 2000  # on which k is chosen
 STARTS = 3
 DIMENSIONS = 50  # principal ones, in which parts are compared: a twentieth of the time for the same verdict
 PARTS = 6
+LEAST_SPREAD = 0.02  # of a figure over all k: smaller differences say nothing
 
 
 @dataclass(frozen=True)
 class KScore:
-    """What speaks for a number of clusters, each figure at most 1.
+    """What speaks for a number of clusters, each figure but the total at most 1.
 
     :param silhouette: mean silhouette width (Rousseeuw 1987), from -1.
     :param stability: mean adjusted Rand index of clusterings of parts of the rows (`partition_stability`).
-    :param distinctness: how well answers tell the clusters apart (`label_distinctness`); None without answers.
+    :param agreement: adjusted mutual information (Vinh et al. 2010) of clusters and answers: how far each tells
+        the other, beyond chance; None without answers.
+    :param total: the mean of the figures, each in standard deviations from its mean over all k: by it k is chosen.
     """
 
     silhouette: float
     stability: float
-    distinctness: float | None = None
-
-    @property
-    def total(self) -> float:
-        """The mean of what is known, by which k is chosen."""
-        known = [self.silhouette, self.stability, self.distinctness]
-        return float(np.mean([figure for figure in known if figure is not None]))
+    agreement: float | None = None
+    total: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -62,17 +60,18 @@ def choose_k(points: Vectors, options: ClusterOptions, phrases: Sequence[Sequenc
     """Return the k between k_min and k_max that is the best in the mean of three figures, on a sample.
 
     They ask for different things: silhouettes for clusters apart from each other, stability for clusters that are
-    no accident of these rows, distinctness for clusters that can be named.
+    no accident of these rows, agreement for clusters that answers tell apart. Few clusters are always stabler, and
+    silhouettes hardly differ: so each figure counts by how far it stands out among its own.
 
     :param points: centred and normalised vectors, in canonical order.
     :param phrases: n-grams of each row's answer, if there are answers.
     """
-    from sklearn.metrics import silhouette_score
+    from sklearn.metrics import adjusted_mutual_info_score, silhouette_score
 
     sample = sample_of(len(points), ROWS, options.seed)
     points = points[sample]
     reduced = _principal(points, options.seed)
-    counts = None if phrases is None else phrase_counts([phrases[i] for i in sample])
+    answers = None if phrases is None else ["\n".join(phrases[i]) for i in sample]
     most = min(options.k_max, n_different(points, options.k_max), len(points) - 1)
     scores = {}
     for k in range(options.k_min, most + 1):
@@ -80,11 +79,24 @@ def choose_k(points: Vectors, options: ClusterOptions, phrases: Sequence[Sequenc
         scores[k] = KScore(
             float(silhouette_score(points, labels)) if len(set(labels)) > 1 else -1.0,
             partition_stability(reduced, replace(options, k=k), PARTS),
-            None if counts is None else label_distinctness(labels, counts),
+            None if answers is None else float(adjusted_mutual_info_score(answers, labels)),
         )
     if not scores:  # too few different rows for a choice
         return KChoice(max(1, most), {}, len(points))
+    scores = _weighed(scores)
     return KChoice(max(scores, key=lambda k: scores[k].total), scores, len(points))
+
+
+def _weighed(scores: dict[int, KScore]) -> dict[int, KScore]:
+    """Return the scores with their totals."""
+    figures = np.array(
+        [[s.silhouette, s.stability, *([] if s.agreement is None else [s.agreement])] for s in scores.values()]
+    )
+    spread = np.maximum(figures.std(axis=0), LEAST_SPREAD)
+    totals = ((figures - figures.mean(axis=0)) / spread).mean(axis=1)
+    return {
+        k: replace(score, total=float(total)) for (k, score), total in zip(scores.items(), totals, strict=True)
+    }
 
 
 def _principal(points: Vectors, seed: int) -> Vectors:
@@ -93,34 +105,6 @@ def _principal(points: Vectors, seed: int) -> Vectors:
     with np.errstate(invalid="ignore"):  # the share of variance of identical points
         pca = PCA(min(DIMENSIONS, *points.shape), random_state=seed)
         return np.asarray(pca.fit_transform(points.astype(np.float64)), np.float32)
-
-
-def phrase_counts(phrases: Sequence[Sequence[str]]) -> Any:  # noqa: ANN401
-    """Return a sparse matrix of ones, rows x phrases; None where no row has a phrase."""
-    from sklearn.feature_extraction.text import CountVectorizer
-
-    if not any(phrases):
-        return None
-    return CountVectorizer(analyzer=lambda some: some, binary=True, dtype=np.int64).fit_transform(phrases)
-
-
-def label_distinctness(labels: Labels, counts: Any) -> float:  # noqa: ANN401
-    """Return how well each cluster's best phrase finds its rows: the mean F1 score, weighted by size.
-
-    Each cluster takes the phrase whose presence in an answer predicts its rows best.
-
-    :param labels: shape (n_rows,), -1 for noise.
-    :param counts: which row's answer holds which phrase, a sparse matrix, rows x phrases.
-    :return: 0 to 1.
-    """
-    total = np.asarray(counts.sum(axis=0)).ravel()
-    found = 0.0
-    clustered = labels[labels != NOISE]
-    for cluster in np.unique(clustered):
-        inside = labels == cluster
-        hits = np.asarray(counts[inside].sum(axis=0)).ravel()
-        found += float((2 * hits / (inside.sum() + total)).max()) * inside.sum()
-    return float(found / max(1, len(clustered)))
 
 
 SHARES = (0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.08, 0.12)  # of the rows, tried as smallest cluster

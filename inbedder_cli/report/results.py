@@ -199,7 +199,7 @@ def tried(choice: KChoice) -> list[dict[str, Any]]:
             "k": k,
             "silhouette": round(score.silhouette, DIGITS),
             "stability": round(score.stability, DIGITS),
-            "distinctness": None if score.distinctness is None else round(score.distinctness, DIGITS),
+            "agreement": None if score.agreement is None else round(score.agreement, DIGITS),
             "score": round(score.total, DIGITS),
         }
         for k, score in choice.scores.items()

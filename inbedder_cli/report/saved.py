@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NO_ANSWER = "no-answer"
 LINES = 3  # that a cell may take
+WORD = 6
 ROOM = 0.5  # of the terminal, for one text
 
 
@@ -98,7 +99,8 @@ def print_table(console: Console, table: pa.Table) -> None:
             justify="right" if numeric else "left",
             no_wrap=numeric,
             overflow="fold",
-            ratio=None if numeric or field.name == "id" else 4 if field.name == "text" else 1,
+            ratio=None if numeric or field.name == "id" else 4 if field.name == "text" else 2,
+            min_width=WORD,
         )
     room = int(LINES * ROOM * console.width)
     for row in table.to_pylist():

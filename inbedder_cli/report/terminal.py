@@ -99,7 +99,7 @@ def closing_lines(run: ClusterRun) -> list[str]:
         best = choice.scores.get(choice.k)
         why = f": {_reasons(best)}" if best is not None else ": too few different rows for a choice"
         if choice.runner_up is not None:
-            why += f"; next is k = {choice.runner_up} with {choice.scores[choice.runner_up].total:.2f}"
+            why += f"; next is k = {choice.runner_up} (see them all: inbedder tune)"
         lines = [f"k = {choice.k} chosen from {options.k_min} to {options.k_max}{why}"]
         if best is not None and best.silhouette < WEAK:
             lines.append("no k stands out: the answers shade into each other; choose -k by how fine you want them")
@@ -124,9 +124,9 @@ def _mattered(blind: BlindAgreement) -> str:
 
 def _reasons(score: KScore) -> str:
     figures = [f"silhouette {score.silhouette:.2f}", f"stability {score.stability:.2f}"]
-    if score.distinctness is not None:
-        figures.append(f"labels {score.distinctness:.2f}")
-    return f"best mean ({score.total:.2f}) of {', '.join(figures[:-1])} and {figures[-1]}"
+    if score.agreement is not None:
+        figures.append(f"agreement with answers {score.agreement:.2f}")
+    return f"best by {', '.join(figures[:-1])} and {figures[-1]}"
 
 
 def _counts(run: ClusterRun) -> dict[str, int]:

@@ -43,14 +43,14 @@ def print_choice(console: Console, found: KChoice | list[SizeScore]) -> None:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
     lines = []
     if isinstance(found, KChoice):
-        for name in ("k", "silhouette", "stability", "labels", "mean", ""):
+        for name in ("k", "silhouette", "stability", "answers", "score", ""):
             table.add_column(name, justify="right" if name else "left")
         notes = {found.k: "best", found.runner_up: "next"}
         for k, score in found.scores.items():
-            labels = "" if score.distinctness is None else f"{score.distinctness:.2f}"
-            figures = (f"{score.silhouette:.2f}", f"{score.stability:.2f}", labels, f"{score.total:.2f}")
+            answers = "" if score.agreement is None else f"{score.agreement:.2f}"
+            figures = (f"{score.silhouette:.2f}", f"{score.stability:.2f}", answers, f"{score.total:+.1f}")
             table.add_row(str(k), *figures, notes.get(k, ""), style="bold" if k == found.k else "")
-        lines.append(f"on {found.n_rows:,} rows; -k auto takes the best mean, k = {found.k}")
+        lines.append(f"on {found.n_rows:,} rows; -k auto takes the best score, k = {found.k}")
     else:
         for name in ("min_cluster_size", "clusters", "noise", "stability", ""):
             table.add_column(name, justify="right" if name else "left")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import random
 
-NAMES = "Anna Ben Clara David Elif Farid Grace Hugo Ines Jonas Kira Liam Mara Nico Olga Priya Rosa Sam Tara Yusuf".split()
+NAMES = "Anna Ben Clara David Elif Farid Grace Hugo Ines Jonas".split()
+NAMES += "Kira Liam Mara Nico Olga Priya Rosa Sam Tara Yusuf".split()
 PLACES = (
     "OFFICE|KITCHEN|STREET|CLASSROOM|OLD HOUSE|CAFÉ|LIBRARY|FOREST|HOSPITAL|BÜRO|STRASSE|CASA|CALLE|BIROU".split(
         "|"
@@ -161,7 +162,8 @@ def email(parts: list[str], language: str, rng: random.Random) -> str:
     hello = rng.choice(
         ["Hi all,", "Hello team,", f"Hi {rng.choice(NAMES)},", "Hallo zusammen,", "Hola a todos:", "Bună,"]
     )
-    return f"Subject: {subject}\n\n{hello}\n\n{' '.join(parts)}\n\n{rng.choice(['Best,', 'Thanks,', 'Cheers,', 'Regards,'])}\n{rng.choice(NAMES)}"
+    bye = rng.choice(["Best,", "Thanks,", "Cheers,", "Regards,"])
+    return f"Subject: {subject}\n\n{hello}\n\n{' '.join(parts)}\n\n{bye}\n{rng.choice(NAMES)}"
 
 
 def diary(parts: list[str], language: str, rng: random.Random) -> str:
@@ -219,9 +221,19 @@ def advert(parts: list[str], language: str, rng: random.Random) -> str:
 
 
 FORMS = {
-    "tweet": tweet, "poem": poem, "rap": rap, "song": song, "screenplay": screenplay, "letter": letter,
-    "email": email, "diary": diary, "list": list_of_points, "chat": chat, "news report": news, "advertisement": advert,
-}  # fmt: skip
+    "tweet": tweet,
+    "poem": poem,
+    "rap": rap,
+    "song": song,
+    "screenplay": screenplay,
+    "letter": letter,
+    "email": email,
+    "diary": diary,
+    "list": list_of_points,
+    "chat": chat,
+    "news report": news,
+    "advertisement": advert,
+}
 WHICH_FORM = (
     "What form of writing is this?",
     "What is the style of the text?",

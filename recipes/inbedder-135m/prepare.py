@@ -6,8 +6,8 @@ It keeps short texts of the sources that ask what people ask of their tables, an
 are: which language a text is in, what kind of text it is, whether a feeling is good or bad, what is liked or
 disliked, what a request, a review or an encyclopedia's passage is about. Passages come in four languages: their
 subjects are told in English, so that what a text is about does not depend on its language. They are also written
-as poems, screenplays, letters and so on (forms.py), and messages of customers are made up (messages.py): texts whose
-facets vary freely. The last step is a fixed shuffle. Reads rows, writes rows, asks no model.
+as poems, screenplays, letters and so on (forms.py), and messages of customers are made up (messages.py): texts
+whose facets vary freely. The last step is a fixed shuffle. Reads rows, writes rows, asks no model.
 """
 
 from __future__ import annotations

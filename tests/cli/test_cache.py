@@ -75,7 +75,7 @@ def test_a_damaged_cache_is_told_and_changes_nothing(inbedder, reviews, tiny, tm
         path.with_name(path.name + end).unlink(missing_ok=True)
     result = inbedder(*answer)
     assert result.exit_code == 0
-    assert "the cache was damaged" in result.stderr
+    assert "the cache is of no use" in result.stderr
     assert result.stdout == expected
     assert "4 of 4 texts were read before" in inbedder(*answer).stderr
 

@@ -268,7 +268,7 @@ def test_k_auto_tells_its_choice_and_the_next(inbedder, tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("text\n" + "".join(f"row {i}\n" for i in range(80)))
     out = inbedder("cluster", path, "--vectors", tmp_path / "v.npy", "-f", "table").stdout
-    assert "k = 4 chosen from 2 to 20: best mean (" in out
+    assert "k = 4 chosen from 2 to 20: best by silhouette" in out
     assert "next is k = " in out
 
 

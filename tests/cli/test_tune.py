@@ -30,7 +30,7 @@ def tune(inbedder, tiny, table_of):
 def test_every_k_is_weighed_and_the_best_is_what_cluster_takes(tune, inbedder, tiny, table_of):
     rows = list(csv.DictReader(io.StringIO(tune("--k-max", "5").stdout)))
     assert [row["k"] for row in rows] == ["2", "3", "4", "5"]
-    assert set(rows[0]) == {"k", "silhouette", "stability", "distinctness", "score", "chosen"}
+    assert set(rows[0]) == {"k", "silhouette", "stability", "agreement", "score", "chosen"}
     (chosen,) = [row["k"] for row in rows if row["chosen"] == "true"]
     assert max(rows, key=lambda row: float(row["score"]))["k"] == chosen
     fixed = ["-i", QUESTION, "-m", tiny, "--device", "cpu", "--dtype", "float32", "--least-confidence", "0"]
@@ -46,7 +46,7 @@ def test_the_terminal_sees_a_table_that_names_the_best(tune):
     out = tune("--k-max", "4", "-f", "table").stdout
     assert "silhouette" in out
     assert "best" in out
-    assert "-k auto takes the best mean, k = " in out
+    assert "-k auto takes the best score, k = " in out
 
 
 def test_hdbscan_is_swept_by_smallest_cluster_size(tune):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_matrix
 
-from inbedder_cli.clustering import KChoice, weigh
-from inbedder_cli.clustering.choosing import label_distinctness, phrase_counts
+from inbedder_cli.clustering import KChoice, KScore, weigh
+from inbedder_cli.clustering.choosing import _weighed
 from inbedder_cli.options import Algorithm, ClusterOptions
 from tests.clustering.test_fit import blobs, cloud
 
@@ -22,32 +21,34 @@ def test_at_the_true_k_all_figures_are_at_their_best(true_k):
     best = choice.scores[true_k]
     assert choice.k == true_k
     assert best.stability == pytest.approx(1)
-    assert best.distinctness == pytest.approx(1)
+    assert best.agreement == pytest.approx(1)
     assert best.silhouette == max(score.silhouette for score in choice.scores.values())
-    assert best.total == pytest.approx((best.silhouette + 2) / 3)
+    assert best.total == max(score.total for score in choice.scores.values()) > 0
+    assert sum(score.total for score in choice.scores.values()) == pytest.approx(0, abs=1e-9)
 
 
 def test_without_structure_no_k_is_apart_or_sure():
     choice = weigh(cloud(200, 20, seed=0), ClusterOptions(k_max=6))
     assert all(score.silhouette < 0.15 and score.stability < 0.6 for score in choice.scores.values())
-    assert all(score.distinctness is None for score in choice.scores.values())
+    assert all(score.agreement is None for score in choice.scores.values())
 
 
-def test_answers_decide_where_vectors_leave_it_open():
-    rng = np.random.default_rng(0)
-    four = np.repeat(np.eye(4, 8), 20, axis=0)
-    vectors = (four + rng.normal(scale=0.35, size=four.shape)).astype(np.float32)
-    said = [["good"] if i < 40 else ["bad"] for i in range(80)]
-    named = weigh(vectors, ClusterOptions(k_max=5), said)
-    assert named.scores[2].distinctness > named.scores[4].distinctness
+def test_answers_speak_for_the_clusters_that_they_tell_apart():
+    vectors, truth = blobs([20] * 4)
+    four = weigh(vectors, ClusterOptions(k_max=5), [[f"answer {group}"] for group in truth])
+    two = weigh(vectors, ClusterOptions(k_max=5), [["good" if group < 2 else "bad"] for group in truth])
+    assert four.scores[4].agreement == pytest.approx(1)
+    assert two.scores[4].agreement < 0.8
+    chance = weigh(vectors, ClusterOptions(k_max=5), [[f"answer {i % 3}"] for i in range(80)])
+    assert all(abs(score.agreement) < 0.1 for score in chance.scores.values())
 
 
-def test_distinctness_is_the_best_phrases_f1_by_size():
-    labels = np.array([0, 0, 0, 1, -1])
-    counts = csr_matrix([[1, 0], [1, 1], [0, 1], [0, 1], [1, 0]])
-    # cluster 0: phrase 0 has 2 hits of 3 rows and 3 uses, F1 2/3; phrase 1 as many; cluster 1: phrase 1, 2/4.
-    assert label_distinctness(labels, counts) == pytest.approx((3 * 2 / 3 + 1 / 2) / 4)
-    assert phrase_counts([[], []]) is None
+def test_the_total_counts_standard_deviations_and_small_spreads_little():
+    weighed = _weighed({2: KScore(0.5, 0.9), 3: KScore(0.5, 0.5), 4: KScore(0.501, 0.1)})
+    spread = np.std([0.9, 0.5, 0.1])
+    silhouette = (0.501 - np.mean([0.5, 0.5, 0.501])) / 0.02
+    assert weighed[4].total == pytest.approx((silhouette - 0.4 / spread) / 2)
+    assert weighed[3].total == pytest.approx((0.5 - np.mean([0.5, 0.5, 0.501])) / 0.02 / 2)
 
 
 def test_the_order_of_rows_does_not_matter():

@@ -213,7 +213,7 @@ def test_the_document_tells_settings_counts_and_clusters(run):
 
 
 def test_the_document_tells_how_k_was_chosen(run):
-    choice = KChoice(2, {2: KScore(0.61234567, 0.5, 1.0), 3: KScore(0.5, 0.25)}, 4)
+    choice = KChoice(2, {2: KScore(0.61234567, 0.5, 1.0, 1.25), 3: KScore(0.5, 0.25, None, -1.25)}, 4)
     chosen = Clustering(
         run.clustering.labels,
         run.clustering.distances,
@@ -229,8 +229,8 @@ def test_the_document_tells_how_k_was_chosen(run):
         "m",
     )
     assert found["clustering"]["tried"] == [
-        {"k": 2, "silhouette": 0.612346, "stability": 0.5, "distinctness": 1.0, "score": 0.704115},
-        {"k": 3, "silhouette": 0.5, "stability": 0.25, "distinctness": None, "score": 0.375},
+        {"k": 2, "silhouette": 0.612346, "stability": 0.5, "agreement": 1.0, "score": 1.25},
+        {"k": 3, "silhouette": 0.5, "stability": 0.25, "agreement": None, "score": -1.25},
     ]
     assert found["clustering"]["seed"] == 7
 

@@ -163,11 +163,11 @@ def test_the_last_lines_tell_that_k_was_given():
 
 
 def test_the_last_lines_tell_why_k_was_chosen_and_the_runner_up():
-    choice = KChoice(4, {4: KScore(0.7, 0.9, 0.8), 5: KScore(0.6, 0.8, 0.7)}, 38)
+    choice = KChoice(4, {4: KScore(0.7, 0.9, 0.8, 1), 5: KScore(0.6, 0.8, 0.7, -1)}, 38)
     line = closing_lines(a_run(algorithm=Algorithm.kmeans, choice=choice))[0]
     assert line == (
-        "k = 4 chosen from 2 to 20: best mean (0.80) of silhouette 0.70, stability 0.90 and labels 0.80; "
-        "next is k = 5 with 0.70"
+        "k = 4 chosen from 2 to 20: best by silhouette 0.70, stability 0.90 and agreement with answers 0.80; "
+        "next is k = 5 (see them all: inbedder tune)"
     )
 
 
