@@ -5,6 +5,7 @@ They are kept out of clusters, which they would bend or form, and told apart by 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from inbedder_cli.options import AbstainOptions
@@ -27,6 +28,9 @@ NOT_ANSWERS = frozenset(
     can't tell|cannot be determined|it is not mentioned|the text does not say|doesn't say|does not say
     """.split("|")
 )
+# An English question whose own words are no answer to it: "happy" is one to "Is the customer happy?", and to
+# "What is the mood (happy, unhappy)?".
+OPEN_QUESTION = re.compile(r"\s*(?:what|which|who|whom|whose|why|where|when)\b[^,(:]*$", re.I | re.DOTALL)
 COPY = 5  # words, from which an answer that the text begins with, or is, copies it
 
 
@@ -39,9 +43,10 @@ def not_answered(
 ) -> list[bool]:
     """Return which answers do not answer the question.
 
-    That are those without a word; those that say so ("not mentioned", "unknown"); those that repeat the question
-    ("emotion" to "What emotion is expressed?"), but not a choice that it offers; copies of the text; answers to a
-    text that is itself none ("n/a"); and those of which the model is so unsure that another answer is as good.
+    That are those without a word; those that say so ("not mentioned", "unknown"); those that repeat an open
+    question ("emotion" to "What emotion is expressed?"), but not a choice that it offers; copies of the text;
+    answers to a text that is itself none ("n/a"); and those of which the model is so unsure that another answer is
+    as good.
 
     :param answers: one per row.
     :param texts: one per row.
@@ -49,7 +54,7 @@ def not_answered(
     """
     options = options or AbstainOptions()
     stop_words = load_stop_words()
-    repeated = repeated_words(instruction, stop_words)
+    repeated = repeated_words(instruction, stop_words) if OPEN_QUESTION.match(instruction) else frozenset()
     unsure = [False] * len(answers) if confidences is None else (confidences < options.least_confidence).tolist()
     return [
         doubt or _says_nothing(answer, text, stop_words, repeated)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,8 @@ class Drift:
     """A cluster's share of the rows, then and now.
 
     :param now_low: and `now_high`: 95 % interval of the share now (Wilson 1927).
+    :param q_value: of Fisher's exact test of then against now, corrected for the number of clusters (Benjamini &
+        Hochberg 1995).
     """
 
     cluster: int
@@ -99,11 +102,12 @@ class Drift:
     now: float
     now_low: float
     now_high: float
+    q_value: float
 
     @property
     def moved(self) -> bool:
-        """Whether the share then lies outside the interval now."""
-        return not self.now_low <= self.then <= self.now_high
+        """Whether the share is another one, beyond chance."""
+        return self.q_value < 1 - SURE
 
 
 def drift(then: dict[int, int], now: Sequence[int], names: dict[int, str]) -> list[Drift]:
@@ -113,14 +117,19 @@ def drift(then: dict[int, int], now: Sequence[int], names: dict[int, str]) -> li
     :param now: the cluster of each new row.
     :param names: of the clusters.
     """
-    from scipy.stats import binomtest
+    from scipy.stats import binomtest, false_discovery_control, fisher_exact
 
-    total, moved = max(1, sum(then.values())), []
-    for cluster, size in then.items():
-        count = sum(label == cluster for label in now)
-        interval = (0.0, 1.0)
+    if not then:
+        return []
+    total, counts = sum(then.values()), Counter(now)
+    p_values = [
+        fisher_exact([[size, total - size], [counts[c], len(now) - counts[c]]]).pvalue for c, size in then.items()
+    ]
+    moved = []
+    for (cluster, size), q_value in zip(then.items(), false_discovery_control(p_values), strict=True):
+        low, high = 0.0, 1.0
         if now:
-            found = binomtest(count, len(now)).proportion_ci(SURE, method="wilson")
-            interval = (float(found.low), float(found.high))
-        moved.append(Drift(cluster, names[cluster], size / total, count / max(1, len(now)), *interval))
+            low, high = map(float, binomtest(counts[cluster], len(now)).proportion_ci(SURE, method="wilson"))
+        share = counts[cluster] / max(1, len(now))
+        moved.append(Drift(cluster, names[cluster], size / max(1, total), share, low, high, float(q_value)))
     return moved

@@ -7,6 +7,7 @@ between the two is what the question did; without one, the encoder does not foll
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,12 @@ class BlindAgreement:
 
 def read_blind(corpus: Corpus, encoder: Encoder, options: EncodeOptions, talk: Talk = SILENT) -> BlindSample:
     """Read at most 500 rows under the neutral question; which ones depends on the texts alone."""
-    ranked = sorted(corpus.readable, key=lambda row: _digest(corpus.texts[row]))[:ROWS]
+    seen: Counter[str] = Counter()
+    keys: dict[int, bytes] = {}
+    for row in corpus.readable:
+        keys[row] = _digest(f"{seen[corpus.texts[row]]} {corpus.texts[row]}")  # no text crowds out the others
+        seen[corpus.texts[row]] += 1
+    ranked = sorted(corpus.readable, key=keys.__getitem__)[:ROWS]
     talk.say(f"reading {len(ranked):,} rows without the question, to see what it changes (--no-blind)")
     texts = [corpus.texts[row] for row in ranked]
     encoded = encoder.encode(texts, BLIND_INSTRUCTION, replace(options, answers=False), talk)
@@ -64,7 +70,7 @@ def blind_agreement(run: ClusterRun, sample: BlindSample) -> BlindAgreement | No
     """Return how alike a run's clusters are to those of the blind vectors of the same rows.
 
     The blind vectors are clustered like the run's, into as many clusters; rows in no cluster of the run are left
-    out. None where too few are left.
+    out. None where one side has fewer than two clusters.
     """
     import numpy as np
     from sklearn.metrics import adjusted_mutual_info_score
@@ -77,12 +83,16 @@ def blind_agreement(run: ClusterRun, sample: BlindSample) -> BlindAgreement | No
         i for i, row in enumerate(sample.rows)
         if labels[row] not in (None, NOISE) and np.isfinite(sample.vectors[i]).all()
     ]  # fmt: skip
+    ours = [labels[sample.rows[i]] for i in kept]
+    if len(set(ours)) < 2:
+        return None
     options = replace(run.clustering.options, stability=False, min_cluster_size=None)
     try:
         blind = fit_clusters(sample.vectors[kept], options).labels
-    except InputError:
+    except InputError:  # fewer different rows than clusters
         return None
-    ours = [labels[sample.rows[i]] for i in kept]
+    if len(set(blind.tolist())) < 2:
+        return None
     return BlindAgreement(float(adjusted_mutual_info_score(ours, blind)), len(kept))
 
 

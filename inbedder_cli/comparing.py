@@ -67,7 +67,10 @@ def describe(name: str, run: ClusterRun) -> Wording:
 
 
 def agreement(runs: Sequence[ClusterRun]) -> list[list[float]]:
-    """Return the adjusted mutual information (Vinh et al. 2010) of each two runs, on rows in clusters of both."""
+    """Return the adjusted mutual information (Vinh et al. 2010) of each two runs, on rows in clusters of both.
+
+    NaN where either has one cluster alone among them.
+    """
     from sklearn.metrics import adjusted_mutual_info_score
 
     labels = [run.labels for run in runs]
@@ -75,6 +78,7 @@ def agreement(runs: Sequence[ClusterRun]) -> list[list[float]]:
     for i, one in enumerate(labels):
         for j, other in enumerate(labels[:i]):
             pairs = [(a, b) for a, b in zip(one, other, strict=True) if {a, b}.isdisjoint({None, NOISE})]
-            sides = zip(*pairs, strict=True) if pairs else ([], [])
-            table[i][j] = table[j][i] = float(adjusted_mutual_info_score(*sides))
+            sides = tuple(zip(*pairs, strict=True)) if pairs else ((), ())
+            telling = all(len(set(side)) > 1 for side in sides)
+            table[i][j] = table[j][i] = float(adjusted_mutual_info_score(*sides)) if telling else float("nan")
     return table

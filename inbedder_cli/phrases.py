@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inbedder_cli.clustering import NOISE
+from inbedder_cli.clustering.points import sample_of
 from inbedder_cli.options import ExplainOptions
 from inbedder_cli.stop_words import load_stop_words, repeated_words, words_of
 
@@ -186,12 +187,13 @@ class LabelCheck:
 
     :param coverage: share of the cluster's rows whose answer holds it (recall), 0 to 1.
     :param specificity: share of the rows whose answer holds it that are in the cluster (precision), 0 to 1.
-    :param f1: harmonic mean of the two on rows that the label was not chosen on (five folds), 0 to 1.
+    :param f1: harmonic mean of the two on rows that the label was not chosen on (five folds), 0 to 1; None for a
+        cluster that the sample misses.
     """
 
     coverage: float
     specificity: float
-    f1: float
+    f1: float | None
 
 
 def check_labels(
@@ -200,18 +202,19 @@ def check_labels(
     """Return how well each cluster's label fits.
 
     For the held-out F1 the best phrase is found on four fifths of the rows and tried on the last; counts are
-    summed over the five. The order of rows does not matter. Of more than 20,000 rows the first are enough.
+    summed over the five. Of more than 20,000 rows a sample is enough; otherwise their order does not matter.
 
     :param chosen: the phrase that each cluster is named by.
     """
     holding = {phrase: np.array([phrase in row for row in phrases_by_row], bool) for phrase in chosen.values()}
-    held_out = _held_out(phrases_by_row[:CHECKED_ROWS], labels[:CHECKED_ROWS])
+    sample = sample_of(len(labels), CHECKED_ROWS, 0).tolist()
+    held_out = _held_out([phrases_by_row[i] for i in sample], labels[sample])
     checks = {}
     for cluster, phrase in chosen.items():
         inside, holds = labels == cluster, holding[phrase]
         hits = int((inside & holds).sum())
         checks[cluster] = LabelCheck(
-            hits / max(1, int(inside.sum())), hits / max(1, int(holds.sum())), held_out.get(cluster, 0.0)
+            hits / max(1, int(inside.sum())), hits / max(1, int(holds.sum())), held_out.get(cluster)
         )
     return checks
 

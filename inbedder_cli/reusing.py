@@ -10,7 +10,7 @@ import numpy as np
 from inbedder_cli.assigning import drift
 from inbedder_cli.clustering import NOISE, Clustering, fit_clusters
 from inbedder_cli.clustering.points import sample_of
-from inbedder_cli.errors import InputError
+from inbedder_cli.errors import InputError, UsageProblem
 from inbedder_cli.explain import NOISE_LABEL, ClusterSummary
 from inbedder_cli.pipeline import ClusterRun, Status, judged
 from inbedder_cli.talk import SILENT
@@ -38,7 +38,11 @@ def assign_corpus(
         found = question.assigner.assign(embedding.vectors[rows])
     except ValueError as error:
         raise InputError(str(error), hint="save the run again with this version: cluster --save") from error
-    labels = np.array([question.merged.get(label, label) for label in found.labels.tolist()], np.int64)
+    labels, second = (
+        np.array([question.merged.get(label, label) for label in side.tolist()], np.int64)
+        for side in (found.labels, found.second)
+    )
+    inside = second == labels  # the next cluster was merged into the row's own: its margin says nothing
     summaries = [
         ClusterSummary(cluster, name, int((labels == cluster).sum()), float((labels == cluster).mean()))
         for cluster, name in (question.names | {NOISE: NOISE_LABEL}).items()
@@ -48,8 +52,8 @@ def assign_corpus(
     clustering = Clustering(
         labels,
         found.distances,
-        found.second,
-        found.margins,
+        np.where(inside, NOISE, second),
+        np.where(inside, np.float32("nan"), found.margins),
         question.assigner.centres,
         question.assigner.mean,
         question.clustering,
@@ -74,7 +78,7 @@ class Verified:
 
     :param same_cluster: share of them that get the cluster that they had, 0 to 1.
     :param same_answer: share with the answer that they had.
-    :param rand: adjusted Rand index of a new clustering of these rows and that of the run.
+    :param rand: adjusted Rand index of a new clustering of these rows and that of the run; NaN for too few rows.
     """
 
     n_rows: int
@@ -91,19 +95,22 @@ def verify_run(run: SavedRun, question: str, encoder: Encoder, n_rows: int, talk
     rows = [row for row in run.rows().to_pylist() if row[f"{prefix}status"] == Status.ok]
     rows = [rows[i] for i in sample_of(len(rows), n_rows, saved.clustering.seed)]
     if not rows:
-        return Verified(0, 1.0, 1.0, 1.0)
+        return Verified(0, 1.0, 1.0, float("nan"))
     texts, then = [row["text"] for row in rows], [row[f"{prefix}cluster"] for row in rows]
     encoded = encoder.encode(texts, saved.instruction, run.encoding, talk)
     now = saved.assigner.assign(encoded.vectors).labels.tolist()
     answers = encoded.answers or [row[f"{prefix}answer"] for row in rows]
     options = replace(saved.clustering, stability=False, min_cluster_size=None)
     options = replace(options, k=min(len(set(then)), len(set(texts))) if options.k else None)
-    again = fit_clusters(encoded.vectors, options).labels if len(set(then)) > 1 else then
+    try:
+        rand = float(adjusted_rand_score(then, fit_clusters(encoded.vectors, options).labels))
+    except (InputError, UsageProblem):  # too few rows or clusters in the sample
+        rand = float("nan")
     return Verified(
         len(rows),
         float(np.mean(np.array(now) == np.array(then))),
         float(
             np.mean([answer == (row[f"{prefix}answer"] or "") for answer, row in zip(answers, rows, strict=True)])
         ),
-        float(adjusted_rand_score(then, again)),
+        rand,
     )

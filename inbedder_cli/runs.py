@@ -3,7 +3,7 @@
     run.json          what was asked of what, with which model and settings, and what was found
     run.safetensors   what is subtracted from vectors, centres, and what HDBSCAN needs to place rows
     rows.parquet      every row: id, text, cluster, label, answer, ...
-    names.txt         yours: renames ("3 = late delivery") and merges ("5 -> 2"); never overwritten
+    names.txt         yours: renames ("3 = late delivery") and merges ("5 -> 2")
 
 Nothing in it is a pickle. The texts are in it: share it as you would share them.
 """
@@ -24,7 +24,7 @@ import numpy as np
 from inbedder_cli import __version__
 from inbedder_cli.assigning import Assigner
 from inbedder_cli.clustering import NOISE, Density
-from inbedder_cli.errors import InputError
+from inbedder_cli.errors import InbedderError, InputError
 from inbedder_cli.options import AbstainOptions, Algorithm, ClusterOptions, EncodeOptions, Readout
 
 if TYPE_CHECKING:
@@ -102,8 +102,12 @@ def save_run(
     encoding: EncodeOptions,
     abstaining: AbstainOptions,
     crossed: list[CrossTable],
-) -> None:
-    """Write a run; each file whole, the manifest, which knows the others' hashes, last. names.txt stays.
+) -> bool:
+    """Write a run; each file whole, the manifest, which knows the others' hashes, last.
+
+    names.txt stays where the clusters have the labels that they had; otherwise it becomes names.txt.old.
+
+    :return: whether names.txt, if there is one, still holds.
 
     :raises InbedderError: when it cannot be written, for example on a full disk.
     """
@@ -114,12 +118,16 @@ def save_run(
     from inbedder_cli.report.results import documents, rows_table
     from inbedder_cli.report.writing import whole_file, write_json, write_table
 
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise InbedderError(f"cannot make {folder}: {error}", hint="choose another place") from error
+    before = _labels_in(folder)
     corpus = next(iter(runs.values())).corpus
     table = pa.table({"id": pa.array(corpus.ids, pa.string()), "text": pa.array(corpus.texts, pa.string())})
     results = rows_table(runs)
-    for name in results.column_names[len(corpus.table.column_names) :]:
-        table = table.append_column(name, results.column(name))
+    for place in range(corpus.table.num_columns, results.num_columns):
+        table = table.append_column(results.column_names[place], results.column(place))
     tensors: dict[str, Any] = {}
     for question, run in runs.items():
         tensors |= {f"{question}/{name}": array for name, array in _tensors(Assigner.of(run.clustering)).items()}
@@ -140,6 +148,20 @@ def save_run(
     }
     with whole_file(folder / MANIFEST) as stream:
         write_json(manifest, stream)
+    if (folder / NAMES).exists() and before != _labels_in(folder):
+        (folder / NAMES).replace(folder / f"{NAMES}.old")
+        return False
+    return True
+
+
+def _labels_in(folder: Path) -> list[Any] | None:
+    """Return the questions, clusters and labels of the run that a folder holds; None where it holds none."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        questions = manifest.get("questions") or {"": manifest}
+        return [[name, c["cluster"], c["label"]] for name, q in questions.items() for c in q["clusters"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def load_run(folder: Path) -> SavedRun:
@@ -209,6 +231,13 @@ def _question(
             names[cluster] = what
         else:
             merged[cluster] = int(what)
+    for cluster in merged:
+        into, steps = merged[cluster], 0
+        while into in merged and steps <= len(merged):
+            into, steps = merged[into], steps + 1
+        if into in merged:
+            raise InputError(f"cluster {cluster} is merged into itself", source=NAMES, hint="take out one line")
+        merged[cluster] = into
     return SavedQuestion(
         document["instruction"],
         _assigner(own),
@@ -250,7 +279,11 @@ def _read_names(folder: Path, questions: list[str]) -> dict[str, list[tuple[int,
     changes: dict[str, list[tuple[int, str, str]]] = {}
     if not path.exists():
         return changes
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"is not UTF-8: {error}", source=str(path), hint="save it as UTF-8") from error
+    for number, line in enumerate(lines, start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         found = RENAME.fullmatch(line.strip())

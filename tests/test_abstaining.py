@@ -33,8 +33,22 @@ def test_the_question_said_again_is_no_answer_but_a_choice_that_it_offers_is():
     assert abstains("emotion")
     assert abstains("The emotion expressed")
     assert not abstains("emotion of joy")
-    assert abstains("feeling", question="Is the feeling good or bad?") is False
     assert not abstains("good", question="Is the feeling good or bad?")
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Classify the sentiment: positive, negative, neutral", "positive"),
+        ("What is the sentiment (positive, negative, neutral)?", "negative"),
+        ("How satisfied is the customer?", "satisfied"),
+        ("Is the customer happy?", "happy"),
+        ("Does the customer want a refund?", "refund"),
+        ("Ist der Kunde zufrieden oder unzufrieden?", "zufrieden"),
+    ],
+)
+def test_words_of_a_question_that_may_be_its_answer_are_answers(question, answer):
+    assert not abstains(answer, question=question)
 
 
 def test_a_copy_of_a_long_text_is_no_answer_but_a_short_text_may_be_its_own():

@@ -27,7 +27,9 @@ from inbedder_cli.options import Algorithm, ClusterOptions, ExplainOptions
 
 if TYPE_CHECKING:
     from inbedder_cli.corpus import Corpus
-    from inbedder_cli.pipeline import Embedding
+    from inbedder_cli.options import EncodeOptions
+    from inbedder_cli.pipeline import ClusterRun, Embedding
+    from inbedder_cli.runs import ModelUsed
     from inbedder_cli.talk import Talk
 
 CLUSTERING = "Clustering"
@@ -140,7 +142,7 @@ def cluster(
     from inbedder_cli.stop_words import load_stop_words
 
     talk = Terminal(quiet=quiet)
-    questions = _questions(instruction, vectors)
+    questions = _questions(instruction, vectors, dry_run=dry_run)
     clusterings = [
         ClusterOptions(algorithm, number, k_min, k_max, min_cluster_size, source.seed, stability)
         for number in _numbers_of_clusters(k, len(questions), algorithm)
@@ -177,13 +179,29 @@ def cluster(
     if clusters:  # before stdout, whose reader may have had enough
         write_clusters(result, clusters)
     if save and encoder:
-        from inbedder_cli.runs import save_run
-
-        save_run(save, runs, model.used(encoder), settings, answering.settings(), result.crossed)
-        talk.say(f"saved: {save} (inbedder show {save})")
-    write_result(result, wanted, output, prefix)
+        _save(result, save, model.used(encoder), settings, answering, talk)
+    if not write_result(result, wanted, output, prefix):
+        _tell_how_far_questions_mattered(runs, talk)
     for embedding in embeddings:
         tell_about_embedding(embedding, reading.max_tokens, talk)
+
+
+def _save(
+    result: Result, folder: Path, used: ModelUsed, settings: EncodeOptions, answering: AnswerOptions, talk: Talk
+) -> None:
+    from inbedder_cli.runs import save_run
+
+    if not save_run(folder, result.runs, used, settings, answering.settings(), result.crossed):
+        talk.warn(f"{folder / 'names.txt'} named other clusters: it is now names.txt.old")
+    talk.say(f"saved: {folder} (inbedder show {folder})")
+
+
+def _tell_how_far_questions_mattered(runs: dict[str, ClusterRun], talk: Talk) -> None:
+    from inbedder_cli.report.terminal import how_far_it_mattered
+
+    for run in runs.values():
+        if run.blind:
+            talk.say(how_far_it_mattered(run.blind))
 
 
 def _check_run(folder: Path | None, vectors: str | None, *, force: bool) -> None:
@@ -198,14 +216,18 @@ def _check_run(folder: Path | None, vectors: str | None, *, force: bool) -> None
         raise UsageProblem(f"{folder} is a file", hint="choose another name for the folder of the run")
     if folder.exists() and any(folder.iterdir()) and not force:
         raise UsageProblem(f"{folder} exists", hint="choose another name, or replace the run: --force")
+    if not folder.absolute().parent.is_dir():
+        raise UsageProblem(f"{folder.parent} is no folder", hint="make it first, or choose another place")
 
 
-def _questions(instructions: list[str] | None, vectors: str | None) -> list[Question]:
+def _questions(instructions: list[str] | None, vectors: str | None, *, dry_run: bool) -> list[Question]:
     """Return the questions; saved vectors know theirs, and have one."""
     if not vectors:
         return parse_questions(instructions)
     if len(instructions or ()) > 1:
         raise UsageProblem("--vectors were read under one question", hint="leave out the other -i")
+    if dry_run:
+        raise UsageProblem("with --vectors nothing is read: there is nothing to try", hint="leave out --dry-run")
     return [Question("", (instructions or [""])[0])]
 
 

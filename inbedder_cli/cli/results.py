@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.cli.console import stdout_console
 from inbedder_cli.errors import UsageProblem
@@ -13,6 +13,8 @@ from inbedder_cli.options import InputFormat, TableFormat
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    import pyarrow as pa
 
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.crossing import CrossTable, Side
@@ -71,7 +73,14 @@ def sides_of_columns(corpus: Corpus, names: Sequence[str] | None) -> list[Side]:
         if name not in corpus.table.column_names:
             there = ", ".join(corpus.table.column_names)
             raise UsageProblem(f'{corpus.source} has no column "{name}"', hint=f"its columns: {there}")
-    return [side_of_column(name, corpus.table.column(name).to_pylist()) for name in wanted]
+    return [side_of_column(name, _values(corpus.table, name)) for name in wanted]
+
+
+def _values(table: pa.Table, name: str) -> list[Any]:
+    from inbedder_cli.corpus.jsonl import cell_value, has_json_cells
+
+    values = table.column(name).to_pylist()
+    return [cell_value(value) for value in values] if has_json_cells(table.schema.field(name)) else values
 
 
 def cross_runs(runs: dict[str, ClusterRun], columns: Sequence[Side]) -> list[CrossTable]:
@@ -81,14 +90,16 @@ def cross_runs(runs: dict[str, ClusterRun], columns: Sequence[Side]) -> list[Cro
     return cross_all(list(pairs_of([Side(name or "cluster", run.names) for name, run in runs.items()], columns)))
 
 
-def write_result(result: Result, wanted: TableFormat | None, output: Path | None, prefix: str) -> None:
-    """Write the rows where they are asked for; print the tables of clusters on a terminal."""
+def write_result(result: Result, wanted: TableFormat | None, output: Path | None, prefix: str) -> bool:
+    """Write the rows where they are asked for; print the tables of clusters on a terminal, and return whether."""
     if wanted is None:
         wanted = TableFormat.table if sys.stdout.isatty() else like_input(result.corpus)
     if wanted is not TableFormat.table or output is not None:
         _write_rows(result, wanted, output, prefix)
-    if wanted is TableFormat.table or (output is not None and sys.stdout.isatty()):
+    printed = wanted is TableFormat.table or (output is not None and sys.stdout.isatty())
+    if printed:
         _print(result)
+    return printed
 
 
 def _print(result: Result) -> None:

@@ -22,7 +22,7 @@ def show(
     run: options.Run,
     cluster: Annotated[
         str | None,
-        typer.Argument(help="Number or label of a cluster, or no-answer; all clusters if not given."),
+        typer.Argument(help="Number or label of a cluster, noise, or no-answer; all clusters if not given."),
     ] = None,
     question: Annotated[
         str | None, typer.Option("--question", help="Name of the question, in a run of several.")
@@ -41,7 +41,7 @@ def show(
 
     inbedder show emotions
 
-    inbedder show emotions anger --limit 20
+    inbedder show emotions gratitude --limit 20
 
     inbedder show emotions 3 --borderline -f csv
     """

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 STARTS = 10  # KMeans restarts (n_init), as in the paper's own clustering of explanations
 MINI_BATCH_ABOVE = 50_000  # rows, from where KMeans looks at them in batches
 MINI_BATCH = 4096
+LAST_STEPS = 10  # over all rows, so that rows lie in the cluster whose mean is nearest
 HDBSCAN_DIMENSIONS = 50  # above this, hdbscan falls back to a slow generic path
 HDBSCAN_ROWS = 20_000  # its time grows with the square of the rows: above, a sample finds the clusters
 LEAST_CLUSTER = 5
@@ -28,10 +29,14 @@ CLUSTER_SHARE = 0.02
 def kmeans(points: Vectors, k: int, seed: int, starts: int = STARTS) -> Labels:
     """Return the labels of k clusters."""
     from sklearn.cluster import KMeans, MiniBatchKMeans
+    from sklearn.exceptions import ConvergenceWarning
 
     if len(points) > MINI_BATCH_ABOVE:
-        fitted = MiniBatchKMeans(k, batch_size=MINI_BATCH, n_init=starts, random_state=seed).fit(points)
-        return np.asarray(fitted.labels_, dtype=np.int64)
+        rough = MiniBatchKMeans(k, batch_size=MINI_BATCH, n_init=starts, random_state=seed).fit(points)
+        last = KMeans(k, init=rough.cluster_centers_, n_init=1, max_iter=LAST_STEPS, random_state=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return np.asarray(last.fit_predict(points), dtype=np.int64)
     return np.asarray(KMeans(k, n_init=starts, random_state=seed).fit_predict(points), dtype=np.int64)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from inbedder_cli.clustering.algorithms import LEAST_CLUSTER, cluster_again, kmeans
 from inbedder_cli.clustering.points import NOISE, n_different, sample_of
-from inbedder_cli.clustering.stability import partition_stability
+from inbedder_cli.clustering.stability import part_size, partition_stability
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +72,7 @@ def choose_k(points: Vectors, options: ClusterOptions, phrases: Sequence[Sequenc
     points = points[sample]
     reduced = _principal(points, options.seed)
     answers = None if phrases is None else ["\n".join(phrases[i]) for i in sample]
-    most = min(options.k_max, n_different(points, options.k_max), len(points) - 1)
+    most = min(options.k_max, n_different(points, options.k_max), len(points) - 1, part_size(len(points)))
     scores = {}
     for k in range(options.k_min, most + 1):
         labels = kmeans(points, k, options.seed, STARTS)

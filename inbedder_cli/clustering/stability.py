@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 HALVES = 20  # times that half of the rows are clustered again
 ROWS = 2000  # of which the halves are taken
 STARTS = 3
+PART = 0.8
 FRAGILE = 0.6  # Hennig (2007): below, a cluster should not be relied on; from 0.75 on it may be
 
 
@@ -56,6 +57,11 @@ def _jaccard(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float:
     return float((one & other).sum() / (one | other).sum())
 
 
+def part_size(n_rows: int) -> int:
+    """Return how many of so many rows a part holds whose clustering is compared with another's."""
+    return max(1, round(PART * n_rows))
+
+
 def partition_stability(points: Vectors, options: ClusterOptions, times: int) -> float:
     """Return how alike clusterings of parts of the rows are: the mean adjusted Rand index of their common rows.
 
@@ -67,11 +73,11 @@ def partition_stability(points: Vectors, options: ClusterOptions, times: int) ->
     from sklearn.metrics import adjusted_rand_score
 
     rng = np.random.default_rng(options.seed)
-    size = max(1, round(0.8 * len(points)))
+    size = part_size(len(points))
     labels = np.full((times, len(points)), NOISE - 1)
     for i in range(times):
         part = np.sort(rng.choice(len(points), size, replace=False))
-        labels[i, part] = cluster_again(points[part], options, i, STARTS, 0.8)
+        labels[i, part] = cluster_again(points[part], options, i, STARTS, PART)
     scores = []
     for one, other in pairwise(labels):
         common = (one >= NOISE) & (other >= NOISE)

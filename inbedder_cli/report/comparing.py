@@ -26,7 +26,7 @@ def as_table(wordings: list[Wording], agreements: list[list[float]]) -> pa.Table
 
     return pa.Table.from_pylist(
         [
-            record | {f"agreement_{other.name}": round(x, DIGITS) for other, x in zip(wordings, row, strict=True)}
+            record | {f"agreement_{other.name}": _plain(x) for other, x in zip(wordings, row, strict=True)}
             for record, row in zip(_records(wordings), agreements, strict=True)
         ]
     )
@@ -34,7 +34,7 @@ def as_table(wordings: list[Wording], agreements: list[list[float]]) -> pa.Table
 
 def document(wordings: list[Wording], agreements: list[list[float]]) -> dict[str, Any]:
     """Return the same as one JSON document, agreements as a matrix."""
-    rounded = [[round(x, DIGITS) for x in row] for row in agreements]
+    rounded = [[_plain(x) for x in row] for row in agreements]
     return {"schema": SCHEMA, "wordings": _records(wordings), "agreement": rounded}
 
 
@@ -70,6 +70,7 @@ def print_wordings(console: Console, wordings: list[Wording], agreements: list[l
     console.print(table)
     for i, one in enumerate(wordings):
         for j, other in enumerate(wordings[:i]):
-            console.print(Text(f"{other.name} and {one.name} agree to {agreements[i][j]:.2f}", style="dim"))
+            if not math.isnan(agreements[i][j]):
+                console.print(Text(f"{other.name} and {one.name} agree to {agreements[i][j]:.2f}", style="dim"))
     told = "agreement: adjusted mutual information of clusters; as blind: with those of a neutral question"
     console.print(Text(told, style="dim"))

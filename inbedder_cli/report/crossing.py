@@ -39,7 +39,7 @@ def _counts(table: CrossTable) -> Table:
     shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
     shown.add_column("", overflow="fold", style="bold cyan", max_width=24)
     for column in table.columns:
-        shown.add_column(printable(column), justify="right", overflow="fold")
+        shown.add_column(Text(printable(column)), justify="right", overflow="fold")
     for i, row in enumerate(table.rows):
         cells = []
         for j in range(len(table.columns)):

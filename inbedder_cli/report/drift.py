@@ -38,10 +38,8 @@ def print_drift(console: Console, title: str, moved: list[Drift], n_rows: int, n
 def summary(moved: list[Drift], n_rows: int, n_novel: int) -> str:
     """Return the drift in one line."""
     changed = [f"{row.label} {percent(row.then)} -> {percent(row.now)}" for row in moved if row.moved]
-    shares = f"shares that moved: {'; '.join(changed)}" if changed else "no share moved beyond its 95 % interval"
-    novel = (
-        f"{n_novel:,} of {n_rows:,} rows are novel ({percent(n_novel / max(1, n_rows))}; about 1% without drift)"
-    )
+    shares = f"shares that moved: {'; '.join(changed)}" if changed else "no share moved beyond chance"
+    novel = f"{n_novel:,} of {n_rows:,} rows are novel ({percent(n_novel / max(1, n_rows))})"
     return f"{shares}; {novel}"
 
 
@@ -58,6 +56,7 @@ def as_json(moved: list[Drift], n_rows: int, n_novel: int) -> dict[str, Any]:
                 "now": round(row.now, DIGITS),
                 "now_low": round(row.now_low, DIGITS),
                 "now_high": round(row.now_high, DIGITS),
+                "q_value": round(row.q_value, DIGITS),
                 "moved": row.moved,
             }
             for row in moved

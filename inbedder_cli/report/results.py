@@ -116,7 +116,7 @@ def clusters_table(runs: Mapping[str, ClusterRun]) -> pa.Table:
         "size": pa.array([s.size for s in summaries], pa.int64()),
         "share": [round(s.share, DIGITS) for s in summaries],
         "stability": pa.array([s.stability and round(s.stability, 3) for s in summaries], pa.float64()),
-        "label_f1": pa.array([s.check and round(s.check.f1, 3) for s in summaries], pa.float64()),
+        "label_f1": pa.array([s.check and _rounded(s.check.f1) for s in summaries], pa.float64()),
         "phrases": ["; ".join(f"{p.text} ({p.support:.2f})" for p in s.phrases) for s in summaries],
         "answers": ["; ".join(f"{a.text} ({a.share:.2f})" for a in s.answers) for s in summaries],
         "exemplar_ids": ["; ".join(e.id for e in s.exemplars) for s in summaries],
@@ -166,7 +166,7 @@ def document(run: ClusterRun, model: str) -> dict[str, Any]:
                 "size": s.size,
                 "share": round(s.share, DIGITS),
                 "stability": s.stability and round(s.stability, 3),
-                "label_check": s.check and {name: round(value, 3) for name, value in asdict(s.check).items()},
+                "label_check": s.check and {name: _rounded(value) for name, value in asdict(s.check).items()},
                 "phrases": [
                     {
                         "text": p.text,
@@ -212,6 +212,10 @@ def _answers_and_exemplars(s: ClusterSummary) -> dict[str, Any]:
         "entropy": None if s.entropy is None else round(s.entropy, 3),
         "exemplars": [_exemplar(e) for e in s.exemplars],
     }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
 
 
 def _exemplar(exemplar: Exemplar) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from inbedder_cli.explain import UNANSWERED_LABEL
+from inbedder_cli.clustering import NOISE
+from inbedder_cli.explain import NOISE_LABEL, UNANSWERED_LABEL
 from inbedder_cli.report.terminal import printable, shortened
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def overview(run: SavedRun, question: str | None = None) -> pa.Table:
 def cluster_rows(run: SavedRun, question: str, cluster: str, *, borderline: bool) -> pa.Table | None:
     """Return a cluster's rows: id, answer, text, distance and margin; None where there is no such cluster.
 
-    :param cluster: number or label, or "no-answer".
+    :param cluster: number or label, "noise" or "no-answer".
     :param borderline: those nearest to another cluster first, instead of the most central.
     """
     import pyarrow as pa
@@ -70,7 +71,9 @@ def cluster_rows(run: SavedRun, question: str, cluster: str, *, borderline: bool
 
 
 def _number_of(saved: SavedQuestion, cluster: str) -> int | None:
-    if cluster.lstrip("-").isdigit() and int(cluster) in [*saved.names, -1]:
+    if cluster in ("noise", NOISE_LABEL):
+        return NOISE
+    if cluster.lstrip("-").isdigit() and int(cluster) in [*saved.names, NOISE]:
         return int(cluster)
     return next((number for number, name in saved.names.items() if name.casefold() == cluster.casefold()), None)
 

@@ -54,7 +54,7 @@ def clusters_table(run: ClusterRun, width: int) -> Table:
         label = Text(printable(summary.label), style="dim" if outside else "")
         if summary.stability is not None and summary.stability < FRAGILE:
             label.append(f"\nfragile {summary.stability:.2f}", style="not bold dim")
-        if summary.check is not None and summary.check.f1 < LOOSE:
+        if summary.check is not None and summary.check.f1 is not None and summary.check.f1 < LOOSE:
             label.append(f"\nloose label {summary.check.f1:.2f}", style="not bold dim")
         table.add_row(
             "" if outside else str(summary.cluster),
@@ -108,18 +108,19 @@ def closing_lines(run: ClusterRun) -> list[str]:
     if fragile := [s for s in run.summaries if s.stability is not None and s.stability < FRAGILE]:
         lines.append(f"{len(fragile)} of {run.clustering.k} clusters are fragile: other rows would shape others")
     if run.blind:
-        lines.append(_mattered(run.blind))
+        lines.append(how_far_it_mattered(run.blind))
     left_out = [f"{n:,} {name}" for name, n in _counts(run).items() if name != "ok" and n]
     lines.append(f"{len(run.status):,} rows" + (f", not in a cluster: {', '.join(left_out)}" if left_out else ""))
     return lines
 
 
-def _mattered(blind: BlindAgreement) -> str:
-    """Return how far the question shaped the clusters."""
-    agreement = f"agreement {max(0, blind.ami):.2f} (adjusted mutual information, {blind.n_rows:,} rows)"
-    if blind.ami >= SAME:
-        return f"the question changed little: without it the rows group much alike, {agreement}"
-    return f"the question mattered: without it the rows group otherwise, {agreement}"
+def how_far_it_mattered(blind: BlindAgreement) -> str:
+    """Return how alike the clusters are to those that a neutral question gives."""
+    agreement = (
+        f"{max(0, blind.ami):.2f} (adjusted mutual information, {blind.n_rows:,} rows; 0 unrelated, 1 the same)"
+    )
+    line = f"agreement with the clusters of a neutral question: {agreement}"
+    return f"the question changed little: {line}" if blind.ami >= SAME else line
 
 
 def _reasons(score: KScore) -> str:

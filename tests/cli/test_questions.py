@@ -89,9 +89,11 @@ def test_how_far_the_question_mattered_is_said_unless_it_is_not_wanted(run):
     assert blind["rows"] == 30
     assert -1 <= blind["ami"] <= 1
     assert "reading 30 rows without the question" in asked.stderr
-    assert "the question" in run("-i", FIRST, "-k", "2", "-f", "table").stdout
+    assert "agreement with the clusters of a neutral question" in asked.stderr
+    assert "a neutral question" in run("-i", FIRST, "-k", "2", "-f", "table").stdout
     left_out = run("-i", FIRST, "-k", "2", "-f", "json", "--no-blind")
     assert json.loads(left_out.stdout)["blind"] is None
+    assert "neutral question" not in left_out.stderr
     assert "without the question" not in left_out.stderr
 
 
@@ -118,3 +120,47 @@ def test_what_makes_no_sense_is_refused(run, arguments, said):
     result = run(*arguments)
     assert result.exit_code == 2
     assert said in result.stderr
+
+
+@pytest.mark.parametrize("n", [2, 8, 20])
+def test_a_few_rows_are_clustered_without_a_k(inbedder, tiny, tmp_path, n):
+    path = tmp_path / "few.csv"
+    path.write_text("text\n" + "".join(f"text {i} {'cold' if i % 2 else 'kind'}\n" for i in range(n)))
+    result = inbedder("cluster", path, "-i", FIRST, "-m", tiny, "--no-abstain")
+    assert result.exit_code == 0, result.stderr
+    assert len(rows_of(result)) == n
+
+
+def test_rows_of_one_text_make_one_cluster_and_no_agreement(inbedder, tiny, tmp_path):
+    path = tmp_path / "same.csv"
+    path.write_text("text\n" + "cold room\n" * 9)
+    result = inbedder("cluster", path, "-i", FIRST, "-m", tiny, "--no-abstain", "-f", "json")
+    assert result.exit_code == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert (document["clustering"]["k"], document["blind"]) == (1, None)
+
+
+def test_what_looks_like_markup_in_a_column_is_shown_as_it_is(inbedder, tiny, tmp_path):
+    path = tmp_path / "x.jsonl"
+    lines = [json.dumps({"text": f"text {i} kind", "tag": ["[/b]", "[internal]", None][i % 3]}) for i in range(30)]
+    path.write_text("\n".join(lines))
+    arguments = (
+        "cluster",
+        path,
+        "-i",
+        FIRST,
+        "-m",
+        tiny,
+        "--no-abstain",
+        "-k",
+        "2",
+        "--by",
+        "tag",
+        "--text",
+        "text",
+    )
+    out = inbedder(*arguments, "-f", "table").stdout
+    assert "[internal]" in out
+    assert "[/b]" in out
+    (table,) = json.loads(inbedder(*arguments, "-f", "json").stdout)["crossed"]
+    assert sorted(table["columns"]) == ["[/b]", "[internal]"]

@@ -77,13 +77,42 @@ def test_renames_and_merges_hold_and_survive_another_run(inbedder, saved, stays,
     for row, old in zip(again, rows, strict=True):
         assert row["cluster"] == {"2": "1"}.get(old["cluster"], old["cluster"])
         assert (row["cluster_label"] == "first of all") == (old["cluster"] == "0")
-    saved("-k", "3", "--force")
+    saved("-k", "3", "--force")  # the same clusters
     assert "first of all" in (run / "names.txt").read_text()
     shown = rows_of(inbedder("show", run))
     assert shown[0]["label"] == "first of all"
     assert shown[2]["label"].startswith("-> ")
     merged = rows_of(inbedder("show", run, "1"))
     assert len(merged) == sum(old["cluster"] in ("1", "2") for old in rows)
+
+
+def test_names_of_other_clusters_are_set_aside(saved):
+    run, _ = saved()
+    (run / "names.txt").write_text("2 = third\n")
+    saved("-k", "2", "--force")
+    assert not (run / "names.txt").exists()
+    assert (run / "names.txt.old").read_text() == "2 = third\n"
+
+
+def test_merges_are_followed_to_their_end_and_cycles_refused(inbedder, saved, stays):
+    run, _ = saved()
+    (run / "names.txt").write_text("2 -> 1\n1 -> 0\n")
+    rows = rows_of(inbedder("assign", run, stays))
+    assert {row["cluster"] for row in rows} == {"0"}
+    assert {row["second_cluster"] for row in rows} == {""}
+    (run / "names.txt").write_text("1 -> 0\n0 -> 1\n")
+    assert "merged into itself" in inbedder("assign", run, stays).stderr
+    (run / "names.txt").write_bytes("1 = Qualität\n".encode("cp1252"))
+    assert "is not UTF-8" in inbedder("assign", run, stays).stderr
+
+
+def test_a_run_of_a_file_with_a_column_of_a_results_name_is_saved_too(inbedder, tiny, tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("text,cluster\n" + "".join(f"text {i} kind,mine\n" for i in range(9)))
+    arguments = ("cluster", path, "-i", QUESTION, "-m", tiny, "--no-abstain", "--prefix", "q_", "-k", "2")
+    assert inbedder(*arguments, "--save", tmp_path / "run").exit_code == 0
+    assert len(rows_of(inbedder("show", tmp_path / "run"))) == 2
+    assert inbedder(*arguments, "--save", tmp_path / "no" / "run").exit_code == 2
 
 
 @pytest.mark.parametrize("line", ["nonsense", "0 -> other", "9 = none", "mood 0 = x"])
