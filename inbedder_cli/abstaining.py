@@ -31,6 +31,7 @@ NOT_ANSWERS = frozenset(
 # An English question whose own words are no answer to it: "happy" is one to "Is the customer happy?", and to
 # "What is the mood (happy, unhappy)?".
 OPEN_QUESTION = re.compile(r"\s*(?:what|which|who|whom|whose|why|where|when)\b[^,(:]*$", re.I | re.DOTALL)
+LONGEST = 60  # characters of a text that may be one of these
 COPY = 5  # words, from which an answer that the text begins with, or is, copies it
 
 
@@ -65,12 +66,8 @@ def not_answered(
 def _says_nothing(answer: str, text: str, stop_words: frozenset[str], repeated: frozenset[str]) -> bool:
     words = words_of(answer)
     told = [word for word in words if word not in stop_words]
-    said = " ".join(words)
-    if (
-        not words
-        or said in NOT_ANSWERS
-        or " ".join(words_of(text)) in NOT_ANSWERS
-        or (told and repeated.issuperset(told))
-    ):
+    if not words or " ".join(words) in NOT_ANSWERS or (told and repeated.issuperset(told)):
+        return True
+    if len(text) <= LONGEST and " ".join(words_of(text)) in NOT_ANSWERS:
         return True
     return len(words) >= COPY and words_of(text)[: len(words)] == words

@@ -110,6 +110,15 @@ class Drift:
         return self.q_value < 1 - SURE
 
 
+@dataclass(frozen=True)
+class DriftReport:
+    """How new rows fell into the clusters of a run: the shares, how many rows, and how many of them are novel."""
+
+    clusters: list[Drift]
+    n_rows: int
+    n_novel: int
+
+
 def drift(then: dict[int, int], now: Sequence[int], names: dict[int, str]) -> list[Drift]:
     """Return how the shares of clusters moved.
 

@@ -87,6 +87,7 @@ def explain(
     options: ExplainOptions | None = None,
     show_answers: bool = True,
     n_read: int | None = None,
+    phrases: Sequence[Sequence[str]] | None = None,
 ) -> list[ClusterSummary]:
     """Explain each cluster by the n-grams that are frequent in its answers and rare in the others'.
 
@@ -96,13 +97,14 @@ def explain(
     :param instruction: its own words are left out of answers that hold other words too.
     :param show_answers: whether `answers` really are answers.
     :param n_read: rows of which shares are shares; None: those given.
+    :param phrases: of each answer (`phrases_by_row`), where they are at hand.
     :return: clusters by number, noise last.
     """
     options = options or ExplainOptions()
-    found = phrases_by_row(answers, instruction if show_answers else "", options)
-    phrases = rank_phrases(found, clustering.labels)
-    labels = choose_labels(phrases)
-    checks = check_labels(found, clustering.labels, {c: ranked[0].text for c, ranked in phrases.items() if ranked})
+    found = phrases or phrases_by_row(answers, instruction if show_answers else "", options)
+    marking = rank_phrases(found, clustering.labels)
+    labels = choose_labels(marking)
+    checks = check_labels(found, clustering.labels, {c: ranked[0].text for c, ranked in marking.items() if ranked})
     summaries = []
     for cluster in [*range(clustering.k), NOISE]:
         rows = np.flatnonzero(clustering.labels == cluster)
@@ -124,7 +126,7 @@ def explain(
                 label=NOISE_LABEL if cluster == NOISE else labels.get(cluster, f"{NO_LABEL} {cluster}"),
                 size=len(rows),
                 share=len(rows) / (n_read or len(clustering.labels)),
-                phrases=phrases.get(cluster, [])[: options.phrases],
+                phrases=marking.get(cluster, [])[: options.phrases],
                 exemplars=shown(central),
                 diverse=shown(diverse[: options.exemplars]),
                 borderline=[

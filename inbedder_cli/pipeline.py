@@ -11,12 +11,7 @@ import numpy as np
 from inbedder_cli.abstaining import not_answered
 from inbedder_cli.clustering import NOISE, Clustering, fit_clusters, no_clusters, weigh
 from inbedder_cli.errors import InputError
-from inbedder_cli.explain import (
-    UNANSWERED_LABEL,
-    ClusterSummary,
-    explain,
-    summary_of_unanswered,
-)
+from inbedder_cli.explain import UNANSWERED_LABEL, ClusterSummary, explain, summary_of_unanswered
 from inbedder_cli.options import AbstainOptions, ClusterOptions, EncodeOptions, ExplainOptions
 from inbedder_cli.phrases import phrases_by_row
 from inbedder_cli.talk import SILENT
@@ -156,16 +151,15 @@ def cluster_corpus(
     :raises InputError: for fewer answers than clusters.
     """
     status = judged(corpus, instruction, embedding, abstaining or AbstainOptions())
-    rows = [i for i, state in enumerate(status) if state is Status.ok]
+    rows, answers = _answered(embedding, status)
     without = [i for i, state in enumerate(status) if state is Status.no_answer]
+    n_read = len(rows) + len(without)
     texts = [corpus.texts[i] for i in rows]
-    answers = None if embedding.answers is None else [embedding.answers[i] or "" for i in rows]
-    ids = [corpus.ids[i] for i in rows]
+    phrases = answers and phrases_by_row(answers, instruction, explaining)
     try:
         if without and not rows:
             clustering = no_clusters(embedding.vectors.shape[1], options)
         else:
-            phrases = answers and phrases_by_row(answers, instruction, explaining)
             clustering = fit_clusters(embedding.vectors[rows], options, phrases)
     except InputError as error:
         raise _too_few(error, corpus, len(without)) from error
@@ -173,15 +167,15 @@ def cluster_corpus(
         clustering,
         texts if answers is None else answers,
         texts=texts,
-        ids=ids,
+        ids=[corpus.ids[i] for i in rows],
         instruction=instruction,
         options=explaining,
         show_answers=answers is not None,
-        n_read=len(rows) + len(without),
+        n_read=n_read,
+        phrases=phrases,
     )
     unanswered = None
     if without:
-        n_read = len(rows) + len(without)
         unanswered = summary_of_unanswered(corpus, embedding.answers or [], without, n_read, explaining)
     for place in np.flatnonzero(clustering.labels == NOISE).tolist():
         status[rows[place]] = Status.noise
@@ -200,12 +194,17 @@ def tune_corpus(
     :raises InputError: for fewer answers than clusters.
     """
     status = judged(corpus, instruction, embedding, abstaining or AbstainOptions())
-    rows = [i for i, state in enumerate(status) if state is Status.ok]
-    answers = None if embedding.answers is None else [embedding.answers[i] or "" for i in rows]
+    rows, answers = _answered(embedding, status)
     try:
         return weigh(embedding.vectors[rows], options, answers and phrases_by_row(answers, instruction))
     except InputError as error:
         raise _too_few(error, corpus, status.count(Status.no_answer)) from error
+
+
+def _answered(embedding: Embedding, status: list[Status]) -> tuple[list[int], list[str] | None]:
+    """Return the rows that are clustered, and their answers where answers were decoded."""
+    rows = [i for i, state in enumerate(status) if state is Status.ok]
+    return rows, None if embedding.answers is None else [embedding.answers[i] or "" for i in rows]
 
 
 def _too_few(error: InputError, corpus: Corpus, n_unanswered: int) -> InputError:

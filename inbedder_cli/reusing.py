@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inbedder_cli.assigning import drift
+from inbedder_cli.assigning import DriftReport, drift
 from inbedder_cli.clustering import NOISE, Clustering, fit_clusters
 from inbedder_cli.clustering.points import sample_of
 from inbedder_cli.errors import InputError, UsageProblem
@@ -16,7 +16,6 @@ from inbedder_cli.pipeline import ClusterRun, Status, judged
 from inbedder_cli.talk import SILENT
 
 if TYPE_CHECKING:
-    from inbedder_cli.assigning import Drift
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.encoders import Encoder
     from inbedder_cli.pipeline import Embedding
@@ -62,14 +61,14 @@ def assign_corpus(
     return run, run.by_row(found.novel)
 
 
-def drift_of(question: SavedQuestion, run: ClusterRun, novel: list[bool | None]) -> tuple[list[Drift], int, int]:
-    """Return how the shares of clusters moved, how many rows were assigned, and how many of them are novel."""
+def drift_of(question: SavedQuestion, run: ClusterRun, novel: list[bool | None]) -> DriftReport:
+    """Return how the shares of clusters moved since the run was made."""
     then: dict[int, int] = {}
     for cluster, size in question.sizes.items():
         into = question.merged.get(cluster, cluster)
         then[into] = then.get(into, 0) + size
     now = [label for label in run.clustering.labels.tolist() if label != NOISE]
-    return drift(then, now, question.names), len(run.rows), novel.count(True)
+    return DriftReport(drift(then, now, question.names), len(run.rows), novel.count(True))
 
 
 @dataclass(frozen=True)
@@ -91,15 +90,15 @@ def verify_run(run: SavedRun, question: str, encoder: Encoder, n_rows: int, talk
     """Read some clustered rows of a saved run again, place them, and cluster them again."""
     from sklearn.metrics import adjusted_rand_score
 
-    saved, prefix = run.questions[question], f"{question}_" if question else ""
-    rows = [row for row in run.rows().to_pylist() if row[f"{prefix}status"] == Status.ok]
+    saved = run.questions[question]
+    rows = [row for row in run.rows(question) if row["status"] == Status.ok]
     rows = [rows[i] for i in sample_of(len(rows), n_rows, saved.clustering.seed)]
     if not rows:
         return Verified(0, 1.0, 1.0, float("nan"))
-    texts, then = [row["text"] for row in rows], [row[f"{prefix}cluster"] for row in rows]
+    texts, then = [row["text"] for row in rows], [row["cluster"] for row in rows]
     encoded = encoder.encode(texts, saved.instruction, run.encoding, talk)
     now = saved.assigner.assign(encoded.vectors).labels.tolist()
-    answers = encoded.answers or [row[f"{prefix}answer"] for row in rows]
+    answers = encoded.answers or [row["answer"] for row in rows]
     options = replace(saved.clustering, stability=False, min_cluster_size=None)
     options = replace(options, k=min(len(set(then)), len(set(texts))) if options.k else None)
     try:
@@ -109,8 +108,6 @@ def verify_run(run: SavedRun, question: str, encoder: Encoder, n_rows: int, talk
     return Verified(
         len(rows),
         float(np.mean(np.array(now) == np.array(then))),
-        float(
-            np.mean([answer == (row[f"{prefix}answer"] or "") for answer, row in zip(answers, rows, strict=True)])
-        ),
+        float(np.mean([answer == (row["answer"] or "") for answer, row in zip(answers, rows, strict=True)])),
         rand,
     )

@@ -10,7 +10,6 @@ Nothing in it is a pickle. The texts are in it: share it as you would share them
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
@@ -25,12 +24,12 @@ from inbedder_cli import __version__
 from inbedder_cli.assigning import Assigner
 from inbedder_cli.clustering import NOISE, Density
 from inbedder_cli.errors import InbedderError, InputError
+from inbedder_cli.models.convert import file_sha256
 from inbedder_cli.options import AbstainOptions, Algorithm, ClusterOptions, EncodeOptions, Readout
+from inbedder_cli.vectors import texts_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import pyarrow as pa
 
     from inbedder_cli.crossing import CrossTable
     from inbedder_cli.pipeline import ClusterRun
@@ -47,7 +46,7 @@ class ModelUsed:
 
     :param reference: what the user called it.
     :param description: name, number format, device.
-    :param identity: a hash of its weights, adapter and way of asking ("" where it is not known).
+    :param identity: what tells its weights, adapter and way of asking from others (`cached.model_identity`).
     :param template: what was given with --template, if anything.
     :param dtype: what was given with --dtype.
     """
@@ -87,12 +86,23 @@ class SavedRun:
     encoding: EncodeOptions
     questions: dict[str, SavedQuestion]
 
-    def rows(self) -> pa.Table:
-        """Return its rows: id, text, and the columns of each question."""
+    def rows(self, question: str) -> list[dict[str, Any]]:
+        """Return its rows under one question: id, text, and `RESULT_COLUMNS`."""
         import pyarrow.parquet as pq
 
+        from inbedder_cli.report.results import RESULT_COLUMNS, column_name
+
+        columns = [column_name(question, name) for name in RESULT_COLUMNS]
         with pq.ParquetFile(str(self.folder / ROWS)) as file:
-            return file.read()
+            table = file.read(columns=["id", "text", *columns])
+        table = table.select(["id", "text", *columns]).rename_columns(["id", "text", *RESULT_COLUMNS])
+        rows: list[dict[str, Any]] = table.to_pylist()
+        return rows
+
+    @property
+    def documents(self) -> dict[str, dict[str, Any]]:
+        """What was found, by question."""
+        return documents_in(self.manifest)
 
 
 def save_run(
@@ -108,7 +118,6 @@ def save_run(
     names.txt stays where the clusters have the labels that they had; otherwise it becomes names.txt.old.
 
     :return: whether names.txt, if there is one, still holds.
-
     :raises InbedderError: when it cannot be written, for example on a full disk.
     """
     import pyarrow as pa
@@ -139,12 +148,12 @@ def save_run(
         "schema": SCHEMA,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {"inbedder": __version__} | {name: version(name) for name in LIBRARIES},
-        "texts_sha256": hashlib.sha256("\0".join(corpus.texts).encode("utf-8", "surrogatepass")).hexdigest(),
+        "texts_sha256": texts_sha256(corpus),
         "model": asdict(model),
         "encoding": asdict(encoding),
         "abstaining": asdict(abstaining),
         "settings": {question: asdict(run.clustering.options) for question, run in runs.items()},
-        "files": {name: _sha256(folder / name) for name in (TENSORS, ROWS)},
+        "files": {name: file_sha256(folder / name) for name in (TENSORS, ROWS)},
     }
     with whole_file(folder / MANIFEST) as stream:
         write_json(manifest, stream)
@@ -154,11 +163,17 @@ def save_run(
     return True
 
 
+def documents_in(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what a manifest tells of each question, by its name; the only one may have none."""
+    questions: dict[str, dict[str, Any]] | None = manifest.get("questions")
+    return questions or {"": manifest}
+
+
 def _labels_in(folder: Path) -> list[Any] | None:
     """Return the questions, clusters and labels of the run that a folder holds; None where it holds none."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        questions = manifest.get("questions") or {"": manifest}
+        questions = documents_in(manifest)
         return [[name, c["cluster"], c["label"]] for name, q in questions.items() for c in q["clusters"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -173,7 +188,7 @@ def load_run(folder: Path) -> SavedRun:
 
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        changed = [name for name, told in manifest["files"].items() if _sha256(folder / name) != told]
+        changed = [name for name, told in manifest["files"].items() if file_sha256(folder / name) != told]
         if changed:
             raise InputError(
                 f"{changed[0]} is not what was saved",
@@ -188,7 +203,7 @@ def load_run(folder: Path) -> SavedRun:
             )
         tensors = load_file(folder / TENSORS)
         encoding = manifest["encoding"]
-        questions = manifest.get("questions") or {"": manifest}
+        questions = documents_in(manifest)
         changes = _read_names(folder, list(questions))
         return SavedRun(
             folder,
@@ -297,8 +312,3 @@ def _read_names(folder: Path, questions: list[str]) -> dict[str, list[tuple[int,
             )
         changes.setdefault(question, []).append((int(found["cluster"]), found["sign"], found["what"].strip()))
     return changes
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

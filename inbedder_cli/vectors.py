@@ -63,13 +63,14 @@ def _origin(corpus: Corpus, embedding: Embedding) -> dict[str, str]:
     """Return what the file tells about itself, so that it cannot be taken for another's vectors."""
     return {
         "inbedder.schema": str(SCHEMA),
-        TEXTS: _texts_sha256(corpus),
+        TEXTS: texts_sha256(corpus),
         INSTRUCTION: embedding.instruction or "",
         MODEL: embedding.model or "",
     }
 
 
-def _texts_sha256(corpus: Corpus) -> str:
+def texts_sha256(corpus: Corpus) -> str:
+    """Return what tells these texts, in this order, from others."""
     return hashlib.sha256("\0".join(corpus.texts).encode()).hexdigest()
 
 
@@ -137,7 +138,7 @@ def read_vectors(path: str, corpus: Corpus) -> Embedding:
         raise InputError(f"cannot be read as vectors: {error}", source=path) from error
     if vectors.ndim != 2 or not np.issubdtype(vectors.dtype, np.floating):
         raise InputError(f"holds {vectors.dtype} of shape {vectors.shape}, not rows of numbers", source=path)
-    if len(vectors) == len(corpus) and origin.get(TEXTS, told := _texts_sha256(corpus)) != told:
+    if len(vectors) == len(corpus) and origin.get(TEXTS, told := texts_sha256(corpus)) != told:
         raise InputError(
             f"was made from other texts, or another order of them, than {corpus.source}",
             source=path,

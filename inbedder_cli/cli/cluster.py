@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from inbedder_cli.runs import ModelUsed
     from inbedder_cli.talk import Talk
 
-CLUSTERING = "Clustering"
-
 
 @with_groups
 def cluster(
@@ -54,34 +52,31 @@ def cluster(
         typer.Option(
             "-k",
             help="Number of clusters, or auto; with several questions once, or once for each.",
-            rich_help_panel=CLUSTERING,
+            rich_help_panel=options.CLUSTERING,
             show_default="auto",
         ),
     ] = None,
-    k_min: Annotated[int, typer.Option(help="Smallest k that auto tries.", rich_help_panel=CLUSTERING)] = 2,
-    k_max: Annotated[int, typer.Option(help="Largest k that auto tries.", rich_help_panel=CLUSTERING)] = 20,
-    algorithm: Annotated[
-        Algorithm,
-        typer.Option("--algorithm", "-a", rich_help_panel=CLUSTERING, help="How vectors are grouped."),
-    ] = Algorithm.kmeans,
+    k_min: options.KMin = 2,
+    k_max: options.KMax = 20,
+    algorithm: options.AlgorithmOption = Algorithm.kmeans,
     min_cluster_size: Annotated[
         int | None,
         typer.Option(
-            help="Smallest cluster (hdbscan).", rich_help_panel=CLUSTERING, show_default="2 % of the rows"
+            help="Smallest cluster (hdbscan).", rich_help_panel=options.CLUSTERING, show_default="2 % of the rows"
         ),
     ] = None,
     vectors: Annotated[
         str | None,
         typer.Option(
             help="Start from these vectors (made by inbedder embed) instead of a model.",
-            rich_help_panel=CLUSTERING,
+            rich_help_panel=options.CLUSTERING,
         ),
     ] = None,
     stop_words: Annotated[
         str | None,
         typer.Option(
             help="File of words to leave out of labels, or none.",
-            rich_help_panel=CLUSTERING,
+            rich_help_panel=options.CLUSTERING,
             show_default="English",
         ),
     ] = None,
@@ -90,18 +85,18 @@ def cluster(
         typer.Option(
             "--stability/--no-stability",
             help="Measure how surely each cluster is found again in half of the rows.",
-            rich_help_panel=CLUSTERING,
+            rich_help_panel=options.CLUSTERING,
         ),
     ] = True,
     exemplars: Annotated[
-        int, typer.Option(min=0, help="Example rows per cluster.", rich_help_panel=CLUSTERING)
+        int, typer.Option(min=0, help="Example rows per cluster.", rich_help_panel=options.CLUSTERING)
     ] = 3,
     blind: Annotated[
         bool,
         typer.Option(
             "--blind/--no-blind",
             help="Read some rows without the question, to say how far it mattered.",
-            rich_help_panel=CLUSTERING,
+            rich_help_panel=options.CLUSTERING,
         ),
     ] = True,
     output: options.Output = None,
@@ -138,7 +133,7 @@ def cluster(
 
     cat tickets.jsonl | inbedder cluster - -i "What does the user want?" | jq -r .cluster_label
     """
-    from inbedder_cli.report.results import RESULT_COLUMNS, check_free
+    from inbedder_cli.report.results import RESULT_COLUMNS, check_free, column_name
     from inbedder_cli.stop_words import load_stop_words
 
     talk = Terminal(quiet=quiet)
@@ -152,8 +147,7 @@ def cluster(
     _check_run(save, vectors, force=force)
     load_stop_words(stop_words)  # a wrong file is told before hours of reading, not after
     corpus = source.read(file, talk)
-    for question in questions:
-        check_free(corpus, RESULT_COLUMNS, prefix + question.prefix)
+    check_free(corpus, [column_name(q.name, column) for q in questions for column in RESULT_COLUMNS], prefix)
     columns = sides_of_columns(corpus, by)
     for clustering in clusterings:
         _check_before_work(corpus, clustering)

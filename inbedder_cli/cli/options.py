@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from inbedder_cli.models.names import DEFAULT_MODEL
-from inbedder_cli.options import EmptyTexts, InputFormat, NumberFormat, Readout, TableFormat
+from inbedder_cli.options import Algorithm, EmptyTexts, InputFormat, NumberFormat, Readout, TableFormat
 
 INPUT = "Input"
 MODEL = "Model"
 READING = "Reading"
 ANSWERS = "Answers"
+CLUSTERING = "Clustering"
 OUTPUT = "Output"
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="CSV, TSV, JSON lines or Parquet; - for a pipe.")]
@@ -132,6 +133,11 @@ BatchTokens = Annotated[
 ]
 
 
+KMin = Annotated[int, typer.Option(help="Smallest k that auto tries.", rich_help_panel=CLUSTERING)]
+KMax = Annotated[int, typer.Option(help="Largest k that auto tries.", rich_help_panel=CLUSTERING)]
+AlgorithmOption = Annotated[
+    Algorithm, typer.Option("--algorithm", "-a", rich_help_panel=CLUSTERING, help="How vectors are grouped.")
+]
 Abstain = Annotated[
     bool,
     typer.Option(

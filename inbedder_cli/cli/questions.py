@@ -20,11 +20,6 @@ class Question(NamedTuple):
     name: str
     text: str
 
-    @property
-    def prefix(self) -> str:
-        """What stands before the names of its columns."""
-        return f"{self.name}_" if self.name else ""
-
 
 def parse_questions(instructions: Sequence[str] | None) -> list[Question]:
     """Return the questions; several without names are called q1, q2, ... by their place.

@@ -11,7 +11,7 @@ from inbedder_cli.errors import UsageProblem
 from inbedder_cli.options import InputFormat, TableFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -123,19 +123,33 @@ def like_input(corpus: Corpus) -> TableFormat:
 
 
 def _write_rows(result: Result, wanted: TableFormat, output: Path | None, prefix: str) -> None:
+    from inbedder_cli.report.results import documents, rows_table
+
+    table = rows_table(result.runs, prefix)
+    write_rows(table, lambda: documents(result.runs, result.model, result.crossed), wanted, output, result.corpus)
+
+
+def write_rows(
+    table: pa.Table,
+    document: Callable[[], dict[str, Any]],
+    wanted: TableFormat,
+    output: Path | None,
+    corpus: Corpus,
+) -> None:
+    """Write rows that came of a corpus, to a file or to stdout.
+
+    :param document: what stands around the rows in JSON.
+    """
     import json
 
     from inbedder_cli.report.cells import rows_as_json
-    from inbedder_cli.report.results import documents, rows_table
     from inbedder_cli.report.writing import open_output, write_json, write_table
 
     if wanted is TableFormat.parquet and output is None and sys.stdout.isatty():
         raise UsageProblem("Parquet does not belong on a terminal", hint="add -o FILE.parquet")
-    table, corpus = rows_table(result.runs, prefix), result.corpus
     with open_output(output) as stream:
         if wanted is TableFormat.json:
-            rows = {"data": [json.loads(row) for row in rows_as_json(table)]}
-            write_json(documents(result.runs, result.model, result.crossed) | rows, stream)
+            write_json(document() | {"data": [json.loads(row) for row in rows_as_json(table)]}, stream)
         else:
             same = corpus.format is InputFormat.csv and output is None
             write_table(table, stream, wanted, delimiter=corpus.delimiter if same else None)

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
-
-import typer
 
 from inbedder_cli.cli import options
 from inbedder_cli.cli.console import Terminal, stdout_console
 from inbedder_cli.cli.groups import AnswerOptions, InputOptions, ModelOptions, ReadingOptions, with_groups
 from inbedder_cli.cli.reading import needed_instruction, tell_about_embedding
-from inbedder_cli.errors import UsageProblem
+from inbedder_cli.cli.results import checked_targets
 from inbedder_cli.options import Algorithm, ClusterOptions, TableFormat
-
-CLUSTERING = "Clustering"
 
 
 @with_groups
@@ -25,12 +20,9 @@ def tune(
     reading: ReadingOptions,
     answering: AnswerOptions,
     instruction: options.Instruction = None,
-    k_min: Annotated[int, typer.Option(help="Smallest k to try.", rich_help_panel=CLUSTERING)] = 2,
-    k_max: Annotated[int, typer.Option(help="Largest k to try.", rich_help_panel=CLUSTERING)] = 20,
-    algorithm: Annotated[
-        Algorithm,
-        typer.Option("--algorithm", "-a", rich_help_panel=CLUSTERING, help="How vectors are grouped."),
-    ] = Algorithm.kmeans,
+    k_min: options.KMin = 2,
+    k_max: options.KMax = 20,
+    algorithm: options.AlgorithmOption = Algorithm.kmeans,
     output: options.Output = None,
     output_format: options.Format = None,
     force: options.Force = False,
@@ -48,16 +40,12 @@ def tune(
 
     inbedder tune reviews.csv -i "What emotion is expressed?" -a hdbscan -f csv
     """
-    from inbedder_cli.report.writing import check_target, format_of, open_output, write_json, write_table
+    from inbedder_cli.report.writing import open_output, write_json, write_table
 
     talk = Terminal(quiet=quiet)
     question = needed_instruction(instruction)
-    check_target(output, force=force)
-    wanted = output_format or (format_of(output) if output is not None else None)
-    if wanted is None:
-        wanted = TableFormat.table if sys.stdout.isatty() else TableFormat.csv
-    if output is not None and wanted is TableFormat.table:
-        raise UsageProblem("a table is for the terminal", hint="choose another --format for the file")
+    wanted = checked_targets(output, output_format, None, force=force)
+    wanted = wanted or (TableFormat.table if sys.stdout.isatty() else TableFormat.csv)
     corpus = source.read(file, talk)
 
     from inbedder_cli.pipeline import embed_corpus, tune_corpus

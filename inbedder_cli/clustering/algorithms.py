@@ -40,11 +40,6 @@ def kmeans(points: Vectors, k: int, seed: int, starts: int = STARTS) -> Labels:
     return np.asarray(KMeans(k, n_init=starts, random_state=seed).fit_predict(points), dtype=np.int64)
 
 
-def min_cluster_size(options: ClusterOptions, n_rows: int) -> int:
-    """Return the smallest cluster (HDBSCAN) that is wanted among so many rows."""
-    return options.min_cluster_size or max(LEAST_CLUSTER, round(CLUSTER_SHARE * n_rows))
-
-
 @dataclass(frozen=True)
 class Density:
     """What HDBSCAN found in a sample, enough to find it again and to place other rows (no pickle is needed).
@@ -62,17 +57,18 @@ class Density:
     labels: Labels
     size: int
 
-    def place(self, points: Vectors) -> Labels:
+    def place(self, points: Vectors, fitted: Any = None) -> Labels:  # noqa: ANN401
         """Return in which cluster each point would lie, -1 for none: hdbscan's approximate prediction.
 
         Points of the sample keep the labels that they have, which the prediction does not promise.
 
+        :param fitted: hdbscan's own object where it is at hand; None: found again.
         :raises ValueError: when this version of hdbscan finds other clusters in the sample.
         """
         from hdbscan import approximate_predict
         from scipy.spatial import KDTree
 
-        fitted = _fitted(self.reduced, self.size, predicting=True)
+        fitted = fitted or _fitted(self.reduced, self.size, predicting=True)
         numbers = dict(zip(fitted.labels_.tolist(), self.labels.tolist(), strict=True))
         same = [numbers[label] for label in fitted.labels_.tolist()] == self.labels.tolist()
         if not same or len(set(numbers.values())) < len(numbers):
@@ -81,9 +77,8 @@ class Density:
             return np.full(len(points), NOISE, np.int64)
         chunks = [self._reduced(points[i : i + CHUNK]) for i in range(0, len(points), CHUNK)]
         found = np.concatenate([approximate_predict(fitted, chunk)[0] for chunk in chunks])
-        known = np.concatenate(
-            [KDTree(self.reduced).query(chunk, distance_upper_bound=ALIKE)[1] for chunk in chunks]
-        )
+        sample = KDTree(self.reduced)
+        known = np.concatenate([sample.query(chunk, distance_upper_bound=ALIKE)[1] for chunk in chunks])
         own = np.append(self.labels, NOISE)[known]  # what is not in the sample has the number after its last
         placed = np.array([numbers.get(int(label), NOISE) for label in found], np.int64)
         return np.where(known < len(self.labels), own, placed)
@@ -115,7 +110,8 @@ def hdbscan(points: Vectors, size: int, seed: int) -> tuple[Labels, Density]:
         pca = PCA(min(HDBSCAN_DIMENSIONS, len(sample), points.shape[1]), random_state=seed)
         reduced = pca.fit_transform(points[sample].astype(np.float64)).astype(np.float32)
     in_sample = max(2, round(size * len(sample) / n_rows))
-    labels = np.asarray(_fitted(reduced, in_sample, predicting=False).labels_, np.int64)
+    fitted = _fitted(reduced, in_sample, predicting=len(sample) < n_rows)
+    labels = np.asarray(fitted.labels_, np.int64)
     basis = pca.components_.astype(np.float32), pca.mean_.astype(np.float32)
     density = Density(*basis, reduced, labels, in_sample)
     if len(sample) == n_rows:
@@ -123,7 +119,7 @@ def hdbscan(points: Vectors, size: int, seed: int) -> tuple[Labels, Density]:
     everywhere = np.full(n_rows, NOISE, np.int64)
     everywhere[sample] = labels
     others = np.setdiff1d(np.arange(n_rows), sample, assume_unique=True)
-    everywhere[others] = density.place(points[others])
+    everywhere[others] = density.place(points[others], fitted)
     return everywhere, density
 
 
@@ -153,4 +149,5 @@ def cluster_again(points: Vectors, options: ClusterOptions, seed: int, starts: i
 
 def with_size(options: ClusterOptions, n_rows: int) -> ClusterOptions:
     """Return the options with min_cluster_size filled in (HDBSCAN)."""
-    return replace(options, min_cluster_size=min_cluster_size(options, n_rows))
+    size = options.min_cluster_size or max(LEAST_CLUSTER, round(CLUSTER_SHARE * n_rows))
+    return replace(options, min_cluster_size=size)

@@ -53,8 +53,9 @@ def decode_greedily(
     log_chance = torch.zeros(len(state), device=state.device)
     choices = torch.zeros(len(state), device=state.device)
     for i in range(max_answer_tokens):
-        best, token = scores.float().max(-1)
-        log_chance[rows[alive]] += (best - scores.float().logsumexp(-1))[alive]
+        scores = scores.float()
+        best, token = scores.max(-1)
+        log_chance[rows[alive]] += (best - scores.logsumexp(-1))[alive]
         choices[rows[alive]] += 1
         alive = alive & ~torch.isin(token, end_ids)
         if i > 0:  # s1 is in the reading already

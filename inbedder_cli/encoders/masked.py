@@ -94,9 +94,10 @@ class _MaskedReader(BatchReader):
             vectors = spoken[0].float().view(len(prompts), -1, spoken[0].shape[-1]).mean(1)
         else:
             vectors = mean_over(out.hidden_states[self.layer], self._places(masks, real))
-        best, chosen = out.logits.float().max(-1)
+        scores = out.logits.float()
+        best, chosen = scores.max(-1)
         answers = chosen.view(len(prompts), -1).tolist()
-        chances = (best - out.logits.float().logsumexp(-1)).view(len(prompts), -1).mean(1).exp().tolist()
+        chances = (best - scores.logsumexp(-1)).view(len(prompts), -1).mean(1).exp().tolist()
         return (
             _standardised(vectors) if self.standardise else vectors,
             [

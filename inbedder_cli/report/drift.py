@@ -13,12 +13,12 @@ from inbedder_cli.report.terminal import percent, printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from inbedder_cli.assigning import Drift
+    from inbedder_cli.assigning import DriftReport
 
 DIGITS = 6
 
 
-def print_drift(console: Console, title: str, moved: list[Drift], n_rows: int, n_novel: int) -> None:
+def print_drift(console: Console, title: str, report: DriftReport) -> None:
     """Print the shares of clusters then and now."""
     table = Table(title=Text(printable(title), style="bold"), title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("", justify="right", style="dim")
@@ -26,28 +26,29 @@ def print_drift(console: Console, title: str, moved: list[Drift], n_rows: int, n
     for name in ("then", "now", "95 % interval"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("")
-    for row in moved:
+    for row in report.clusters:
         interval = f"{percent(row.now_low)} to {percent(row.now_high)}"
         arrow = ("more" if row.now > row.then else "less") if row.moved else ""
         cells = (percent(row.then), percent(row.now), interval)
         table.add_row(str(row.cluster), Text(printable(row.label)), *cells, arrow)
     console.print(table)
-    console.print(Text(summary(moved, n_rows, n_novel), style="dim"))
+    console.print(Text(summary(report), style="dim"))
 
 
-def summary(moved: list[Drift], n_rows: int, n_novel: int) -> str:
+def summary(report: DriftReport) -> str:
     """Return the drift in one line."""
-    changed = [f"{row.label} {percent(row.then)} -> {percent(row.now)}" for row in moved if row.moved]
+    changed = [f"{row.label} {percent(row.then)} -> {percent(row.now)}" for row in report.clusters if row.moved]
     shares = f"shares that moved: {'; '.join(changed)}" if changed else "no share moved beyond chance"
-    novel = f"{n_novel:,} of {n_rows:,} rows are novel ({percent(n_novel / max(1, n_rows))})"
+    share = percent(report.n_novel / max(1, report.n_rows))
+    novel = f"{report.n_novel:,} of {report.n_rows:,} rows are novel ({share})"
     return f"{shares}; {novel}"
 
 
-def as_json(moved: list[Drift], n_rows: int, n_novel: int) -> dict[str, Any]:
+def as_json(report: DriftReport) -> dict[str, Any]:
     """Return the same for JSON."""
     return {
-        "rows": n_rows,
-        "novel": n_novel,
+        "rows": report.n_rows,
+        "novel": report.n_novel,
         "clusters": [
             {
                 "cluster": row.cluster,
@@ -59,6 +60,6 @@ def as_json(moved: list[Drift], n_rows: int, n_novel: int) -> dict[str, Any]:
                 "q_value": round(row.q_value, DIGITS),
                 "moved": row.moved,
             }
-            for row in moved
+            for row in report.clusters
         ],
     }

@@ -6,6 +6,7 @@ The JSON forms carry `schema`; README.md ("JSON output") documents them.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -37,11 +38,18 @@ RESULT_COLUMNS = (
 DIGITS = 6
 
 
-def check_free(corpus: Corpus, names: Iterable[str], prefix: str) -> None:
-    """Refuse an input that has a column of a result's name.
+def column_name(question: str, column: str) -> str:
+    """Return what a question's column is called; that of the only question, "", as it is."""
+    return f"{question}_{column}" if question else column
+
+
+def check_free(corpus: Corpus, names: Sequence[str], prefix: str) -> None:
+    """Refuse an input that has a column of a result's name, and results that share one.
 
     :raises UsageProblem: naming the column.
     """
+    if twice := [name for name, n in Counter(names).items() if n > 1]:
+        raise UsageProblem(f'two questions would make a column "{twice[0]}"', hint="name one of them otherwise")
     for name in names:
         if prefix + name in corpus.table.column_names:
             raise UsageProblem(
@@ -59,7 +67,7 @@ def rows_table(runs: Mapping[str, ClusterRun], prefix: str = "") -> pa.Table:
     for question, run in runs.items():
         columns = _result_columns(run)
         for name in RESULT_COLUMNS:
-            table = table.append_column(prefix + (f"{question}_" if question else "") + name, columns[name])
+            table = table.append_column(prefix + column_name(question, name), columns[name])
     return table
 
 
@@ -69,9 +77,7 @@ def assigned_table(assigned: Mapping[str, tuple[ClusterRun, list[bool | None]]],
 
     table = rows_table({question: run for question, (run, _) in assigned.items()}, prefix)
     for question, (_, novel) in assigned.items():
-        table = table.append_column(
-            prefix + (f"{question}_" if question else "") + "novel", pa.array(novel, pa.bool_())
-        )
+        table = table.append_column(prefix + column_name(question, "novel"), pa.array(novel, pa.bool_()))
     return table
 
 

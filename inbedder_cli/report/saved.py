@@ -29,10 +29,9 @@ def overview(run: SavedRun, question: str | None = None) -> pa.Table:
     import pyarrow as pa
 
     chosen = {name: q for name, q in run.questions.items() if question is None or name == question}
-    documents = run.manifest.get("questions") or {"": run.manifest}
     records = []
     for name, saved in chosen.items():
-        for cluster in documents[name]["clusters"]:
+        for cluster in run.documents[name]["clusters"]:
             number = cluster["cluster"]
             into = saved.merged.get(number)
             label = saved.names.get(number, cluster["label"])
@@ -57,14 +56,11 @@ def cluster_rows(run: SavedRun, question: str, cluster: str, *, borderline: bool
     """
     import pyarrow as pa
 
-    saved, prefix = run.questions[question], f"{question}_" if question else ""
+    saved = run.questions[question]
     number = None if cluster in (NO_ANSWER, UNANSWERED_LABEL) else _number_of(saved, cluster)
     if number is None and cluster not in (NO_ANSWER, UNANSWERED_LABEL):
         return None
-    columns = ("cluster", "answer", "confidence", "cluster_distance", "margin", "status")
-    names = {"id": "id", "text": "text"} | {f"{prefix}{column}": column for column in columns}
-    rows = run.rows().select(list(names)).rename_columns(list(names.values())).to_pylist()
-    kept = [row for row in rows if _belongs(row, number, saved)]
+    kept = [row for row in run.rows(question) if _belongs(row, number, saved)]
     kept.sort(key=_margin if borderline else _distance)
     wanted = ("id", "answer", "confidence", "cluster_distance", "margin", "text")
     return pa.Table.from_pylist([{name: row[name] for name in wanted} for row in kept])

@@ -164,3 +164,9 @@ def test_what_looks_like_markup_in_a_column_is_shown_as_it_is(inbedder, tiny, tm
     assert "[/b]" in out
     (table,) = json.loads(inbedder(*arguments, "-f", "json").stdout)["crossed"]
     assert sorted(table["columns"]) == ["[/b]", "[internal]"]
+
+
+def test_questions_whose_columns_would_have_one_name_are_refused(run):
+    result = run("-i", f"x={FIRST}", "-i", f"x_second={SECOND}", "-k", "2")
+    assert result.exit_code == 2
+    assert 'would make a column "x_second_cluster"' in result.stderr
