@@ -29,11 +29,22 @@ def plan_batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int
     >>> list(plan_batches([3, 9, 3, 4], 8))
     [[1], [3, 0], [2]]
     """
-    batch: list[int] = []
-    for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if batch and lengths[batch[0]] * (len(batch) + 1) > batch_tokens:
-            yield batch
-            batch = []
-        batch.append(i)
-    if batch:
-        yield batch
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    for part in cut([lengths[i] for i in order], batch_tokens):
+        yield order[part]
+
+
+def cut(lengths: Sequence[int], batch_tokens: int) -> Iterator[slice]:
+    """Yield slices that follow each other, each of at most `batch_tokens` tokens after padding, or of one text.
+
+    >>> list(cut([9, 4, 3, 3], 8))
+    [slice(0, 1, None), slice(1, 3, None), slice(3, 4, None)]
+    """
+    start = width = 0
+    for i, length in enumerate(lengths):
+        width = max(width, length)
+        if i > start and width * (i + 1 - start) > batch_tokens:
+            yield slice(start, i)
+            start, width = i, length
+    if lengths:
+        yield slice(start, len(lengths))

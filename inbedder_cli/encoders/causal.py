@@ -10,10 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from inbedder_cli.encoders.batching import cut
 from inbedder_cli.encoders.greedy import UNSPOKEN, Spoken, decode_greedily, end_ids_of
+from inbedder_cli.encoders.prefill import Prefill, joined
 from inbedder_cli.encoders.prefix import SharedPrefix, prefix_of
 from inbedder_cli.encoders.reading import BatchReader, ModelEncoder
-from inbedder_cli.encoders.readout import Reading, word_vectors
+from inbedder_cli.encoders.readout import Reading, sum_over, word_vectors
 from inbedder_cli.encoders.stopping import states_before
 from inbedder_cli.errors import UsageProblem
 from inbedder_cli.options import EncodeOptions, Kind, Readout
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 # where texts are all alike): in float32, and in formats that round.
 TOLERANCE = {True: 0.01, False: 0.2}
 ALIKE = 0.01
+PASSES = 4  # over prompts, whose answers a CPU decodes together
 NOT_THIS_WAY = (RuntimeError, ValueError, AttributeError, TypeError, LookupError, NotImplementedError)
 
 
@@ -66,6 +69,7 @@ class _CausalReader(BatchReader):
                 "answer-words reads no layer", hint="leave --layer out, or add --readout first-token"
             )
         self.of_prompt = self.readout in (Readout.prompt_mean, Readout.all_mean)
+        self.passes = PASSES if self.decodes and self.device.type == "cpu" else 1
         self.inner = self.layer < encoder.n_layers and not self.of_words
         self.end_ids = end_ids_of(encoder.model, encoder.tokenizer)
         self.prefix: SharedPrefix | None = None
@@ -107,10 +111,41 @@ class _CausalReader(BatchReader):
         return len(prompt) - n_shared + n_shared // 8
 
     def forward(self, prompts: list[list[int]]) -> tuple[torch.Tensor, list[Spoken]]:
-        """Read one batch: prompts in, vectors and answers out.
+        """Read one batch: prompts in, vectors and answers out."""
+        import torch
 
-        No real token of a causal model sees what follows it, so the prefill of prompts padded on the right
-        needs no mask. Decoding does: explicit positions, and a mask over the padding in the cache.
+        parts = cut([self.cost(ids) for ids in prompts], self.batch_tokens)
+        state, scores, prompt, read, cache = joined([self._prefill(prompts[part]) for part in parts])
+        reading = Reading(word_vectors(scores) if self.of_words else state, prompt, self.readout)
+        if not self.decodes:
+            return reading.vectors(), [UNSPOKEN] * len(prompts)
+
+        places, n_read = read.shape[1], read.sum(1)
+        seen = torch.cat([read, read.new_ones(len(read), self.max_answer_tokens)], dim=1).long()
+
+        def step(token: torch.Tensor, i: int) -> tuple[torch.Tensor, torch.Tensor]:
+            states, final = self._states(
+                input_ids=token[:, None],
+                attention_mask=seen[:, : places + i + 1],
+                position_ids=(n_read + i)[:, None],
+                past_key_values=cache,
+                use_cache=True,
+            )
+            return states[:, 0].float(), self.head(final[:, 0])
+
+        def keep(rows: torch.Tensor) -> None:
+            nonlocal n_read, seen
+            n_read, seen = n_read[rows], seen[rows]
+            cache.batch_select_indices(rows)
+
+        answers = decode_greedily(state, scores, step, keep, reading, self.end_ids, self.max_answer_tokens)
+        return reading.vectors(), answers
+
+    def _prefill(self, prompts: list[list[int]]) -> Prefill:
+        """Read prompts up to where the answer begins.
+
+        No real token of a causal model sees what follows it, so prompts padded on the right need no mask here.
+        Decoding does: explicit positions, and a mask over the padding in the cache.
         """
         import torch
         from transformers import DynamicCache
@@ -118,37 +153,16 @@ class _CausalReader(BatchReader):
         shared = self.prefix if self.prefix and self.prefix.begins(prompts) else None
         n_shared = len(shared.ids) if shared else 0
         ids, real = self.padded([prompt[n_shared:] for prompt in prompts])
-        lengths, rows = real.sum(1), torch.arange(len(prompts), device=self.device)
+        rows, last = torch.arange(len(prompts), device=self.device), real.sum(1) - 1
         cache: Any = shared.for_rows(len(prompts)) if shared else DynamicCache() if self.decodes else None
         states, final = self._states(input_ids=ids, past_key_values=cache, use_cache=cache is not None)
-        s1 = states[rows, lengths - 1].float()
-        scores: Any = self.head(final[rows, lengths - 1]) if self.of_words or self.decodes else None
-        reading = Reading(word_vectors(scores) if self.of_words else s1, states, real, self.readout)
-        if not self.decodes:
-            return reading.vectors(), [UNSPOKEN] * len(prompts)
-
-        before = real.new_ones(len(prompts), n_shared)
-        spoken = real.new_ones(len(prompts), self.max_answer_tokens)
-        seen = torch.cat([before, real, spoken], dim=1).long()
-        n_read = n_shared + real.shape[1]
-
-        def step(token: torch.Tensor, i: int) -> tuple[torch.Tensor, torch.Tensor]:
-            states, final = self._states(
-                input_ids=token[:, None],
-                attention_mask=seen[:, : n_read + i + 1],
-                position_ids=(n_shared + lengths + i)[:, None],
-                past_key_values=cache,
-                use_cache=True,
-            )
-            return states[:, 0].float(), self.head(final[:, 0])
-
-        def keep(rows: torch.Tensor) -> None:
-            nonlocal lengths, seen
-            lengths, seen = lengths[rows], seen[rows]
-            cache.batch_select_indices(rows)
-
-        answers = decode_greedily(s1, scores, step, keep, reading, self.end_ids, self.max_answer_tokens)
-        return reading.vectors(), answers
+        return Prefill(
+            states[rows, last].float(),
+            self.head(final[rows, last]) if self.of_words or self.decodes else None,
+            sum_over(states, real) if self.of_prompt else None,
+            torch.cat([real.new_ones(len(prompts), n_shared), real], dim=1),
+            cache,
+        )
 
     def _states(self, **inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:  # noqa: ANN401
         """Return the states of the chosen layer and, unless it stops there, of the last: (batch, tokens, size)."""

@@ -121,7 +121,9 @@ class ModelEncoder(ABC):
                 prompts, shortened = prompter.encode(told)
                 if start == 0:
                     reader.prepare(prompter, prompts, talk)
-                for planned in plan_batches([reader.cost(ids) for ids in prompts], reader.batch_tokens):
+                for planned in plan_batches(
+                    [reader.cost(ids) for ids in prompts], reader.passes * reader.batch_tokens
+                ):
                     if not (batch := [j for j in planned if told[j] not in read]):
                         continue
                     vectors, answers = reader.read([prompts[j] for j in batch])
@@ -198,6 +200,7 @@ class BatchReader(ABC):
         self.model = encoder.model
         self.device = encoder.model.device
         self.clean = encoder.clean
+        self.passes = 1  # of batch_tokens each, that make one batch
         self.batch_tokens = options.batch_tokens or default_batch_tokens(self.device)
         self.max_answer_tokens = options.max_answer_tokens
         self.readout = checked_readout(options.readout or encoder.readout, encoder.readouts, encoder.kind)

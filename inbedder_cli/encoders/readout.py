@@ -22,19 +22,21 @@ class Reading:
     """Collects the states of one batch that a readout asks for (see `options.Readout` for s1..sm).
 
     :param first: s1 of each row, shape (batch, hidden_size); for `answer-words` its `word_vectors`.
-    :param prompt: the prompt's states, shape (batch, tokens, hidden_size).
-    :param mask: which of these are real tokens, shape (batch, tokens).
+    :param prompt: the sum of each prompt's states, shape (batch, hidden_size), and their number, (batch, 1);
+        None where the readout takes none of them.
     :param readout: any but `masks`.
     """
 
-    def __init__(self, first: torch.Tensor, prompt: torch.Tensor, mask: torch.Tensor, readout: Readout) -> None:
+    def __init__(
+        self, first: torch.Tensor, prompt: tuple[torch.Tensor, torch.Tensor] | None, readout: Readout
+    ) -> None:
         self.readout = readout
         self.first = first
         self.last = first.clone()
         self.sum = first.clone()
         self.count = first.new_ones(len(first), 1)
-        if readout in (Readout.prompt_mean, Readout.all_mean):
-            self.prompt_sum, self.prompt_count = _sum_over(prompt, mask)
+        if prompt is not None:
+            self.prompt_sum, self.prompt_count = prompt
 
     def add(self, state: torch.Tensor, rows: torch.Tensor) -> None:
         """Take the states that spoke an answer token after the first, of these rows."""
@@ -95,11 +97,16 @@ def _hashing(vocabulary: int) -> tuple[Any, Any]:
 
 def mean_over(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Return the mean of the masked-in states, shape (batch, hidden_size), from (batch, tokens, hidden_size)."""
-    total, count = _sum_over(states, mask)
+    total, count = sum_over(states, mask)
     return total / count
 
 
-def _sum_over(states: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def sum_over(states: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the sum of the masked-in states, (batch, hidden_size), and their number, (batch, 1).
+
+    :param states: shape (batch, tokens, hidden_size).
+    :param mask: boolean, shape (batch, tokens).
+    """
     return (states.float() * mask[..., None]).sum(1), mask.sum(1, keepdim=True)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from inbedder_cli.encoders.greedy import UNSPOKEN, Spoken, decode_greedily, end_ids_of
 from inbedder_cli.encoders.reading import BatchReader, ModelEncoder
-from inbedder_cli.encoders.readout import Reading, mean_over
+from inbedder_cli.encoders.readout import Reading, mean_over, sum_over
 from inbedder_cli.errors import ModelError
 from inbedder_cli.options import EncodeOptions, Kind, Readout
 
@@ -90,7 +90,7 @@ class _Seq2SeqReader(BatchReader):
             return mean_over(prompt, real), [UNSPOKEN] * len(prompts)
         opening = torch.tensor([self.opening] * len(prompts), device=self.device)
         s1, scores, cache = self._decode(opening, encoded, real)
-        reading = Reading(s1, prompt, real, self.readout)
+        reading = Reading(s1, sum_over(prompt, real) if self.of_prompt else None, self.readout)
         if not self.decodes:
             return reading.vectors(), [UNSPOKEN] * len(prompts)
 

@@ -129,7 +129,7 @@ def test_other_weights_in_the_same_folder_are_noticed(encoder, read, tiny, tmp_p
 
 
 def test_what_was_read_before_an_interruption_is_not_read_again(encoder, read, monkeypatch):
-    options = replace(OPTIONS, batch_tokens=64)
+    options = replace(OPTIONS, batch_tokens=16)
     whole = BatchReader.read
 
     def stopping(self, prompts):

@@ -41,15 +41,21 @@ def more_texts(n: int) -> list[str]:
     return [" ".join(rng.choices(words, k=rng.randint(1, 30))) for _ in range(n)]
 
 
-def test_answers_of_different_lengths_in_one_batch_equal_the_plain_computation(tiny_models):
-    encoder = load(tiny_models["llama"])
+@pytest.mark.parametrize("readout", [Readout.answer_mean, Readout.all_mean])
+@pytest.mark.parametrize(
+    ("template", "batch_tokens"), [("paper", 10**6), ("paper", 300), ("question-first", 300), ("paper", 1)]
+)
+def test_answers_of_different_lengths_in_one_batch_equal_the_plain_computation(
+    tiny_models, readout, template, batch_tokens
+):
+    encoder = load(tiny_models["llama"], template)
     end_answers_early(encoder)
     texts = more_texts(24)
-    options = EncodeOptions(readout=Readout.answer_mean, max_answer_tokens=6, batch_tokens=10**6)
+    options = EncodeOptions(readout=readout, max_answer_tokens=6, batch_tokens=batch_tokens)
     encoded = encoder.encode(texts, QUESTION, options)
     lengths = set()
     for text, vector, answer in zip(texts, encoded.vectors, encoded.answers, strict=True):
-        expected, answer_ids = plain_causal(encoder, text, Readout.answer_mean, 3, 6)
+        expected, answer_ids = plain_causal(encoder, text, readout, 3, 6)
         lengths.add(len(answer_ids))
         np.testing.assert_allclose(vector, expected, atol=TOLERANCE)
         assert answer == encoder.clean(answer_ids)
