@@ -7,6 +7,7 @@ with it is told, and the rows are read again.
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from inbedder_cli.encoders.base import Row
+from inbedder_cli.encoders.base import Answer, Row
 from inbedder_cli.models.store import cache_folder
 from inbedder_cli.talk import SILENT
 
@@ -27,17 +28,17 @@ if TYPE_CHECKING:
 
     from inbedder_cli.talk import Talk
 
-SCHEMA = 2
+SCHEMA = 3
 AT_ONCE = 500  # keys of one look-up; SQLite takes 999
 PATIENCE = 30.0  # seconds to wait for another process that writes
 DAY = 86_400
-ROW_BYTES = 200  # of a row beside its vector
+ROW_BYTES = 400  # of a row beside its vector
 BESIDE = ("-wal", "-shm", "-journal")
 T = TypeVar("T")
 TABLE = """
 CREATE TABLE IF NOT EXISTS rows (
-    key BLOB PRIMARY KEY, vector BLOB NOT NULL, answer TEXT, confidence REAL, shortened INTEGER NOT NULL,
-    checksum INTEGER NOT NULL, used INTEGER NOT NULL
+    key BLOB PRIMARY KEY, vector BLOB NOT NULL, answer TEXT, confidence REAL, words TEXT,
+    shortened INTEGER NOT NULL, checksum INTEGER NOT NULL, used INTEGER NOT NULL
 )"""
 
 
@@ -83,9 +84,9 @@ class RowCache:
         for key, row in rows.items():
             if np.isfinite(row.vector).all():
                 vector = np.asarray(row.vector, np.float32).tobytes()
-                checksum = _checksum(vector, row.answer, row.confidence)
-                made.append((key, vector, row.answer, row.confidence, row.shortened, checksum, now))
-        insert = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)"
+                told = (None,) * 3 if row.answer is None else (*row.answer[:2], json.dumps(row.answer.words))
+                made.append((key, vector, *told, row.shortened, _checksum(vector, *told), now))
+        insert = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         self._with(lambda connection: connection.executemany(insert, made).rowcount)
 
     def info(self) -> CacheInfo:
@@ -183,14 +184,21 @@ class RowCache:
 
 def _get(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, Row]:
     marks = ",".join("?" * len(keys))
-    columns = "key, vector, answer, confidence, shortened, checksum, used"
+    columns = "key, vector, answer, confidence, words, shortened, checksum, used"
     rows = connection.execute(f"SELECT {columns} FROM rows WHERE key IN ({marks})", keys).fetchall()  # noqa: S608
     if any(checksum != _checksum(*content) for _, *content, _, checksum, _ in rows):
         raise sqlite3.DatabaseError("a row is not what was written")
     now = int(time.time())
     seldom = [(now, key) for key, *_, used in rows if used < now - DAY]
     connection.executemany("UPDATE rows SET used = ? WHERE key = ?", seldom)
-    return {row[0]: Row(np.frombuffer(row[1], np.float32), row[2], row[3], bool(row[4])) for row in rows}
+    return {
+        key: Row(
+            np.frombuffer(vector, np.float32),
+            None if answer is None else Answer(answer, confidence, tuple(map(tuple, json.loads(words)))),
+            bool(shortened),
+        )
+        for key, vector, answer, confidence, words, shortened, _, _ in rows
+    }
 
 
 def _prune(connection: sqlite3.Connection, older_than: float | None, max_bytes: int | None) -> int:
@@ -210,5 +218,6 @@ def _prune(connection: sqlite3.Connection, older_than: float | None, max_bytes: 
     return removed
 
 
-def _checksum(vector: bytes, answer: str | None, confidence: float | None) -> int:
-    return zlib.crc32(f"{answer or ''} {confidence}".encode("utf-8", "surrogatepass"), zlib.crc32(vector))
+def _checksum(vector: bytes, answer: str | None, confidence: float | None, words: str | None) -> int:
+    told = f"{answer or ''} {confidence} {words}"
+    return zlib.crc32(told.encode("utf-8", "surrogatepass"), zlib.crc32(vector))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inbedder_cli.clustering import NOISE, Clustering
+from inbedder_cli.first_words import lens
 from inbedder_cli.options import ExplainOptions
 from inbedder_cli.phrases import LabelCheck, Phrase, check_labels, choose_labels, phrases_by_row, rank_phrases
 from inbedder_cli.stop_words import folded
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from inbedder_cli.corpus import Corpus
+    from inbedder_cli.first_words import FirstWords
 
 NO_LABEL = "(no common answer)"
 NOISE_LABEL = "(noise)"  # in brackets, as no phrase can be
@@ -58,6 +60,7 @@ class ClusterSummary:
     :param diverse: the most central row of each other frequent answer.
     :param borderline: the rows nearest to another cluster, the nearest first.
     :param check: how well the label fits; None without phrases.
+    :param lens: words with which answers would rather begin here than elsewhere (`first_words.lens`).
     :param answers: the most frequent whole answers; empty where none were decoded.
     :param entropy: of the distribution of whole answers, in bits: 0 when all are the same.
     :param stability: how surely the cluster is found again in half of the rows, 0 to 1, where it was measured.
@@ -75,6 +78,7 @@ class ClusterSummary:
     diverse: list[Exemplar] = field(default_factory=list)
     borderline: list[Exemplar] = field(default_factory=list)
     check: LabelCheck | None = None
+    lens: list[str] = field(default_factory=list)
 
 
 def explain(
@@ -88,6 +92,7 @@ def explain(
     show_answers: bool = True,
     n_read: int | None = None,
     phrases: Sequence[Sequence[str]] | None = None,
+    first_words: FirstWords | None = None,
 ) -> list[ClusterSummary]:
     """Explain each cluster by the n-grams that are frequent in its answers and rare in the others'.
 
@@ -98,6 +103,7 @@ def explain(
     :param show_answers: whether `answers` really are answers.
     :param n_read: rows of which shares are shares; None: those given.
     :param phrases: of each answer (`phrases_by_row`), where they are at hand.
+    :param first_words: of each answer, where they are known.
     :return: clusters by number, noise last.
     """
     options = options or ExplainOptions()
@@ -105,6 +111,7 @@ def explain(
     marking = rank_phrases(found, clustering.labels)
     labels = choose_labels(marking)
     checks = check_labels(found, clustering.labels, {c: ranked[0].text for c, ranked in marking.items() if ranked})
+    lenses = lens(first_words, clustering.labels, options.phrases) if first_words else {}
     summaries = []
     for cluster in [*range(clustering.k), NOISE]:
         rows = np.flatnonzero(clustering.labels == cluster)
@@ -137,6 +144,7 @@ def explain(
                 entropy=entropy,
                 stability=_stability_of(cluster, clustering),
                 check=checks.get(cluster),
+                lens=lenses.get(cluster, []),
             )
         )
     return summaries

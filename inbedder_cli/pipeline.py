@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from inbedder_cli.clustering import KChoice, SizeScore
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.encoders import Encoder
+    from inbedder_cli.first_words import FirstWords
     from inbedder_cli.talk import Talk
 
 
@@ -48,6 +49,7 @@ class Embedding:
     :param n_shortened: how many of them were shortened.
     :param instruction: what was asked, where it is known.
     :param model: what read them, where it is known.
+    :param first_words: what the answers might have begun with, one row each; None where it is not known.
     """
 
     vectors: npt.NDArray[np.float32]
@@ -58,6 +60,7 @@ class Embedding:
     instruction: str | None = None
     model: str | None = None
     confidences: npt.NDArray[np.float32] | None = None
+    first_words: FirstWords | None = None
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,7 @@ def embed_corpus(
         instruction,
         encoder.description,
         confidences,
+        encoded.first_words and encoded.first_words.spread(rows, len(corpus)),
     )
 
 
@@ -173,6 +177,7 @@ def cluster_corpus(
         show_answers=answers is not None,
         n_read=n_read,
         phrases=phrases,
+        first_words=embedding.first_words and embedding.first_words.of(rows),
     )
     unanswered = None
     if without:

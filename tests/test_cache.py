@@ -10,12 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inbedder_cli.cache import RowCache
-from inbedder_cli.encoders.base import Row
+from inbedder_cli.encoders.base import Answer, Row
 from inbedder_cli.talk import Silent
 
 ROWS = {
     bytes([i]) * 16: Row(
-        np.arange(i, i + 4, dtype=np.float32), f"answer {i}" if i else None, i / 7 if i else None, bool(i % 2)
+        np.arange(i, i + 4, dtype=np.float32),
+        Answer(f"answer {i}", i / 7, (("answer", 0.5), ("é", 0.25))[:i]) if i else None,
+        bool(i % 2),
     )
     for i in range(5)
 }
@@ -47,13 +49,13 @@ def same(found, expected):
 
 
 numbers = st.floats(width=32, allow_nan=False, allow_infinity=False)
+strings = st.text(st.characters(exclude_categories=["Cs"]))
 some_rows = st.dictionaries(
     st.binary(min_size=16, max_size=16),
     st.builds(
         lambda vector, *rest: Row(np.array(vector, np.float32), *rest),
         st.lists(numbers, min_size=1, max_size=5),
-        st.none() | st.text(st.characters(exclude_categories=["Cs"])),
-        st.none() | st.floats(0, 1),
+        st.none() | st.builds(Answer, strings, st.floats(0, 1), st.tuples(st.tuples(strings, st.floats(0, 1)))),
         st.booleans(),
     ),
 )
@@ -68,20 +70,20 @@ def test_what_is_put_is_got(tmp_path_factory, rows):
 
 
 def test_more_keys_than_one_look_up_takes(cache):
-    rows = {i.to_bytes(16): Row(np.full(2, i, np.float32), str(i), 0.5, False) for i in range(1203)}
+    rows = {i.to_bytes(16): Row(np.full(2, i, np.float32), Answer(str(i), 0.5), False) for i in range(1203)}
     cache.put(rows)
     same(cache.get(list(rows)), rows)
 
 
 def test_later_rows_replace_earlier_ones(cache):
     key = b"k" * 16
-    cache.put({key: Row(np.ones(2, np.float32), "old", 0.5, False)})
-    cache.put({key: Row(np.zeros(2, np.float32), "new", 0.5, True)})
-    same(cache.get([key]), {key: Row(np.zeros(2, np.float32), "new", 0.5, True)})
+    cache.put({key: Row(np.ones(2, np.float32), Answer("old", 0.5), False)})
+    cache.put({key: Row(np.zeros(2, np.float32), Answer("new", 0.5), True)})
+    same(cache.get([key]), {key: Row(np.zeros(2, np.float32), Answer("new", 0.5), True)})
 
 
 def test_vectors_that_are_not_finite_are_not_kept(cache):
-    cache.put({b"k" * 16: Row(np.array([1, np.nan], np.float32), "x", 0.5, False)})
+    cache.put({b"k" * 16: Row(np.array([1, np.nan], np.float32), Answer("x", 0.5), False)})
     assert cache.get([b"k" * 16]) == {}
 
 
@@ -111,7 +113,7 @@ def test_a_row_that_was_changed_is_never_trusted(cache, told):
 
 
 def test_damage_in_the_middle_is_never_fatal(cache, told):
-    cache.put({i.to_bytes(16): Row(np.ones(300, np.float32), "a", 0.5, False) for i in range(200)})
+    cache.put({i.to_bytes(16): Row(np.ones(300, np.float32), Answer("a", 0.5), False) for i in range(200)})
     cache.info()
     cache._close()
     size = cache.path.stat().st_size
@@ -136,7 +138,7 @@ def test_a_cache_of_another_version_is_set_aside(cache, told):
 def test_a_full_disk_ends_remembering_and_nothing_else(cache, told):
     cache.put(ROWS)
     cache._open().execute("PRAGMA max_page_count = 5")
-    cache.put({i.to_bytes(16): Row(np.ones(2000, np.float32), "a", 0.5, False) for i in range(50)})
+    cache.put({i.to_bytes(16): Row(np.ones(2000, np.float32), Answer("a", 0.5), False) for i in range(50)})
     cache.put(ROWS)
     assert cache.get(list(ROWS)) == {}
     assert len(told.warnings) == 1
@@ -182,12 +184,12 @@ def test_pruning_removes_what_was_not_used_for_longest(cache):
     cache.get(keys[4:])  # used now
     assert cache.prune(older_than=86_400 * 25) == 1
     assert set(cache.get(keys)) == {*keys[:3], keys[4]}
-    assert cache.prune(max_bytes=450) == 2
+    assert cache.prune(max_bytes=900) == 2
     assert len(cache.get(keys)) == 2
 
 
 def test_pruning_makes_the_file_smaller(cache):
-    cache.put({i.to_bytes(16): Row(np.ones(1000, np.float32), "a", 0.5, False) for i in range(500)})
+    cache.put({i.to_bytes(16): Row(np.ones(1000, np.float32), Answer("a", 0.5), False) for i in range(500)})
     before = cache.info().bytes
     cache.prune(max_bytes=0)
     assert cache.info().bytes < before / 10

@@ -13,8 +13,21 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from inbedder_cli.first_words import FirstWords
     from inbedder_cli.options import EncodeOptions
     from inbedder_cli.talk import Talk
+
+
+class Answer(NamedTuple):
+    """What a model said to one text.
+
+    :param confidence: the geometric mean of the chances of the answer's tokens, its end among them, 0 to 1.
+    :param words: the likeliest first words, with their chances (`first_words`).
+    """
+
+    text: str
+    confidence: float
+    words: tuple[tuple[str, float], ...] = ()
 
 
 class Row(NamedTuple):
@@ -22,13 +35,11 @@ class Row(NamedTuple):
 
     :param vector: float32, shape (hidden_size,).
     :param answer: None when none was decoded.
-    :param confidence: the geometric mean of the chances of the answer's tokens, its end among them, 0 to 1.
     :param shortened: whether the text was shortened to fit.
     """
 
     vector: npt.NDArray[np.float32]
-    answer: str | None
-    confidence: float | None
+    answer: Answer | None
     shortened: bool
 
 
@@ -38,9 +49,10 @@ class Encoded:
 
     :param vectors: float32, shape (n_texts, hidden_size).
     :param answers: one per text, or None when none were decoded.
-    :param confidences: of the answers (see `Row`), shape (n_texts,), or None.
+    :param confidences: of the answers (see `Answer`), shape (n_texts,), or None.
     :param n_unique: how many different texts were computed.
     :param n_shortened: how many of these were shortened to fit.
+    :param first_words: of the answers, where a model decoded them.
     """
 
     vectors: npt.NDArray[np.float32]
@@ -48,6 +60,7 @@ class Encoded:
     confidences: npt.NDArray[np.float32] | None
     n_unique: int
     n_shortened: int
+    first_words: FirstWords | None = None
 
 
 def encoded_from(
@@ -59,13 +72,17 @@ def encoded_from(
     """
     import numpy as np
 
+    from inbedder_cli.first_words import first_words
+
     rows = [read[text] for text in texts]
+    answers = [row.answer or Answer("", 0.0) for row in rows]
     return Encoded(
         vectors=np.stack([row.vector for row in rows]) if rows else np.empty((0, hidden_size), np.float32),
-        answers=[row.answer or "" for row in rows] if options.answers else None,
-        confidences=np.array([row.confidence for row in rows], np.float32) if options.answers else None,
+        answers=[answer.text for answer in answers] if options.answers else None,
+        confidences=np.array([answer.confidence for answer in answers], np.float32) if options.answers else None,
         n_unique=len(read),
         n_shortened=sum(row.shortened for row in read.values()),
+        first_words=first_words(answer.words for answer in answers) if options.answers else None,
     )
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from inbedder_cli.options import EncodeOptions
     from inbedder_cli.talk import Talk
 
-READING = 2  # raised when the same model and options come to mean other vectors or answers
+READING = 3  # raised when the same model and options come to mean other vectors or answers
 SHAPING = (".json", ".jinja", ".safetensors", ".model", ".txt")  # files that shape what a model says
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from inbedder_cli.first_words import LIKELY
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,13 +19,16 @@ class Spoken(NamedTuple):
 
     :param ids: its tokens, without an end mark.
     :param chance: the geometric mean of the chances of what was chosen, the end mark among it, 0 to 1.
+    :param first: the likeliest first tokens, with their chances.
     """
 
     ids: list[int]
     chance: float
+    first: list[tuple[int, float]]
 
 
-UNSPOKEN = Spoken([], 1.0)  # where nothing is decoded
+UNSPOKEN = Spoken([], 1.0, [])  # where nothing is decoded
+TOKENS = 2 * LIKELY  # some spell the same word, or none
 CROWD = 0.5  # share of a batch that still speaks, below which the others leave it: copying the cache has a price
 
 
@@ -52,6 +57,7 @@ def decode_greedily(
     answers: list[list[int]] = [[] for _ in range(len(state))]
     log_chance = torch.zeros(len(state), device=state.device)
     choices = torch.zeros(len(state), device=state.device)
+    first = likeliest(scores)
     for i in range(max_answer_tokens):
         scores = scores.float()
         best, token = scores.max(-1)
@@ -70,7 +76,16 @@ def decode_greedily(
             rows, token, alive = rows[alive], token[alive], alive[alive]
         state, scores = step(token, i)
     chances = (log_chance / choices).exp().tolist()
-    return [Spoken(ids, chance) for ids, chance in zip(answers, chances, strict=True)]
+    return [Spoken(*spoken) for spoken in zip(answers, chances, first, strict=True)]
+
+
+def likeliest(scores: torch.Tensor) -> list[list[tuple[int, float]]]:
+    """Return the likeliest tokens of each row, with their chances.
+
+    :param scores: shape (batch, vocabulary).
+    """
+    chances, ids = scores.float().softmax(-1).topk(min(TOKENS, scores.shape[-1]))
+    return [list(zip(*row, strict=True)) for row in zip(ids.tolist(), chances.tolist(), strict=True)]
 
 
 def end_ids_of(model: Any, tokenizer: Any) -> torch.Tensor:  # noqa: ANN401

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from inbedder_cli.encoders.greedy import Spoken
+from inbedder_cli.encoders.greedy import Spoken, likeliest
 from inbedder_cli.encoders.reading import BatchReader, ModelEncoder
 from inbedder_cli.encoders.readout import mean_over
 from inbedder_cli.errors import ModelError
@@ -98,11 +98,12 @@ class _MaskedReader(BatchReader):
         best, chosen = scores.max(-1)
         answers = chosen.view(len(prompts), -1).tolist()
         chances = (best - scores.logsumexp(-1)).view(len(prompts), -1).mean(1).exp().tolist()
+        first = likeliest(scores.view(len(prompts), -1, scores.shape[-1])[:, 0])
         return (
             _standardised(vectors) if self.standardise else vectors,
             [
-                Spoken(self.distinct(answer)[: self.max_answer_tokens], chance)
-                for answer, chance in zip(answers, chances, strict=True)
+                Spoken(self.distinct(answer)[: self.max_answer_tokens], chance, likely)
+                for answer, chance, likely in zip(answers, chances, first, strict=True)
             ],
         )
 

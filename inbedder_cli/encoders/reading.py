@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from inbedder_cli.encoders.base import Encoded, Preview, Row, encoded_from
+from inbedder_cli.encoders.base import Answer, Encoded, Preview, Row, encoded_from
 from inbedder_cli.encoders.batching import canonical_order, plan_batches
 from inbedder_cli.encoders.device import default_batch_tokens
 from inbedder_cli.encoders.prompting import Prompter
 from inbedder_cli.encoders.readout import checked_layer, checked_readout
 from inbedder_cli.errors import OutOfMemory
+from inbedder_cli.first_words import LIKELY
 from inbedder_cli.options import EncodeOptions, Kind, Readout
 from inbedder_cli.talk import SILENT
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 WINDOW = 8192  # texts tokenised at a time: bounds memory, whatever the number of rows
 PROMPT_COST = 200  # characters' worth of work that each row costs beside its own text, for the time left
 PROBE_ROWS = 16
+CHANCE_DIGITS = 5
 WRAPPING = re.compile(r"^[\s\"“”'‘’*_`]+|[\s\"“”'‘’*_`.,;:!]+$")
 
 
@@ -128,10 +130,8 @@ class ModelEncoder(ABC):
                         continue
                     vectors, answers = reader.read([prompts[j] for j in batch])
                     new = {
-                        told[j]: Row(vector, answer, confidence, j in shortened)
-                        if options.answers
-                        else Row(vector, None, None, j in shortened)
-                        for j, vector, (answer, confidence) in zip(batch, vectors, answers, strict=True)
+                        told[j]: Row(vector, answer if options.answers else None, j in shortened)
+                        for j, vector, answer in zip(batch, vectors, answers, strict=True)
                     }
                     keep(new)
                     read |= new
@@ -167,6 +167,16 @@ class ModelEncoder(ABC):
         lines = [line for line in text.splitlines() if line.strip()]
         return WRAPPING.sub("", lines[0]) if lines else ""
 
+    def words(self, tokens: Sequence[tuple[int, float]]) -> tuple[tuple[str, float], ...]:
+        """Return the words of tokens with their chances, in lower case, the likeliest first."""
+        chances: dict[str, float] = {}
+        for id_, chance in tokens:
+            word = self.tokenizer.decode([id_], skip_special_tokens=True).strip().casefold()
+            if any(letter.isalnum() for letter in word):
+                chances[word] = chances.get(word, 0.0) + chance
+        found = sorted(chances.items(), key=lambda item: -item[1])
+        return tuple((word, round(chance, CHANCE_DIGITS)) for word, chance in found[:LIKELY])
+
     @property
     def _hidden_size(self) -> int:
         return int(self.config.hidden_size)
@@ -199,7 +209,7 @@ class BatchReader(ABC):
     def __init__(self, encoder: ModelEncoder, options: EncodeOptions, n_layers: int | None = None) -> None:
         self.model = encoder.model
         self.device = encoder.model.device
-        self.clean = encoder.clean
+        self.clean, self.words = encoder.clean, encoder.words
         self.passes = 1  # of batch_tokens each, that make one batch
         self.batch_tokens = options.batch_tokens or default_batch_tokens(self.device)
         self.max_answer_tokens = options.max_answer_tokens
@@ -220,8 +230,8 @@ class BatchReader(ABC):
     def forward(self, prompts: list[list[int]]) -> tuple[torch.Tensor, list[Spoken]]:
         """Read one batch: prompts in, vectors of shape (batch, hidden_size) and answers out."""
 
-    def read(self, prompts: list[list[int]]) -> tuple[Any, list[tuple[str, float]]]:
-        """Return float32 vectors, shape (len(prompts), hidden_size), and the answers of one batch, with chances.
+    def read(self, prompts: list[list[int]]) -> tuple[Any, list[Answer]]:
+        """Return float32 vectors, shape (len(prompts), hidden_size), and the answers of one batch.
 
         A batch for which the device's memory is too small is halved, and so are those that follow.
         """
@@ -230,7 +240,8 @@ class BatchReader(ABC):
         try:
             with torch.inference_mode():
                 vectors, answers = self.forward(prompts)
-                return vectors.float().cpu().numpy(), [(self.clean(a.ids), a.chance) for a in answers]
+                told = [Answer(self.clean(a.ids), a.chance, self.words(a.first)) for a in answers]
+                return vectors.float().cpu().numpy(), told
         except (torch.OutOfMemoryError, MemoryError) as error:
             if len(prompts) == 1:
                 raise OutOfMemory(

@@ -125,6 +125,7 @@ def clusters_table(runs: Mapping[str, ClusterRun]) -> pa.Table:
         "label_f1": pa.array([s.check and _rounded(s.check.f1) for s in summaries], pa.float64()),
         "phrases": ["; ".join(f"{p.text} ({p.support:.2f})" for p in s.phrases) for s in summaries],
         "answers": ["; ".join(f"{a.text} ({a.share:.2f})" for a in s.answers) for s in summaries],
+        "lens": ["; ".join(s.lens) for s in summaries],
         "exemplar_ids": ["; ".join(e.id for e in s.exemplars) for s in summaries],
         "exemplar": [s.exemplars[0].text if s.exemplars else "" for s in summaries],
     }
@@ -182,6 +183,7 @@ def document(run: ClusterRun, model: str) -> dict[str, Any]:
                     }
                     for p in s.phrases
                 ],
+                "lens": s.lens,
                 **_answers_and_exemplars(s),
                 "diverse": [_exemplar(e) for e in s.diverse],
                 "borderline": [_exemplar(e) | {"nearest": e.nearest} for e in s.borderline],

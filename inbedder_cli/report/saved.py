@@ -43,6 +43,7 @@ def overview(run: SavedRun, question: str | None = None) -> pa.Table:
                     "size": cluster["size"],
                     "stability": cluster["stability"],
                     "answers": "; ".join(f"{a['text']} ({a['share']:.2f})" for a in cluster["answers"][:4]),
+                    "lens": "; ".join(cluster["lens"]),
                 }
             )
     return pa.Table.from_pylist(records)

@@ -43,5 +43,40 @@ def test_a_masked_model_is_as_sure_as_its_masks(tiny_models):
         assert confidence == pytest.approx(chances.max(-1).values.log().mean().exp().item(), rel=1e-3)
 
 
-def test_without_answers_there_is_no_confidence(tiny_models):
-    assert load(tiny_models["llama"]).encode(TEXTS, QUESTION, EncodeOptions(answers=False)).confidences is None
+def test_without_answers_there_is_neither_confidence_nor_words(tiny_models):
+    encoded = load(tiny_models["llama"]).encode(TEXTS, QUESTION, EncodeOptions(answers=False))
+    assert encoded.confidences is None
+    assert encoded.first_words is None
+
+
+@pytest.mark.parametrize("kind", ["llama", "opt", "t5", "roberta"])
+def test_first_words_are_the_likeliest_with_their_chances(tiny_models, kind):
+    encoder = load(tiny_models[kind])
+    encoded = encoder.encode(TEXTS, QUESTION, EncodeOptions(max_answer_tokens=2))
+    found = encoded.first_words
+    for row, text in enumerate(TEXTS):
+        ids = encoder.tokenizer(
+            encoder.template.render(text, QUESTION) + encoder.prompt_ending, return_tensors="pt"
+        )
+        with torch.no_grad():
+            if kind == "roberta":
+                masks = ids["input_ids"][0] == encoder.tokenizer.mask_token_id
+                scores = encoder.model(ids["input_ids"]).logits[0, masks][0]
+            else:
+                start = {"decoder_input_ids": torch.tensor([encoder.opening])} if kind == "t5" else {}
+                scores = encoder.model(ids["input_ids"], **start).logits[0, -1]
+        chances, tokens = scores.softmax(-1).topk(16)
+        expected = {}
+        for token, chance in zip(tokens.tolist(), chances.tolist(), strict=True):
+            word = encoder.tokenizer.decode([token], skip_special_tokens=True).strip().casefold()
+            if any(map(str.isalnum, word)):
+                expected[word] = expected.get(word, 0) + chance
+        told = {
+            found.words[i]: c
+            for i, c in zip(found.ids[row].tolist(), found.chances[row].tolist(), strict=True)
+            if c
+        }
+        best = sorted(expected.values(), reverse=True)[: len(told)]
+        assert 0 < len(told) <= 8
+        assert sorted(told.values(), reverse=True) == pytest.approx(best, rel=1e-2, abs=2e-5)
+        assert all(told[word] == pytest.approx(expected[word], rel=1e-2, abs=2e-5) for word in told)
