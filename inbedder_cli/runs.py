@@ -3,7 +3,7 @@
     run.json          what was asked of what, with which model and settings, and what was found
     run.safetensors   what is subtracted from vectors, centres, and what HDBSCAN needs to place rows
     rows.parquet      every row: id, text, cluster, label, answer, ...
-    names.txt         yours: renames ("3 = late delivery") and merges ("5 -> 2")
+    names.txt         yours: renames and merges (`names`)
 
 Nothing in it is a pickle. The texts are in it: share it as you would share them.
 """
@@ -11,7 +11,6 @@ Nothing in it is a pickle. The texts are in it: share it as you would share them
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -25,19 +24,20 @@ from inbedder_cli.assigning import Assigner
 from inbedder_cli.clustering import NOISE, Density
 from inbedder_cli.errors import InbedderError, InputError
 from inbedder_cli.models.convert import file_sha256
+from inbedder_cli.names import NAMES, changed, read_changes
 from inbedder_cli.options import AbstainOptions, Algorithm, ClusterOptions, EncodeOptions, Readout
 from inbedder_cli.vectors import texts_sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from inbedder_cli.crossing import CrossTable
+    from inbedder_cli.names import Change
     from inbedder_cli.pipeline import ClusterRun
 
 SCHEMA = 1
-MANIFEST, TENSORS, ROWS, NAMES = "run.json", "run.safetensors", "rows.parquet", "names.txt"
+MANIFEST, TENSORS, ROWS = "run.json", "run.safetensors", "rows.parquet"
 LIBRARIES = ("torch", "transformers", "scikit-learn", "hdbscan", "numpy")
-RENAME = re.compile(r"(?:(?P<question>\w+)\s+)?(?P<cluster>-?\d+)\s*(?P<sign>=|->)\s*(?P<what>.+)")
 
 
 @dataclass(frozen=True)
@@ -204,14 +204,14 @@ def load_run(folder: Path) -> SavedRun:
         tensors = load_file(folder / TENSORS)
         encoding = manifest["encoding"]
         questions = documents_in(manifest)
-        changes = _read_names(folder, list(questions))
+        changes = read_changes(folder, list(questions))
         return SavedRun(
             folder,
             manifest,
             ModelUsed(**manifest["model"]),
             EncodeOptions(**(encoding | {"readout": encoding["readout"] and Readout(encoding["readout"])})),
             {
-                name: _question(name, document, manifest, tensors, changes.get(name, []))
+                name: _question(name, document, manifest, tensors, changes[name])
                 for name, document in questions.items()
             },
         )
@@ -230,29 +230,12 @@ def _question(
     document: dict[str, Any],
     manifest: dict[str, Any],
     tensors: dict[str, Any],
-    changes: list[tuple[int, str, str]],
+    changes: Sequence[Change],
 ) -> SavedQuestion:
     own = {key.removeprefix(f"{name}/"): array for key, array in tensors.items() if key.startswith(f"{name}/")}
     settings = manifest["settings"][name]
     clusters = [c for c in document["clusters"] if c["cluster"] != NOISE]
-    names = {c["cluster"]: c["label"] for c in clusters}
-    merged: dict[int, int] = {}
-    for cluster, sign, what in changes:
-        if missing := {cluster, int(what) if sign == "->" else cluster} - set(names):
-            raise InputError(
-                f"there is no cluster {min(missing)}", source=NAMES, hint="see them: inbedder show RUN"
-            )
-        if sign == "=":
-            names[cluster] = what
-        else:
-            merged[cluster] = int(what)
-    for cluster in merged:
-        into, steps = merged[cluster], 0
-        while into in merged and steps <= len(merged):
-            into, steps = merged[into], steps + 1
-        if into in merged:
-            raise InputError(f"cluster {cluster} is merged into itself", source=NAMES, hint="take out one line")
-        merged[cluster] = into
+    names, merged = changed({c["cluster"]: c["label"] for c in clusters}, changes)
     return SavedQuestion(
         document["instruction"],
         _assigner(own),
@@ -286,29 +269,3 @@ def _assigner(tensors: dict[str, Any]) -> Assigner:
             int(tensors["density/size"][0]),
         )
     return Assigner(tensors["mean"], tensors["centres"], tensors["limits"], tensors["lengths"], density)
-
-
-def _read_names(folder: Path, questions: list[str]) -> dict[str, list[tuple[int, str, str]]]:
-    """Return the user's changes by question: (cluster, "=" or "->", new name or other cluster)."""
-    path = folder / NAMES
-    changes: dict[str, list[tuple[int, str, str]]] = {}
-    if not path.exists():
-        return changes
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise InputError(f"is not UTF-8: {error}", source=str(path), hint="save it as UTF-8") from error
-    for number, line in enumerate(lines, start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        found = RENAME.fullmatch(line.strip())
-        question = (found["question"] or questions[0]) if found else ""
-        if not found or question not in questions or (found["sign"] == "->" and not found["what"].isdigit()):
-            raise InputError(
-                f'"{line.strip()}" is neither a rename nor a merge',
-                source=str(path),
-                line=number,
-                hint='write "3 = late delivery" or "5 -> 2"; with several questions "reason 3 = ..."',
-            )
-        changes.setdefault(question, []).append((int(found["cluster"]), found["sign"], found["what"].strip()))
-    return changes

@@ -154,7 +154,7 @@ def cluster(
     settings = reading.settings()
     encoder = None if vectors else model.load(talk)
     if dry_run and encoder:
-        show_preview(encoder, corpus, questions[0].text, settings)
+        show_preview(encoder, corpus, [question.text for question in questions], settings)
         return
 
     from inbedder_cli.pipeline import cluster_corpus, embed_corpus

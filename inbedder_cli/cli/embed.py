@@ -58,7 +58,7 @@ def embed(
     settings = reading.settings(answers=answers)
     encoder = model.load(talk)
     if dry_run:
-        show_preview(encoder, corpus, question, settings)
+        show_preview(encoder, corpus, [question], settings)
         return
     embedding = embed_corpus(corpus, question, encoder, settings, talk)
     with open_output(output) as stream:

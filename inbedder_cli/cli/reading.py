@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from inbedder_cli.errors import FailedRows, UsageProblem
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.encoders import Encoder
     from inbedder_cli.options import EncodeOptions
@@ -31,16 +33,16 @@ def needed_instruction(instruction: str | None) -> str:
     return instruction
 
 
-def show_preview(encoder: Encoder, corpus: Corpus, instruction: str, options: EncodeOptions) -> None:
-    """Print what a run would do (--dry-run)."""
+def show_preview(encoder: Encoder, corpus: Corpus, instructions: Sequence[str], options: EncodeOptions) -> None:
+    """Print what a run would do (--dry-run), over all its questions."""
     texts = [corpus.texts[i] for i in corpus.readable]
-    preview = encoder.preview(texts, instruction, options)
+    previews = [encoder.preview(texts, instruction, options) for instruction in instructions]
     lines = [
-        preview.prompt,
-        "",
-        f"rows: {len(corpus):,}, with text: {len(texts):,}, different: {preview.n_unique:,}",
-        f"tokens: {preview.n_tokens:,}, texts to be shortened: {preview.n_shortened:,}",
-        f"estimated time: {_duration(preview.seconds)}",
+        *(f"{preview.prompt}\n" for preview in previews),
+        f"rows: {len(corpus):,}, with text: {len(texts):,}, different: {previews[0].n_unique:,}",
+        f"tokens: {sum(preview.n_tokens for preview in previews):,}, "
+        f"texts to be shortened: {max(preview.n_shortened for preview in previews):,}",
+        f"estimated time: {_duration(sum(preview.seconds for preview in previews))}",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
 

@@ -52,7 +52,7 @@ def clusters_table(run: ClusterRun, width: int) -> Table:
     for summary in [*run.summaries, *([run.unanswered] if run.unanswered else [])]:
         outside = summary.cluster in (NOISE, UNANSWERED)
         label = Text(printable(summary.label), style="dim" if outside else "")
-        if summary.stability is not None and summary.stability < FRAGILE:
+        if _is_fragile(summary):
             label.append(f"\nfragile {summary.stability:.2f}", style="not bold dim")
         if summary.check is not None and summary.check.f1 is not None and summary.check.f1 < LOOSE:
             label.append(f"\nloose label {summary.check.f1:.2f}", style="not bold dim")
@@ -105,13 +105,18 @@ def closing_lines(run: ClusterRun) -> list[str]:
             lines.append("no k stands out: the answers shade into each other; choose -k by how fine you want them")
     if run.clustering.shortcut:
         lines.append(run.clustering.shortcut)
-    if fragile := [s for s in run.summaries if s.stability is not None and s.stability < FRAGILE]:
+    if fragile := [s for s in run.summaries if _is_fragile(s)]:
         lines.append(f"{len(fragile)} of {run.clustering.k} clusters are fragile: other rows would shape others")
     if run.blind:
         lines.append(how_far_it_mattered(run.blind))
     left_out = [f"{n:,} {name}" for name, n in _counts(run).items() if name != "ok" and n]
     lines.append(f"{len(run.status):,} rows" + (f", not in a cluster: {', '.join(left_out)}" if left_out else ""))
     return lines
+
+
+def _is_fragile(summary: ClusterSummary) -> bool:
+    """Return whether a cluster is fragile to the two digits that are shown."""
+    return summary.stability is not None and round(summary.stability, 2) < FRAGILE
 
 
 def how_far_it_mattered(blind: BlindAgreement) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 
 import pytest
 
@@ -28,6 +29,18 @@ def run(inbedder, tiny, stays):
         return inbedder("cluster", stays, *fixed, *arguments)
 
     return cluster
+
+
+def test_a_dry_run_shows_every_question(run):
+    out = run("-i", f"emotion={FIRST}", "-i", f"part={SECOND}", "--dry-run").stdout
+    assert f"### Instruction:\n{FIRST}" in out
+    assert f"### Instruction:\n{SECOND}" in out
+    alone = [run("-i", question, "--dry-run").stdout for question in (FIRST, SECOND)]
+    assert tokens_in(out) == sum(map(tokens_in, alone))
+
+
+def tokens_in(out):
+    return int(re.search(r"tokens: ([\d,]+)", out)[1].replace(",", ""))
 
 
 def rows_of(result):

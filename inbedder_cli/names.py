@@ -1,0 +1,85 @@
+"""names.txt of a saved run: the user's own renames ("3 = late delivery") and merges ("5 -> 2")."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from inbedder_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+NAMES = "names.txt"
+LINE = re.compile(r"(?:(?P<question>\w+)\s+)?(?P<cluster>-?\d+)\s*(?P<sign>=|->)\s*(?P<what>.+)")
+
+
+class Change(NamedTuple):
+    """One line: a cluster, and its new name or the cluster that it is merged into."""
+
+    cluster: int
+    name: str | None
+    into: int | None
+
+
+def read_changes(folder: Path, questions: Sequence[str]) -> dict[str, list[Change]]:
+    """Return the user's changes by question; without a question's name they are the first one's.
+
+    :raises InputError: for a line that is neither a rename nor a merge, or a file that is not UTF-8.
+    """
+    path = folder / NAMES
+    changes: dict[str, list[Change]] = {question: [] for question in questions}
+    if not path.exists():
+        return changes
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"is not UTF-8: {error}", source=str(path), hint="save it as UTF-8") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        found = LINE.fullmatch(line.strip())
+        question = (found["question"] or questions[0]) if found else ""
+        if not found or question not in changes or (found["sign"] == "->" and not found["what"].isdigit()):
+            raise InputError(
+                f'"{line.strip()}" is neither a rename nor a merge',
+                source=str(path),
+                line=number,
+                hint='write "3 = late delivery" or "5 -> 2"; with several questions "reason 3 = ..."',
+            )
+        cluster, what = int(found["cluster"]), found["what"].strip()
+        changes[question].append(
+            Change(cluster, what, None) if found["sign"] == "=" else Change(cluster, None, int(what))
+        )
+    return changes
+
+
+def changed(labels: Mapping[int, str], changes: Sequence[Change]) -> tuple[dict[int, str], dict[int, int]]:
+    """Return the clusters' names, and for each merged cluster the one that it ends up in.
+
+    :param labels: the names that the run gave.
+    :raises InputError: for a cluster that is not there, or one that is merged into itself.
+    """
+    names, merges = dict(labels), {}
+    for cluster, name, into in changes:
+        if missing := {cluster, cluster if into is None else into} - set(labels):
+            raise InputError(
+                f"there is no cluster {min(missing)}", source=NAMES, hint="see them: inbedder show RUN"
+            )
+        if into is not None:
+            merges[cluster] = into
+        elif name is not None:
+            names[cluster] = name
+    return names, {cluster: _end_of(cluster, merges) for cluster in merges}
+
+
+def _end_of(cluster: int, merges: Mapping[int, int]) -> int:
+    """Return where a chain of merges ends."""
+    seen, into = {cluster}, merges[cluster]
+    while into in merges and into not in seen:
+        seen.add(into)
+        into = merges[into]
+    if into in seen:
+        raise InputError(f"cluster {cluster} is merged into itself", source=NAMES, hint="take out one line")
+    return into
