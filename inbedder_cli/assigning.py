@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from inbedder_cli.clustering import Clustering
     from inbedder_cli.clustering.points import Labels, Vectors
 
-NOVEL_ABOVE = 0.99  # of a cluster's own rows are nearer to its centre than a row that is novel
+    Numbers = npt.NDArray[np.float64]
+
+NOVEL_ABOVE = 0.99  # of a cluster's own rows are nearer to the mean of its others than a row that is novel is
 SURE = 0.95  # of intervals
 
 
@@ -43,7 +45,8 @@ class Assigner:
 
     :param mean: what is subtracted from every vector, float32, shape (hidden_size,).
     :param centres: float32, shape (k, hidden_size), as in `Clustering`.
-    :param limits: cosine distances to the centres beyond which rows are novel, float32, shape (k,).
+    :param limits: cosine distances to the centres beyond which rows are novel, float32, shape (k,): most rows of
+        a cluster are nearer than that to the mean of the others (`distances_to_the_others`).
     :param lengths: of the clusters' means (centres times lengths), float32, shape (k,): KMeans goes by the nearest
         mean.
     :param density: how HDBSCAN places rows; None: the nearest mean does.
@@ -58,15 +61,14 @@ class Assigner:
     @classmethod
     def of(cls, clustering: Clustering) -> Assigner:
         """Return the assigner of a clustering."""
-        limits = np.array(
-            [
-                np.quantile(clustering.distances[clustering.labels == cluster], NOVEL_ABOVE)
-                for cluster in range(clustering.k)
-            ],
-            np.float32,
-        )
         lengths = np.ones(clustering.k, np.float32) if clustering.lengths is None else clustering.lengths
-        return cls(clustering.mean, clustering.centres, limits, lengths, clustering.density)
+        limits = []
+        for cluster in range(clustering.k):
+            own = clustering.distances[clustering.labels == cluster].astype(np.float64)
+            if clustering.lengths is not None:
+                own = distances_to_the_others(own, float(lengths[cluster]))
+            limits.append(np.quantile(own, NOVEL_ABOVE, method="higher"))
+        return cls(clustering.mean, clustering.centres, np.array(limits, np.float32), lengths, clustering.density)
 
     def assign(self, vectors: Vectors) -> Assigned:
         """Label rows; those of the run itself get the labels that they have there.
@@ -85,6 +87,22 @@ class Assigner:
         distances, second, margins = distances_to(self.centres, points, labels)
         limits = np.append(self.limits, np.float32(-1))  # noise, the last, is always beyond
         return Assigned(labels, distances, second, margins, ~(distances <= limits[labels]))
+
+
+def distances_to_the_others(distances: Numbers, length: float) -> Numbers:
+    """Return how far each row of a cluster is from the mean of its other rows: what a new row would be.
+
+    A row draws its centre towards itself, the more so the smaller its cluster is.
+
+    :param distances: of all rows, points of unit length, to the direction of their mean: 1 - cosine.
+    :param length: of that mean.
+    """
+    n = len(distances)
+    if n == 1:
+        return distances
+    along = n * length * (1 - distances)  # the sum of all points, times each of them
+    left = np.sqrt(np.maximum((n * length) ** 2 - 2 * along + 1, np.finfo(np.float64).tiny))
+    return 1 - (along - 1) / left
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inbedder_cli.assigning import Assigner, drift
+from inbedder_cli.assigning import Assigner, distances_to_the_others, drift
 from inbedder_cli.clustering import NOISE, algorithms, fit_clusters
 from inbedder_cli.options import Algorithm, ClusterOptions
 from tests.clustering.test_fit import blobs
@@ -39,6 +39,27 @@ def test_hdbscans_clusters_too_even_when_a_sample_made_them(monkeypatch, many):
     hits = again == np.array([numbers[int(t)] for t in fresh_truth])
     assert hits[again != NOISE].all()
     assert (again != NOISE).mean() > 0.5
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 1000), st.integers(2, 12))
+def test_distances_to_the_others_are_those_to_the_mean_without_the_row(seed, n):
+    points = np.random.default_rng(seed).normal(size=(n, 5))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    mean = points.mean(0)
+    length = np.linalg.norm(mean)
+    for i, found in enumerate(distances_to_the_others(1 - points @ mean / length, float(length))):
+        others = np.delete(points, i, axis=0).mean(0)
+        assert found == pytest.approx(1 - points[i] @ others / np.linalg.norm(others), abs=1e-6)
+
+
+def test_fresh_rows_of_the_same_kind_are_seldom_novel():
+    rng = np.random.default_rng(0)
+    rows, fresh = rng.normal(size=(200, 300)), rng.normal(size=(2000, 300))
+    for some in (rows, fresh):
+        some[: len(some) // 2, 0] += 8
+    found = fit_clusters(rows.astype(np.float32), ClusterOptions(k=2, stability=False))
+    assert 0 < Assigner.of(found).assign(fresh.astype(np.float32)).novel.mean() < 0.04
 
 
 def test_rows_like_none_before_are_novel():
