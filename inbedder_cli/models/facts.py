@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FILE = "facts.json"
+KEPT = 200  # facts, those that were found last: old ones are of files that have changed
 
 
 def remembered(fact: str, find: Callable[[], Any]) -> Any:  # noqa: ANN401
@@ -38,14 +39,18 @@ def recall(fact: str) -> Any:  # noqa: ANN401
 
 
 def remember(fact: str, value: Any) -> None:  # noqa: ANN401
-    """Keep a fact; where the folder cannot be written to, it is found out again next time."""
+    """Keep a fact, in place of the oldest where there are many.
+
+    Where the folder cannot be written to, it is found out again next time.
+    """
     if recall(fact) == value:
         return
     folder = cache_folder()
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=folder, prefix=FILE, delete=False, encoding="utf-8") as file:
-            json.dump(_read() | {fact: value}, file, indent=1)
+            others = [known for known in _read().items() if known[0] != fact]
+            json.dump(dict([*others[1 - KEPT :], (fact, value)]), file, indent=1)
         Path(file.name).replace(folder / FILE)
 
 
