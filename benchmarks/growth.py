@@ -67,10 +67,15 @@ def measured(step: str, n: int) -> dict[str, float]:
 
 def prepared(step: str, n: int, folder: Path):  # noqa: ANN201
     """Return a step that is ready to run, with all that it needs loaded and warm."""
-    from inbedder_cli import ClusterOptions, corpus_from_table, read_corpus
+    import pyarrow as pa
+
+    from inbedder_cli import ClusterOptions, Embedding, corpus_from_table, read_corpus
     from inbedder_cli.clustering import fit_clusters
     from inbedder_cli.explain import explain
-    from inbedder_cli.options import Algorithm
+    from inbedder_cli.options import Algorithm, TableFormat
+    from inbedder_cli.pipeline import Status, cluster_corpus
+    from inbedder_cli.report.results import rows_table
+    from inbedder_cli.report.writing import open_output, write_table
 
     rng = np.random.default_rng(0)
     some_texts = texts(n, rng)
@@ -99,39 +104,15 @@ def prepared(step: str, n: int, folder: Path):  # noqa: ANN201
         return lambda: fit_clusters(vectors, options)
     words = "joy anger fear late parcel refund kind staff cold room noise price".split()
     answers = [f"{words[g]} {words[int(w)]}" for g, w in zip(group, rng.integers(0, GROUPS, n), strict=True)]
-    clustering = fit_clusters(vectors, ClusterOptions(k=GROUPS))
-    ids = [str(i) for i in range(n)]
-
-    def explained():  # noqa: ANN202
-        return explain(clustering, answers, texts=some_texts, ids=ids, instruction=QUESTION)
-
-    explained()
-    if step == "explaining":
-        return explained
-    import pyarrow as pa
-
-    from inbedder_cli import ClusterRun, Embedding
-    from inbedder_cli.options import TableFormat
-    from inbedder_cli.pipeline import Status
-    from inbedder_cli.report.results import rows_table
-    from inbedder_cli.report.writing import open_output, write_table
-
     corpus = corpus_from_table(pa.table({"text": some_texts}), text=("text",))
-    status = [Status.ok] * n
-    run = ClusterRun(
-        corpus,
-        QUESTION,
-        Embedding(vectors, answers, status),
-        clustering,
-        explained(),
-        clustering.labels.tolist(),
-        clustering.distances.tolist(),
-        status,
-    )
+    embedding = Embedding(vectors, answers, [Status.ok] * n)
+    run = cluster_corpus(corpus, QUESTION, embedding, ClusterOptions(k=GROUPS, stability=False))
+    if step == "explaining":
+        return lambda: explain(run.clustering, answers, texts=corpus.texts, ids=corpus.ids, instruction=QUESTION)
 
     def written() -> None:
         with open_output(folder / "rows.csv") as stream:
-            write_table(rows_table(run, ""), stream, TableFormat.csv)
+            write_table(rows_table({"": run}), stream, TableFormat.csv)
 
     return written
 

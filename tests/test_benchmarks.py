@@ -1,0 +1,50 @@
+"""That the benchmarks still run; what they measure is in benchmarks/."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parent.parent / "benchmarks"
+
+
+def loaded(name):
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("step", ["reading", "kmeans", "hdbscan", "explaining", "writing"])
+def test_every_step_whose_growth_is_measured_runs(step, tmp_path):
+    growth = loaded("growth")
+    assert step in growth.STEPS
+    growth.prepared(step, 600, tmp_path)()
+    if step == "writing":
+        assert len((tmp_path / "rows.csv").read_text().splitlines()) == 601
+
+
+def test_all_ways_of_reading_whose_speed_is_measured_give_the_same_vectors(tiny_models):
+    from inbedder_cli.encoders.loading import encoder_from_files
+    from inbedder_cli.models import ModelFiles
+    from inbedder_cli.options import NumberFormat
+
+    throughput = loaded("throughput")
+    encoder = encoder_from_files(
+        ModelFiles("tiny", tiny_models["llama"], template="question-first"),
+        device="cpu",
+        dtype=NumberFormat.float32,
+    )
+    rows = throughput.texts(15, 40)
+    expected = throughput.timed(encoder, lambda: throughput.reference(encoder, rows, 2))
+    assert expected.tokens > 0
+    for read in (
+        lambda: throughput.plain(encoder, rows, 2),
+        lambda: throughput.ours(encoder, rows, 2, answers=False),
+        lambda: throughput.ours(encoder, rows, 2, answers=True),
+    ):
+        way = throughput.timed(encoder, read)
+        assert throughput.median_cosine(way.vectors, expected.vectors) > 0.999
+        assert way.tokens < expected.tokens
