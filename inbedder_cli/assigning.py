@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Numbers = npt.NDArray[np.float64]
 
 NOVEL_ABOVE = 0.99  # of a cluster's own rows are nearer to the mean of its others than a row that is novel is
+ALIKE = 1e-3  # distance that rounding may make
 SURE = 0.95  # of intervals
 
 
@@ -67,7 +68,7 @@ class Assigner:
             own = clustering.distances[clustering.labels == cluster].astype(np.float64)
             if clustering.lengths is not None:
                 own = distances_to_the_others(own, float(lengths[cluster]))
-            limits.append(np.quantile(own, NOVEL_ABOVE, method="higher"))
+            limits.append(max(ALIKE, float(np.quantile(own, NOVEL_ABOVE, method="higher"))))
         return cls(clustering.mean, clustering.centres, np.array(limits, np.float32), lengths, clustering.density)
 
     def assign(self, vectors: Vectors) -> Assigned:
@@ -86,7 +87,9 @@ class Assigner:
             labels = np.full(len(points), NOISE, np.int64)
         distances, second, margins = distances_to(self.centres, points, labels)
         limits = np.append(self.limits, np.float32(-1))  # noise, the last, is always beyond
-        return Assigned(labels, distances, second, margins, ~(distances <= limits[labels]))
+        novel = ~(distances <= limits[labels])
+        alike = np.append(~self.centres.any(axis=1), False)[labels]  # where the rows of the run were all the same
+        return Assigned(labels, distances, second, margins, novel | (alike & points.any(axis=1)))
 
 
 def distances_to_the_others(distances: Numbers, length: float) -> Numbers:

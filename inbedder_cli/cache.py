@@ -8,6 +8,7 @@ with it is told, and the rows are read again.
 from __future__ import annotations
 
 import json
+import math
 import os
 import sqlite3
 import time
@@ -32,7 +33,7 @@ SCHEMA = 3
 AT_ONCE = 500  # keys of one look-up; SQLite takes 999
 PATIENCE = 30.0  # seconds to wait for another process that writes
 DAY = 86_400
-ROW_BYTES = 400  # of a row beside its vector
+ROW_BYTES = 600  # of a row beside its vector
 BESIDE = ("-wal", "-shm", "-journal")
 T = TypeVar("T")
 TABLE = """
@@ -46,7 +47,7 @@ CREATE TABLE IF NOT EXISTS rows (
 class CacheInfo:
     """What a cache holds.
 
-    :param bytes: size of its file.
+    :param bytes: size of its file, and of those that were set aside.
     :param oldest: when the row that was not used for longest was used, in seconds since 1970; None without rows.
     """
 
@@ -78,11 +79,11 @@ class RowCache:
         return found
 
     def put(self, rows: Mapping[bytes, Row]) -> None:
-        """Keep rows, all or none of them; those whose vectors are not finite are not worth it."""
+        """Keep rows, all or none of them; those whose numbers are not finite are not worth it."""
         now = int(time.time())
         made = []
         for key, row in rows.items():
-            if np.isfinite(row.vector).all():
+            if np.isfinite(row.vector).all() and (row.answer is None or math.isfinite(row.answer.confidence)):
                 vector = np.asarray(row.vector, np.float32).tobytes()
                 told = (None,) * 3 if row.answer is None else (*row.answer[:2], json.dumps(row.answer.words))
                 made.append((key, vector, *told, row.shortened, _checksum(vector, *told), now))
@@ -95,7 +96,8 @@ class RowCache:
         if self.path.exists():
             count = "SELECT count(*), min(used) FROM rows"
             rows, oldest = self._with(lambda connection: connection.execute(count).fetchone()) or (0, None)
-        return CacheInfo(self.path, rows, sum(f.stat().st_size for f in self._files()), oldest)
+        files = [*self._files(), *self._set_aside_before()]
+        return CacheInfo(self.path, rows, sum(file.stat().st_size for file in files), oldest)
 
     def prune(self, *, older_than: float | None = None, max_bytes: int | None = None) -> int:
         """Remove rows, those that were not used for longest first, and return how many.
@@ -111,9 +113,9 @@ class RowCache:
         return removed
 
     def clear(self) -> int:
-        """Remove the file and return its size in bytes."""
+        """Remove the file, and those that were set aside, and return their size in bytes."""
         self._close()
-        files = self._files()
+        files = [*self._files(), *self._set_aside_before()]
         size = sum(file.stat().st_size for file in files)
         for file in files:
             file.unlink(missing_ok=True)
@@ -124,6 +126,10 @@ class RowCache:
         return [
             f for f in (self.path, *(self.path.with_name(self.path.name + end) for end in BESIDE)) if f.exists()
         ]
+
+    def _set_aside_before(self) -> list[Path]:
+        """Return the damaged files of earlier times."""
+        return sorted(self.path.parent.glob(f"{self.path.name}.damaged-*"))
 
     def _with(self, action: Callable[[sqlite3.Connection], T]) -> T | None:
         """Return what an action on the file returns, after committing it; None when it went wrong.
@@ -150,8 +156,12 @@ class RowCache:
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite's files beside it follow
             self._connection = connection = sqlite3.connect(self.path, timeout=PATIENCE)
             schema = connection.execute("PRAGMA user_version").fetchone()[0]
-            if schema not in (0, SCHEMA):
-                raise sqlite3.DatabaseError(f"made by another version of inbedder (schema {schema})")
+            if schema > SCHEMA:
+                raise sqlite3.DatabaseError(f"made by a later version of inbedder (schema {schema})")
+            if 0 < schema < SCHEMA:
+                self.talk.say("the cache is of an earlier version of inbedder: rows are read again")
+                connection.execute("DROP TABLE IF EXISTS rows")
+                schema = 0
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts for a new file alone
             with suppress(sqlite3.OperationalError):  # some network folders: the old journal does there
                 connection.execute("PRAGMA journal_mode = WAL")

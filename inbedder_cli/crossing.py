@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MOST = 20  # values of a side that are told apart
 NUMBERS = 12  # different numbers of a column; with more it is cut into quarters
+DIGITS = (6, 10, 17)  # of numbers in names of ranges
 OTHERS = "(others)"
 NOTABLE = 3.0  # standardised residual from which a combination is no accident
 
@@ -159,9 +160,22 @@ def side_of_column(name: str, values: Sequence[Any]) -> Side:
     if numbers is None or len(set(numbers)) <= NUMBERS:
         return Side(name, [None if value in (None, "") else str(value) for value in values])
     cuts = np.unique(np.quantile(numbers, [0, 0.25, 0.5, 0.75, 1]))
-    names = [f"{low:g} to {high:g}" for low, high in pairwise(cuts)]
+    if len(cuts) == 2:  # one value has three quarters of the rows or more
+        common = Counter(numbers).most_common(1)[0][0]
+        grouped = iter([f"{common:.15g}" if number == common else OTHERS for number in numbers])
+        return Side(name, [None if value in (None, "") else next(grouped) for value in values])
+    names = _ranges(cuts)
     quarter = iter(np.clip(np.searchsorted(cuts, numbers, side="left") - 1, 0, len(names) - 1).tolist())
     return Side(name, [None if value in (None, "") else names[next(quarter)] for value in values])
+
+
+def _ranges(cuts: npt.NDArray[np.float64]) -> list[str]:
+    """Return the names of the ranges between cuts, with as many digits as tell them apart."""
+    for digits in DIGITS:
+        names = [f"{low:.{digits}g} to {high:.{digits}g}" for low, high in pairwise(cuts)]
+        if len(set(names)) == len(names):
+            break
+    return names
 
 
 def _as_numbers(values: Sequence[Any]) -> list[float] | None:

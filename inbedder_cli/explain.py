@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inbedder_cli.clustering import NOISE, Clustering
+from inbedder_cli.clustering.points import sample_of
 from inbedder_cli.first_words import lens
 from inbedder_cli.options import ExplainOptions
 from inbedder_cli.phrases import LabelCheck, Phrase, check_labels, choose_labels, phrases_by_row, rank_phrases
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.first_words import FirstWords
 
+TEXTS = 20_000  # whose words explain clusters where there are no answers
 NO_LABEL = "(no common answer)"
 NOISE_LABEL = "(noise)"  # in brackets, as no phrase can be
 UNANSWERED = -2  # the number of the summary of rows that do not answer, which are in no cluster
@@ -107,10 +109,14 @@ def explain(
     :return: clusters by number, noise last.
     """
     options = options or ExplainOptions()
-    found = phrases or phrases_by_row(answers, instruction if show_answers else "", options)
-    marking = rank_phrases(found, clustering.labels)
+    some = (
+        np.arange(len(answers)) if show_answers else sample_of(len(answers), TEXTS, 0)
+    )  # texts hold many phrases
+    counted = clustering.labels[some]
+    found = phrases or phrases_by_row([answers[i] for i in some], instruction if show_answers else "", options)
+    marking = rank_phrases(found, counted)
     labels = choose_labels(marking)
-    checks = check_labels(found, clustering.labels, {c: ranked[0].text for c, ranked in marking.items() if ranked})
+    checks = check_labels(found, counted, {c: ranked[0].text for c, ranked in marking.items() if ranked})
     lenses = lens(first_words, clustering.labels, options.phrases) if first_words else {}
     summaries = []
     for cluster in [*range(clustering.k), NOISE]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAMES = "names.txt"
-LINE = re.compile(r"(?:(?P<question>\w+)\s+)?(?P<cluster>-?\d+)\s*(?P<sign>=|->)\s*(?P<what>.+)")
+LINE = re.compile(r"(?:(?P<question>\w+)\s+)?(?P<cluster>-?[0-9]+)\s*(?P<sign>=|->)\s*(?P<what>.+)")
 
 
 class Change(NamedTuple):
@@ -41,7 +41,11 @@ def read_changes(folder: Path, questions: Sequence[str]) -> dict[str, list[Chang
             continue
         found = LINE.fullmatch(line.strip())
         question = (found["question"] or questions[0]) if found else ""
-        if not found or question not in changes or (found["sign"] == "->" and not found["what"].isdigit()):
+        if (
+            not found
+            or question not in changes
+            or (found["sign"] == "->" and not (found["what"].isdecimal() and found["what"].isascii()))
+        ):
             raise InputError(
                 f'"{line.strip()}" is neither a rename nor a merge',
                 source=str(path),

@@ -92,7 +92,7 @@ class EncodeOptions:
     :param answers: whether answers are decoded at all.
     :param max_answer_tokens: longest answer, in tokens.
     :param max_tokens: longest prompt, in tokens; longer texts are shortened, the instruction never.
-    :param batch_tokens: padded tokens that one batch may hold; None chooses by device.
+    :param batch_tokens: padded tokens that are read at a time; None chooses by device.
     """
 
     readout: Readout | None = None

@@ -16,6 +16,9 @@ from inbedder_cli.pipeline import ClusterRun, Status, judged
 from inbedder_cli.talk import SILENT
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from inbedder_cli.assigning import Assigned
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.encoders import Encoder
     from inbedder_cli.pipeline import Embedding
@@ -33,18 +36,16 @@ def assign_corpus(
     """
     status = judged(corpus, question.instruction, embedding, question.abstaining)
     rows = [i for i, state in enumerate(status) if state is Status.ok]
-    try:
-        found = question.assigner.assign(embedding.vectors[rows])
-    except ValueError as error:
-        raise InputError(str(error), hint="save the run again with this version: cluster --save") from error
+    found = _placed(question, embedding.vectors[rows])
     labels, second = (
         np.array([question.merged.get(label, label) for label in side.tolist()], np.int64)
         for side in (found.labels, found.second)
     )
     inside = second == labels  # the next cluster was merged into the row's own: its margin says nothing
     summaries = [
-        ClusterSummary(cluster, name, int((labels == cluster).sum()), float((labels == cluster).mean()))
+        ClusterSummary(cluster, name, size, size / max(1, len(labels)))
         for cluster, name in (question.names | {NOISE: NOISE_LABEL}).items()
+        for size in [int((labels == cluster).sum())]
     ]
     for place in np.flatnonzero(labels == NOISE).tolist():
         status[rows[place]] = Status.noise
@@ -59,6 +60,13 @@ def assign_corpus(
     )
     run = ClusterRun(corpus, question.instruction, embedding, clustering, summaries, rows, status)
     return run, run.by_row(found.novel)
+
+
+def _placed(question: SavedQuestion, vectors: npt.NDArray[np.float32]) -> Assigned:
+    try:
+        return question.assigner.assign(vectors)
+    except ValueError as error:
+        raise InputError(str(error), hint="save the run again with this version: cluster --save") from error
 
 
 def drift_of(question: SavedQuestion, run: ClusterRun, novel: list[bool | None]) -> DriftReport:
@@ -87,7 +95,10 @@ class Verified:
 
 
 def verify_run(run: SavedRun, question: str, encoder: Encoder, n_rows: int, talk: Talk = SILENT) -> Verified:
-    """Read some clustered rows of a saved run again, place them, and cluster them again."""
+    """Read some clustered rows of a saved run again, place them, and cluster them again.
+
+    :raises InputError: for a run that this version of hdbscan cannot find again.
+    """
     from sklearn.metrics import adjusted_rand_score
 
     saved = run.questions[question]
@@ -97,7 +108,7 @@ def verify_run(run: SavedRun, question: str, encoder: Encoder, n_rows: int, talk
         return Verified(0, 1.0, 1.0, float("nan"))
     texts, then = [row["text"] for row in rows], [row["cluster"] for row in rows]
     encoded = encoder.encode(texts, saved.instruction, run.encoding, talk)
-    now = saved.assigner.assign(encoded.vectors).labels.tolist()
+    now = _placed(saved, encoded.vectors).labels.tolist()
     answers = encoded.answers or [row["answer"] for row in rows]
     options = replace(saved.clustering, stability=False, min_cluster_size=None)
     options = replace(options, k=min(len(set(then)), len(set(texts))) if options.k else None)

@@ -11,6 +11,7 @@ Nothing in it is a pickle. The texts are in it: share it as you would share them
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from inbedder_cli.names import Change
     from inbedder_cli.pipeline import ClusterRun
 
-SCHEMA = 1
+SCHEMA = 2
 MANIFEST, TENSORS, ROWS = "run.json", "run.safetensors", "rows.parquet"
 LIBRARIES = ("torch", "transformers", "scikit-learn", "hdbscan", "numpy")
 
@@ -112,12 +113,12 @@ def save_run(
     encoding: EncodeOptions,
     abstaining: AbstainOptions,
     crossed: list[CrossTable],
-) -> bool:
-    """Write a run; each file whole, the manifest, which knows the others' hashes, last.
+) -> Path | None:
+    """Write a run beside the folder first, and move it in when it is whole; the manifest knows the others' hashes.
 
     names.txt stays where the clusters have the labels that they had; otherwise it becomes names.txt.old.
 
-    :return: whether names.txt, if there is one, still holds.
+    :return: what names.txt is called now; None where it stays, or there is none.
     :raises InbedderError: when it cannot be written, for example on a full disk.
     """
     import pyarrow as pa
@@ -127,10 +128,6 @@ def save_run(
     from inbedder_cli.report.results import documents, rows_table
     from inbedder_cli.report.writing import whole_file, write_json, write_table
 
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise InbedderError(f"cannot make {folder}: {error}", hint="choose another place") from error
     before = _labels_in(folder)
     corpus = next(iter(runs.values())).corpus
     table = pa.table({"id": pa.array(corpus.ids, pa.string()), "text": pa.array(corpus.texts, pa.string())})
@@ -140,10 +137,6 @@ def save_run(
     tensors: dict[str, Any] = {}
     for question, run in runs.items():
         tensors |= {f"{question}/{name}": array for name, array in _tensors(Assigner.of(run.clustering)).items()}
-    with whole_file(folder / ROWS) as stream:
-        write_table(table, stream, TableFormat.parquet)
-    with whole_file(folder / TENSORS) as stream:
-        stream.write(save(tensors))
     manifest = documents(runs, model.description, crossed) | {
         "schema": SCHEMA,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -153,14 +146,33 @@ def save_run(
         "encoding": asdict(encoding),
         "abstaining": asdict(abstaining),
         "settings": {question: asdict(run.clustering.options) for question, run in runs.items()},
-        "files": {name: file_sha256(folder / name) for name in (TENSORS, ROWS)},
     }
-    with whole_file(folder / MANIFEST) as stream:
-        write_json(manifest, stream)
+    try:
+        with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=f".{folder.name}.") as unfinished:
+            new = Path(unfinished)
+            with whole_file(new / ROWS) as stream:
+                write_table(table, stream, TableFormat.parquet)
+            with whole_file(new / TENSORS) as stream:
+                stream.write(save(tensors))
+            manifest["files"] = {name: file_sha256(new / name) for name in (TENSORS, ROWS)}
+            with whole_file(new / MANIFEST) as stream:
+                write_json(manifest, stream)
+            folder.mkdir(exist_ok=True)
+            for name in (ROWS, TENSORS, MANIFEST):
+                (new / name).replace(folder / name)
+    except OSError as error:
+        raise InbedderError(f"cannot write {folder}: {error}", hint="choose another place") from error
     if (folder / NAMES).exists() and before != _labels_in(folder):
-        (folder / NAMES).replace(folder / f"{NAMES}.old")
-        return False
-    return True
+        return _set_aside(folder / NAMES)
+    return None
+
+
+def _set_aside(names: Path) -> Path:
+    """Rename the user's names to what no file is called yet."""
+    aside, n = names.with_name(f"{NAMES}.old"), 2
+    while aside.exists():
+        aside, n = names.with_name(f"{NAMES}.old{n}"), n + 1
+    return names.replace(aside)
 
 
 def documents_in(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -162,15 +162,15 @@ def _read_parquet(
 
     with pq.ParquetFile(str(file)) as parquet:
         table = parquet.read()
-    lists = table.column("vector").to_pylist()
-    widths = {len(v) for v in lists if v is not None}
+    lists = table.column("vector").combine_chunks()
+    there = lists.is_valid().to_numpy(zero_copy_only=False)
+    widths = lists.value_lengths().drop_null().unique().to_pylist()
     if len(widths) != 1:
         raise ValueError("the vectors have different lengths" if widths else "there is no vector")
-    (width,) = widths
-    vectors = np.full((len(lists), width), np.nan, np.float32)
-    for row, values in enumerate(lists):
-        if values is not None:
-            vectors[row] = values
+    vectors = np.full((len(lists), widths[0]), np.nan, np.float32)
+    vectors[there] = (
+        lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, widths[0])
+    )  # of the others it has none
     answers = table.column("answer").to_pylist() if "answer" in table.column_names else None
     origin = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
     if answers is None or all(a is None for a in answers):

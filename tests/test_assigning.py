@@ -101,3 +101,30 @@ def test_without_drift_a_share_seldom_moves():
         moved = drift(dict(enumerate(np.bincount(then, minlength=7).tolist())), now.tolist(), names)
         alarms += any(row.moved for row in moved)
     assert alarms <= 9  # 5 % of 60, and luck
+
+
+def test_copies_of_the_runs_rows_are_not_novel_within_rounding():
+    rng = np.random.default_rng(0)
+    vectors = np.repeat(rng.normal(size=(4, 50)), [40, 30, 20, 1], axis=0).astype(np.float32)
+    assigner = Assigner.of(fit_clusters(vectors, ClusterOptions(k=4, stability=False)))
+    near = vectors + 1e-4 * rng.normal(size=vectors.shape).astype(np.float32)
+    assert not assigner.assign(vectors).novel.any()
+    assert not assigner.assign(near).novel.any()
+    assert assigner.assign(rng.normal(size=(10, 50)).astype(np.float32)).novel.all()
+
+
+def test_after_a_run_of_copies_of_one_row_all_others_are_novel():
+    vectors = np.ones((30, 8), np.float32)
+    found = fit_clusters(vectors, ClusterOptions(stability=False))
+    assigner = Assigner.of(found)
+    assert not assigner.assign(vectors).novel.any()
+    assert assigner.assign(np.random.default_rng(0).normal(size=(9, 8)).astype(np.float32)).novel.all()
+
+
+@pytest.mark.parametrize("steps", [1, 10])
+def test_rows_get_their_clusters_again_where_kmeans_has_not_converged(monkeypatch, steps):
+    monkeypatch.setattr(algorithms, "MINI_BATCH_ABOVE", 100)
+    monkeypatch.setattr(algorithms, "LAST_STEPS", steps)
+    vectors = np.random.default_rng(0).normal(size=(3000, 16)).astype(np.float32)
+    found = fit_clusters(vectors, ClusterOptions(k=12, stability=False))
+    np.testing.assert_array_equal(Assigner.of(found).assign(vectors).labels, found.labels)

@@ -126,13 +126,37 @@ def test_damage_in_the_middle_is_never_fatal(cache, told):
     same(cache.get(list(ROWS)), ROWS)
 
 
-def test_a_cache_of_another_version_is_set_aside(cache, told):
+def test_a_cache_of_a_later_version_is_set_aside(cache, told):
     cache.put(ROWS)
     with sqlite3.connect(cache.path) as connection:
         connection.execute("PRAGMA user_version = 99")
     cache._close()
     assert cache.get(list(ROWS)) == {}
-    assert "another version" in told.warnings[0]
+    assert "later version" in told.warnings[0]
+    aside = list(cache.path.parent.glob("*.damaged-*"))
+    assert len(aside) == 1
+    assert cache.info().bytes >= aside[0].stat().st_size > 0
+    cache.clear()
+    assert not list(cache.path.parent.iterdir())
+
+
+def test_a_cache_of_an_earlier_version_is_emptied(cache, told):
+    cache.put(ROWS)
+    with sqlite3.connect(cache.path) as connection:
+        connection.executescript("DROP TABLE rows; CREATE TABLE rows (key BLOB); PRAGMA user_version = 1")
+    cache._close()
+    assert cache.get(list(ROWS)) == {}
+    cache.put(ROWS)
+    same(cache.get(list(ROWS)), ROWS)
+    assert not told.warnings
+    assert not list(cache.path.parent.glob("*.damaged-*"))
+
+
+def test_answers_without_a_chance_are_not_kept_and_do_no_harm(cache, told):
+    row = Row(np.ones(2, np.float32), Answer("x", float("nan")), False)
+    cache.put(ROWS | {b"n" * 16: row})
+    same(cache.get([*ROWS, b"n" * 16]), ROWS)
+    assert not told.warnings
 
 
 def test_a_full_disk_ends_remembering_and_nothing_else(cache, told):
@@ -184,7 +208,7 @@ def test_pruning_removes_what_was_not_used_for_longest(cache):
     cache.get(keys[4:])  # used now
     assert cache.prune(older_than=86_400 * 25) == 1
     assert set(cache.get(keys)) == {*keys[:3], keys[4]}
-    assert cache.prune(max_bytes=900) == 2
+    assert cache.prune(max_bytes=1300) == 2
     assert len(cache.get(keys)) == 2
 
 

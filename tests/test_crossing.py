@@ -86,3 +86,14 @@ def test_the_order_and_the_names_of_values_do_not_matter(pairs, random):
     assert one.counts.sum() == len(pairs)
     swapped = table([b for _, b in pairs], [a for a, _ in pairs])
     assert swapped.cramers_v == pytest.approx(one.cramers_v, abs=1e-9)
+
+
+@pytest.mark.parametrize("offset", [0, 1_700_000_000, 1e15])
+def test_ranges_of_large_numbers_are_told_apart(offset):
+    side = side_of_column("time", [offset + i for i in range(400)])
+    assert [side.values.count(value) for value in sorted(set(side.values))] == [100] * 4
+
+
+def test_a_value_that_most_rows_have_stands_against_the_others():
+    side = side_of_column("count", [0] * 320 + list(range(1, 81)) + [None])
+    assert side.values == ["0"] * 320 + [OTHERS] * 80 + [None]

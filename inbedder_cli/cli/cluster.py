@@ -13,7 +13,7 @@ from inbedder_cli.cli import options
 from inbedder_cli.cli.console import Terminal
 from inbedder_cli.cli.groups import AnswerOptions, InputOptions, ModelOptions, ReadingOptions, with_groups
 from inbedder_cli.cli.questions import Question, parse_questions
-from inbedder_cli.cli.reading import show_preview, tell_about_embedding
+from inbedder_cli.cli.reading import check_before_work, show_preview, tell_about_embedding
 from inbedder_cli.cli.results import (
     Result,
     checked_targets,
@@ -22,7 +22,7 @@ from inbedder_cli.cli.results import (
     write_clusters,
     write_result,
 )
-from inbedder_cli.errors import InputError, UsageProblem
+from inbedder_cli.errors import UsageProblem
 from inbedder_cli.options import Algorithm, ClusterOptions, ExplainOptions
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def cluster(
     check_free(corpus, [column_name(q.name, column) for q in questions for column in RESULT_COLUMNS], prefix)
     columns = sides_of_columns(corpus, by)
     for clustering in clusterings:
-        _check_before_work(corpus, clustering)
+        check_before_work(corpus, clustering)
     settings = reading.settings()
     encoder = None if vectors else model.load(talk)
     if dry_run and encoder:
@@ -185,8 +185,9 @@ def _save(
 ) -> None:
     from inbedder_cli.runs import save_run
 
-    if not save_run(folder, result.runs, used, settings, answering.settings(), result.crossed):
-        talk.warn(f"{folder / 'names.txt'} named other clusters: it is now names.txt.old")
+    aside = save_run(folder, result.runs, used, settings, answering.settings(), result.crossed)
+    if aside:
+        talk.warn(f"{folder / 'names.txt'} named other clusters: it is now {aside.name}")
     talk.say(f"saved: {folder} (inbedder show {folder})")
 
 
@@ -260,12 +261,3 @@ def _read_vectors(path: str, corpus: Corpus, instruction: str, talk: Talk) -> Em
     if embedding.answers is None:
         talk.say(f"{path} holds no answers: clusters are explained by words of the texts")
     return replace(embedding, instruction=instruction or embedding.instruction, model=embedding.model or path)
-
-
-def _check_before_work(corpus: Corpus, clustering: ClusterOptions) -> None:
-    from inbedder_cli.clustering import check_options
-
-    try:
-        check_options(clustering, len(corpus.readable))
-    except InputError as error:
-        raise InputError(str(error), source=corpus.source, hint=error.hint) from error

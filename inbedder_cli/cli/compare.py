@@ -13,6 +13,7 @@ from inbedder_cli.cli import options
 from inbedder_cli.cli.console import Terminal, stdout_console
 from inbedder_cli.cli.groups import AnswerOptions, InputOptions, ModelOptions, ReadingOptions, with_groups
 from inbedder_cli.cli.questions import parse_questions
+from inbedder_cli.cli.reading import check_before_work, tell_about_embedding
 from inbedder_cli.cli.results import checked_targets
 from inbedder_cli.errors import UsageProblem
 from inbedder_cli.options import ClusterOptions, TableFormat
@@ -51,6 +52,9 @@ def compare(
     wanted = wanted or (TableFormat.table if sys.stdout.isatty() else TableFormat.csv)
     corpus = (source if source.sample or source.limit else replace(source, sample=ROWS)).read(file, talk)
 
+    clustering = ClusterOptions(k=k, seed=source.seed)
+    check_before_work(corpus, clustering)
+
     from inbedder_cli.comparing import agreement, describe
     from inbedder_cli.pipeline import cluster_corpus, embed_corpus
     from inbedder_cli.report.comparing import as_table, document, print_wordings
@@ -58,7 +62,6 @@ def compare(
 
     encoder, settings = model.load(talk), reading.settings()
     blind = read_blind(corpus, encoder, settings, talk)
-    clustering = ClusterOptions(k=k, seed=source.seed)
     runs = {}
     for question in questions:
         embedding = embed_corpus(corpus, question.text, encoder, settings, talk)
@@ -68,9 +71,11 @@ def compare(
     agreements = agreement(list(runs.values()))
     if wanted is TableFormat.table:
         print_wordings(stdout_console(), wordings, agreements)
-        return
-    with open_output(output) as stream:
-        if wanted is TableFormat.json:
-            write_json(document(wordings, agreements), stream)
-        else:
-            write_table(as_table(wordings, agreements), stream, wanted)
+    else:
+        with open_output(output) as stream:
+            if wanted is TableFormat.json:
+                write_json(document(wordings, agreements), stream)
+            else:
+                write_table(as_table(wordings, agreements), stream, wanted)
+    for run in runs.values():
+        tell_about_embedding(run.embedding, reading.max_tokens, talk)

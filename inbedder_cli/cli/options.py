@@ -129,7 +129,7 @@ MaxTokens = Annotated[
 ]
 BatchTokens = Annotated[
     int | None,
-    typer.Option(min=1, help="Padded tokens per batch.", rich_help_panel=READING, show_default="by device"),
+    typer.Option(min=1, help="Padded tokens read at a time.", rich_help_panel=READING, show_default="by device"),
 ]
 
 

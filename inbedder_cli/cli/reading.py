@@ -6,14 +6,14 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from inbedder_cli.errors import FailedRows, UsageProblem
+from inbedder_cli.errors import FailedRows, InputError, UsageProblem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.encoders import Encoder
-    from inbedder_cli.options import EncodeOptions
+    from inbedder_cli.options import ClusterOptions, EncodeOptions
     from inbedder_cli.pipeline import Embedding
     from inbedder_cli.talk import Talk
 
@@ -33,18 +33,33 @@ def needed_instruction(instruction: str | None) -> str:
     return instruction
 
 
+def check_before_work(corpus: Corpus, clustering: ClusterOptions) -> None:
+    """Refuse, before hours of reading, options that make no sense, or that so few rows cannot fill."""
+    from inbedder_cli.clustering import check_options
+
+    try:
+        check_options(clustering, len(corpus.readable))
+    except InputError as error:
+        raise InputError(str(error), source=corpus.source, hint=error.hint) from error
+
+
 def show_preview(encoder: Encoder, corpus: Corpus, instructions: Sequence[str], options: EncodeOptions) -> None:
     """Print what a run would do (--dry-run), over all its questions."""
     texts = [corpus.texts[i] for i in corpus.readable]
     previews = [encoder.preview(texts, instruction, options) for instruction in instructions]
     lines = [
-        *(f"{preview.prompt}\n" for preview in previews),
+        *(f"{_harmless(preview.prompt)}\n" for preview in previews),
         f"rows: {len(corpus):,}, with text: {len(texts):,}, different: {previews[0].n_unique:,}",
         f"tokens: {sum(preview.n_tokens for preview in previews):,}, "
         f"texts to be shortened: {max(preview.n_shortened for preview in previews):,}",
         f"estimated time: {_duration(sum(preview.seconds for preview in previews))}",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _harmless(prompt: str) -> str:
+    """Return a prompt without characters that steer a terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in prompt)
 
 
 def _duration(seconds: float) -> str:

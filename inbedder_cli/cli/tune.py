@@ -7,7 +7,7 @@ import sys
 from inbedder_cli.cli import options
 from inbedder_cli.cli.console import Terminal, stdout_console
 from inbedder_cli.cli.groups import AnswerOptions, InputOptions, ModelOptions, ReadingOptions, with_groups
-from inbedder_cli.cli.reading import needed_instruction, tell_about_embedding
+from inbedder_cli.cli.reading import check_before_work, needed_instruction, tell_about_embedding
 from inbedder_cli.cli.results import checked_targets
 from inbedder_cli.options import Algorithm, ClusterOptions, TableFormat
 
@@ -48,11 +48,13 @@ def tune(
     wanted = wanted or (TableFormat.table if sys.stdout.isatty() else TableFormat.csv)
     corpus = source.read(file, talk)
 
+    clustering = ClusterOptions(algorithm, None, k_min, k_max, None, source.seed)
+    check_before_work(corpus, clustering)
+
     from inbedder_cli.pipeline import embed_corpus, tune_corpus
     from inbedder_cli.report.tuning import as_table, document, print_choice
 
     embedding = embed_corpus(corpus, question, model.load(talk), reading.settings(), talk)
-    clustering = ClusterOptions(algorithm, None, k_min, k_max, None, source.seed)
     found = tune_corpus(corpus, question, embedding, clustering, answering.settings())
     if wanted is TableFormat.table:
         print_choice(stdout_console(), found)

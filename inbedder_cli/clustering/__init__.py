@@ -105,7 +105,7 @@ def fit_clusters(
     order = canonical_order(vectors)
     points, mean = centre_and_normalise(vectors[order])
     _check_different(points, options)
-    choice, density = None, None
+    choice, density, means = None, None, None
     if options.algorithm is Algorithm.hdbscan:
         options = with_size(options, len(points))
         found, density = hdbscan(points, options.min_cluster_size or LEAST_CLUSTER, options.seed)
@@ -113,11 +113,16 @@ def fit_clusters(
         if options.k is None:
             choice = choose_k(points, options, None if phrases is None else [phrases[i] for i in order])
             options = replace(options, k=choice.k)
-        found = kmeans(points, options.k or 1, options.seed)
+        found, means = kmeans(points, options.k or 1, options.seed)
     ranks = _largest_first(found)
     found = _renumbered(found, ranks)
     density = density and replace(density, labels=_renumbered(density.labels, ranks))
-    centres, lengths = _centres(points, found)
+    if means is None:
+        means = _means(points, found)
+    else:
+        means = means[[old for old in ranks if old != NOISE]]  # ranks are in the order of the new numbers
+    lengths = np.linalg.norm(means, axis=1)
+    centres = (means / np.where(lengths > 0, lengths, 1)[:, None]).astype(np.float32)
     own, second, margins = distances_to(centres, points, found)
     stability = cluster_stability(points, found, options) if options.stability else None
     shortcut = shortcut_for(options.algorithm, len(points))
@@ -134,7 +139,7 @@ def fit_clusters(
         shortcut,
         stability,
         density,
-        lengths,
+        lengths.astype(np.float32),
     )
 
 
@@ -196,16 +201,14 @@ def _renumbered(labels: Labels, numbers: dict[int, int]) -> Labels:
     return np.array([numbers[int(label)] for label in labels], dtype=np.int64)
 
 
-def _centres(points: Vectors, labels: Labels) -> tuple[Vectors, Vectors]:
-    """Return the means of the clusters' points, scaled to unit length, and their lengths before."""
+def _means(points: Vectors, labels: Labels) -> Vectors:
+    """Return the means of the clusters' points."""
     k = int(labels.max(initial=NOISE)) + 1
     sums = np.zeros((k, points.shape[1]), np.float64)
     kept = labels != NOISE
     np.add.at(sums, labels[kept], points[kept])
-    norms = np.linalg.norm(sums, axis=1, keepdims=True)
     sizes = np.bincount(labels[kept], minlength=k)
-    centres = (sums / np.where(norms > 0, norms, 1)).astype(np.float32)
-    return centres, (norms[:, 0] / np.maximum(sizes, 1)).astype(np.float32)
+    return np.asarray(sums / np.maximum(sizes, 1)[:, None], np.float32)
 
 
 def check_options(options: ClusterOptions, n_rows: int) -> None:

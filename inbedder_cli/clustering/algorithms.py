@@ -26,8 +26,8 @@ ALIKE = 1e-3  # a point so near to one of the sample is that one
 CLUSTER_SHARE = 0.02
 
 
-def kmeans(points: Vectors, k: int, seed: int, starts: int = STARTS) -> Labels:
-    """Return the labels of k clusters."""
+def kmeans(points: Vectors, k: int, seed: int, starts: int = STARTS) -> tuple[Labels, Vectors]:
+    """Return the labels of k clusters, and the means to which each point's label is that of the nearest."""
     from sklearn.cluster import KMeans, MiniBatchKMeans
     from sklearn.exceptions import ConvergenceWarning
 
@@ -36,8 +36,10 @@ def kmeans(points: Vectors, k: int, seed: int, starts: int = STARTS) -> Labels:
         last = KMeans(k, init=rough.cluster_centers_, n_init=1, max_iter=LAST_STEPS, random_state=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            return np.asarray(last.fit_predict(points), dtype=np.int64)
-    return np.asarray(KMeans(k, n_init=starts, random_state=seed).fit_predict(points), dtype=np.int64)
+            fitted = last.fit(points)
+    else:
+        fitted = KMeans(k, n_init=starts, random_state=seed).fit(points)
+    return np.asarray(fitted.labels_, np.int64), np.asarray(fitted.cluster_centers_, np.float32)
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def cluster_again(points: Vectors, options: ClusterOptions, seed: int, starts: i
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different rows than clusters, by chance
-            return kmeans(points, options.k or 1, seed, starts)
+            return kmeans(points, options.k or 1, seed, starts)[0]
     return hdbscan(points, max(2, round((options.min_cluster_size or LEAST_CLUSTER) * share)), seed)[0]
 
 

@@ -75,7 +75,7 @@ def choose_k(points: Vectors, options: ClusterOptions, phrases: Sequence[Sequenc
     most = min(options.k_max, n_different(points, options.k_max), len(points) - 1, part_size(len(points)))
     scores = {}
     for k in range(options.k_min, most + 1):
-        labels = kmeans(points, k, options.seed, STARTS)
+        labels = kmeans(points, k, options.seed, STARTS)[0]
         scores[k] = KScore(
             float(silhouette_score(points, labels)) if len(set(labels)) > 1 else -1.0,
             partition_stability(reduced, replace(options, k=k), PARTS),

@@ -7,7 +7,7 @@ greedily from the key-value cache of that same pass.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from inbedder_cli.encoders.batching import cut
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 TOLERANCE = {True: 0.01, False: 0.2}
 ALIKE = 0.01
 PASSES = 4  # over prompts, whose answers a CPU decodes together
+TRIED_TOKENS = 3  # of an answer
 NOT_THIS_WAY = (RuntimeError, ValueError, AttributeError, TypeError, LookupError, NotImplementedError)
 
 
@@ -38,7 +39,7 @@ NOT_THIS_WAY = (RuntimeError, ValueError, AttributeError, TypeError, LookupError
 class CausalEncoder(ModelEncoder):
     """A decoder-only model that answers a question about each text."""
 
-    shortcuts_hold: bool | None = None  # None: not tried yet
+    shortcuts: dict[tuple[bool, bool, bool], bool] = field(default_factory=dict)  # which were tried, and hold
 
     kind: ClassVar[Kind] = Kind.causal
     readouts: ClassVar[tuple[Readout, ...]] = (
@@ -69,36 +70,36 @@ class _CausalReader(BatchReader):
                 "answer-words reads no layer", hint="leave --layer out, or add --readout first-token"
             )
         self.of_prompt = self.readout in (Readout.prompt_mean, Readout.all_mean)
-        self.passes = PASSES if self.decodes and self.device.type == "cpu" else 1
         self.inner = self.layer < encoder.n_layers and not self.of_words
         self.end_ids = end_ids_of(encoder.model, encoder.tokenizer)
         self.prefix: SharedPrefix | None = None
         self.stops = False  # at the layer that is read
 
     def prepare(self, prompter: Prompter, prompts: list[list[int]], talk: Talk) -> None:
-        """Take the shortcuts that these options allow: a shared beginning, and a stop at the layer that is read.
+        """Take the shortcuts that these options allow: `SharedPrefix`, `joined` passes, a stop at the layer read.
 
         Whether they hold for this model is tried once: three texts together against each alone the plain way.
         """
         import torch
 
-        if self.encoder.shortcuts_hold is False:
-            return
+        known = self.encoder.shortcuts
         self.stops = self.inner and not self.decodes
+        self.passes = PASSES if self.decodes and self.device.type == "cpu" else 1
+        ids = [] if self.of_prompt else prefix_of(prompter)
+        taken = bool(ids), self.stops, self.passes > 1
         with torch.inference_mode():
             try:
-                ids = [] if self.of_prompt else prefix_of(prompter)
                 self.prefix = self._read_prefix(ids) if ids else None
-                if self.encoder.shortcuts_hold is None and (self.prefix or self.stops):
+                if any(taken) and taken not in known:
                     middle = len(prompts) // 2
-                    self.encoder.shortcuts_hold = self._same([prompts[i] for i in {0, middle, len(prompts) - 1}])
+                    known[taken] = self._same([prompts[i] for i in {0, middle, len(prompts) - 1}])
             except torch.OutOfMemoryError:  # which says nothing about the model
-                self.prefix, self.stops = None, False
+                self.prefix, self.stops, self.passes = None, False, 1
                 return
             except NOT_THIS_WAY:
-                self.encoder.shortcuts_hold = False
-        if self.encoder.shortcuts_hold is False:
-            self.prefix, self.stops = None, False
+                known[taken] = False
+        if not known.get(taken, True):
+            self.prefix, self.stops, self.passes = None, False, 1
             talk.warn(
                 f"{self.encoder.name} does not bear shortcuts: every prompt is read whole, which takes longer"
             )
@@ -182,16 +183,26 @@ class _CausalReader(BatchReader):
         return SharedPrefix(ids, cache)
 
     def _same(self, prompts: list[list[int]]) -> bool:
-        """Return whether these prompts together give the vectors that each alone gives the plain way."""
+        """Return whether these prompts together give the vectors that each alone gives the plain way.
+
+        Where answers are decoded, they are read in two passes, and what they say is compared, too; not in formats
+        that round, in which words of nearly the same chance change places.
+        """
         import torch
 
-        kept = self.decodes, self.prefix, self.stops
-        self.decodes = False
+        kept = self.prefix, self.stops, self.passes, self.batch_tokens, self.max_answer_tokens
+        self.max_answer_tokens = min(TRIED_TOKENS, self.max_answer_tokens)
         try:
-            together = self.forward(prompts)[0].float()
-            self.prefix, self.stops = None, False
-            alone = torch.cat([self.forward([prompt])[0] for prompt in prompts]).float()
+            if self.passes > 1:
+                self.batch_tokens = 2 * max(map(self.cost, prompts))
+            together, told = self.forward(prompts)
+            self.prefix, self.stops, self.passes = None, False, 1
+            plain = [self.forward([prompt]) for prompt in prompts]
         finally:
-            self.decodes, self.prefix, self.stops = kept
+            self.prefix, self.stops, self.passes, self.batch_tokens, self.max_answer_tokens = kept
+        exact = self.model.dtype == torch.float32
+        if exact and [answer.ids for answer in told] != [answer.ids for _, (answer,) in plain]:
+            return False
+        alone = torch.cat([vectors for vectors, _ in plain]).float()
         apart = (alone - alone.mean(0)).norm() + ALIKE * alone.norm()
-        return bool((alone - together).norm() <= TOLERANCE[self.model.dtype == torch.float32] * apart)
+        return bool((alone - together.float()).norm() <= TOLERANCE[exact] * apart)

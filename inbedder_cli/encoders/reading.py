@@ -116,13 +116,16 @@ class ModelEncoder(ABC):
         read: dict[str, Row] = {text: known[text] for text in unique if text in known}
         rows = 0
         done, total = 0, sum(len(text) + PROMPT_COST for text in unique if text not in read)
+        prepared = False
         with talk.task("reading", total, unit="rows") as advance:
             for start in range(0, len(order), WINDOW):
-                window = order[start : start + WINDOW]
-                told = [unique[i] for i in window]
+                told = [unique[i] for i in order[start : start + WINDOW]]
+                if all(text in read for text in told):
+                    continue
                 prompts, shortened = prompter.encode(told)
-                if start == 0:
+                if not prepared:
                     reader.prepare(prompter, prompts, talk)
+                    prepared = True
                 for planned in plan_batches(
                     [reader.cost(ids) for ids in prompts], reader.passes * reader.batch_tokens
                 ):
@@ -233,7 +236,7 @@ class BatchReader(ABC):
     def read(self, prompts: list[list[int]]) -> tuple[Any, list[Answer]]:
         """Return float32 vectors, shape (len(prompts), hidden_size), and the answers of one batch.
 
-        A batch for which the device's memory is too small is halved, and so are those that follow.
+        A batch for which the device's memory is too small is halved; those that follow are planned that small.
         """
         import torch
 
@@ -242,7 +245,9 @@ class BatchReader(ABC):
                 vectors, answers = self.forward(prompts)
                 told = [Answer(self.clean(a.ids), a.chance, self.words(a.first)) for a in answers]
                 return vectors.float().cpu().numpy(), told
-        except (torch.OutOfMemoryError, MemoryError) as error:
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
             if len(prompts) == 1:
                 raise OutOfMemory(
                     f"not enough memory on {self.device} for one text of {len(prompts[0])} tokens",
@@ -250,7 +255,10 @@ class BatchReader(ABC):
                 ) from error
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-        self.batch_tokens = max(1, self.batch_tokens // 2)
+        failed = len(prompts) * max(
+            map(self.cost, prompts)
+        )  # batches planned before may fail, too, and are no news
+        self.batch_tokens = max(1, min(self.batch_tokens, failed // (2 * self.passes)))
         half = len(prompts) // 2
         first, second = self.read(prompts[:half]), self.read(prompts[half:])
         return np.concatenate([first[0], second[0]]), first[1] + second[1]
@@ -269,3 +277,10 @@ class BatchReader(ABC):
         if self.device.type == "cuda":
             return tensor.pin_memory().to(self.device, non_blocking=True)
         return tensor.to(self.device)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Return whether memory was too small; on a CPU torch says so in words alone."""
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from inbedder_cli.clustering import NOISE
-from inbedder_cli.explain import NOISE_LABEL, UNANSWERED_LABEL
+from inbedder_cli.explain import NOISE_LABEL, UNANSWERED, UNANSWERED_LABEL
 from inbedder_cli.report.terminal import printable, shortened
 
 if TYPE_CHECKING:
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 NO_ANSWER = "no-answer"
 LINES = 3  # that a cell may take
 WORD = 6
+ROW_COLUMNS = {
+    "id": "string",
+    "answer": "string",
+    "confidence": "double",
+    "cluster_distance": "double",
+    "margin": "double",
+    "text": "string",
+}
 ROOM = 0.5  # of the terminal, for one text
 
 
@@ -58,27 +66,27 @@ def cluster_rows(run: SavedRun, question: str, cluster: str, *, borderline: bool
     import pyarrow as pa
 
     saved = run.questions[question]
-    number = None if cluster in (NO_ANSWER, UNANSWERED_LABEL) else _number_of(saved, cluster)
-    if number is None and cluster not in (NO_ANSWER, UNANSWERED_LABEL):
+    number = _number_of(saved, cluster)
+    if number is None:
         return None
-    kept = [row for row in run.rows(question) if _belongs(row, number, saved)]
+    kept = [row for row in run.rows(question) if _number_now(row, saved) == number]
     kept.sort(key=_margin if borderline else _distance)
-    wanted = ("id", "answer", "confidence", "cluster_distance", "margin", "text")
-    return pa.Table.from_pylist([{name: row[name] for name in wanted} for row in kept])
+    return pa.Table.from_pylist(kept, schema=pa.schema(ROW_COLUMNS))
 
 
 def _number_of(saved: SavedQuestion, cluster: str) -> int | None:
-    if cluster in ("noise", NOISE_LABEL):
-        return NOISE
-    if cluster.lstrip("-").isdigit() and int(cluster) in [*saved.names, NOISE]:
-        return int(cluster)
-    return next((number for number, name in saved.names.items() if name.casefold() == cluster.casefold()), None)
+    """Return the number of what a user names: a number or a label first, noise and no-answer where none is so."""
+    known = {str(number): number for number in [*saved.names, NOISE]}
+    known = {"noise": NOISE, NOISE_LABEL: NOISE, NO_ANSWER: UNANSWERED, UNANSWERED_LABEL: UNANSWERED} | known
+    known |= {name.casefold(): number for number, name in reversed(saved.names.items())}
+    number = known.get(cluster, known.get(cluster.casefold()))
+    return number if number is None else saved.merged.get(number, number)
 
 
-def _belongs(row: dict[str, Any], number: int | None, saved: SavedQuestion) -> bool:
-    if number is None:
-        return bool(row["status"] == NO_ANSWER)
-    return row["cluster"] is not None and saved.merged.get(row["cluster"], row["cluster"]) == number
+def _number_now(row: dict[str, Any], saved: SavedQuestion) -> int | None:
+    if row["status"] == NO_ANSWER:
+        return UNANSWERED
+    return None if row["cluster"] is None else saved.merged.get(row["cluster"], row["cluster"])
 
 
 def _distance(row: dict[str, Any]) -> float:

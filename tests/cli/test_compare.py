@@ -43,3 +43,26 @@ def test_the_same_wording_twice_agrees_with_itself(compare):
 
 def test_one_wording_is_refused(compare):
     assert compare("-i", FIRST).exit_code == 2
+
+
+def test_options_without_sense_are_refused_before_anything_is_read(compare):
+    result = compare("-i", "What emotion?", "-i", "Which mood?", "-k", "1")
+    assert result.exit_code == 2
+    assert "model:" not in result.stderr
+
+
+def test_rows_without_vectors_are_told(compare, monkeypatch):
+    from inbedder_cli.encoders.causal import CausalEncoder
+
+    whole = CausalEncoder.encode
+
+    def broken(self, texts, *arguments):
+        encoded = whole(self, texts, *arguments)
+        encoded.vectors[1] = float("nan")
+        return encoded
+
+    monkeypatch.setattr(CausalEncoder, "encode", broken)
+    result = compare("-i", "What emotion?", "-i", "Which mood?", "-k", "2")
+    assert result.exit_code == 4
+    assert "no finite vector" in result.stderr
+    assert "What emotion?" in result.stdout

@@ -193,3 +193,69 @@ def test_a_folder_that_is_no_run_is_refused(inbedder, tmp_path, stays, command):
     (tmp_path / "nowhere").mkdir()
     (tmp_path / "nowhere" / "run.json").write_text("{}")
     assert inbedder(*arguments).exit_code == 5
+
+
+def test_a_run_that_cannot_be_written_leaves_the_old_one_whole(inbedder, saved, stays, monkeypatch, tiny):
+    from inbedder_cli import runs
+
+    run, rows = saved()
+    whole, calls = runs.file_sha256, []
+
+    def full(path):
+        calls.append(path)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        return whole(path)
+
+    monkeypatch.setattr(runs, "file_sha256", full)
+    arguments = ("cluster", stays, "-i", QUESTION, "-m", tiny, "-k", "2", "--save", run, "--force", "--no-blind")
+    result = inbedder(*arguments)
+    assert result.exit_code == 1
+    assert "No space left" in result.stderr
+    monkeypatch.setattr(runs, "file_sha256", whole)
+    assert len(rows_of(inbedder("show", run))) == len({row["cluster"] for row in rows})
+    assert [path.name for path in run.parent.iterdir() if path.name.startswith(".run")] == []
+
+
+def test_names_that_were_set_aside_are_not_overwritten(saved):
+    run, _ = saved()
+    for k, line in (("2", "2 = third\n"), ("3", "1 = second\n")):
+        (run / "names.txt").write_text(line)
+        saved("-k", k, "--force")
+    assert (run / "names.txt.old").read_text() == "2 = third\n"
+    assert (run / "names.txt.old2").read_text() == "1 = second\n"
+
+
+def test_show_finds_merged_clusters_and_labels_that_look_like_keywords(inbedder, saved):
+    run, rows = saved()
+    (run / "names.txt").write_text("0 = noise\n2 -> 1\n")
+    assert len(rows_of(inbedder("show", run, "noise"))) == sum(row["cluster"] == "0" for row in rows)
+    assert rows_of(inbedder("show", run, "2")) == rows_of(inbedder("show", run, "1"))
+    nothing = inbedder("show", run, "no-answer")
+    assert nothing.stdout == "id,answer,confidence,cluster_distance,margin,text\n"
+    for odd in ("²", "x-1"):
+        assert "has no cluster" in inbedder("show", run, odd).stderr
+    assert inbedder("show", run, "--", "--1").exit_code == 2
+
+
+def test_a_run_that_hdbscan_no_longer_finds_is_told(inbedder, saved, monkeypatch):
+    from inbedder_cli.assigning import Assigner
+
+    run, _ = saved()
+
+    def cannot(self, vectors):
+        raise ValueError("hdbscan finds other clusters than it did")
+
+    monkeypatch.setattr(Assigner, "assign", cannot)
+    result = inbedder("verify", run)
+    assert result.exit_code == 5
+    assert "hdbscan finds other clusters" in result.stderr
+
+
+def test_new_rows_of_which_none_answers(inbedder, saved, tmp_path):
+    run, _ = saved("-k", "3", "--abstain")
+    path = tmp_path / "none.csv"
+    path.write_text("id,text\n" + "".join(f"a{i},n/a\n" for i in range(4)))
+    result = inbedder("assign", run, path)
+    assert {row["status"] for row in rows_of(result)} == {"no-answer"}
+    assert "Warning" not in result.stderr

@@ -25,6 +25,25 @@ def test_too_little_memory_halves_the_batch_and_goes_on(encoder, monkeypatch):
     assert max(sizes) == len(TEXTS)
 
 
+def test_batches_that_were_planned_before_memory_ran_out_are_no_news(encoder, monkeypatch):
+    """Each is halved once, and those that are planned later are as large as fits."""
+    texts = [f"text {i} was cold" for i in range(64)]
+    costs = [len(ids) for ids in encoder.prompter(QUESTION, 512).encode(texts)[0]]
+    sizes = scarce_memory(encoder, monkeypatch, most_rows=5)
+    options = EncodeOptions(answers=False, batch_tokens=8 * max(costs))
+    encoder.encode(texts, QUESTION, options)
+    prompts = [size for size in sizes if size > 1]
+    assert max(prompts) >= 4
+    assert prompts.count(4) >= 8
+
+
+def test_a_cpu_says_in_words_that_memory_is_too_small(encoder, monkeypatch):
+    said = "[enforce fail at alloc_cpu.cpp:114] . DefaultCPUAllocator: can't allocate memory: you tried"
+    sizes = scarce_memory(encoder, monkeypatch, most_rows=2, error=RuntimeError(said))
+    encoder.encode(TEXTS, QUESTION, EncodeOptions(batch_tokens=10**6))
+    assert max(sizes) == len(TEXTS)
+
+
 def test_a_single_row_that_does_not_fit_is_out_of_memory(encoder, monkeypatch):
     scarce_memory(encoder, monkeypatch, most_rows=0)
     with pytest.raises(OutOfMemory, match="one text"):
@@ -33,7 +52,7 @@ def test_a_single_row_that_does_not_fit_is_out_of_memory(encoder, monkeypatch):
         assert not encoder.model.get_output_embeddings()._forward_pre_hooks
 
 
-def scarce_memory(encoder, monkeypatch, most_rows: int) -> list[int]:
+def scarce_memory(encoder, monkeypatch, most_rows: int, error=None) -> list[int]:
     sizes = []
     run = encoder.model.base_model if encoder.kind == "causal" else encoder.model  # what the encoder calls
     forward = run.forward
@@ -41,7 +60,7 @@ def scarce_memory(encoder, monkeypatch, most_rows: int) -> list[int]:
     def limited(**inputs):
         sizes.append(len(inputs["input_ids"] if "input_ids" in inputs else inputs["attention_mask"]))
         if sizes[-1] > most_rows:
-            raise torch.OutOfMemoryError("no memory")
+            raise error or torch.OutOfMemoryError("no memory")
         return forward(**inputs)
 
     monkeypatch.setattr(run, "forward", limited)
