@@ -32,7 +32,7 @@ def assign(
     """Give the rows of FILE the clusters of a saved run, and say how far they have drifted from it.
 
     On a terminal it prints the shares of the clusters then and now. In a pipe it writes every input row with its
-    cluster; novel marks rows that are farther from their cluster than 99 % of its own rows were.
+    cluster; novel marks rows that are farther from their cluster than 99 % of its own rows from its others.
 
     [bold]Examples[/bold]
 
