@@ -40,9 +40,19 @@ def normalised(vectors: Vectors, mean: npt.NDArray[np.floating]) -> Vectors:
 
 
 def canonical_order(vectors: Vectors) -> npt.NDArray[np.int64]:
-    """Return an order of the rows that depends on their values alone."""
+    """Return an order of the rows that depends on their values alone, and hardly on how these are rounded.
+
+    They are sorted along one direction, so that another machine or batch size makes neighbours change places at
+    most: an algorithm that starts from some rows, chosen at random, then starts from the same ones.
+    """
+    bits = np.random.Philox(key=1).random_raw(vectors.shape[1])  # the same in every version and on every machine
+    direction = bits / 2.0**63 - 1
+    along = np.empty(len(vectors))
+    for start in range(0, len(vectors), CHUNK):
+        some = vectors[start : start + CHUNK]
+        along[start : start + CHUNK] = (some * direction).sum(axis=1)  # row by row, whatever their order
     keys = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in np.ascontiguousarray(vectors)]
-    return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
+    return np.array(sorted(range(len(keys)), key=lambda i: (along[i], keys[i])), dtype=np.int64)
 
 
 def sample_of(n_rows: int, n_wanted: int, seed: int) -> npt.NDArray[np.int64]:

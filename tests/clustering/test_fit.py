@@ -380,3 +380,14 @@ def test_one_cluster_and_noise_have_no_second():
     same = fit_clusters(np.ones((5, 3), np.float32), ClusterOptions(k_max=3))
     assert set(same.second) == {NOISE}
     assert np.isnan(same.margins).all()
+
+
+@pytest.mark.parametrize("algorithm", list(Algorithm))
+def test_rounding_changes_no_clusters_even_where_there_are_none(algorithm):
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(400, 40)).astype(np.float32)
+    options = ClusterOptions(algorithm, k=8 if algorithm is Algorithm.kmeans else None, stability=False)
+    found = fit_clusters(vectors, options).labels
+    for _ in range(3):
+        rounded = (vectors * (1 + 1e-6 * rng.normal(size=vectors.shape))).astype(np.float32)
+        assert (fit_clusters(rounded, options).labels == found).mean() > 0.99
