@@ -21,6 +21,7 @@ ROWS = 2000  # on which k is chosen
 STARTS = 3
 DIMENSIONS = 50  # principal ones, in which parts are compared: a twentieth of the time for the same verdict
 PARTS = 6
+CHANCE = 0.1  # agreement that clusters which have nothing to do with the answers may have with them
 LEAST_SPREAD = 0.02  # of a figure over all k: smaller differences say nothing
 
 
@@ -89,8 +90,13 @@ def choose_k(points: Vectors, options: ClusterOptions, phrases: Sequence[Sequenc
 
 def _weighed(scores: dict[int, KScore]) -> dict[int, KScore]:
     """Return the scores with their totals."""
+    agreements = [s.agreement or 0.0 for s in scores.values()]
+    agree = max(agreements) > CHANCE
     figures = np.array(
-        [[s.silhouette, s.stability, *([] if s.agreement is None else [s.agreement])] for s in scores.values()]
+        [
+            [s.silhouette, s.stability, *([agreement] if agree else [])]
+            for s, agreement in zip(scores.values(), agreements, strict=True)
+        ]
     )
     spread = np.maximum(figures.std(axis=0), LEAST_SPREAD)
     totals = ((figures - figures.mean(axis=0)) / spread).mean(axis=1)
