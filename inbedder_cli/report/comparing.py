@@ -71,6 +71,7 @@ def print_wordings(console: Console, wordings: list[Wording], agreements: list[l
     for i, one in enumerate(wordings):
         for j, other in enumerate(wordings[:i]):
             if not math.isnan(agreements[i][j]):
-                console.print(Text(f"{other.name} and {one.name} agree to {max(0, agreements[i][j]):.2f}", style="dim"))
+                agree = f"agree to {max(0, agreements[i][j]):.2f}"
+                console.print(Text(f"{other.name} and {one.name} {agree}", style="dim"))
     told = "agreement: adjusted mutual information of clusters; as blind: with those of a neutral question"
     console.print(Text(told, style="dim"))
