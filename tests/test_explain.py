@@ -399,3 +399,11 @@ def test_checks_do_not_depend_on_the_order_of_rows(rows, random):
     before = checked()
     random.shuffle(rows)
     assert checked() == before
+
+
+def test_a_cluster_is_named_by_what_most_of_its_rows_say_not_by_what_a_few_say_there_alone():
+    inside = [["neutral"]] * 26 + [["curiosity"]] * 10 + [[f"said {i}"] for i in range(24)]
+    outside = [["neutral"]] * 60 + [["joy"]] * 140
+    ranked = rank_phrases(inside + outside, np.repeat([0, 1], [60, 200]))[0]
+    assert [phrase.text for phrase in ranked[:2]] == ["neutral", "curiosity"]
+    assert ranked[0].score < ranked[1].score

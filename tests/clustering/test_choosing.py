@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -70,3 +72,11 @@ def test_a_sweep_over_sizes_tells_clusters_noise_and_the_cliff():
     assert swept[-1].k < 6
     assert any(score.cliff for score in swept)
     assert not swept[0].cliff
+
+
+def test_answers_that_have_nothing_to_do_with_any_clusters_do_not_choose():
+    scores = {2: KScore(0.3, 0.5, -0.04), 3: KScore(0.9, 1.0, -0.08), 4: KScore(0.6, 0.7, 0.09)}
+    weighed = _weighed(scores)
+    without = _weighed({k: replace(score, agreement=None) for k, score in scores.items()})
+    assert [score.total for score in weighed.values()] == [score.total for score in without.values()]
+    assert max(weighed, key=lambda k: weighed[k].total) == 3
