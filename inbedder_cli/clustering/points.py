@@ -51,8 +51,16 @@ def canonical_order(vectors: Vectors) -> npt.NDArray[np.int64]:
     for start in range(0, len(vectors), CHUNK):
         some = vectors[start : start + CHUNK]
         along[start : start + CHUNK] = (some * direction).sum(axis=1)  # row by row, whatever their order
-    keys = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in np.ascontiguousarray(vectors)]
-    return np.array(sorted(range(len(keys)), key=lambda i: (along[i], keys[i])), dtype=np.int64)
+    order = np.argsort(along, kind="stable")
+    starts = np.flatnonzero(np.diff(along[order], prepend=np.nan) != 0)
+    for first, last in zip(starts, [*starts[1:], len(order)], strict=True):
+        if last - first > 1:  # copies, mostly
+            order[first:last] = sorted(order[first:last], key=lambda row: _digest(vectors[row]))
+    return order
+
+
+def _digest(row: Vectors) -> bytes:
+    return hashlib.blake2b(row.tobytes(), digest_size=16).digest()
 
 
 def sample_of(n_rows: int, n_wanted: int, seed: int) -> npt.NDArray[np.int64]:
