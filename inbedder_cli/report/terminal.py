@@ -54,7 +54,7 @@ def clusters_table(run: ClusterRun, width: int) -> Table:
         label = Text(printable(summary.label), style="dim" if outside else "")
         if _is_fragile(summary):
             label.append(f"\nfragile {summary.stability:.2f}", style="not bold dim")
-        if summary.check is not None and summary.check.f1 is not None and summary.check.f1 < LOOSE:
+        if summary.check is not None and summary.check.f1 is not None and round(summary.check.f1, 2) < LOOSE:
             label.append(f"\nloose label {summary.check.f1:.2f}", style="not bold dim")
         table.add_row(
             "" if outside else str(summary.cluster),
