@@ -167,10 +167,9 @@ def _read_parquet(
     widths = lists.value_lengths().drop_null().unique().to_pylist()
     if len(widths) != 1:
         raise ValueError("the vectors have different lengths" if widths else "there is no vector")
-    vectors = np.full((len(lists), widths[0]), np.nan, np.float32)
-    vectors[there] = (
-        lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, widths[0])
-    )  # of the others it has none
+    (width,) = widths
+    vectors = np.full((len(lists), width), np.nan, np.float32)
+    vectors[there] = lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)  # flatten leaves out nulls
     answers = table.column("answer").to_pylist() if "answer" in table.column_names else None
     origin = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
     if answers is None or all(a is None for a in answers):

@@ -126,12 +126,16 @@ def test_damage_in_the_middle_is_never_fatal(cache, told):
     same(cache.get(list(ROWS)), ROWS)
 
 
-def test_a_cache_of_a_later_version_is_set_aside(cache, told):
+def as_if_made_by_another_version(cache, sql):
     cache.put(ROWS)
     with sqlite3.connect(cache.path) as connection:
-        connection.execute("PRAGMA user_version = 99")
+        connection.executescript(sql)
     cache._close()
     assert cache.get(list(ROWS)) == {}
+
+
+def test_a_cache_of_a_later_version_is_set_aside(cache, told):
+    as_if_made_by_another_version(cache, "PRAGMA user_version = 99")
     assert "later version" in told.warnings[0]
     aside = list(cache.path.parent.glob("*.damaged-*"))
     assert len(aside) == 1
@@ -141,11 +145,8 @@ def test_a_cache_of_a_later_version_is_set_aside(cache, told):
 
 
 def test_a_cache_of_an_earlier_version_is_emptied(cache, told):
-    cache.put(ROWS)
-    with sqlite3.connect(cache.path) as connection:
-        connection.executescript("DROP TABLE rows; CREATE TABLE rows (key BLOB); PRAGMA user_version = 1")
-    cache._close()
-    assert cache.get(list(ROWS)) == {}
+    old = "DROP TABLE rows; CREATE TABLE rows (key BLOB); PRAGMA user_version = 1"
+    as_if_made_by_another_version(cache, old)
     cache.put(ROWS)
     same(cache.get(list(ROWS)), ROWS)
     assert not told.warnings

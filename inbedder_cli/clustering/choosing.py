@@ -62,7 +62,8 @@ def choose_k(points: Vectors, options: ClusterOptions, phrases: Sequence[Sequenc
 
     They ask for different things: silhouettes for clusters apart from each other, stability for clusters that are
     no accident of these rows, agreement for clusters that answers tell apart. Few clusters are always stabler, and
-    silhouettes hardly differ: so each figure counts by how far it stands out among its own.
+    silhouettes hardly differ: so each figure counts by how far it stands out among its own. Agreement that is
+    everywhere that of chance does not count.
 
     :param points: centred and normalised vectors, in canonical order.
     :param phrases: n-grams of each row's answer, if there are answers.

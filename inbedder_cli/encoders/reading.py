@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -55,6 +55,7 @@ class ModelEncoder(ABC):
     layer: int | None = None
     readout: Readout = Readout.first_token
     name: str = "model"
+    spelled: dict[int, str] = field(default_factory=dict, init=False, repr=False)  # tokens as words
 
     kind: ClassVar[Kind]
     readouts: ClassVar[tuple[Readout, ...]]  # those that mean something for this kind
@@ -174,11 +175,17 @@ class ModelEncoder(ABC):
         """Return the words of tokens with their chances, in lower case, the likeliest first."""
         chances: dict[str, float] = {}
         for id_, chance in tokens:
-            word = self.tokenizer.decode([id_], skip_special_tokens=True).strip().casefold()
-            if any(letter.isalnum() for letter in word):
+            if word := self._word_of(id_):
                 chances[word] = chances.get(word, 0.0) + chance
         found = sorted(chances.items(), key=lambda item: -item[1])
         return tuple((word, round(chance, CHANCE_DIGITS)) for word, chance in found[:LIKELY])
+
+    def _word_of(self, token: int) -> str:
+        """Return a token in lower case, "" for one without a letter or digit; each is spelled once."""
+        if token not in self.spelled:
+            word = self.tokenizer.decode([token], skip_special_tokens=True).strip().casefold()
+            self.spelled[token] = word if any(map(str.isalnum, word)) else ""
+        return self.spelled[token]
 
     @property
     def _hidden_size(self) -> int:
