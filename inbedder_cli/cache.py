@@ -15,6 +15,7 @@ import time
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
+from sys import intern
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 SCHEMA = 3
 AT_ONCE = 500  # keys of one look-up; SQLite takes 999
 PATIENCE = 30.0  # seconds to wait for another process that writes
+WAITS = 3  # in vain and one after the other, after which the file is left alone
+STEP = 10_000  # rows or pages that are removed at once: others may write in between
 DAY = 86_400
 ROW_BYTES = 600  # of a row beside its vector
 BESIDE = ("-wal", "-shm", "-journal")
@@ -40,7 +43,9 @@ TABLE = """
 CREATE TABLE IF NOT EXISTS rows (
     key BLOB PRIMARY KEY, vector BLOB NOT NULL, answer TEXT, confidence REAL, words TEXT,
     shortened INTEGER NOT NULL, checksum INTEGER NOT NULL, used INTEGER NOT NULL
-)"""
+);
+CREATE INDEX IF NOT EXISTS rows_used ON rows (used)
+"""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ class RowCache:
         self.path = path or cache_folder() / "rows.sqlite"
         self.talk = talk
         self.given_up = False
+        self._waited = 0  # times in vain
+        self._inode = 0
         self._connection: sqlite3.Connection | None = None
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, Row]:
@@ -107,9 +114,14 @@ class RowCache:
         """
         if not self.path.exists():
             return 0
-        removed = self._with(lambda connection: _prune(connection, older_than, max_bytes)) or 0
-        shrink = "PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)"
-        self._with(lambda connection: connection.executescript(shrink).rowcount)  # execute would take one step
+        removed = 0
+        unwanted = self._with(lambda connection: _unwanted(connection, older_than, max_bytes)) or []
+        for start in range(0, len(unwanted), STEP):
+            some = unwanted[start : start + STEP]
+            removed += self._with(lambda connection, some=some: _remove(connection, some)) or 0  # type: ignore[misc]
+        while self._with(_shrink):
+            pass
+        self._with(lambda connection: connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
         return removed
 
     def clear(self) -> int:
@@ -134,18 +146,23 @@ class RowCache:
     def _with(self, action: Callable[[sqlite3.Connection], T]) -> T | None:
         """Return what an action on the file returns, after committing it; None when it went wrong.
 
-        A full disk, or a lock that does not open, ends the use of the file; a damaged one is set aside.
+        A full disk, or a lock that does not open again and again, ends the use of the file; a damaged one is set
+        aside.
         """
         if self.given_up:
             return None
         try:
             connection = self._open()
             with connection:
-                return action(connection)
+                done = action(connection)
+            self._waited = 0
+            return done
         except (sqlite3.OperationalError, OSError) as error:
             self._close()
-            self.given_up = True
-            self.talk.warn(f"rows are not remembered: {self.path}: {error}")
+            self._waited += 1
+            self.given_up = "locked" not in str(error) or self._waited == WAITS
+            lost = "rows are not remembered" if self.given_up else "some rows are not remembered"
+            self.talk.warn(f"{lost}: {self.path}: {error}")
         except sqlite3.DatabaseError as error:
             self._set_aside(str(error))
         return None
@@ -153,7 +170,9 @@ class RowCache:
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite's files beside it follow
+            file = os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600)  # SQLite's files beside it follow
+            self._inode = os.fstat(file).st_ino
+            os.close(file)
             self._connection = connection = sqlite3.connect(self.path, timeout=PATIENCE)
             schema = connection.execute("PRAGMA user_version").fetchone()[0]
             if schema > SCHEMA:
@@ -167,7 +186,7 @@ class RowCache:
                 connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             if schema == 0:
-                connection.execute(TABLE)
+                connection.executescript(TABLE)
                 connection.execute(f"PRAGMA user_version = {SCHEMA}")
                 connection.commit()
         return self._connection
@@ -180,6 +199,9 @@ class RowCache:
     def _set_aside(self, why: str) -> None:
         """Rename a damaged file, so that a new one is made and someone may look at the old one."""
         self._close()
+        with suppress(OSError):
+            if self.path.stat().st_ino != self._inode:  # another process did, and has made the new one
+                return
         aside = self.path.with_name(f"{self.path.name}.damaged-{int(time.time())}")
         try:
             self.path.replace(aside)
@@ -204,28 +226,39 @@ def _get(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, R
     return {
         key: Row(
             np.frombuffer(vector, np.float32),
-            None if answer is None else Answer(answer, confidence, tuple(map(tuple, json.loads(words)))),
+            None if answer is None else Answer(answer, confidence, _words(words)),
             bool(shortened),
         )
         for key, vector, answer, confidence, words, shortened, _, _ in rows
     }
 
 
-def _prune(connection: sqlite3.Connection, older_than: float | None, max_bytes: int | None) -> int:
-    removed = 0
-    if older_than is not None:
-        old = (int(time.time() - older_than),)
-        removed += connection.execute("DELETE FROM rows WHERE used <= ?", old).rowcount
-    if max_bytes is not None:
-        total, leave = 0, []
-        latest_first = "SELECT rowid, length(vector) FROM rows ORDER BY used DESC, rowid DESC"
-        for rowid, size in connection.execute(latest_first):
-            total += size + ROW_BYTES
-            if total > max_bytes:
-                leave.append((rowid,))
-        connection.executemany("DELETE FROM rows WHERE rowid = ?", leave)
-        removed += len(leave)
-    return removed
+def _words(written: str) -> tuple[tuple[str, float], ...]:
+    return tuple((intern(word), chance) for word, chance in json.loads(written))
+
+
+def _unwanted(connection: sqlite3.Connection, older_than: float | None, max_bytes: int | None) -> list[int]:
+    """Return the rowids of rows that were not used for so long, or that find no room beside those used later."""
+    oldest = -1 if older_than is None else int(time.time() - older_than)
+    room = math.inf if max_bytes is None else max_bytes
+    unwanted = []
+    latest_first = "SELECT rowid, length(vector), used FROM rows ORDER BY used DESC, rowid DESC"
+    for rowid, size, used in connection.execute(latest_first):
+        room -= size + ROW_BYTES
+        if used <= oldest or room < 0:
+            unwanted.append(rowid)
+    return unwanted
+
+
+def _remove(connection: sqlite3.Connection, rowids: Sequence[int]) -> int:
+    return connection.executemany("DELETE FROM rows WHERE rowid = ?", [(rowid,) for rowid in rowids]).rowcount
+
+
+def _shrink(connection: sqlite3.Connection) -> bool:
+    """Give some pages that hold nothing back to the disk, and return whether there were any."""
+    before = connection.execute("PRAGMA freelist_count").fetchone()
+    connection.execute(f"PRAGMA incremental_vacuum({STEP})").fetchall()
+    return bool(connection.execute("PRAGMA freelist_count").fetchone() < before)
 
 
 def _checksum(vector: bytes, answer: str | None, confidence: float | None, words: str | None) -> int:

@@ -24,6 +24,8 @@ NAMED = {"paper": PAPER, "question-first": QUESTION_FIRST}
 # Opening its turn puts the answer itself next.
 CHAT_QUESTION = "{text}\n\n{instruction}"
 CHAT_OPENING = "One word:"
+# Some templates tell the date; what a row answers must not hang on the day.
+CHAT_DAY = "{%- macro strftime_now(format) -%}26 Jul 2024{%- endmacro %}{{ '' }}"
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,12 @@ def _chat_template(tokenizer: Any) -> Template:  # noqa: ANN401
     if getattr(tokenizer, "chat_template", None) is None:
         raise ModelError("this model has no chat template", hint="choose another: --template paper")
     turn = [{"role": "user", "content": CHAT_QUESTION}]
-    pattern = tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+    pattern = tokenizer.apply_chat_template(
+        turn,
+        chat_template=CHAT_DAY + tokenizer.get_chat_template(),
+        tokenize=False,
+        add_generation_prompt=True,
+    )
     return Template(CHAT, pattern + CHAT_OPENING, special_tokens=False)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -38,13 +39,13 @@ def test_all_ways_of_reading_whose_speed_is_measured_give_the_same_vectors(tiny_
         dtype=NumberFormat.float32,
     )
     rows = throughput.texts(15, 40)
-    expected = throughput.timed(encoder, lambda: throughput.reference(encoder, rows, 2))
+    expected = throughput.timed(encoder, throughput.reference, rows, 2)
     assert expected.tokens > 0
     for read in (
-        lambda: throughput.plain(encoder, rows, 2),
-        lambda: throughput.ours(encoder, rows, 2, answers=False),
-        lambda: throughput.ours(encoder, rows, 2, answers=True),
+        throughput.plain,
+        partial(throughput.ours, answers=False),
+        partial(throughput.ours, answers=True),
     ):
-        way = throughput.timed(encoder, read)
+        way = throughput.timed(encoder, read, rows, 2)
         assert throughput.median_cosine(way.vectors, expected.vectors) > 0.999
         assert way.tokens < expected.tokens

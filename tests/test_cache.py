@@ -179,6 +179,37 @@ def test_a_folder_that_cannot_be_made_ends_remembering(tmp_path, told):
     assert len(told.warnings) == 1
 
 
+def test_a_lock_costs_what_is_put_meanwhile_and_no_more(cache, told, monkeypatch):
+    monkeypatch.setattr("inbedder_cli.cache.PATIENCE", 0.05)
+    cache.put({})
+    other = sqlite3.connect(cache.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    cache.put(ROWS)
+    other.execute("COMMIT")
+    assert "some rows are not remembered" in told.warnings[0]
+    cache.put(ROWS)
+    same(cache.get(list(ROWS)), ROWS)
+    other.execute("BEGIN IMMEDIATE")
+    for _ in range(4):
+        cache.put(ROWS)
+    assert cache.given_up
+    assert len(told.warnings) == 4
+    other.close()
+
+
+def test_a_file_that_another_process_made_anew_is_left_alone(cache, told):
+    cache.put(ROWS)
+    other = RowCache(cache.path)
+    other.get(list(ROWS))
+    damaged = sqlite3.DatabaseError("database disk image is malformed")
+    for one in (other, cache):  # both meet the damage, one after the other
+        one._set_aside(str(damaged))
+        one.put(ROWS)
+    assert told.warnings == []
+    assert len(list(cache.path.parent.glob("*.damaged-*"))) == 1
+    same(cache.get(list(ROWS)), ROWS)
+
+
 def test_two_connections_share_one_file(cache):
     other = RowCache(cache.path)
     cache.put(dict(list(ROWS.items())[:3]))
@@ -211,6 +242,13 @@ def test_pruning_removes_what_was_not_used_for_longest(cache):
     assert set(cache.get(keys)) == {*keys[:3], keys[4]}
     assert cache.prune(max_bytes=1300) == 2
     assert len(cache.get(keys)) == 2
+
+
+def test_pruning_goes_in_steps(cache, monkeypatch):
+    monkeypatch.setattr("inbedder_cli.cache.STEP", 2)
+    cache.put(ROWS)
+    assert cache.prune(max_bytes=0) == 5
+    assert cache.info().rows == 0
 
 
 def test_pruning_makes_the_file_smaller(cache):

@@ -20,13 +20,17 @@ awkward = st.lists(
 def chat_tokenizer(opening="<|user|>\n", closing="<|end|>\n<|assistant|>\n"):
     """Stand in for a tokenizer with a chat template."""
 
-    def apply_chat_template(turns, *, tokenize, add_generation_prompt):
+    def apply_chat_template(turns, *, chat_template, tokenize, add_generation_prompt):
+        assert chat_template.endswith("{{ messages }}")
         assert not tokenize
         assert add_generation_prompt
         assert [turn["role"] for turn in turns] == ["user"]
         return opening + turns[0]["content"] + closing
 
-    return SimpleNamespace(chat_template="{{ messages }}", apply_chat_template=apply_chat_template)
+    source = "{{ messages }}"
+    return SimpleNamespace(
+        chat_template=source, get_chat_template=lambda: source, apply_chat_template=apply_chat_template
+    )
 
 
 @few_examples

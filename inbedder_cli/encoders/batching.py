@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
+WINDOW = 8192  # texts
+WINDOW_CHARACTERS = 4_000_000  # a tokenizer takes about 30 bytes for each
+
+
 def canonical_order(texts: Sequence[str]) -> list[int]:
     """Return indices of the texts sorted by (length, hash), longest first.
 
@@ -19,6 +23,24 @@ def canonical_order(texts: Sequence[str]) -> list[int]:
 
 def _digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def windows(texts: Sequence[str], order: Sequence[int]) -> Iterator[list[int]]:
+    """Yield the indices of an order in parts of so many texts and characters as are tokenised at a time.
+
+    >>> [len(window) for window in windows(["a" * 3_000_000, "b" * 2_000_000, "c"], [0, 1, 2])]
+    [1, 2]
+    """
+    window: list[int] = []
+    room = WINDOW_CHARACTERS
+    for i in order:
+        if window and (len(window) == WINDOW or len(texts[i]) > room):
+            yield window
+            window, room = [], WINDOW_CHARACTERS
+        window.append(i)
+        room -= len(texts[i])
+    if window:
+        yield window
 
 
 def plan_batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:

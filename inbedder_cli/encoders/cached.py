@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from inbedder_cli import __version__
 from inbedder_cli.encoders.base import Encoded, Preview, Row, encoded_from
+from inbedder_cli.encoders.device import free_memory
 from inbedder_cli.encoders.loading import load_encoder
 from inbedder_cli.encoders.parallel import WORTH_IT, read_in_parallel
+from inbedder_cli.errors import InbedderError
 from inbedder_cli.models import resolve_model
 from inbedder_cli.models.facts import folder_state, machine, recall, remember, remembered
 from inbedder_cli.options import NumberFormat
@@ -37,6 +41,7 @@ class CachedEncoder:
     :param refresh: read all rows again, and keep them in place of the old ones.
     :param model: and the following as for `load_encoder`.
     :param devices: processes that read, each on a device of its own (`parallel`).
+    :param must_keep: raise an `InbedderError` where a row cannot be kept.
     """
 
     cache: RowCache
@@ -48,15 +53,14 @@ class CachedEncoder:
     offline: bool = False
     devices: int = 1
     talk: Talk = SILENT
+    must_keep: bool = False
     files: ModelFiles = field(init=False)
     _encoder: ModelEncoder | None = field(default=None, init=False)
     _runs_on: list[str] = field(init=False)  # number format and device: torch alone could tell, so they are kept
 
     def __post_init__(self) -> None:
         self.files = resolve_model(self.model, offline=self.offline, talk=self.talk)
-        fact = f"runs on: {self._identity} {self.device} {self.dtype} {machine()}"
-        self._runs_on = recall(fact) or self._tried()
-        remember(fact, self._runs_on)
+        self._remember_where(recall(f"runs on: {self._setting}") or self._tried())
 
     @property
     def description(self) -> str:
@@ -77,6 +81,8 @@ class CachedEncoder:
         new = [text for text in unique if text not in known]
         if self.devices > 1 and len(new) >= self.devices * WORTH_IT:
             settings = self._settings | {"refresh": self.refresh}
+            if self.device == "auto":
+                settings["device"] = self._runs_on[1].partition(":")[0]
             read_in_parallel(settings, self.devices, self.cache.path, new, instruction, options, talk)
             known = {keys[key]: row for key, row in self.cache.get(list(keys)).items()}
         if known and len(known) == len(unique):
@@ -84,24 +90,49 @@ class CachedEncoder:
 
         def keep(new: dict[str, Row]) -> None:
             self.cache.put({key_of(text): row for text, row in new.items()})
+            if self.must_keep and self.cache.given_up:
+                raise InbedderError(
+                    f"rows cannot be kept in {self.cache.path}, by which processes share them",
+                    hint="make room there, or leave --devices out",
+                )
 
-        return self._loaded().encode(texts, instruction, options, talk, known, keep)
+        encoder = self._loaded()
+        if (now := runs_on(encoder)) != self._runs_on:  # another GPU than the last time, say
+            self._remember_where(now)
+            return self.encode(texts, instruction, options, talk)
+        found = encoder.encode(texts, instruction, options, talk, known, keep)
+        self._remember_shortcuts(encoder)
+        return found
 
     def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
         """Return what `encode` would do if nothing were known, without doing it."""
-        return self._loaded().preview(texts, instruction, options)
+        encoder = self._loaded()
+        preview = encoder.preview(texts, instruction, options)
+        self._remember_shortcuts(encoder)
+        return preview
 
     def _loaded(self) -> ModelEncoder:
         if self._encoder is None:
             self._encoder = load_encoder(**self._settings, talk=self.talk)
+            self._encoder.shortcuts |= recall(self._shortcuts) or {}
         return self._encoder
 
     def _tried(self) -> list[str]:
         """Return the number format and the device on which the model runs."""
-        model = self._loaded().model
+        found = runs_on(self._loaded())
         if self.devices > 1:  # other processes will need the memory
             self._encoder = None
-        return [str(model.dtype).removeprefix("torch."), str(model.device)]
+            free_memory()
+        return found
+
+    def _remember_where(self, runs_on: list[str]) -> None:
+        self._runs_on = runs_on
+        remember(f"runs on: {self._setting}", runs_on)
+
+    def _remember_shortcuts(self, encoder: ModelEncoder) -> None:
+        """Keep which shortcuts hold; the others are tried again next time, since memory may have been short."""
+        if holding := {name: True for name, holds in encoder.shortcuts.items() if holds}:
+            remember(self._shortcuts, holding)
 
     @property
     def _settings(self) -> dict[str, Any]:
@@ -110,6 +141,15 @@ class CachedEncoder:
     @property
     def _identity(self) -> str:
         return model_identity(self.files, self.template)
+
+    @property
+    def _setting(self) -> str:
+        return f"{self._identity} {self.device} {self.dtype} {machine()}"
+
+    @property
+    def _shortcuts(self) -> str:
+        """Name the fact which shortcuts hold (`ModelEncoder.shortcuts`)."""
+        return f"shortcuts: {self._setting} transformers {version('transformers')} inbedder {__version__}"
 
     def _key(self, instruction: str, options: EncodeOptions) -> Any:  # noqa: ANN401
         """Return the function from a text to its key."""
@@ -121,6 +161,11 @@ class CachedEncoder:
             return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=digest).digest()
 
         return key_of
+
+
+def runs_on(encoder: ModelEncoder) -> list[str]:
+    """Return a loaded model's number format and device."""
+    return [str(encoder.model.dtype).removeprefix("torch."), str(encoder.model.device)]
 
 
 def model_identity(files: ModelFiles, template: str | None) -> str:

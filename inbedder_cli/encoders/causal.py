@@ -7,14 +7,14 @@ greedily from the key-value cache of that same pass.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from inbedder_cli.encoders.batching import cut
 from inbedder_cli.encoders.greedy import UNSPOKEN, Spoken, decode_greedily, end_ids_of
 from inbedder_cli.encoders.prefill import Prefill, joined
 from inbedder_cli.encoders.prefix import SharedPrefix, prefix_of
-from inbedder_cli.encoders.reading import BatchReader, ModelEncoder
+from inbedder_cli.encoders.reading import BatchReader, ModelEncoder, is_out_of_memory
 from inbedder_cli.encoders.readout import Reading, sum_over, word_vectors
 from inbedder_cli.encoders.stopping import states_before
 from inbedder_cli.errors import UsageProblem
@@ -32,14 +32,13 @@ TOLERANCE = {True: 0.01, False: 0.2}
 ALIKE = 0.01
 PASSES = 4  # over prompts, whose answers a CPU decodes together
 TRIED_TOKENS = 3  # of an answer
-NOT_THIS_WAY = (RuntimeError, ValueError, AttributeError, TypeError, LookupError, NotImplementedError)
+TRIED_PROMPTS = 3
+NOT_THIS_WAY = (MemoryError, RuntimeError, ValueError, AttributeError, TypeError, LookupError, NotImplementedError)
 
 
 @dataclass
 class CausalEncoder(ModelEncoder):
     """A decoder-only model that answers a question about each text."""
-
-    shortcuts: dict[tuple[bool, bool, bool], bool] = field(default_factory=dict)  # which were tried, and hold
 
     kind: ClassVar[Kind] = Kind.causal
     readouts: ClassVar[tuple[Readout, ...]] = (
@@ -78,34 +77,45 @@ class _CausalReader(BatchReader):
     def prepare(self, prompter: Prompter, prompts: list[list[int]], talk: Talk) -> None:
         """Take the shortcuts that these options allow: `SharedPrefix`, `joined` passes, a stop at the layer read.
 
-        Whether they hold for this model is tried once: three texts together against each alone the plain way.
+        Whether they hold for this model and these options is tried once for prompts up to so long: three together
+        against each alone the plain way. Fewer prompts are not worth it.
         """
         import torch
 
+        if len(prompts) < TRIED_PROMPTS:
+            self._go_plain()
+            return
         known = self.encoder.shortcuts
         self.stops = self.inner and not self.decodes
         self.passes = PASSES if self.decodes and self.device.type == "cpu" else 1
         ids = [] if self.of_prompt else prefix_of(prompter)
-        taken = bool(ids), self.stops, self.passes > 1
+        chosen = {"shared prefix": bool(ids), "early stop": self.stops, "joined passes": self.passes > 1}
+        some = [prompts[0], prompts[len(prompts) // 2], prompts[-1]]
+        lengths = {len(prompt) for prompt in some}
+        trial = f"{len(lengths)} lengths below {1 << max(lengths).bit_length()} tokens"
+        read = f"{self.readout} of layer {self.layer}{' and answers' if self.decodes else ''}"
+        taken = ", ".join([*(name for name, wanted in chosen.items() if wanted), read, trial])
         with torch.inference_mode():
             try:
                 self.prefix = self._read_prefix(ids) if ids else None
-                if any(taken) and taken not in known:
-                    middle = len(prompts) // 2
-                    known[taken] = self._same([prompts[i] for i in {0, middle, len(prompts) - 1}])
-            except torch.OutOfMemoryError:  # which says nothing about the model
-                self.prefix, self.stops, self.passes = None, False, 1
-                return
-            except NOT_THIS_WAY:
+                if any(chosen.values()) and taken not in known:
+                    known[taken] = self._same(some)
+            except NOT_THIS_WAY as error:
+                if is_out_of_memory(error):  # which says nothing about the model
+                    self._go_plain()
+                    return
                 known[taken] = False
         if not known.get(taken, True):
-            self.prefix, self.stops, self.passes = None, False, 1
+            self._go_plain()
             talk.warn(
                 f"{self.encoder.name} does not bear shortcuts: every prompt is read whole, which takes longer"
             )
 
+    def _go_plain(self) -> None:
+        self.prefix, self.stops, self.passes = None, False, 1
+
     def cost(self, prompt: list[int]) -> int:
-        """Return the tokens that a prompt adds to a batch; those that it shares take a little memory."""
+        """Return the tokens that a prompt adds to a batch; those that it shares take memory, and no work."""
         if self.prefix is None or not self.prefix.begins([prompt]):
             return len(prompt)
         n_shared = len(self.prefix.ids)
@@ -196,7 +206,7 @@ class _CausalReader(BatchReader):
             if self.passes > 1:
                 self.batch_tokens = 2 * max(map(self.cost, prompts))
             together, told = self.forward(prompts)
-            self.prefix, self.stops, self.passes = None, False, 1
+            self._go_plain()
             plain = [self.forward([prompt]) for prompt in prompts]
         finally:
             self.prefix, self.stops, self.passes, self.batch_tokens, self.max_answer_tokens = kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import time
 from typing import TYPE_CHECKING
@@ -51,7 +52,8 @@ def choose_dtype(wanted: NumberFormat, device: torch.device, hidden_size: int) -
             NumberFormat.float16: torch.float16,
         }[wanted]
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+        with torch.cuda.device(device):
+            return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     fact = f"fast format: {device.type} {hidden_size} {machine()}"
     return (
         torch.bfloat16 if remembered(fact, lambda: _winner(device, hidden_size)) == "bfloat16" else torch.float32
@@ -88,6 +90,15 @@ def _race(device: torch.device, hidden_size: int) -> tuple[float, float]:
     finally:
         torch.set_num_threads(threads)
     return best[0], best[1]
+
+
+def free_memory() -> None:
+    """Give back what nothing refers to any more, on GPUs, too."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def default_batch_tokens(device: torch.device) -> int:

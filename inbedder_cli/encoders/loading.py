@@ -108,7 +108,8 @@ def encoder_from_files(
     if files.adapter:
         merge_adapter(model, files.adapter)
     try:
-        cast_parameters(model, number)
+        if files.adapter:  # else it is loaded so, but for what transformers keeps in float32 (T5)
+            cast_parameters(model, number)
         model = model.to(place).eval()
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(

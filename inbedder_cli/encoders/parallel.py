@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import queue
+import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ def read_in_parallel(
 ) -> None:
     """Read different texts with so many processes, each on a device of its own, into a cache.
 
-    :param settings: of each process's `CachedEncoder`; a device "auto" or "cuda" becomes cuda:0, cuda:1, ...
+    :param settings: of each process's `CachedEncoder`; the device "cuda" becomes cuda:0, cuda:1, ...
     :raises InbedderError: what a process raised, or that one died.
     """
     context = multiprocessing.get_context("spawn")
@@ -41,51 +42,60 @@ def read_in_parallel(
     ordered = [texts[i] for i in canonical_order(texts)]
     processes = []
     for i in range(devices):
-        own = settings | {"device": device_of(settings["device"], i)}
+        own = settings | {"device": f"cuda:{i}" if settings["device"] == "cuda" else settings["device"]}
         arguments = (own, devices, cache, ordered[i::devices], instruction, options, messages)
         processes.append(context.Process(target=_read, args=arguments, daemon=True))
     try:
         for process in processes:
             process.start()
-        done, running = 0, devices
+        done = 0
         with talk.task("reading", len(texts), unit="rows") as advance:
-            while running:
-                try:
-                    message = messages.get(timeout=LOOK_AFTER)
-                except queue.Empty:
-                    if any(process.exitcode for process in processes):
-                        raise InbedderError(
-                            "a process that was reading died", hint="the same command goes on; try --devices 1"
-                        ) from None
-                    continue
-                match message:
-                    case int():
-                        done += message
-                        advance(done, done)
-                    case None:
-                        running -= 1
-                    case (kind, told, hint):
-                        raise kind(told, hint=hint)
+            for message in _listen(messages, processes):
+                if isinstance(message, str):
+                    talk.warn(message)
+                else:
+                    done += message
+                    advance(done, done)
     finally:
         for process in processes:
-            process.terminate()
-            process.join()
+            if process.pid is not None:  # it has started
+                process.terminate()
+                process.join()
 
 
-def device_of(device: str, i: int) -> str:
-    """Return the device of the i-th process.
+def _listen(messages: Any, processes: Sequence[Any]) -> Iterator[int | str]:  # noqa: ANN401
+    """Yield what the processes tell, rows that are done and lines of warning, until all have ended.
 
-    >>> device_of("auto", 1), device_of("cpu", 1)
-    ('cuda:1', 'cpu')
+    :raises InbedderError: what a process raised, or that one died.
     """
-    return f"cuda:{i}" if device in ("auto", "cuda") else device
+    running = len(processes)
+    while running:
+        try:
+            message = messages.get(timeout=LOOK_AFTER)
+        except queue.Empty:
+            if any(process.exitcode for process in processes):
+                raise InbedderError(
+                    "a process that was reading died", hint="the same command goes on; try --devices 1"
+                ) from None
+            continue
+        match message:
+            case None:
+                running -= 1
+            case (kind, told, hint):
+                raise kind(told, hint=hint)
+            case _:
+                yield message
 
 
-class _Counting(Silent):
-    """Tells the first process how many rows are done."""
+class _Passing(Silent):
+    """Tells the first process how many rows are done, and what goes wrong."""
 
     def __init__(self, messages: Any) -> None:  # noqa: ANN401
         self.messages = messages
+
+    def warn(self, message: str) -> None:
+        """Pass on the line."""
+        self.messages.put(message)
 
     @contextmanager
     def task(
@@ -117,10 +127,12 @@ def _read(
     from inbedder_cli.cache import RowCache
     from inbedder_cli.encoders.cached import CachedEncoder
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process ends the others
     torch.set_num_threads(max(1, torch.get_num_threads() // devices))
+    talk = _Passing(messages)
     try:
-        encoder = CachedEncoder(RowCache(cache), **settings)
-        encoder.encode(texts, instruction, options, _Counting(messages))
+        encoder = CachedEncoder(RowCache(cache, talk), must_keep=True, **settings)
+        encoder.encode(texts, instruction, options, talk)
         messages.put(None)
     except InbedderError as error:
         messages.put((type(error), str(error), error.hint))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.errors import UsageProblem
@@ -45,8 +46,14 @@ class Prompter:
 
     def render(self, text: str) -> str:
         """Return the prompt of one text."""
-        control = self.tokenizer.all_special_tokens
+        control = self._control
         return self.template.render(defuse(text, control), defuse(self.instruction, control)) + self.ending
+
+    @cached_property
+    def _control(self) -> list[str]:
+        """The tokenizer's control tokens, those that have no name of their own among them."""
+        added = (str(token) for token in self.tokenizer.added_tokens_decoder.values() if token.special)
+        return list(dict.fromkeys([*self.tokenizer.all_special_tokens, *added]))
 
     def encode(self, texts: Sequence[str]) -> tuple[list[list[int]], set[int]]:
         """Return each prompt's token ids, at most `max_tokens`, and the indices of the shortened texts."""
@@ -57,7 +64,9 @@ class Prompter:
         return prompts, shortened
 
     def _ids(self, prompts: list[str]) -> list[list[int]]:
-        encoded = self.tokenizer(prompts, add_special_tokens=self.template.special_tokens)
+        encoded = self.tokenizer(
+            [_sound(prompt) for prompt in prompts], add_special_tokens=self.template.special_tokens
+        )
         return [list(ids) for ids in encoded["input_ids"]]
 
     def _room(self) -> int:
@@ -65,7 +74,7 @@ class Prompter:
 
     def _shortened(self, text: str) -> list[int]:
         """Return the prompt of the longest beginning of the text that fits."""
-        text_ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        text_ids = self.tokenizer(_sound(text), add_special_tokens=False)["input_ids"]
         room = self._room()
         while True:
             beginning = self.tokenizer.decode(text_ids[:room], skip_special_tokens=False).rstrip("\ufffd")
@@ -73,3 +82,8 @@ class Prompter:
             if len(ids) <= self.max_tokens or room == 0:
                 return ids
             room = max(0, room - (len(ids) - self.max_tokens))
+
+
+def _sound(text: str) -> str:
+    """Return the text with "?" for halves of characters, which a command line can hold and a tokenizer refuses."""
+    return text.encode("utf-8", "replace").decode()

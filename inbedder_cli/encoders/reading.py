@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from inbedder_cli.encoders.base import Answer, Encoded, Preview, Row, encoded_from
-from inbedder_cli.encoders.batching import canonical_order, plan_batches
+from inbedder_cli.encoders.batching import canonical_order, plan_batches, windows
 from inbedder_cli.encoders.device import default_batch_tokens
 from inbedder_cli.encoders.prompting import Prompter
 from inbedder_cli.encoders.readout import checked_layer, checked_readout
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from inbedder_cli.prompts import Template
     from inbedder_cli.talk import Talk
 
-WINDOW = 8192  # texts tokenised at a time: bounds memory, whatever the number of rows
 PROMPT_COST = 200  # characters' worth of work that each row costs beside its own text, for the time left
 PROBE_ROWS = 16
 CHANCE_DIGITS = 5
@@ -56,6 +56,7 @@ class ModelEncoder(ABC):
     readout: Readout = Readout.first_token
     name: str = "model"
     spelled: dict[int, str] = field(default_factory=dict, init=False, repr=False)  # tokens as words
+    shortcuts: dict[str, bool] = field(default_factory=dict, init=False)  # which were tried, and whether they hold
 
     kind: ClassVar[Kind]
     readouts: ClassVar[tuple[Readout, ...]]  # those that mean something for this kind
@@ -119,8 +120,8 @@ class ModelEncoder(ABC):
         done, total = 0, sum(len(text) + PROMPT_COST for text in unique if text not in read)
         prepared = False
         with talk.task("reading", total, unit="rows") as advance:
-            for start in range(0, len(order), WINDOW):
-                told = [unique[i] for i in order[start : start + WINDOW]]
+            for window in windows(unique, order):
+                told = [unique[i] for i in window]
                 if all(text in read for text in told):
                     continue
                 prompts, shortened = prompter.encode(told)
@@ -149,20 +150,23 @@ class ModelEncoder(ABC):
         options = options or EncodeOptions()
         unique = list(dict.fromkeys(texts))
         prompter = self.prompter(instruction, options.max_tokens, self._reserved(options))
-        prompts, shortened = prompter.encode(unique)
         order = canonical_order(unique)
-        probe = order[:: max(1, len(order) // PROBE_ROWS)]
-        self.encode([unique[i] for i in probe[:2]], instruction, options)  # warm up
+        probe = [unique[i] for i in order[:: max(1, len(order) // PROBE_ROWS)]]
+        self.encode([probe[0], probe[len(probe) // 2], probe[-1]], instruction, options)  # warm up, try shortcuts
         start = time.perf_counter()
-        self.encode([unique[i] for i in probe], instruction, options)
+        self.encode(probe, instruction, options)
         seconds = time.perf_counter() - start
-        n_tokens = sum(map(len, prompts))
+        n_tokens = n_shortened = 0
+        for window in windows(unique, order):
+            prompts, shortened = prompter.encode([unique[i] for i in window])
+            n_tokens += sum(map(len, prompts))
+            n_shortened += len(shortened)
         return Preview(
             prompt=prompter.render(texts[0]),
             n_unique=len(unique),
             n_tokens=n_tokens,
-            n_shortened=len(shortened),
-            seconds=seconds * n_tokens / max(1, sum(len(prompts[i]) for i in probe)),
+            n_shortened=n_shortened,
+            seconds=seconds * n_tokens / max(1, sum(map(len, prompter.encode(probe)[0]))),
         )
 
     def clean(self, answer_ids: Sequence[int]) -> str:
@@ -183,7 +187,7 @@ class ModelEncoder(ABC):
     def _word_of(self, token: int) -> str:
         """Return a token in lower case, "" for one without a letter or digit; each is spelled once."""
         if token not in self.spelled:
-            word = self.tokenizer.decode([token], skip_special_tokens=True).strip().casefold()
+            word = sys.intern(self.tokenizer.decode([token], skip_special_tokens=True).strip().casefold())
             self.spelled[token] = word if any(map(str.isalnum, word)) else ""
         return self.spelled[token]
 
@@ -243,7 +247,7 @@ class BatchReader(ABC):
     def read(self, prompts: list[list[int]]) -> tuple[Any, list[Answer]]:
         """Return float32 vectors, shape (len(prompts), hidden_size), and the answers of one batch.
 
-        A batch for which the device's memory is too small is halved; those that follow are planned that small.
+        A batch for which the device's memory is too small is halved; later windows are planned that small.
         """
         import torch
 
@@ -253,7 +257,7 @@ class BatchReader(ABC):
                 told = [Answer(self.clean(a.ids), a.chance, self.words(a.first)) for a in answers]
                 return vectors.float().cpu().numpy(), told
         except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             if len(prompts) == 1:
                 raise OutOfMemory(
@@ -262,9 +266,8 @@ class BatchReader(ABC):
                 ) from error
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-        failed = len(prompts) * max(
-            map(self.cost, prompts)
-        )  # batches planned before may fail, too, and are no news
+        # batches that were planned before may fail, too, and are no news
+        failed = len(prompts) * max(map(self.cost, prompts))
         self.batch_tokens = max(1, min(self.batch_tokens, failed // (2 * self.passes)))
         half = len(prompts) // 2
         first, second = self.read(prompts[:half]), self.read(prompts[half:])
@@ -286,7 +289,7 @@ class BatchReader(ABC):
         return tensor.to(self.device)
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Return whether memory was too small; on a CPU torch says so in words alone."""
     import torch
 

@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from inbedder_cli.cache import RowCache
 from inbedder_cli.encoders import load_encoder
 from inbedder_cli.encoders.cached import CachedEncoder
+from inbedder_cli.encoders.causal import _CausalReader
 from inbedder_cli.encoders.reading import BatchReader
-from inbedder_cli.errors import UsageProblem
+from inbedder_cli.errors import InbedderError, UsageProblem
 from inbedder_cli.options import EncodeOptions, NumberFormat, Readout
 from inbedder_cli.talk import Silent
 from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE
@@ -69,6 +71,37 @@ def test_the_model_is_not_loaded_for_what_is_known(encoder, monkeypatch):
     again = encoder()
     assert again.description.endswith("float32 on cpu")
     again.encode(TEXTS[::-1], QUESTION, OPTIONS)
+
+
+def test_shortcuts_are_tried_once_for_prompts_of_like_lengths(encoder, read, monkeypatch):
+    tried = []
+    whole = _CausalReader._same
+
+    def counting(self, prompts):
+        tried.append(max(map(len, prompts)))
+        return whole(self, prompts)
+
+    monkeypatch.setattr(_CausalReader, "_same", counting)
+    encoder(template="question-first").encode(TEXTS, QUESTION, OPTIONS)
+    assert len(tried) == 1
+    encoder(template="question-first", refresh=True).encode(TEXTS, QUESTION, OPTIONS)
+    encoder(template="question-first").encode([f"{text} Again." for text in TEXTS], QUESTION, OPTIONS)
+    assert len(tried) == 1
+    encoder(template="question-first").encode([*TEXTS, "much longer " * 100], QUESTION, OPTIONS)
+    assert len(tried) == 2
+    encoder(template="question-first").encode(
+        [*TEXTS, "much longer " * 100], QUESTION, replace(OPTIONS, answers=False)
+    )
+    assert len(tried) == 3
+
+
+def test_shortcuts_that_do_not_hold_are_tried_again(encoder, monkeypatch):
+    monkeypatch.setattr(_CausalReader, "_same", lambda self, prompts: False)
+    encoder(template="question-first").encode(TEXTS, QUESTION, OPTIONS)
+    tried = []
+    monkeypatch.setattr(_CausalReader, "_same", lambda self, prompts: not tried.append(prompts))
+    encoder(template="question-first", refresh=True).encode(TEXTS, QUESTION, OPTIONS)
+    assert tried
 
 
 def test_new_rows_alone_are_read(encoder, read):
@@ -146,6 +179,37 @@ def test_what_was_read_before_an_interruption_is_not_read_again(encoder, read, m
     monkeypatch.setattr(BatchReader, "read", whole)
     encoder().encode(TEXTS, QUESTION, options)
     assert sum(read) == len(TEXTS) - done
+
+
+def test_another_number_format_than_the_last_time_is_noticed(encoder, read, monkeypatch):
+    """As on the nodes of a cluster that share a home and have different GPUs."""
+    monkeypatch.setattr("inbedder_cli.encoders.loading.choose_dtype", lambda *_: torch.bfloat16)
+    encoder(dtype=NumberFormat.auto).encode(TEXTS, QUESTION, OPTIONS)
+    monkeypatch.setattr("inbedder_cli.encoders.loading.choose_dtype", lambda *_: torch.float32)
+    other = encoder(dtype=NumberFormat.auto)
+    assert "bfloat16" in other.description
+    other.encode([*TEXTS, "new"], QUESTION, OPTIONS)
+    assert "float32" in other.description
+    del read[:]
+    encoder(dtype=NumberFormat.float32).encode([*TEXTS, "new"], QUESTION, OPTIONS)
+    assert read == []
+
+
+def test_rows_that_must_be_kept_and_cannot_be_are_an_error(encoder):
+    strict = encoder(must_keep=True)
+    strict.cache.given_up = True
+    with pytest.raises(InbedderError, match="cannot be kept"):
+        strict.encode(TEXTS, QUESTION, OPTIONS)
+
+
+def test_a_preview_tries_shortcuts_before_it_looks_at_the_clock(encoder, monkeypatch):
+    tried, moments = [], []
+    monkeypatch.setattr(_CausalReader, "_same", lambda self, prompts: not tried.append(prompts))
+    monkeypatch.setattr("time.perf_counter", lambda: float(len(moments.append(len(tried)) or moments)))
+    texts = [f"text {i} was {'very ' * i}cold" for i in range(40)]
+    encoder(template="question-first").preview(texts, QUESTION, OPTIONS)
+    assert len(tried) == 1
+    assert moments == [1, 1]
 
 
 def test_texts_are_not_kept(encoder, tmp_path):

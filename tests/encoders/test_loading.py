@@ -129,6 +129,13 @@ def test_a_chat_model_gets_its_chat_template(tiny_models, tmp_path, where):
     assert load_encoder(str(folder), template="paper", device="cpu").template.name == "paper"
 
 
+def test_a_chat_template_that_tells_the_date_tells_always_the_same(tiny_models, tmp_path):
+    folder = tmp_path / "dated"
+    shutil.copytree(tiny_models["llama"], folder)
+    (folder / "chat_template.jinja").write_text("\n {{ strftime_now('%d %b %Y') }} " + CHAT)
+    assert load_encoder(str(folder), device="cpu").template.pattern.startswith("\n 26 Jul 2024 <|user|>")
+
+
 @pytest.mark.parametrize("damage", ["{", "[]", "\xff"])
 def test_a_damaged_tokenizer_config_is_no_chat_model(tiny_models, tmp_path, damage):
     folder = tmp_path / "damaged"

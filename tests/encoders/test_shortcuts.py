@@ -85,6 +85,16 @@ def test_a_prompt_that_begins_otherwise_is_read_whole(tiny_models, monkeypatch):
         np.testing.assert_allclose(vector, expected, atol=TOLERANCE)
 
 
+@pytest.mark.parametrize("kind", ["opt", "llama"])
+def test_what_holds_at_one_layer_is_tried_at_another(tiny_models, kind):
+    encoder = load(tiny_models[kind], "question-first")
+    for layer in (2, 0):  # below the first layer no key of the shared beginning is kept
+        vectors = encoder.encode(TEXTS, QUESTION, EncodeOptions(answers=False, layer=layer)).vectors
+        for text, vector in zip(TEXTS, vectors, strict=True):
+            expected, _ = plain_causal(encoder, text, Readout.first_token, layer, 1)
+            np.testing.assert_allclose(vector, expected, atol=TOLERANCE)
+
+
 def test_a_model_for_which_a_shortcut_is_wrong_is_read_the_plain_way(tiny_models, monkeypatch):
     expected = load(tiny_models["llama"], "question-first").encode(TEXTS, QUESTION).vectors
     right = prefix.SharedPrefix.for_rows
