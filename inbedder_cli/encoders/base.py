@@ -63,27 +63,69 @@ class Encoded:
     first_words: FirstWords | None = None
 
 
-def encoded_from(
-    texts: Sequence[str], read: Mapping[str, Row], options: EncodeOptions, hidden_size: int = 0
-) -> Encoded:
-    """Return the result for texts from what reading each different one of them gave.
+class Collected:
+    """Rows as they come, in one array where their texts stand: 10 million vectors have no room to lie about twice.
 
-    :param hidden_size: of no vectors at all.
+    :param texts: in the order that is wanted; those that are alike share a row.
+    :param options: whether answers are wanted.
     """
-    import numpy as np
 
-    from inbedder_cli.first_words import first_words
+    def __init__(self, texts: Sequence[str], options: EncodeOptions) -> None:
+        self.texts = list(dict.fromkeys(texts))  # each once
+        self._places = {text: i for i, text in enumerate(self.texts)}
+        self._order = None if len(self.texts) == len(texts) else [self._places[text] for text in texts]
+        self._wants_answers = options.answers
+        self._done = bytearray(len(self.texts))
+        self._answers = [Answer("", 0.0)] * len(self.texts)
+        self._n_shortened = 0
+        self._vectors: npt.NDArray[np.float32] | None = None
 
-    rows = [read[text] for text in texts]
-    answers = [row.answer or Answer("", 0.0) for row in rows]
-    return Encoded(
-        vectors=np.stack([row.vector for row in rows]) if rows else np.empty((0, hidden_size), np.float32),
-        answers=[answer.text for answer in answers] if options.answers else None,
-        confidences=np.array([answer.confidence for answer in answers], np.float32) if options.answers else None,
-        n_unique=len(read),
-        n_shortened=sum(row.shortened for row in read.values()),
-        first_words=first_words(answer.words for answer in answers) if options.answers else None,
-    )
+    def __contains__(self, text: object) -> bool:
+        """Return whether one of the texts has its row."""
+        return bool(self._done[self._places[text]])  # type: ignore[index]
+
+    @property
+    def n_done(self) -> int:
+        """How many of the different texts have their row."""
+        return sum(self._done)
+
+    def add(self, rows: Mapping[str, Row]) -> None:
+        """Take the rows of some texts that have none."""
+        import numpy as np
+
+        for text, row in rows.items():
+            i = self._places[text]
+            if self._vectors is None:
+                self._vectors = np.empty((len(self.texts), len(row.vector)), np.float32)
+            self._vectors[i] = row.vector
+            self._done[i] = True
+            self._n_shortened += row.shortened
+            if row.answer is not None:
+                self._answers[i] = row.answer
+
+    def encoded(self, hidden_size: int = 0) -> Encoded:
+        """Return what came, when every text has its row.
+
+        :param hidden_size: of no vectors at all.
+        """
+        import numpy as np
+
+        from inbedder_cli.first_words import first_words
+
+        vectors, answers = self._vectors, self._answers
+        if vectors is None:
+            vectors = np.empty((0, hidden_size), np.float32)
+        if self._order is not None:
+            vectors, answers = vectors[self._order], [answers[i] for i in self._order]
+        spoken = answers if self._wants_answers else None
+        return Encoded(
+            vectors=vectors,
+            answers=None if spoken is None else [answer.text for answer in spoken],
+            confidences=None if spoken is None else np.array([answer.confidence for answer in spoken], np.float32),
+            n_unique=len(self.texts),
+            n_shortened=self._n_shortened,
+            first_words=None if spoken is None else first_words(answer.words for answer in spoken),
+        )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli import __version__
-from inbedder_cli.encoders.base import Encoded, Preview, Row, encoded_from
+from inbedder_cli.encoders.base import Collected, Encoded, Preview
 from inbedder_cli.encoders.device import free_memory
 from inbedder_cli.encoders.loading import load_encoder
 from inbedder_cli.encoders.parallel import WORTH_IT, read_in_parallel
@@ -20,15 +20,17 @@ from inbedder_cli.options import NumberFormat
 from inbedder_cli.talk import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Iterator, Sequence
     from pathlib import Path
 
     from inbedder_cli.cache import RowCache
+    from inbedder_cli.encoders.base import Row
     from inbedder_cli.encoders.reading import ModelEncoder
     from inbedder_cli.models import ModelFiles
     from inbedder_cli.options import EncodeOptions
     from inbedder_cli.talk import Talk
 
+AT_ONCE = 10_000  # rows that are looked up
 READING = 3  # raised when the same model and options come to mean other vectors or answers
 SHAPING = (".json", ".jinja", ".safetensors", ".model", ".txt")  # files that shape what a model says
 
@@ -41,7 +43,6 @@ class CachedEncoder:
     :param refresh: read all rows again, and keep them in place of the old ones.
     :param model: and the following as for `load_encoder`.
     :param devices: processes that read, each on a device of its own (`parallel`).
-    :param must_keep: raise an `InbedderError` where a row cannot be kept.
     """
 
     cache: RowCache
@@ -53,14 +54,13 @@ class CachedEncoder:
     offline: bool = False
     devices: int = 1
     talk: Talk = SILENT
-    must_keep: bool = False
     files: ModelFiles = field(init=False)
     _encoder: ModelEncoder | None = field(default=None, init=False)
     _runs_on: list[str] = field(init=False)  # number format and device: torch alone could tell, so they are kept
 
     def __post_init__(self) -> None:
         self.files = resolve_model(self.model, offline=self.offline, talk=self.talk)
-        self._remember_where(recall(f"runs on: {self._setting}") or self._tried())
+        self._runs_on = recall(self._where) or self._try_it()
 
     @property
     def description(self) -> str:
@@ -71,38 +71,38 @@ class CachedEncoder:
         self, texts: Sequence[str], instruction: str, options: EncodeOptions, talk: Talk = SILENT
     ) -> Encoded:
         """Return one vector, and one answer, per text, in their order; see `Encoder`."""
-        unique = list(dict.fromkeys(texts))
-        key_of = self._key(instruction, options)
-        keys = {key_of(text): text for text in unique}
-        rows = {} if self.refresh else self.cache.get(list(keys))
-        known = {keys[key]: row for key, row in rows.items()}
-        if known:
-            talk.say(f"{len(known):,} of {len(unique):,} texts were read before")
-        new = [text for text in unique if text not in known]
+        found = Collected(texts, options)
+        if not self.refresh:
+            self._look_up(found, instruction, options)
+        if found.n_done:
+            talk.say(f"{found.n_done:,} of {len(found.texts):,} texts were read before")
+        new = [text for text in found.texts if text not in found]
         if self.devices > 1 and len(new) >= self.devices * WORTH_IT:
             settings = self._settings | {"refresh": self.refresh}
             if self.device == "auto":
                 settings["device"] = self._runs_on[1].partition(":")[0]
             read_in_parallel(settings, self.devices, self.cache.path, new, instruction, options, talk)
-            known = {keys[key]: row for key, row in self.cache.get(list(keys)).items()}
-        if known and len(known) == len(unique):
-            return encoded_from(texts, known, options)
+            self._look_up(found, instruction, options)
+        if found.texts and found.n_done == len(found.texts):
+            return found.encoded()
+        ran_on, encoder = self._runs_on, self._loaded()
+        if ran_on != self._runs_on:  # rows of another number format were looked up
+            return self.encode(texts, instruction, options, talk)
+        for rows in self._read(found.texts, instruction, options, talk, found):
+            found.add(rows)
+        return found.encoded(encoder.hidden_size)
 
-        def keep(new: dict[str, Row]) -> None:
-            self.cache.put({key_of(text): row for text, row in new.items()})
-            if self.must_keep and self.cache.given_up:
+    def fill(self, texts: Sequence[str], instruction: str, options: EncodeOptions, talk: Talk = SILENT) -> None:
+        """Read different texts into the cache.
+
+        :raises InbedderError: where they cannot be kept.
+        """
+        for _ in self._read(texts, instruction, options, talk):
+            if self.cache.given_up:
                 raise InbedderError(
                     f"rows cannot be kept in {self.cache.path}, by which processes share them",
                     hint="make room there, or leave --devices out",
                 )
-
-        encoder = self._loaded()
-        if (now := runs_on(encoder)) != self._runs_on:  # another GPU than the last time, say
-            self._remember_where(now)
-            return self.encode(texts, instruction, options, talk)
-        found = encoder.encode(texts, instruction, options, talk, known, keep)
-        self._remember_shortcuts(encoder)
-        return found
 
     def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
         """Return what `encode` would do if nothing were known, without doing it."""
@@ -111,23 +111,46 @@ class CachedEncoder:
         self._remember_shortcuts(encoder)
         return preview
 
+    def _look_up(self, found: Collected, instruction: str, options: EncodeOptions) -> None:
+        """Add the rows that the cache has."""
+        key_of = self._key(instruction, options)
+        missing = [text for text in found.texts if text not in found]
+        for start in range(0, len(missing), AT_ONCE):
+            keys = {key_of(text): text for text in missing[start : start + AT_ONCE]}
+            found.add({keys[key]: row for key, row in self.cache.get(list(keys)).items()})
+
+    def _read(
+        self,
+        texts: Sequence[str],
+        instruction: str,
+        options: EncodeOptions,
+        talk: Talk,
+        known: Container[str] = (),
+    ) -> Iterator[dict[str, Row]]:
+        """Yield the rows of a batch when they are kept; see `ModelEncoder.read`."""
+        encoder = self._loaded()
+        key_of = self._key(instruction, options)
+        for rows in encoder.read(texts, instruction, options, talk, known):
+            self.cache.put({key_of(text): row for text, row in rows.items()})
+            yield rows
+        self._remember_shortcuts(encoder)
+
     def _loaded(self) -> ModelEncoder:
         if self._encoder is None:
             self._encoder = load_encoder(**self._settings, talk=self.talk)
             self._encoder.shortcuts |= recall(self._shortcuts) or {}
+            model = self._encoder.model
+            self._runs_on = [str(model.dtype).removeprefix("torch."), str(model.device)]
+            remember(self._where, self._runs_on)
         return self._encoder
 
-    def _tried(self) -> list[str]:
-        """Return the number format and the device on which the model runs."""
-        found = runs_on(self._loaded())
+    def _try_it(self) -> list[str]:
+        """Load the model for the number format and the device that it takes."""
+        self._loaded()
         if self.devices > 1:  # other processes will need the memory
             self._encoder = None
             free_memory()
-        return found
-
-    def _remember_where(self, runs_on: list[str]) -> None:
-        self._runs_on = runs_on
-        remember(f"runs on: {self._setting}", runs_on)
+        return self._runs_on
 
     def _remember_shortcuts(self, encoder: ModelEncoder) -> None:
         """Keep which shortcuts hold; the others are tried again next time, since memory may have been short."""
@@ -147,6 +170,11 @@ class CachedEncoder:
         return f"{self._identity} {self.device} {self.dtype} {machine()}"
 
     @property
+    def _where(self) -> str:
+        """Name the fact `_runs_on`."""
+        return f"runs on: {self._setting}"
+
+    @property
     def _shortcuts(self) -> str:
         """Name the fact which shortcuts hold (`ModelEncoder.shortcuts`)."""
         return f"shortcuts: {self._setting} transformers {version('transformers')} inbedder {__version__}"
@@ -161,11 +189,6 @@ class CachedEncoder:
             return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=digest).digest()
 
         return key_of
-
-
-def runs_on(encoder: ModelEncoder) -> list[str]:
-    """Return a loaded model's number format and device."""
-    return [str(encoder.model.dtype).removeprefix("torch."), str(encoder.model.device)]
 
 
 def model_identity(files: ModelFiles, template: str | None) -> str:

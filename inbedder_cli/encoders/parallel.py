@@ -131,8 +131,8 @@ def _read(
     torch.set_num_threads(max(1, torch.get_num_threads() // devices))
     talk = _Passing(messages)
     try:
-        encoder = CachedEncoder(RowCache(cache, talk), must_keep=True, **settings)
-        encoder.encode(texts, instruction, options, talk)
+        encoder = CachedEncoder(RowCache(cache, talk), **settings)
+        encoder.fill(texts, instruction, options, talk)
         messages.put(None)
     except InbedderError as error:
         messages.put((type(error), str(error), error.hint))

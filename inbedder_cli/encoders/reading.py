@@ -7,12 +7,11 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from inbedder_cli.encoders.base import Answer, Encoded, Preview, Row, encoded_from
+from inbedder_cli.encoders.base import Answer, Collected, Encoded, Preview, Row
 from inbedder_cli.encoders.batching import canonical_order, plan_batches, windows
 from inbedder_cli.encoders.device import default_batch_tokens
 from inbedder_cli.encoders.prompting import Prompter
@@ -23,7 +22,7 @@ from inbedder_cli.options import EncodeOptions, Kind, Readout
 from inbedder_cli.talk import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
     import torch
 
@@ -90,60 +89,62 @@ class ModelEncoder(ABC):
         return f"{self.name}, {str(self.model.dtype).removeprefix('torch.')} on {self.model.device}"
 
     def encode(
-        self,
-        texts: Sequence[str],
-        instruction: str,
-        options: EncodeOptions | None = None,
-        talk: Talk = SILENT,
-        known: Mapping[str, Row] = MappingProxyType({}),
-        keep: Callable[[dict[str, Row]], None] = lambda rows: None,
+        self, texts: Sequence[str], instruction: str, options: EncodeOptions | None = None, talk: Talk = SILENT
     ) -> Encoded:
         """Return one vector, and one answer, per text, in their order.
 
         Identical texts are computed once. Vectors do not depend on the order of the texts; between batch sizes
         they agree to about 1e-4 in float32 and to a centred cosine of about 0.999 in bfloat16.
 
-        :param known: texts that were read before under the same options. Batches are planned as if there were
-            none, so that what is known changes no other row's numbers by more than that.
-        :param keep: takes the texts of each batch when it is done.
         :raises UsageProblem: for an empty instruction, a layer that the model does not have, or a readout
             that means nothing for this kind of model.
         :raises OutOfMemory: when even one text does not fit.
         """
         options = options or EncodeOptions()
-        unique = list(dict.fromkeys(texts))
-        order = canonical_order(unique)
+        found = Collected(texts, options)
+        for new in self.read(found.texts, instruction, options, talk):
+            found.add(new)
+        return found.encoded(self.hidden_size)
+
+    def read(
+        self,
+        texts: Sequence[str],
+        instruction: str,
+        options: EncodeOptions,
+        talk: Talk = SILENT,
+        known: Container[str] = (),
+    ) -> Iterator[dict[str, Row]]:
+        """Yield the rows of different texts, batch by batch, longest texts first; raises what `encode` does.
+
+        :param known: texts that need not be read. Batches are planned as if there were none, so that what is
+            known changes no other row's numbers by more than rounding.
+        """
+        order = canonical_order(texts)
         prompter = self.prompter(instruction, options.max_tokens, self._reserved(options))
         reader = self._reader(options)
-        read: dict[str, Row] = {text: known[text] for text in unique if text in known}
-        rows = 0
-        done, total = 0, sum(len(text) + PROMPT_COST for text in unique if text not in read)
+        rows, done, total = 0, 0, sum(len(text) + PROMPT_COST for text in texts if text not in known)
         prepared = False
         with talk.task("reading", total, unit="rows") as advance:
-            for window in windows(unique, order):
-                told = [unique[i] for i in window]
-                if all(text in read for text in told):
+            for window in windows(texts, order):
+                told = [texts[i] for i in window]
+                if all(text in known for text in told):
                     continue
                 prompts, shortened = prompter.encode(told)
                 if not prepared:
                     reader.prepare(prompter, prompts, talk)
                     prepared = True
-                for planned in plan_batches(
-                    [reader.cost(ids) for ids in prompts], reader.passes * reader.batch_tokens
-                ):
-                    if not (batch := [j for j in planned if told[j] not in read]):
+                costs = [reader.cost(ids) for ids in prompts]
+                for planned in plan_batches(costs, reader.passes * reader.batch_tokens):
+                    if not (batch := [j for j in planned if told[j] not in known]):
                         continue
                     vectors, answers = reader.read([prompts[j] for j in batch])
-                    new = {
+                    yield {
                         told[j]: Row(vector, answer if options.answers else None, j in shortened)
                         for j, vector, answer in zip(batch, vectors, answers, strict=True)
                     }
-                    keep(new)
-                    read |= new
                     rows += len(batch)
-                    done += sum(len(text) + PROMPT_COST for text in new)
+                    done += sum(len(told[j]) + PROMPT_COST for j in batch)
                     advance(done, rows)
-        return encoded_from(texts, read, options, self._hidden_size)
 
     def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions | None = None) -> Preview:
         """Return what `encode` would do; a few rows of all lengths are tried for the time."""
@@ -192,7 +193,8 @@ class ModelEncoder(ABC):
         return self.spelled[token]
 
     @property
-    def _hidden_size(self) -> int:
+    def hidden_size(self) -> int:
+        """Size of the hidden states."""
         return int(self.config.hidden_size)
 
     def prompter(self, instruction: str, max_tokens: int, reserved: int = 0) -> Prompter:

@@ -283,14 +283,15 @@ def test_a_prefix_keeps_new_columns_apart(cluster, tmp_path):
 def test_rows_without_a_finite_vector_are_marked_and_exit_4(inbedder, reviews, tiny, tmp_path, monkeypatch):
     from inbedder_cli.encoders.causal import CausalEncoder
 
-    whole = CausalEncoder.encode
+    whole = CausalEncoder.read
 
     def broken(self, texts, *arguments):
-        encoded = whole(self, texts, *arguments)
-        encoded.vectors[1] = np.nan
-        return encoded
+        for rows in whole(self, texts, *arguments):
+            for text, row in rows.items():
+                row.vector[:] = np.nan if text == texts[1] else row.vector
+            yield rows
 
-    monkeypatch.setattr(CausalEncoder, "encode", broken)
+    monkeypatch.setattr(CausalEncoder, "read", broken)
     out = tmp_path / "y.csv"
     result = inbedder("cluster", reviews, "-i", QUESTION, "-m", tiny, "-k", "2", "-o", out)
     assert result.exit_code == 4

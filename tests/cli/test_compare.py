@@ -4,6 +4,7 @@ import csv
 import io
 import json
 
+import numpy as np
 import pytest
 
 FIRST, SECOND = "What emotion is expressed?", "How does the customer feel?"
@@ -54,14 +55,15 @@ def test_options_without_sense_are_refused_before_anything_is_read(compare):
 def test_rows_without_vectors_are_told(compare, monkeypatch):
     from inbedder_cli.encoders.causal import CausalEncoder
 
-    whole = CausalEncoder.encode
+    whole = CausalEncoder.read
 
     def broken(self, texts, *arguments):
-        encoded = whole(self, texts, *arguments)
-        encoded.vectors[1] = float("nan")
-        return encoded
+        for rows in whole(self, texts, *arguments):
+            for text, row in rows.items():
+                row.vector[:] = np.nan if text == texts[1] else row.vector
+            yield rows
 
-    monkeypatch.setattr(CausalEncoder, "encode", broken)
+    monkeypatch.setattr(CausalEncoder, "read", broken)
     result = compare("-i", "What emotion?", "-i", "Which mood?", "-k", "2")
     assert result.exit_code == 4
     assert "no finite vector" in result.stderr

@@ -195,11 +195,11 @@ def test_another_number_format_than_the_last_time_is_noticed(encoder, read, monk
     assert read == []
 
 
-def test_rows_that_must_be_kept_and_cannot_be_are_an_error(encoder):
-    strict = encoder(must_keep=True)
-    strict.cache.given_up = True
+def test_rows_for_others_that_cannot_be_kept_are_an_error(encoder):
+    sharing = encoder()
+    sharing.cache.given_up = True
     with pytest.raises(InbedderError, match="cannot be kept"):
-        strict.encode(TEXTS, QUESTION, OPTIONS)
+        sharing.fill(TEXTS, QUESTION, OPTIONS)
 
 
 def test_a_preview_tries_shortcuts_before_it_looks_at_the_clock(encoder, monkeypatch):
