@@ -12,6 +12,7 @@ import math
 import os
 import sqlite3
 import time
+import weakref
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
@@ -174,6 +175,7 @@ class RowCache:
             self._inode = os.fstat(file).st_ino
             os.close(file)
             self._connection = connection = sqlite3.connect(self.path, timeout=PATIENCE)
+            weakref.finalize(self, connection.close)  # sqlite3's own cycle would keep the file open
             schema = connection.execute("PRAGMA user_version").fetchone()[0]
             if schema > SCHEMA:
                 raise sqlite3.DatabaseError(f"made by a later version of inbedder (schema {schema})")

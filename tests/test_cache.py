@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 import time
@@ -216,6 +217,15 @@ def test_two_connections_share_one_file(cache):
     other.put(dict(list(ROWS.items())[3:]))
     same(cache.get(list(ROWS)), ROWS)
     same(other.get(list(ROWS)), ROWS)
+
+
+def test_a_cache_that_nothing_refers_to_leaves_its_file(tmp_path):
+    gc.disable()
+    try:
+        RowCache(tmp_path / "rows.sqlite").put(ROWS)
+        assert [file.name for file in tmp_path.iterdir()] == ["rows.sqlite"]  # the journal goes with the last one
+    finally:
+        gc.enable()
 
 
 def test_info_and_clear(cache):
