@@ -89,6 +89,15 @@ def _chat_template(tokenizer: Any) -> Template:  # noqa: ANN401
     return Template(CHAT, pattern + CHAT_OPENING, special_tokens=False)
 
 
+def whole(text: str) -> str:
+    r"""Return the text with "?" for halves of surrogate pairs, which no tokenizer takes.
+
+    >>> whole("caf\udce9")
+    'caf?'
+    """
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 def defuse(text: str, special_tokens: Iterable[str]) -> str:
     """Return the text with the model's control tokens broken up, so that a row cannot end or open a turn.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from inbedder_cli.corpus.jsonl import cell_value, has_json_cells
 from inbedder_cli.corpus.values import value_as_text
 from inbedder_cli.errors import InputError, UsageProblem, did_you_mean
+from inbedder_cli.prompts import whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +48,7 @@ def column_values(table: pa.Table, name: str, source: str, rows: Sequence[int] |
                 row = (place if rows is None else rows[place]) + 1
                 hint = _text_hint(table)
                 raise InputError(f"holds {kind}, not text", source=source, row=row, column=name, hint=hint)
-        return [v if v is None else _whole(v) for v in values]
+        return [v if v is None else whole(v) for v in values]
     kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
     if pa.types.is_null(kind):
         return [None] * table.num_rows
@@ -137,12 +138,7 @@ def _any_values(table: pa.Table, name: str, source: str) -> list[object]:
 
 
 def _shown(value: object) -> str:
-    return _whole(value_as_text(value)).strip()
-
-
-def _whole(text: str) -> str:
-    """Return the text with halves of surrogate pairs, which no tokenizer takes, replaced."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+    return whole(value_as_text(value)).strip()
 
 
 def row_ids(table: pa.Table, name: str | None, source: str, rows: Sequence[int]) -> list[str]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 WINDOW = 8192  # texts
 LEAST_WINDOW = 3  # texts: what makes reading faster is tried on so many
-WINDOW_CHARACTERS = 4_000_000  # a tokenizer takes about 30 bytes for each
+WINDOW_CHARACTERS = 4_000_000  # of a window: a tokenizer keeps far more of a text than its ids
 
 
 def canonical_order(texts: Sequence[str]) -> list[int]:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.errors import UsageProblem
-from inbedder_cli.prompts import defuse
+from inbedder_cli.prompts import defuse, whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,7 @@ class Prompter:
 
     def _ids(self, prompts: list[str]) -> list[list[int]]:
         encoded = self.tokenizer(
-            [_sound(prompt) for prompt in prompts], add_special_tokens=self.template.special_tokens
+            [whole(prompt) for prompt in prompts], add_special_tokens=self.template.special_tokens
         )
         return [list(ids) for ids in encoded["input_ids"]]
 
@@ -74,7 +74,7 @@ class Prompter:
 
     def _shortened(self, text: str) -> list[int]:
         """Return the prompt of the longest beginning of the text that fits."""
-        text_ids = self.tokenizer(_sound(text), add_special_tokens=False)["input_ids"]
+        text_ids = self.tokenizer(whole(text), add_special_tokens=False)["input_ids"]
         room = self._room()
         while True:
             beginning = self.tokenizer.decode(text_ids[:room], skip_special_tokens=False).rstrip("\ufffd")
@@ -82,8 +82,3 @@ class Prompter:
             if len(ids) <= self.max_tokens or room == 0:
                 return ids
             room = max(0, room - (len(ids) - self.max_tokens))
-
-
-def _sound(text: str) -> str:
-    """Return the text with "?" for halves of characters, which a command line can hold and a tokenizer refuses."""
-    return text.encode("utf-8", "replace").decode()
