@@ -33,8 +33,9 @@ UNANSWERED_LABEL = "(no clear answer)"
 
 @dataclass(frozen=True)
 class Exemplar:
-    """A row that shows what a cluster is: its index in the corpus, id, answer and text.
+    """A row that shows what a cluster is.
 
+    :param row: its index in the corpus, from 0, for every kind of group.
     :param nearest: for a row on the border, the cluster beyond it.
     """
 
@@ -89,6 +90,7 @@ def explain(
     *,
     texts: Sequence[str],
     ids: Sequence[str],
+    rows: Sequence[int] | None = None,
     instruction: str = "",
     options: ExplainOptions | None = None,
     show_answers: bool = True,
@@ -101,6 +103,7 @@ def explain(
     :param answers: one per row; or, where none were decoded, the texts themselves.
     :param texts: one per row, for exemplars.
     :param ids: one per row, for exemplars.
+    :param rows: each row's index in the corpus, for exemplars; None: these are all its rows.
     :param instruction: its own words are left out of answers that hold other words too.
     :param show_answers: whether `answers` really are answers.
     :param n_read: rows of which shares are shares; None: those given.
@@ -120,31 +123,35 @@ def explain(
     lenses = lens(first_words, clustering.labels, options.phrases) if first_words else {}
     summaries = []
     for cluster in [*range(clustering.k), NOISE]:
-        rows = np.flatnonzero(clustering.labels == cluster)
-        if not len(rows):
+        inside = np.flatnonzero(clustering.labels == cluster)
+        if not len(inside):
             continue
-        shares, entropy = answer_shares([answers[row] for row in rows.tolist()]) if show_answers else ([], None)
+        shares, entropy = answer_shares([answers[i] for i in inside.tolist()]) if show_answers else ([], None)
 
         def shown(chosen: Sequence[int]) -> list[Exemplar]:
-            return [Exemplar(row, ids[row], answers[row] if show_answers else None, texts[row]) for row in chosen]
+            return [
+                Exemplar(i if rows is None else rows[i], ids[i], answers[i] if show_answers else None, texts[i])
+                for i in chosen
+            ]
 
-        central = _first_of_different(_by_value(rows, clustering.distances), texts, options.exemplars)
+        central = _first_of_different(_by_value(inside, clustering.distances), texts, options.exemplars)
         diverse = (
-            [] if cluster == NOISE or not show_answers else _diverse(rows, clustering, answers, central, shares)
+            [] if cluster == NOISE or not show_answers else _diverse(inside, clustering, answers, central, shares)
         )
-        border = [row for row in _by_value(rows, clustering.margins) if not math.isnan(clustering.margins[row])]
+        border = [i for i in _by_value(inside, clustering.margins) if not math.isnan(clustering.margins[i])]
+        borderline = _first_of_different(border, texts, options.exemplars)
         summaries.append(
             ClusterSummary(
                 cluster=cluster,
                 label=NOISE_LABEL if cluster == NOISE else labels.get(cluster, f"{NO_LABEL} {cluster}"),
-                size=len(rows),
-                share=len(rows) / (n_read or len(clustering.labels)),
+                size=len(inside),
+                share=len(inside) / (n_read or len(clustering.labels)),
                 phrases=marking.get(cluster, [])[: options.phrases],
                 exemplars=shown(central),
                 diverse=shown(diverse[: options.exemplars]),
                 borderline=[
-                    replace(exemplar, nearest=int(clustering.second[exemplar.row]))
-                    for exemplar in shown(_first_of_different(border, texts, options.exemplars))
+                    replace(exemplar, nearest=int(clustering.second[i]))
+                    for i, exemplar in zip(borderline, shown(borderline), strict=True)
                 ],
                 answers=shares[: options.phrases],
                 entropy=entropy,

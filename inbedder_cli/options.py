@@ -4,9 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
+
+from inbedder_cli.errors import UsageProblem, did_you_mean
 
 
-class Kind(StrEnum):
+class Choice(StrEnum):
+    """An option with a fixed set of values; the plain string is as good as the member."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self:
+        """Refuse any other value.
+
+        :raises UsageProblem: always, with the values that there are.
+        """
+        values = [str(member) for member in cls]
+        raise UsageProblem(
+            f'"{value}" is no {cls.__name__}',
+            hint=f"{did_you_mean(str(value), values)}use one of: {', '.join(values)}",
+        )
+
+
+class Kind(Choice):
     """How a language model says an answer, which is how it is read."""
 
     causal = "causal"  # one stack goes on from the prompt: LLaMA, OPT, Qwen
@@ -14,7 +33,7 @@ class Kind(StrEnum):
     seq2seq = "seq2seq"  # an encoder reads, a decoder speaks: T5, BART
 
 
-class Readout(StrEnum):
+class Readout(Choice):
     """Which hidden states become a text's vector (InBedder, section 3.2, in the paper's names in brackets).
 
     With answer tokens a1..am, state s1 is that of the last prompt token (seq2seq: of the decoder's start), from
@@ -36,14 +55,14 @@ class Readout(StrEnum):
         return self in (Readout.answer_mean, Readout.answer_last, Readout.all_mean)
 
 
-class Algorithm(StrEnum):
+class Algorithm(Choice):
     """How vectors are grouped."""
 
     kmeans = "kmeans"
     hdbscan = "hdbscan"
 
 
-class EmptyTexts(StrEnum):
+class EmptyTexts(Choice):
     """What to do with rows that have no text."""
 
     skip = "skip"
@@ -51,7 +70,7 @@ class EmptyTexts(StrEnum):
     fail = "fail"
 
 
-class NumberFormat(StrEnum):
+class NumberFormat(Choice):
     """The format in which the model computes."""
 
     auto = "auto"
@@ -60,7 +79,7 @@ class NumberFormat(StrEnum):
     float16 = "float16"
 
 
-class TableFormat(StrEnum):
+class TableFormat(Choice):
     """How results are written."""
 
     table = "table"
@@ -72,7 +91,7 @@ class TableFormat(StrEnum):
     parquet = "parquet"
 
 
-class InputFormat(StrEnum):
+class InputFormat(Choice):
     """How the input is read."""
 
     csv = "csv"
@@ -102,6 +121,10 @@ class EncodeOptions:
     max_tokens: int = 512
     batch_tokens: int | None = None
 
+    def __post_init__(self) -> None:
+        if self.readout is not None:
+            object.__setattr__(self, "readout", Readout(self.readout))
+
 
 @dataclass(frozen=True)
 class ClusterOptions:
@@ -121,6 +144,9 @@ class ClusterOptions:
     min_cluster_size: int | None = None
     seed: int = 0
     stability: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "algorithm", Algorithm(self.algorithm))
 
 
 @dataclass(frozen=True)

@@ -172,6 +172,7 @@ def cluster_corpus(
         texts if answers is None else answers,
         texts=texts,
         ids=[corpus.ids[i] for i in rows],
+        rows=rows,
         instruction=instruction,
         options=explaining,
         show_answers=answers is not None,

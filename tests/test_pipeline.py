@@ -54,3 +54,13 @@ def test_too_few_answers_for_the_clusters_asked_for_are_told_with_the_way_out():
     with pytest.raises(InputError, match="1 rows") as caught:
         clustered([*ANGER, *JOY], ["unknown"] * 19 + ["joy"])
     assert "19 rows do not answer the question; --no-abstain" in caught.value.hint
+
+
+def test_exemplars_of_every_group_name_their_row_in_the_corpus():
+    answers = ["unknown", "Unknown", "", *["anger"] * 7, *["joy"] * 10]
+    run = clustered([*ANGER, *JOY], answers)
+    groups = [*run.summaries, run.unanswered]
+    shown = [e for s in groups for e in (*s.exemplars, *s.diverse, *s.borderline)]
+    assert shown
+    assert all((e.id, e.text) == (run.corpus.ids[e.row], run.corpus.texts[e.row]) for e in shown)
+    assert all(answers[e.row] == e.answer for e in shown)

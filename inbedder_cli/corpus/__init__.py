@@ -59,7 +59,7 @@ class Corpus:
 def read_corpus(
     path: str,
     *,
-    text: Sequence[str] = (),
+    text: str | Sequence[str] = (),
     text_template: str | None = None,
     id_column: str | None = None,
     input_format: InputFormat | None = None,
@@ -104,7 +104,7 @@ def corpus_from_table(
     table: pa.Table,
     *,
     source: str = "table",
-    text: Sequence[str] = (),
+    text: str | Sequence[str] = (),
     text_template: str | None = None,
     id_column: str | None = None,
     empty: EmptyTexts = EmptyTexts.skip,
@@ -125,6 +125,7 @@ def corpus_from_table(
     """
     if text and text_template:
         raise UsageProblem("give --text or --text-template, not both")
+    text, empty = (text,) if isinstance(text, str) else tuple(text), EmptyTexts(empty)
     notes: list[str] = []
     rows: Sequence[int] = range(table.num_rows)
     if sample is not None and sample < table.num_rows:
@@ -136,7 +137,7 @@ def corpus_from_table(
     if text_template:
         texts, columns = fill_text_template(table, text_template, source)
     else:
-        columns = tuple(text) or (guess_text_column(table, source),)
+        columns = text or (guess_text_column(table, source),)
         texts = join_texts(table, columns, source, rows)
         if not text:
             notes.append(f'text column "{columns[0]}" (guessed; --text to change)')

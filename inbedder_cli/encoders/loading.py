@@ -26,7 +26,7 @@ def load_encoder(
     *,
     template: str | None = None,
     device: str = "auto",
-    dtype: NumberFormat = NumberFormat.auto,
+    dtype: NumberFormat | str = NumberFormat.auto,
     offline: bool = False,
     talk: Talk = SILENT,
 ) -> ModelEncoder:
@@ -38,10 +38,11 @@ def load_encoder(
     :param dtype: number format; auto takes bfloat16 where it is native.
     :param offline: never use the network.
     :raises ModelError: when the model cannot be found, fetched, verified or loaded.
+    :raises UsageProblem: for an unknown device or number format.
     """
     chosen = choose_device(device)
     files = resolve_model(model, offline=offline, talk=talk)
-    return encoder_from_files(files, template=template, device=str(chosen), dtype=dtype)
+    return encoder_from_files(files, template=template, device=str(chosen), dtype=NumberFormat(dtype))
 
 
 def encoder_from_files(

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from inbedder_cli.options import Readout
+from inbedder_cli.options import Choice, Readout
 
 
-class Part(StrEnum):
+class Part(Choice):
     """A family of tests."""
 
     clustering = "clustering"  # goal-driven clustering
@@ -20,14 +17,14 @@ class Part(StrEnum):
     reranking = "reranking"  # the paper's generic tasks with MAP
 
 
-class ProtocolName(StrEnum):
+class ProtocolName(Choice):
     """How vectors become scores, see `protocols`."""
 
     ours = "ours"
     paper = "paper"
 
 
-class EvaluationFormat(StrEnum):
+class EvaluationFormat(Choice):
     """How figures are written."""
 
     table = "table"
@@ -60,3 +57,8 @@ class EvaluateOptions:
     limit: int | None = None
     max_tokens: int = 512
     batch_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parts", tuple(map(Part, self.parts)))
+        object.__setattr__(self, "readouts", tuple(map(Readout, self.readouts)))
+        object.__setattr__(self, "protocol", ProtocolName(self.protocol))

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.options import NumberFormat, Readout
+from inbedder_cli.options import Choice, NumberFormat, Readout
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Recipe(StrEnum):
+class Recipe(Choice):
     """A set of defaults."""
 
     contrast = "contrast"  # LoRA, the answers' loss, and a contrastive term on the vectors
     paper = "paper"  # all weights, one epoch, the answers' loss alone (InBedder, appendix; its code's settings)
 
 
-class Schedule(StrEnum):
+class Schedule(Choice):
     """How the learning rate falls after its warm-up."""
 
     linear = "linear"
@@ -86,6 +85,13 @@ class TrainOptions:
     checkpointing: bool = False
     dtype: NumberFormat = NumberFormat.auto
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        kinds: dict[str, type[Choice]] = {"recipe": Recipe, "schedule": Schedule, "dtype": NumberFormat}
+        for name, kind in kinds.items():
+            object.__setattr__(self, name, kind(getattr(self, name)))
+        if self.readout is not None:
+            object.__setattr__(self, "readout", Readout(self.readout))
 
 
 # The paper's: 2 examples x 8 steps x 4 GPUs, AdamW, no weight decay, 512 tokens (reference code, train script).

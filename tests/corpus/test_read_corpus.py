@@ -176,3 +176,8 @@ def test_a_byte_order_mark_is_read_without_naming_it(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_bytes("text,id\ncafé crème,1\n".encode("utf-8-sig"))
     assert read_corpus(str(path), text=["text"]).texts == ["café crème"]
+
+
+def test_one_text_column_may_be_named_by_a_plain_string(reviews):
+    assert read_corpus(str(reviews), text="text").text_columns == ("text",)
+    assert read_corpus(str(reviews), text="note", empty="keep").keep_empty

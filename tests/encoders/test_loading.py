@@ -148,3 +148,12 @@ def test_a_readout_of_another_kind_in_the_models_own_settings_is_refused(tiny_mo
     files = ModelFiles("tiny", tiny_models["llama"], readout=Readout.masks)
     with pytest.raises(UsageProblem, match="masks means nothing for a causal model"):
         encoder_from_files(files).encode(TEXTS, QUESTION)
+
+
+def test_a_number_format_may_be_named_by_its_string(tiny_models):
+    assert (
+        str(load_encoder(str(tiny_models["llama"]), device="cpu", dtype="float32").model.dtype) == "torch.float32"
+    )
+    load_encoder(str(tiny_models["llama"]), device="cpu", dtype="auto")
+    with pytest.raises(UsageProblem, match="float64"):
+        load_encoder(str(tiny_models["llama"]), device="cpu", dtype="float64")
