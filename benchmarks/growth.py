@@ -3,8 +3,9 @@
     python benchmarks/growth.py [--rows 1000 5000 20000 50000 100000 200000] [--embed 500 1000 2000]
 
 Each measurement runs in a process of its own, so that its peak of memory is its own. Reading, KMeans, HDBSCAN,
-explaining and writing take made-up rows: texts of the sample reviews, vectors of 1,024 numbers around 12 centres,
-answers of few words. Embedding runs the bundled encoder on fewer rows. The exponent is the slope of log time over
+explaining and writing take made-up rows: texts of the sample reviews, vectors of 1,024 numbers around 12
+centroids,
+answers of few words. Embeddings runs the bundled encoder on fewer rows. The exponent is the slope of log time over
 log rows: 1 is linear.
 """
 
@@ -69,13 +70,13 @@ def prepared(step: str, n: int, folder: Path):  # noqa: ANN201
     """Return a step that is ready to run, with all that it needs loaded and warm."""
     import pyarrow as pa
 
-    from inbedder_cli import ClusterOptions, Embedding, corpus_from_table, read_corpus
+    from inbedder_cli import ClusterOptions, Embeddings, corpus_from_table, read_corpus
     from inbedder_cli.clustering import fit_clusters
-    from inbedder_cli.explain import explain
+    from inbedder_cli.explanation.summaries import explain
     from inbedder_cli.options import Algorithm, TableFormat
-    from inbedder_cli.pipeline import Status, cluster_corpus
-    from inbedder_cli.report.results import rows_table
-    from inbedder_cli.report.writing import open_output, write_table
+    from inbedder_cli.output.files import open_output, write_table
+    from inbedder_cli.output.tables import rows_table
+    from inbedder_cli.pipeline import RowStatus, cluster_corpus
 
     rng = np.random.default_rng(0)
     some_texts = texts(n, rng)
@@ -92,8 +93,8 @@ def prepared(step: str, n: int, folder: Path):  # noqa: ANN201
         read_corpus(str(ROOT / "sample_data" / "reviews.csv"))
         return lambda: read_corpus(str(path))
     group = rng.integers(0, GROUPS, n)
-    centres = rng.normal(size=(GROUPS, SIZE)).astype(np.float32)
-    vectors = centres[group]
+    centroids = rng.normal(size=(GROUPS, SIZE)).astype(np.float32)
+    vectors = centroids[group]
     for start in range(0, n, 10_000):
         vectors[start : start + 10_000] += rng.normal(size=vectors[start : start + 10_000].shape).astype(
             np.float32
@@ -105,7 +106,7 @@ def prepared(step: str, n: int, folder: Path):  # noqa: ANN201
     words = "joy anger fear late parcel refund kind staff cold room noise price".split()
     answers = [f"{words[g]} {words[int(w)]}" for g, w in zip(group, rng.integers(0, GROUPS, n), strict=True)]
     corpus = corpus_from_table(pa.table({"text": some_texts}), text=("text",))
-    embedding = Embedding(vectors, answers, [Status.ok] * n)
+    embedding = Embeddings(vectors, answers, [RowStatus.ok] * n)
     run = cluster_corpus(corpus, QUESTION, embedding, ClusterOptions(k=GROUPS, stability=False))
     if step == "explaining":
         return lambda: explain(run.clustering, answers, texts=corpus.texts, ids=corpus.ids, instruction=QUESTION)

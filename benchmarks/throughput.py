@@ -11,8 +11,8 @@ c    inbedder, vectors only
 d    inbedder, vectors and answers
 d32  the same in float32
 
-All take turns, and the best of each one's rounds counts. Whether inbedder's shortcuts hold for a model is tried on
-three rows (the command line remembers it): that time, with the reading of the three, has a column of its own.
+All take turns, and the best of each one's rounds counts. Whether inbedder's fast_paths hold for a model is tried
+on three rows (the command line remembers it): that time, with the reading of the three, has a column of its own.
 
 Tokens needed are each row's own and, once, what all prompts begin with. The rate of the machine is that of
 matrix products of the model's own shapes, 1,024 rows at a time, in the format that is used.
@@ -32,14 +32,14 @@ import numpy as np
 import torch
 
 from inbedder_cli.encoders import load_encoder
-from inbedder_cli.encoders.batching import canonical_order
-from inbedder_cli.encoders.prefix import prefix_of
-from inbedder_cli.options import EncodeOptions, NumberFormat, Readout
+from inbedder_cli.encoders.transformers.batching import canonical_order
+from inbedder_cli.encoders.transformers.shared_prefix import prefix_of
+from inbedder_cli.options import Dtype, EncodeOptions, Pooling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inbedder_cli.encoders.causal import CausalEncoder
+    from inbedder_cli.encoders.transformers.causal import CausalEncoder
 
 ROOT = Path(__file__).resolve().parent.parent
 QUESTION = "What emotion is expressed?"
@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--layer", type=int, default=29)
     parser.add_argument("--model", default="inbedder-135m")
     chosen = parser.parse_args()
-    exact = load_encoder(chosen.model, device="cpu", dtype=NumberFormat.float32)
+    exact = load_encoder(chosen.model, device="cpu", dtype=Dtype.float32)
     fast = load_encoder(chosen.model, device="cpu")
     own = fast.model.dtype != torch.float32
     print(
@@ -82,7 +82,7 @@ def main() -> None:
         "computed/needed",
         "of matrix rate",
         "median cosine with (a)",
-        "shortcuts tried",
+        "fast_paths tried",
     )
     print(("{:>18} " * len(header)).format(*header))
     ways: dict[str, tuple[CausalEncoder, Callable[..., np.ndarray]]] = {
@@ -172,7 +172,7 @@ def plain(encoder: CausalEncoder, rows: list[str], layer: int) -> np.ndarray:
 def ours(encoder: CausalEncoder, rows: list[str], layer: int, *, answers: bool) -> np.ndarray:
     """Read rows with inbedder."""
     options = EncodeOptions(
-        readout=Readout.first_token, layer=layer, answers=answers, max_answer_tokens=MAX_NEW, max_tokens=1024
+        pooling=Pooling.first_token, layer=layer, answers=answers, max_answer_tokens=MAX_NEW, max_tokens=1024
     )
     return np.asarray(encoder.encode(rows, QUESTION, options).vectors)
 

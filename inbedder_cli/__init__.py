@@ -18,47 +18,47 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 _HOMES = {
-    "AbstainOptions": "options",
     "Algorithm": "options",
     "ClusterOptions": "options",
-    "ClusterRun": "pipeline",
-    "ClusterSummary": "explain",
+    "ClusterSummary": "explanation.summaries",
     "Clustering": "clustering",
+    "ClusteringResult": "pipeline",
     "Corpus": "corpus",
-    "corpus_from_table": "corpus",
-    "Embedding": "pipeline",
+    "Embeddings": "pipeline",
     "EncodeOptions": "options",
     "Encoded": "encoders",
     "Encoder": "encoders",
     "ExplainOptions": "options",
     "InbedderError": "errors",
-    "Readout": "options",
+    "Pooling": "options",
+    "UnansweredOptions": "options",
     "cluster_corpus": "pipeline",
     "cluster_texts": "pipeline",
+    "corpus_from_table": "corpus",
     "embed_corpus": "pipeline",
-    "explain": "explain",
+    "explain": "explanation.summaries",
     "fit_clusters": "clustering",
     "load_encoder": "encoders",
     "read_corpus": "corpus",
-    "read_vectors": "vectors",
-    "write_vectors": "vectors",
+    "read_vectors": "output.vectors",
+    "write_vectors": "output.vectors",
 }
 
 __all__ = [
-    "AbstainOptions",
     "Algorithm",
     "ClusterOptions",
-    "ClusterRun",
     "ClusterSummary",
     "Clustering",
+    "ClusteringResult",
     "Corpus",
-    "Embedding",
+    "Embeddings",
     "EncodeOptions",
     "Encoded",
     "Encoder",
     "ExplainOptions",
     "InbedderError",
-    "Readout",
+    "Pooling",
+    "UnansweredOptions",
     "__version__",
     "cluster_corpus",
     "cluster_texts",
@@ -77,17 +77,17 @@ if TYPE_CHECKING:
     from inbedder_cli.corpus import Corpus, corpus_from_table, read_corpus
     from inbedder_cli.encoders import Encoded, Encoder, load_encoder
     from inbedder_cli.errors import InbedderError
-    from inbedder_cli.explain import ClusterSummary, explain
+    from inbedder_cli.explanation.summaries import ClusterSummary, explain
     from inbedder_cli.options import (
-        AbstainOptions,
         Algorithm,
         ClusterOptions,
         EncodeOptions,
         ExplainOptions,
-        Readout,
+        Pooling,
+        UnansweredOptions,
     )
-    from inbedder_cli.pipeline import ClusterRun, Embedding, cluster_corpus, cluster_texts, embed_corpus
-    from inbedder_cli.vectors import read_vectors, write_vectors
+    from inbedder_cli.output.vectors import read_vectors, write_vectors
+    from inbedder_cli.pipeline import ClusteringResult, Embeddings, cluster_corpus, cluster_texts, embed_corpus
 
 
 def __getattr__(name: str) -> object:

@@ -1,11 +1,11 @@
 """Everything that can go wrong, as a tree; each kind has its own exit code.
 
     InbedderError        1   anything that is none of the below
-    ├── UsageProblem     2   options that cannot work together or make no sense
+    ├── UsageError     2   options that cannot work together or make no sense
     ├── ModelError       3   a model that cannot be found, fetched, verified or loaded
-    ├── FailedRows       4   the run finished, but some rows failed
+    ├── RowsFailedError       4   the run finished, but some rows failed
     ├── InputError       5   a file, row or column that cannot be read as asked
-    └── OutOfMemory      6   even one row does not fit
+    └── OutOfMemoryError      6   even one row does not fit
 
 An interrupted run (Ctrl-C) ends with 130. Each error says what happened and where, and carries the
 next step as its hint:
@@ -41,7 +41,7 @@ class InbedderError(Exception):
         self.hint = hint
 
 
-class UsageProblem(InbedderError):
+class UsageError(InbedderError):
     """Options that cannot work together or make no sense. Change the command."""
 
     exit_code = 2
@@ -53,7 +53,7 @@ class ModelError(InbedderError):
     exit_code = 3
 
 
-class FailedRows(InbedderError):
+class RowsFailedError(InbedderError):
     """The run finished and its output is written, but some rows have no vector (status `failed`)."""
 
     exit_code = 4
@@ -90,7 +90,7 @@ class InputError(InbedderError):
         super().__init__(", ".join(place) + ": " + message if place else message, hint=hint)
 
 
-class OutOfMemory(InbedderError):
+class OutOfMemoryError(InbedderError):
     """Even one row at a time does not fit the device's memory."""
 
     exit_code = 6

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
-from inbedder_cli.errors import UsageProblem, did_you_mean
+from inbedder_cli.errors import UsageError, did_you_mean
 
 
 class Choice(StrEnum):
@@ -16,16 +16,16 @@ class Choice(StrEnum):
     def _missing_(cls, value: object) -> Self:
         """Refuse any other value.
 
-        :raises UsageProblem: always, with the values that there are.
+        :raises UsageError: always, with the values that there are.
         """
         values = [str(member) for member in cls]
-        raise UsageProblem(
+        raise UsageError(
             f'"{value}" is no {cls.__name__}',
             hint=f"{did_you_mean(str(value), values)}use one of: {', '.join(values)}",
         )
 
 
-class Kind(Choice):
+class Architecture(Choice):
     """How a language model says an answer, which is how it is read."""
 
     causal = "causal"  # one stack goes on from the prompt: LLaMA, OPT, Qwen
@@ -33,7 +33,7 @@ class Kind(Choice):
     seq2seq = "seq2seq"  # an encoder reads, a decoder speaks: T5, BART
 
 
-class Readout(Choice):
+class Pooling(Choice):
     """Which hidden states become a text's vector (InBedder, section 3.2, in the paper's names in brackets).
 
     With answer tokens a1..am, state s1 is that of the last prompt token (seq2seq: of the decoder's start), from
@@ -52,7 +52,7 @@ class Readout(Choice):
     @property
     def reads_answer(self) -> bool:
         """Whether the vector depends on the decoded answer."""
-        return self in (Readout.answer_mean, Readout.answer_last, Readout.all_mean)
+        return self in (Pooling.answer_mean, Pooling.answer_last, Pooling.all_mean)
 
 
 class Algorithm(Choice):
@@ -70,7 +70,7 @@ class EmptyTexts(Choice):
     fail = "fail"
 
 
-class NumberFormat(Choice):
+class Dtype(Choice):
     """The format in which the model computes."""
 
     auto = "auto"
@@ -104,7 +104,7 @@ class InputFormat(Choice):
 class EncodeOptions:
     """How texts become vectors and answers.
 
-    :param readout: which hidden states become the vector; None takes the model's own.
+    :param pooling: which hidden states become the vector; None takes the model's own.
     :param layer: index into the hidden states, 0 = embeddings, N = after the final norm, negative counts
         from the end; None takes the model's own. A masked model's own is, at its masks, one step past N: what
         its head computes before it chooses words.
@@ -114,7 +114,7 @@ class EncodeOptions:
     :param batch_tokens: padded tokens that are read at a time; None chooses by device.
     """
 
-    readout: Readout | None = None
+    pooling: Pooling | None = None
     layer: int | None = None
     answers: bool = True
     max_answer_tokens: int = 8
@@ -122,8 +122,8 @@ class EncodeOptions:
     batch_tokens: int | None = None
 
     def __post_init__(self) -> None:
-        if self.readout is not None:
-            object.__setattr__(self, "readout", Readout(self.readout))
+        if self.pooling is not None:
+            object.__setattr__(self, "pooling", Pooling(self.pooling))
 
 
 @dataclass(frozen=True)
@@ -150,15 +150,15 @@ class ClusterOptions:
 
 
 @dataclass(frozen=True)
-class AbstainOptions:
+class UnansweredOptions:
     """Which answers count as none.
 
     :param abstain: whether rows that do not answer are kept out of the clusters.
-    :param least_confidence: of an answer, 0 to 1: below it, it counts as none.
+    :param min_confidence: of an answer, 0 to 1: below it, it counts as none.
     """
 
     abstain: bool = True
-    least_confidence: float = 0.1
+    min_confidence: float = 0.1
 
 
 @dataclass(frozen=True)

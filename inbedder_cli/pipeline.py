@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inbedder_cli.abstaining import not_answered
-from inbedder_cli.clustering import NOISE, Clustering, fit_clusters, no_clusters, weigh
+from inbedder_cli.clustering import NOISE, Clustering, fit_clusters, no_clusters, sweep
 from inbedder_cli.errors import InputError
-from inbedder_cli.explain import UNANSWERED_LABEL, ClusterSummary, explain, summary_of_unanswered
-from inbedder_cli.options import AbstainOptions, ClusterOptions, EncodeOptions, ExplainOptions
-from inbedder_cli.phrases import phrases_by_row
-from inbedder_cli.talk import SILENT
+from inbedder_cli.explanation.phrases import phrases_by_row
+from inbedder_cli.explanation.summaries import UNANSWERED_LABEL, ClusterSummary, explain, summary_of_unanswered
+from inbedder_cli.explanation.unanswered import is_unanswered
+from inbedder_cli.options import ClusterOptions, EncodeOptions, ExplainOptions, UnansweredOptions
+from inbedder_cli.progress import SILENT
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from inbedder_cli.blind import BlindAgreement
-    from inbedder_cli.clustering import KChoice, SizeScore
+    from inbedder_cli.clustering import KSelection, SizeScore
     from inbedder_cli.corpus import Corpus
+    from inbedder_cli.diagnostics.baseline import BaselineAgreement
     from inbedder_cli.encoders import Encoder
-    from inbedder_cli.first_words import FirstWords
-    from inbedder_cli.talk import Talk
+    from inbedder_cli.encoders.next_words import NextWords
+    from inbedder_cli.progress import Reporter
 
 
-class Status(StrEnum):
+class RowStatus(StrEnum):
     """What became of a row."""
 
     ok = "ok"
@@ -38,7 +38,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True)
-class Embedding:
+class Embeddings:
     """Vectors and answers of a whole corpus, one per row, in its order.
 
     :param vectors: float32, shape (n_rows, hidden_size); NaN where a row has no vector.
@@ -46,42 +46,42 @@ class Embedding:
     :param status: one per row: ok, empty or failed.
     :param confidences: of the answers, 0 to 1, NaN where a row has none; or None.
     :param n_unique: different texts read.
-    :param n_shortened: how many of them were shortened.
+    :param n_truncated: how many of them were shortened.
     :param instruction: what was asked, where it is known.
     :param model: what read them, where it is known.
-    :param first_words: what the answers might have begun with, one row each; None where it is not known.
+    :param next_words: what the answers might have begun with, one row each; None where it is not known.
     """
 
     vectors: npt.NDArray[np.float32]
     answers: list[str | None] | None
-    status: list[Status]
+    status: list[RowStatus]
     n_unique: int = 0
-    n_shortened: int = 0
+    n_truncated: int = 0
     instruction: str | None = None
     model: str | None = None
     confidences: npt.NDArray[np.float32] | None = None
-    first_words: FirstWords | None = None
+    next_words: NextWords | None = None
 
 
 @dataclass(frozen=True)
-class ClusterRun:
+class ClusteringResult:
     """One question answered over one corpus.
 
     :param rows: the rows that were clustered, in the order of `clustering`'s arrays.
     :param status: one per row of the corpus.
     :param unanswered: the rows that do not answer the question, if there are any.
-    :param blind: how alike the clusters are to those without the question, where that was asked for.
+    :param baseline: how alike the clusters are to those without the question, where that was asked for.
     """
 
     corpus: Corpus
     instruction: str
-    embedding: Embedding
+    embedding: Embeddings
     clustering: Clustering
     summaries: list[ClusterSummary]
     rows: list[int]
-    status: list[Status]
+    status: list[RowStatus]
     unanswered: ClusterSummary | None = None
-    blind: BlindAgreement | None = None
+    baseline: BaselineAgreement | None = None
 
     def by_row(self, values: npt.NDArray[Any]) -> list[Any]:
         """Return what a clustering says of its rows as one value per row of the corpus, None for the others."""
@@ -100,7 +100,7 @@ class ClusterRun:
         """Each row's cluster by its label, None where the row is in no group at all."""
         known = {summary.cluster: summary.label for summary in self.summaries}
         return [
-            UNANSWERED_LABEL if status is Status.no_answer else None if label is None else known[label]
+            UNANSWERED_LABEL if status is RowStatus.no_answer else None if label is None else known[label]
             for label, status in zip(self.labels, self.status, strict=True)
         ]
 
@@ -110,53 +110,53 @@ def embed_corpus(
     instruction: str,
     encoder: Encoder,
     options: EncodeOptions | None = None,
-    talk: Talk = SILENT,
-) -> Embedding:
+    reporter: Reporter = SILENT,
+) -> Embeddings:
     """Read every row that has a text; the others get NaN vectors and no answer."""
     rows = corpus.readable
-    encoded = encoder.encode([corpus.texts[i] for i in rows], instruction, options or EncodeOptions(), talk)
+    encoded = encoder.encode([corpus.texts[i] for i in rows], instruction, options or EncodeOptions(), reporter)
     vectors = np.full((len(corpus), encoded.vectors.shape[1]), np.nan, np.float32)
     vectors[rows] = encoded.vectors
-    status = [Status.empty] * len(corpus)
+    status = [RowStatus.empty] * len(corpus)
     answers: list[str | None] | None = None if encoded.answers is None else [None] * len(corpus)
     for place, row in enumerate(rows):
-        status[row] = Status.ok if np.isfinite(vectors[row]).all() else Status.failed
+        status[row] = RowStatus.ok if np.isfinite(vectors[row]).all() else RowStatus.failed
         if answers is not None and encoded.answers is not None:
             answers[row] = encoded.answers[place]
     confidences = None
     if encoded.confidences is not None:
         confidences = np.full(len(corpus), np.nan, np.float32)
         confidences[rows] = encoded.confidences
-    return Embedding(
+    return Embeddings(
         vectors,
         answers,
         status,
         encoded.n_unique,
-        encoded.n_shortened,
+        encoded.n_truncated,
         instruction,
         encoder.description,
         confidences,
-        encoded.first_words and encoded.first_words.spread(rows, len(corpus)),
+        encoded.next_words and encoded.next_words.spread(rows, len(corpus)),
     )
 
 
 def cluster_corpus(
     corpus: Corpus,
     instruction: str,
-    embedding: Embedding,
+    embedding: Embeddings,
     options: ClusterOptions | None = None,
     explaining: ExplainOptions | None = None,
-    abstaining: AbstainOptions | None = None,
-) -> ClusterRun:
+    unanswered_options: UnansweredOptions | None = None,
+) -> ClusteringResult:
     """Group the rows that have vectors and answers, and explain the groups by their answers.
 
     Without decoded answers all rows with vectors are grouped, and explained by their texts.
 
     :raises InputError: for fewer answers than clusters.
     """
-    status = judged(corpus, instruction, embedding, abstaining or AbstainOptions())
+    status = flag_unanswered(corpus, instruction, embedding, unanswered_options or UnansweredOptions())
     rows, answers = _answered(embedding, status)
-    without = [i for i, state in enumerate(status) if state is Status.no_answer]
+    without = [i for i, state in enumerate(status) if state is RowStatus.no_answer]
     n_read = len(rows) + len(without)
     texts = [corpus.texts[i] for i in rows]
     phrases = answers and phrases_by_row(answers, instruction, explaining)
@@ -178,38 +178,38 @@ def cluster_corpus(
         show_answers=answers is not None,
         n_read=n_read,
         phrases=phrases,
-        first_words=embedding.first_words and embedding.first_words.of(rows),
+        next_words=embedding.next_words and embedding.next_words.of(rows),
     )
     unanswered = None
     if without:
         unanswered = summary_of_unanswered(corpus, embedding.answers or [], without, n_read, explaining)
     for place in np.flatnonzero(clustering.labels == NOISE).tolist():
-        status[rows[place]] = Status.noise
-    return ClusterRun(corpus, instruction, embedding, clustering, summaries, rows, status, unanswered)
+        status[rows[place]] = RowStatus.noise
+    return ClusteringResult(corpus, instruction, embedding, clustering, summaries, rows, status, unanswered)
 
 
 def tune_corpus(
     corpus: Corpus,
     instruction: str,
-    embedding: Embedding,
+    embedding: Embeddings,
     options: ClusterOptions | None = None,
-    abstaining: AbstainOptions | None = None,
-) -> KChoice | list[SizeScore]:
+    unanswered_options: UnansweredOptions | None = None,
+) -> KSelection | list[SizeScore]:
     """Return what each number of clusters, or each smallest size, would give for the rows that answer.
 
     :raises InputError: for fewer answers than clusters.
     """
-    status = judged(corpus, instruction, embedding, abstaining or AbstainOptions())
+    status = flag_unanswered(corpus, instruction, embedding, unanswered_options or UnansweredOptions())
     rows, answers = _answered(embedding, status)
     try:
-        return weigh(embedding.vectors[rows], options, answers and phrases_by_row(answers, instruction))
+        return sweep(embedding.vectors[rows], options, answers and phrases_by_row(answers, instruction))
     except InputError as error:
-        raise _too_few(error, corpus, status.count(Status.no_answer)) from error
+        raise _too_few(error, corpus, status.count(RowStatus.no_answer)) from error
 
 
-def _answered(embedding: Embedding, status: list[Status]) -> tuple[list[int], list[str] | None]:
+def _answered(embedding: Embeddings, status: list[RowStatus]) -> tuple[list[int], list[str] | None]:
     """Return the rows that are clustered, and their answers where answers were decoded."""
-    rows = [i for i, state in enumerate(status) if state is Status.ok]
+    rows = [i for i, state in enumerate(status) if state is RowStatus.ok]
     return rows, None if embedding.answers is None else [embedding.answers[i] or "" for i in rows]
 
 
@@ -218,13 +218,15 @@ def _too_few(error: InputError, corpus: Corpus, n_unanswered: int) -> InputError
     return InputError(str(error), source=corpus.source, hint=hint or error.hint)
 
 
-def judged(corpus: Corpus, instruction: str, embedding: Embedding, options: AbstainOptions) -> list[Status]:
+def flag_unanswered(
+    corpus: Corpus, instruction: str, embedding: Embeddings, options: UnansweredOptions
+) -> list[RowStatus]:
     """Return each row's status, those told apart whose answers do not answer (none without decoded answers)."""
     status = list(embedding.status)
     if not options.abstain or embedding.answers is None:
         return status
-    rows = [i for i, state in enumerate(embedding.status) if state is Status.ok]
-    found = not_answered(
+    rows = [i for i, state in enumerate(embedding.status) if state is RowStatus.ok]
+    found = is_unanswered(
         [embedding.answers[i] or "" for i in rows],
         [corpus.texts[i] for i in rows],
         instruction,
@@ -233,7 +235,7 @@ def judged(corpus: Corpus, instruction: str, embedding: Embedding, options: Abst
     )
     for row, without in zip(rows, found, strict=True):
         if without:
-            status[row] = Status.no_answer
+            status[row] = RowStatus.no_answer
     return status
 
 
@@ -245,12 +247,12 @@ def cluster_texts(
     encoding: EncodeOptions | None = None,
     clustering: ClusterOptions | None = None,
     explaining: ExplainOptions | None = None,
-    abstaining: AbstainOptions | None = None,
-    talk: Talk = SILENT,
-) -> ClusterRun:
+    unanswered_options: UnansweredOptions | None = None,
+    reporter: Reporter = SILENT,
+) -> ClusteringResult:
     """Cluster a corpus by its answers to a question: the whole column in two steps.
 
     :raises InbedderError: whatever a step raises.
     """
-    embedding = embed_corpus(corpus, instruction, encoder, encoding, talk)
-    return cluster_corpus(corpus, instruction, embedding, clustering, explaining, abstaining)
+    embedding = embed_corpus(corpus, instruction, encoder, encoding, reporter)
+    return cluster_corpus(corpus, instruction, embedding, clustering, explaining, unanswered_options)

@@ -19,9 +19,9 @@ def test_the_column_runs_from_python(tiny, reviews):
     corpus = inbedder_cli.read_corpus(str(reviews), text=["text"], id_column="id")
     encoder = inbedder_cli.load_encoder(tiny, device="cpu")
     options = inbedder_cli.ClusterOptions(k=2)
-    sure = inbedder_cli.AbstainOptions(least_confidence=0)
+    sure = inbedder_cli.UnansweredOptions(min_confidence=0)
     question = "What emotion is expressed?"
-    run = inbedder_cli.cluster_texts(corpus, question, encoder, clustering=options, abstaining=sure)
+    run = inbedder_cli.cluster_texts(corpus, question, encoder, clustering=options, unanswered_options=sure)
     assert [summary.cluster for summary in run.summaries] == [0, 1]
     assert run.labels[2] is None
     assert run.status[2] == "empty"

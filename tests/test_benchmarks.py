@@ -28,15 +28,15 @@ def test_every_step_whose_growth_is_measured_runs(step, tmp_path):
 
 
 def test_all_ways_of_reading_whose_speed_is_measured_give_the_same_vectors(tiny_models):
-    from inbedder_cli.encoders.loading import encoder_from_files
+    from inbedder_cli.encoders.transformers.loading import encoder_from_files
     from inbedder_cli.models import ModelFiles
-    from inbedder_cli.options import NumberFormat
+    from inbedder_cli.options import Dtype
 
     throughput = loaded("throughput")
     encoder = encoder_from_files(
         ModelFiles("tiny", tiny_models["llama"], template="question-first"),
         device="cpu",
-        dtype=NumberFormat.float32,
+        dtype=Dtype.float32,
     )
     rows = throughput.texts(15, 40)
     expected = throughput.timed(encoder, throughput.reference, rows, 2)

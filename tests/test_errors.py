@@ -6,16 +6,23 @@ import pytest
 
 from inbedder_cli.errors import (
     INTERRUPTED,
-    FailedRows,
     InbedderError,
     InputError,
     ModelError,
-    OutOfMemory,
-    UsageProblem,
+    OutOfMemoryError,
+    RowsFailedError,
+    UsageError,
     did_you_mean,
 )
 
-EXIT_CODES = {InbedderError: 1, UsageProblem: 2, ModelError: 3, FailedRows: 4, InputError: 5, OutOfMemory: 6}
+EXIT_CODES = {
+    InbedderError: 1,
+    UsageError: 2,
+    ModelError: 3,
+    RowsFailedError: 4,
+    InputError: 5,
+    OutOfMemoryError: 6,
+}
 
 
 @pytest.mark.parametrize(("kind", "code"), EXIT_CODES.items())

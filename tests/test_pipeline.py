@@ -6,18 +6,18 @@ import pytest
 
 from inbedder_cli.corpus import Corpus
 from inbedder_cli.errors import InputError
-from inbedder_cli.options import AbstainOptions, ClusterOptions
-from inbedder_cli.pipeline import Embedding, Status, cluster_corpus
+from inbedder_cli.options import ClusterOptions, UnansweredOptions
+from inbedder_cli.pipeline import Embeddings, RowStatus, cluster_corpus
 
 QUESTION = "What emotion is expressed?"
 rng = np.random.default_rng(0)
-ANGER, JOY = (centre + rng.normal(0, 0.1, (10, 8)).astype(np.float32) for centre in (np.eye(8)[0], np.eye(8)[1]))
+ANGER, JOY = (center + rng.normal(0, 0.1, (10, 8)).astype(np.float32) for center in (np.eye(8)[0], np.eye(8)[1]))
 
 
 def clustered(vectors, answers, **settings):
     texts = [f"text {i}" for i in range(len(answers))]
     corpus = Corpus("x.csv", pa.table({"text": texts}), texts, [str(i) for i in range(len(texts))], ("text",))
-    embedding = Embedding(np.asarray(vectors, np.float32), answers, [Status.ok] * len(answers))
+    embedding = Embeddings(np.asarray(vectors, np.float32), answers, [RowStatus.ok] * len(answers))
     return cluster_corpus(corpus, QUESTION, embedding, ClusterOptions(k=2), **settings)
 
 
@@ -27,7 +27,7 @@ def test_rows_that_do_not_answer_neither_form_nor_bend_clusters():
     run = clustered([*ANGER, *JOY, *far], ["anger"] * 10 + ["joy"] * 10 + ["unknown"] * 8 + [""] * 7)
     assert run.labels[:20] == answered.labels
     assert run.labels[20:] == [None] * 15
-    assert run.status[20:] == [Status.no_answer] * 15
+    assert run.status[20:] == [RowStatus.no_answer] * 15
     assert {s.label for s in run.summaries} == {"anger", "joy"}
     np.testing.assert_array_equal(run.clustering.mean, answered.clustering.mean)
     np.testing.assert_array_equal(run.clustering.margins, answered.clustering.margins)
@@ -43,10 +43,10 @@ def test_the_group_of_those_that_do_not_answer_is_described_and_shares_add_up():
 
 def test_without_abstaining_or_without_answers_every_row_is_clustered():
     answers = ["unknown"] * 10 + ["joy"] * 10
-    kept = clustered([*ANGER, *JOY], answers, abstaining=AbstainOptions(abstain=False))
+    kept = clustered([*ANGER, *JOY], answers, unanswered_options=UnansweredOptions(abstain=False))
     assert kept.unanswered is None
     assert None not in kept.labels
-    corpus, bare = kept.corpus, Embedding(kept.embedding.vectors, None, [Status.ok] * 20)
+    corpus, bare = kept.corpus, Embeddings(kept.embedding.vectors, None, [RowStatus.ok] * 20)
     assert None not in cluster_corpus(corpus, "unknown", bare, ClusterOptions(k=2)).labels
 
 

@@ -30,19 +30,19 @@ def test_number_formats_and_batch_sizes_agree(encoder):
     import numpy as np
 
     from inbedder_cli import EncodeOptions, load_encoder, read_corpus
-    from inbedder_cli.clustering import centre_and_normalise
-    from inbedder_cli.options import NumberFormat
+    from inbedder_cli.clustering import center_and_normalize
+    from inbedder_cli.options import Dtype
 
     corpus = read_corpus(str(SAMPLES / "reviews.csv"), limit=48)
     texts = [t for t in corpus.texts if t]
     question = "What emotion is expressed?"
-    plain = load_encoder(device="cpu", dtype=NumberFormat.float32)
+    plain = load_encoder(device="cpu", dtype=Dtype.float32)
     exact = plain.encode(texts, question, EncodeOptions(answers=False)).vectors
     rebatched = plain.encode(texts, question, EncodeOptions(answers=False, batch_tokens=300)).vectors
     np.testing.assert_allclose(rebatched, exact, atol=1e-3, rtol=1e-4)
-    fast = load_encoder(device="cpu", dtype=NumberFormat.bfloat16)
+    fast = load_encoder(device="cpu", dtype=Dtype.bfloat16)
     rounded = fast.encode(texts, question, EncodeOptions(answers=False)).vectors
-    cosines = (centre_and_normalise(exact)[0] * centre_and_normalise(rounded)[0]).sum(axis=1)
+    cosines = (center_and_normalize(exact)[0] * center_and_normalize(rounded)[0]).sum(axis=1)
     assert np.median(cosines) > 0.99
 
 

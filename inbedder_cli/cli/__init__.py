@@ -10,13 +10,13 @@ from typer.core import TyperGroup
 from inbedder_cli import __version__
 from inbedder_cli.cli.answer import answer
 from inbedder_cli.cli.assign import assign
-from inbedder_cli.cli.cache import app as cache_app
+from inbedder_cli.cli.cache_commands import app as cache_app
 from inbedder_cli.cli.cluster import cluster
 from inbedder_cli.cli.compare import compare
 from inbedder_cli.cli.console import errors_shown
 from inbedder_cli.cli.embed import embed
 from inbedder_cli.cli.evaluate import evaluate
-from inbedder_cli.cli.models import app as models_app
+from inbedder_cli.cli.models_commands import app as models_app
 from inbedder_cli.cli.show import show
 from inbedder_cli.cli.train import train
 from inbedder_cli.cli.tune import tune

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from inbedder_cli.cli import options
+from inbedder_cli.cli import parameters
+from inbedder_cli.cli.checks import needed_instruction, tell_about_embedding
 from inbedder_cli.cli.console import Terminal
-from inbedder_cli.cli.groups import InputOptions, ModelOptions, ReadingOptions, with_groups
-from inbedder_cli.cli.reading import needed_instruction, tell_about_embedding
-from inbedder_cli.errors import UsageProblem
+from inbedder_cli.cli.option_groups import InputOptions, ModelOptions, ReadingOptions, with_groups
+from inbedder_cli.errors import UsageError
 from inbedder_cli.options import TableFormat
 
 
 @with_groups
 def answer(
-    file: options.File,
+    file: parameters.File,
     source: InputOptions,
     model: ModelOptions,
     reading: ReadingOptions,
-    instruction: options.Instruction = None,
-    output: options.Output = None,
-    output_format: options.Format = None,
-    force: options.Force = False,
-    quiet: options.Quiet = False,
+    instruction: parameters.Instruction = None,
+    output: parameters.Output = None,
+    output_format: parameters.Format = None,
+    force: parameters.Force = False,
+    quiet: parameters.Quiet = False,
 ) -> None:
     """Print the answer of each row of FILE, one a line; rows without text get an empty line.
 
@@ -34,20 +34,20 @@ def answer(
     """
     import pyarrow as pa
 
-    from inbedder_cli.report.writing import check_target, format_of, open_output, write_table
+    from inbedder_cli.output.files import check_target, format_of, open_output, write_table
 
-    talk = Terminal(quiet=quiet)
+    reporter = Terminal(quiet=quiet)
     question = needed_instruction(instruction)
     check_target(output, force=force)
     known_suffix = output is not None and output.suffix.lower() not in ("", ".txt")
     wanted = output_format or (format_of(output) if output is not None and known_suffix else None)
     if wanted in (TableFormat.table, TableFormat.json):
-        raise UsageProblem(f"answer has no {wanted} format", hint="use csv, tsv, jsonl, markdown or parquet")
-    corpus = source.read(file, talk)
+        raise UsageError(f"answer has no {wanted} format", hint="use csv, tsv, jsonl, markdown or parquet")
+    corpus = source.read(file, reporter)
 
     from inbedder_cli.pipeline import embed_corpus
 
-    embedding = embed_corpus(corpus, question, model.load(talk), reading.settings(), talk)
+    embedding = embed_corpus(corpus, question, model.load(reporter), reading.settings(), reporter)
     answers = embedding.answers or []
     with open_output(output) as stream:
         if wanted is None:
@@ -58,4 +58,4 @@ def answer(
             table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
             table = table.add_column(2, "confidence", pa.array(embedding.confidences, from_pandas=True))
             write_table(table, stream, wanted)
-    tell_about_embedding(embedding, reading.max_tokens, talk)
+    tell_about_embedding(embedding, reading.max_tokens, reporter)

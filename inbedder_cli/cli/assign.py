@@ -5,29 +5,29 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.cli import options
+from inbedder_cli.cli import parameters
+from inbedder_cli.cli.checks import tell_about_embedding
 from inbedder_cli.cli.console import Terminal, stdout_console
-from inbedder_cli.cli.groups import InputOptions, PlaceOptions, with_groups
-from inbedder_cli.cli.reading import tell_about_embedding
-from inbedder_cli.cli.results import checked_targets, like_input, write_rows
+from inbedder_cli.cli.destinations import checked_targets, like_input, write_rows
+from inbedder_cli.cli.option_groups import InputOptions, PlaceOptions, with_groups
 from inbedder_cli.options import TableFormat
 
 if TYPE_CHECKING:
-    from inbedder_cli.assigning import DriftReport
-    from inbedder_cli.runs import SavedRun
+    from inbedder_cli.clustering.predictor import DriftReport
+    from inbedder_cli.runs.storage import SavedRun
 
 
 @with_groups
 def assign(
-    run: options.Run,
-    file: options.File,
+    run: parameters.Run,
+    file: parameters.File,
     source: InputOptions,
     place: PlaceOptions,
-    output: options.Output = None,
-    output_format: options.Format = None,
-    prefix: options.Prefix = "",
-    force: options.Force = False,
-    quiet: options.Quiet = False,
+    output: parameters.Output = None,
+    output_format: parameters.Format = None,
+    prefix: parameters.Prefix = "",
+    force: parameters.Force = False,
+    quiet: parameters.Quiet = False,
 ) -> None:
     """Give the rows of FILE the clusters of a saved run, and say how far they have drifted from it.
 
@@ -40,25 +40,25 @@ def assign(
 
     inbedder assign emotions next-week.csv -o labelled.csv
     """
-    from inbedder_cli.report.results import RESULT_COLUMNS, check_free, column_name
-    from inbedder_cli.runs import load_run
+    from inbedder_cli.output.tables import RESULT_COLUMNS, check_free, column_name
+    from inbedder_cli.runs.storage import load_run
 
-    talk = Terminal(quiet=quiet)
+    reporter = Terminal(quiet=quiet)
     wanted = checked_targets(output, output_format, None, force=force)
     saved = load_run(run)
-    corpus = source.read(file, talk)
+    corpus = source.read(file, reporter)
     names = [column_name(name, column) for name in saved.questions for column in (*RESULT_COLUMNS, "novel")]
     check_free(corpus, names, prefix)
 
+    from inbedder_cli.output.tables import assigned_table
     from inbedder_cli.pipeline import embed_corpus
-    from inbedder_cli.report.drift import print_drift, summary
-    from inbedder_cli.report.results import assigned_table
-    from inbedder_cli.reusing import assign_corpus, drift_of
+    from inbedder_cli.report.drift_view import print_drift, summary
+    from inbedder_cli.runs.assignment import assign_corpus, drift_of
 
-    encoder = place.load(saved, talk)
+    encoder = place.load(saved, reporter)
     assigned, drifts, embeddings = {}, {}, []
     for name, question in saved.questions.items():
-        embedding = embed_corpus(corpus, question.instruction, encoder, saved.encoding, talk)
+        embedding = embed_corpus(corpus, question.instruction, encoder, saved.encoding, reporter)
         assigned[name] = assign_corpus(corpus, question, embedding)
         drifts[name] = drift_of(question, *assigned[name])
         embeddings.append(embedding)
@@ -71,14 +71,14 @@ def assign(
         if shown:
             print_drift(stdout_console(), saved.questions[name].instruction, report)
         else:
-            talk.say(f"{name}: {summary(report)}" if name else summary(report))
+            reporter.info(f"{name}: {summary(report)}" if name else summary(report))
     for embedding in embeddings:
-        tell_about_embedding(embedding, saved.encoding.max_tokens, talk)
+        tell_about_embedding(embedding, saved.encoding.max_tokens, reporter)
 
 
 def _document(run: SavedRun, drifts: dict[str, DriftReport]) -> dict[str, Any]:
-    from inbedder_cli.report.drift import as_json
-    from inbedder_cli.report.results import SCHEMA
+    from inbedder_cli.output.tables import SCHEMA
+    from inbedder_cli.report.drift_view import as_json
 
     drift = {name: as_json(report) for name, report in drifts.items()}
     return {"schema": SCHEMA, "run": str(run.folder), "drift": drift}

@@ -8,43 +8,43 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inbedder_cli.blind import blind_agreement, read_blind
-from inbedder_cli.cli import options
+from inbedder_cli.cli import parameters
+from inbedder_cli.cli.checks import check_before_work, show_preview, tell_about_embedding
 from inbedder_cli.cli.console import Terminal
-from inbedder_cli.cli.groups import AnswerOptions, InputOptions, ModelOptions, ReadingOptions, with_groups
-from inbedder_cli.cli.questions import Question, parse_questions
-from inbedder_cli.cli.reading import check_before_work, show_preview, tell_about_embedding
-from inbedder_cli.cli.results import (
+from inbedder_cli.cli.destinations import (
     Result,
     checked_targets,
-    cross_runs,
-    sides_of_columns,
+    column_groupings,
+    crosstab_results,
     write_clusters,
     write_result,
 )
-from inbedder_cli.errors import UsageProblem
+from inbedder_cli.cli.instructions import Question, parse_questions
+from inbedder_cli.cli.option_groups import AnswerOptions, InputOptions, ModelOptions, ReadingOptions, with_groups
+from inbedder_cli.diagnostics.baseline import baseline_agreement, encode_baseline
+from inbedder_cli.errors import UsageError
 from inbedder_cli.options import Algorithm, ClusterOptions, ExplainOptions
 
 if TYPE_CHECKING:
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.options import EncodeOptions
-    from inbedder_cli.pipeline import ClusterRun, Embedding
-    from inbedder_cli.runs import ModelUsed
-    from inbedder_cli.talk import Talk
+    from inbedder_cli.pipeline import ClusteringResult, Embeddings
+    from inbedder_cli.progress import Reporter
+    from inbedder_cli.runs.storage import ModelUsed
 
 
 @with_groups
 def cluster(
-    file: options.File,
+    file: parameters.File,
     source: InputOptions,
     model: ModelOptions,
     reading: ReadingOptions,
     answering: AnswerOptions,
-    instruction: options.Instructions = None,
+    instruction: parameters.Instructions = None,
     by: Annotated[
         list[str] | None,
         typer.Option(
-            help="Cross the clusters with these columns: rating,product.", rich_help_panel=options.OUTPUT
+            help="Cross the clusters with these columns: rating,product.", rich_help_panel=parameters.OUTPUT
         ),
     ] = None,
     k: Annotated[
@@ -52,31 +52,33 @@ def cluster(
         typer.Option(
             "-k",
             help="Number of clusters, or auto; with several questions once, or once for each.",
-            rich_help_panel=options.CLUSTERING,
+            rich_help_panel=parameters.CLUSTERING,
             show_default="auto",
         ),
     ] = None,
-    k_min: options.KMin = 2,
-    k_max: options.KMax = 20,
-    algorithm: options.AlgorithmOption = Algorithm.kmeans,
+    k_min: parameters.KMin = 2,
+    k_max: parameters.KMax = 20,
+    algorithm: parameters.AlgorithmOption = Algorithm.kmeans,
     min_cluster_size: Annotated[
         int | None,
         typer.Option(
-            help="Smallest cluster (hdbscan).", rich_help_panel=options.CLUSTERING, show_default="2 % of the rows"
+            help="Smallest cluster (hdbscan).",
+            rich_help_panel=parameters.CLUSTERING,
+            show_default="2 % of the rows",
         ),
     ] = None,
     vectors: Annotated[
         str | None,
         typer.Option(
             help="Start from these vectors (made by inbedder embed) instead of a model.",
-            rich_help_panel=options.CLUSTERING,
+            rich_help_panel=parameters.CLUSTERING,
         ),
     ] = None,
     stop_words: Annotated[
         str | None,
         typer.Option(
             help="File of words to leave out of labels, or none.",
-            rich_help_panel=options.CLUSTERING,
+            rich_help_panel=parameters.CLUSTERING,
             show_default="English",
         ),
     ] = None,
@@ -85,35 +87,35 @@ def cluster(
         typer.Option(
             "--stability/--no-stability",
             help="Measure how surely each cluster is found again in half of the rows.",
-            rich_help_panel=options.CLUSTERING,
+            rich_help_panel=parameters.CLUSTERING,
         ),
     ] = True,
     exemplars: Annotated[
-        int, typer.Option(min=0, help="Example rows per cluster.", rich_help_panel=options.CLUSTERING)
+        int, typer.Option(min=0, help="Example rows per cluster.", rich_help_panel=parameters.CLUSTERING)
     ] = 3,
-    blind: Annotated[
+    baseline: Annotated[
         bool,
         typer.Option(
-            "--blind/--no-blind",
+            "--baseline/--no-baseline",
             help="Read some rows without the question, to say how far it mattered.",
-            rich_help_panel=options.CLUSTERING,
+            rich_help_panel=parameters.CLUSTERING,
         ),
     ] = True,
-    output: options.Output = None,
-    output_format: options.Format = None,
+    output: parameters.Output = None,
+    output_format: parameters.Format = None,
     clusters: Annotated[
         Path | None,
-        typer.Option(help="Write the clusters themselves to this file.", rich_help_panel=options.OUTPUT),
+        typer.Option(help="Write the clusters themselves to this file.", rich_help_panel=parameters.OUTPUT),
     ] = None,
     save: Annotated[
         Path | None,
         typer.Option(
-            help="Save the run to this folder, for assign, show and verify.", rich_help_panel=options.OUTPUT
+            help="Save the run to this folder, for assign, show and verify.", rich_help_panel=parameters.OUTPUT
         ),
     ] = None,
-    prefix: options.Prefix = "",
-    force: options.Force = False,
-    quiet: options.Quiet = False,
+    prefix: parameters.Prefix = "",
+    force: parameters.Force = False,
+    quiet: parameters.Quiet = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show one prompt, counts and the time it would take.")
     ] = False,
@@ -133,10 +135,10 @@ def cluster(
 
     cat tickets.jsonl | inbedder cluster - -i "What does the user want?" | jq -r .cluster_label
     """
-    from inbedder_cli.report.results import RESULT_COLUMNS, check_free, column_name
-    from inbedder_cli.stop_words import load_stop_words
+    from inbedder_cli.explanation.stop_words import load_stop_words
+    from inbedder_cli.output.tables import RESULT_COLUMNS, check_free, column_name
 
-    talk = Terminal(quiet=quiet)
+    reporter = Terminal(quiet=quiet)
     questions = _questions(instruction, vectors, dry_run=dry_run)
     clusterings = [
         ClusterOptions(algorithm, number, k_min, k_max, min_cluster_size, source.seed, stability)
@@ -146,13 +148,13 @@ def cluster(
     wanted = checked_targets(output, output_format, clusters, force=force)
     _check_run(save, vectors, force=force)
     load_stop_words(stop_words)  # a wrong file is told before hours of reading, not after
-    corpus = source.read(file, talk)
+    corpus = source.read(file, reporter)
     check_free(corpus, [column_name(q.name, column) for q in questions for column in RESULT_COLUMNS], prefix)
-    columns = sides_of_columns(corpus, by)
+    columns = column_groupings(corpus, by)
     for clustering in clusterings:
         check_before_work(corpus, clustering)
     settings = reading.settings()
-    encoder = None if vectors else model.load(talk)
+    encoder = None if vectors else model.load(reporter)
     if dry_run and encoder:
         show_preview(encoder, corpus, [question.text for question in questions], settings)
         return
@@ -160,43 +162,50 @@ def cluster(
     from inbedder_cli.pipeline import cluster_corpus, embed_corpus
 
     if encoder:
-        embeddings = [embed_corpus(corpus, question.text, encoder, settings, talk) for question in questions]
-        sample = read_blind(corpus, encoder, settings, talk) if blind else None
+        embeddings = [embed_corpus(corpus, question.text, encoder, settings, reporter) for question in questions]
+        sample = encode_baseline(corpus, encoder, settings, reporter) if baseline else None
     else:
-        embeddings, sample = [_read_vectors(vectors or "", corpus, questions[0].text, talk)], None
+        embeddings, sample = [_read_vectors(vectors or "", corpus, questions[0].text, reporter)], None
     runs = {}
     for question, embedding, clustering in zip(questions, embeddings, clusterings, strict=True):
         asked = embedding.instruction or ""
         run = cluster_corpus(corpus, asked, embedding, clustering, explaining, answering.settings())
-        runs[question.name] = replace(run, blind=blind_agreement(run, sample)) if sample else run
-    result = Result(runs, encoder.description if encoder else embeddings[0].model or "", cross_runs(runs, columns))
+        runs[question.name] = replace(run, baseline=baseline_agreement(run, sample)) if sample else run
+    result = Result(
+        runs, encoder.description if encoder else embeddings[0].model or "", crosstab_results(runs, columns)
+    )
     if clusters:  # before stdout, whose reader may have had enough
         write_clusters(result, clusters)
     if save and encoder:
-        _save(result, save, model.used(encoder), settings, answering, talk)
+        _save(result, save, model.used(encoder), settings, answering, reporter)
     if not write_result(result, wanted, output, prefix):
-        _tell_how_far_questions_mattered(runs, talk)
+        _tell_how_far_questions_mattered(runs, reporter)
     for embedding in embeddings:
-        tell_about_embedding(embedding, reading.max_tokens, talk)
+        tell_about_embedding(embedding, reading.max_tokens, reporter)
 
 
 def _save(
-    result: Result, folder: Path, used: ModelUsed, settings: EncodeOptions, answering: AnswerOptions, talk: Talk
+    result: Result,
+    folder: Path,
+    used: ModelUsed,
+    settings: EncodeOptions,
+    answering: AnswerOptions,
+    reporter: Reporter,
 ) -> None:
-    from inbedder_cli.runs import save_run
+    from inbedder_cli.runs.storage import save_run
 
     aside = save_run(folder, result.runs, used, settings, answering.settings(), result.crossed)
     if aside:
-        talk.warn(f"{folder / 'names.txt'} named other clusters: it is now {aside.name}")
-    talk.say(f"saved: {folder} (inbedder show {folder})")
+        reporter.warn(f"{folder / 'names.txt'} named other clusters: it is now {aside.name}")
+    reporter.info(f"saved: {folder} (inbedder show {folder})")
 
 
-def _tell_how_far_questions_mattered(runs: dict[str, ClusterRun], talk: Talk) -> None:
+def _tell_how_far_questions_mattered(runs: dict[str, ClusteringResult], reporter: Reporter) -> None:
     from inbedder_cli.report.terminal import how_far_it_mattered
 
     for run in runs.values():
-        if run.blind:
-            talk.say(how_far_it_mattered(run.blind))
+        if run.baseline:
+            reporter.info(how_far_it_mattered(run.baseline))
 
 
 def _check_run(folder: Path | None, vectors: str | None, *, force: bool) -> None:
@@ -204,15 +213,13 @@ def _check_run(folder: Path | None, vectors: str | None, *, force: bool) -> None
     if folder is None:
         return
     if vectors:
-        raise UsageProblem(
-            "a saved run needs the model that read the texts", hint="leave out --vectors, or --save"
-        )
+        raise UsageError("a saved run needs the model that read the texts", hint="leave out --vectors, or --save")
     if folder.exists() and not folder.is_dir():
-        raise UsageProblem(f"{folder} is a file", hint="choose another name for the folder of the run")
+        raise UsageError(f"{folder} is a file", hint="choose another name for the folder of the run")
     if folder.exists() and any(folder.iterdir()) and not force:
-        raise UsageProblem(f"{folder} exists", hint="choose another name, or replace the run: --force")
+        raise UsageError(f"{folder} exists", hint="choose another name, or replace the run: --force")
     if not folder.absolute().parent.is_dir():
-        raise UsageProblem(f"{folder.parent} is no folder", hint="make it first, or choose another place")
+        raise UsageError(f"{folder.parent} is no folder", hint="make it first, or choose another place")
 
 
 def _questions(instructions: list[str] | None, vectors: str | None, *, dry_run: bool) -> list[Question]:
@@ -220,9 +227,9 @@ def _questions(instructions: list[str] | None, vectors: str | None, *, dry_run: 
     if not vectors:
         return parse_questions(instructions)
     if len(instructions or ()) > 1:
-        raise UsageProblem("--vectors were read under one question", hint="leave out the other -i")
+        raise UsageError("--vectors were read under one question", hint="leave out the other -i")
     if dry_run:
-        raise UsageProblem("with --vectors nothing is read: there is nothing to try", hint="leave out --dry-run")
+        raise UsageError("with --vectors nothing is read: there is nothing to try", hint="leave out --dry-run")
     return [Question("", (instructions or [""])[0])]
 
 
@@ -230,9 +237,9 @@ def _numbers_of_clusters(given: list[str] | None, n_questions: int, algorithm: A
     """Return the k of each question; None: to be chosen."""
     given = given or ["auto"]
     if algorithm is Algorithm.hdbscan and given != ["auto"]:
-        raise UsageProblem("-k is for kmeans; hdbscan finds the number itself", hint="use --min-cluster-size")
+        raise UsageError("-k is for kmeans; hdbscan finds the number itself", hint="use --min-cluster-size")
     if len(given) not in (1, n_questions):
-        raise UsageProblem(
+        raise UsageError(
             f"-k is given {len(given)} times for {n_questions} questions", hint="give it once, or once for each"
         )
     numbers = [_number_of_clusters(k) for k in given]
@@ -245,19 +252,19 @@ def _number_of_clusters(k: str) -> int | None:
     try:
         return int(k)
     except ValueError:
-        raise UsageProblem(f'-k takes a number or auto, not "{k}"') from None
+        raise UsageError(f'-k takes a number or auto, not "{k}"') from None
 
 
-def _read_vectors(path: str, corpus: Corpus, instruction: str, talk: Talk) -> Embedding:
+def _read_vectors(path: str, corpus: Corpus, instruction: str, reporter: Reporter) -> Embeddings:
     """Return saved vectors, and under which question they were read; another one asked now would be untrue."""
-    from inbedder_cli.vectors import read_vectors
+    from inbedder_cli.output.vectors import read_vectors
 
     embedding = read_vectors(path, corpus)
     if instruction and embedding.instruction and instruction.strip() != embedding.instruction.strip():
-        raise UsageProblem(
+        raise UsageError(
             f'{path} was read under "{embedding.instruction}", not under "{instruction}"',
             hint="leave out -i, or leave out --vectors to read the texts again",
         )
     if embedding.answers is None:
-        talk.say(f"{path} holds no answers: clusters are explained by words of the texts")
+        reporter.info(f"{path} holds no answers: clusters are explained by words of the texts")
     return replace(embedding, instruction=instruction or embedding.instruction, model=embedding.model or path)

@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from inbedder_cli.blind import blind_agreement, read_blind
-from inbedder_cli.cli import options
+from inbedder_cli.cli import parameters
+from inbedder_cli.cli.checks import check_before_work, tell_about_embedding
 from inbedder_cli.cli.console import Terminal, stdout_console
-from inbedder_cli.cli.groups import AnswerOptions, InputOptions, ModelOptions, ReadingOptions, with_groups
-from inbedder_cli.cli.questions import parse_questions
-from inbedder_cli.cli.reading import check_before_work, tell_about_embedding
-from inbedder_cli.cli.results import checked_targets
-from inbedder_cli.errors import UsageProblem
+from inbedder_cli.cli.destinations import checked_targets
+from inbedder_cli.cli.instructions import parse_questions
+from inbedder_cli.cli.option_groups import AnswerOptions, InputOptions, ModelOptions, ReadingOptions, with_groups
+from inbedder_cli.diagnostics.baseline import baseline_agreement, encode_baseline
+from inbedder_cli.errors import UsageError
 from inbedder_cli.options import ClusterOptions, TableFormat
 
 ROWS = 500  # that are read, unless --sample or --limit says otherwise
@@ -23,17 +23,17 @@ ROWS = 500  # that are read, unless --sample or --limit says otherwise
 
 @with_groups
 def compare(
-    file: options.File,
+    file: parameters.File,
     source: InputOptions,
     model: ModelOptions,
     reading: ReadingOptions,
     answering: AnswerOptions,
-    instruction: options.Instructions = None,
+    instruction: parameters.Instructions = None,
     k: Annotated[int | None, typer.Option("-k", help="Number of clusters.", show_default="auto")] = None,
-    output: options.Output = None,
-    output_format: options.Format = None,
-    force: options.Force = False,
-    quiet: options.Quiet = False,
+    output: parameters.Output = None,
+    output_format: parameters.Format = None,
+    force: parameters.Force = False,
+    quiet: parameters.Quiet = False,
 ) -> None:
     """Put wordings of a question side by side, on a sample of 500 rows (--sample, --limit).
 
@@ -44,29 +44,29 @@ def compare(
 
     inbedder compare reviews.csv -i "What emotion is expressed?" -i "How does the customer feel?"
     """
-    talk = Terminal(quiet=quiet)
+    reporter = Terminal(quiet=quiet)
     questions = parse_questions(instruction)
     if len(questions) < 2:
-        raise UsageProblem("one wording has nothing to be compared with", hint="repeat -i")
+        raise UsageError("one wording has nothing to be compared with", hint="repeat -i")
     wanted = checked_targets(output, output_format, None, force=force)
     wanted = wanted or (TableFormat.table if sys.stdout.isatty() else TableFormat.csv)
-    corpus = (source if source.sample or source.limit else replace(source, sample=ROWS)).read(file, talk)
+    corpus = (source if source.sample or source.limit else replace(source, sample=ROWS)).read(file, reporter)
 
     clustering = ClusterOptions(k=k, seed=source.seed)
     check_before_work(corpus, clustering)
 
-    from inbedder_cli.comparing import agreement, describe
+    from inbedder_cli.diagnostics.wordings import agreement, describe
+    from inbedder_cli.output.files import open_output, write_json, write_table
     from inbedder_cli.pipeline import cluster_corpus, embed_corpus
-    from inbedder_cli.report.comparing import as_table, document, print_wordings
-    from inbedder_cli.report.writing import open_output, write_json, write_table
+    from inbedder_cli.report.wordings_view import as_table, document, print_wordings
 
-    encoder, settings = model.load(talk), reading.settings()
-    blind = read_blind(corpus, encoder, settings, talk)
+    encoder, settings = model.load(reporter), reading.settings()
+    baseline = encode_baseline(corpus, encoder, settings, reporter)
     runs = {}
     for question in questions:
-        embedding = embed_corpus(corpus, question.text, encoder, settings, talk)
+        embedding = embed_corpus(corpus, question.text, encoder, settings, reporter)
         run = cluster_corpus(corpus, question.text, embedding, clustering, None, answering.settings())
-        runs[question.name] = replace(run, blind=blind_agreement(run, blind))
+        runs[question.name] = replace(run, baseline=baseline_agreement(run, baseline))
     wordings = [describe(name, run) for name, run in runs.items()]
     agreements = agreement(list(runs.values()))
     if wanted is TableFormat.table:
@@ -78,4 +78,4 @@ def compare(
             else:
                 write_table(as_table(wordings, agreements), stream, wanted)
     for run in runs.values():
-        tell_about_embedding(run.embedding, reading.max_tokens, talk)
+        tell_about_embedding(run.embedding, reading.max_tokens, reporter)

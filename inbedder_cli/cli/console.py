@@ -1,4 +1,4 @@
-"""The two consoles: results on standard output, talk on standard error; and how errors are shown."""
+"""The two consoles: results on standard output, reporter on standard error; and how errors are shown."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PIPE_WIDTH = 120  # of tables that do not go to a terminal, unless COLUMNS says 
 
 
 class Terminal:
-    """Talks to a person on standard error (see `talk.Talk`).
+    """Talks to a person on standard error (see `reporter.Reporter`).
 
     :param quiet: say nothing but warnings and errors.
     """
@@ -30,7 +30,7 @@ class Terminal:
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
 
-    def say(self, message: str) -> None:
+    def info(self, message: str) -> None:
         """Tell one plain line."""
         if not self.quiet:
             self._line(message)

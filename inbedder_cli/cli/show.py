@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inbedder_cli.cli import options
+from inbedder_cli.cli import parameters
 from inbedder_cli.cli.console import stdout_console
-from inbedder_cli.errors import UsageProblem
+from inbedder_cli.errors import UsageError
 from inbedder_cli.options import TableFormat
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from inbedder_cli.runs import SavedRun
+    from inbedder_cli.runs.storage import SavedRun
 
 
 def show(
-    run: options.Run,
+    run: parameters.Run,
     cluster: Annotated[
         str | None,
         typer.Argument(help="Number or label of a cluster, noise, or no-answer; all clusters if not given."),
@@ -31,9 +31,9 @@ def show(
         bool, typer.Option("--borderline", help="The rows nearest to another cluster first.")
     ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows.")] = None,
-    output: options.Output = None,
-    output_format: options.Format = None,
-    force: options.Force = False,
+    output: parameters.Output = None,
+    output_format: parameters.Format = None,
+    force: parameters.Force = False,
 ) -> None:
     """List the rows of a saved run's cluster, the most central first; without a cluster, the clusters.
 
@@ -45,15 +45,15 @@ def show(
 
     inbedder show emotions 3 --borderline -f csv
     """
-    from inbedder_cli.cli.results import checked_targets
-    from inbedder_cli.report.saved import overview, print_table
-    from inbedder_cli.report.writing import open_output, write_table
-    from inbedder_cli.runs import load_run
+    from inbedder_cli.cli.destinations import checked_targets
+    from inbedder_cli.output.files import open_output, write_table
+    from inbedder_cli.report.run_view import overview, print_table
+    from inbedder_cli.runs.storage import load_run
 
     wanted = checked_targets(output, output_format, None, force=force)
     wanted = wanted or (TableFormat.table if sys.stdout.isatty() else TableFormat.csv)
     if wanted is TableFormat.json:
-        raise UsageProblem("show has no json format", hint="use jsonl")
+        raise UsageError("show has no json format", hint="use jsonl")
     saved = load_run(run)
     if cluster is None and question is None:
         table = overview(saved)
@@ -74,15 +74,15 @@ def _question_of(saved: SavedRun, name: str | None) -> str:
         return names[0]
     if name not in names:
         told = f'no question is called "{name}"' if name else "this run holds several questions"
-        raise UsageProblem(told, hint=f"--question {' | '.join(names)}")
+        raise UsageError(told, hint=f"--question {' | '.join(names)}")
     return name
 
 
 def _rows(saved: SavedRun, question: str, cluster: str, *, borderline: bool) -> pa.Table:
-    from inbedder_cli.report.saved import cluster_rows
+    from inbedder_cli.report.run_view import cluster_rows
 
     found = cluster_rows(saved, question, cluster, borderline=borderline)
     if found is None:
         names = ", ".join(f"{number} {name}" for number, name in saved.questions[question].names.items())
-        raise UsageProblem(f'{saved.folder} has no cluster "{cluster}"', hint=f"its clusters: {names}")
+        raise UsageError(f'{saved.folder} has no cluster "{cluster}"', hint=f"its clusters: {names}")
     return found

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from inbedder_cli.cli import options
+from inbedder_cli.cli import parameters
 from inbedder_cli.cli.console import Terminal
-from inbedder_cli.errors import UsageProblem
-from inbedder_cli.options import NumberFormat, Readout
-from inbedder_cli.talk import SILENT
-from inbedder_cli.training.options import Recipe, Schedule, TrainFiles, train_options
-from inbedder_cli.training.processes import is_first
+from inbedder_cli.errors import UsageError
+from inbedder_cli.options import Dtype, Pooling
+from inbedder_cli.progress import SILENT
+from inbedder_cli.training.distributed import is_first
+from inbedder_cli.training.recipes import Recipe, Schedule, TrainFiles, train_options
 
 RECIPE = "Recipe (what is not given is the recipe's own)"
 WATCHING = "Watching and resuming"
@@ -98,8 +98,8 @@ def train(
             help="Hidden state that becomes the vector.", rich_help_panel=RECIPE, show_default="the base's"
         ),
     ] = None,
-    readout: Annotated[
-        Readout | None,
+    pooling: Annotated[
+        Pooling | None,
         typer.Option(help="What the encoder will read.", rich_help_panel=RECIPE, show_default="the base's"),
     ] = None,
     max_tokens: Annotated[
@@ -132,23 +132,23 @@ def train(
         int | None,
         typer.Option(min=1, help="Steps between checkpoints.", rich_help_panel=WATCHING, show_default="100"),
     ] = None,
-    device: options.Device = "auto",
-    dtype: options.Dtype = NumberFormat.auto,
+    device: parameters.Device = "auto",
+    dtype: parameters.DtypeOption = Dtype.auto,
     batch_tokens: Annotated[
         int | None,
         typer.Option(
-            min=64, help="Padded tokens computed at once.", rich_help_panel=options.MODEL, show_default="2048"
+            min=64, help="Padded tokens computed at once.", rich_help_panel=parameters.MODEL, show_default="2048"
         ),
     ] = None,
     checkpointing: Annotated[
         bool,
         typer.Option(
-            "--checkpointing", help="Save memory: compute activations twice.", rich_help_panel=options.MODEL
+            "--checkpointing", help="Save memory: compute activations twice.", rich_help_panel=parameters.MODEL
         ),
     ] = False,
-    offline: options.Offline = False,
-    force: options.Force = False,
-    quiet: options.Quiet = False,
+    offline: parameters.Offline = False,
+    force: parameters.Force = False,
+    quiet: parameters.Quiet = False,
 ) -> None:
     """Train an encoder on questions and short answers; the result is a folder that --model takes.
 
@@ -164,7 +164,7 @@ def train(
     inbedder train KomeijiForce/Inbedder-Pretrain-Data -m facebook/opt-1.3b --recipe paper -o opt-inbedder
     """
     if keep_stop_words and stop_words is not None:
-        raise UsageProblem("--keep-stop-words and --stop-words contradict each other", hint="give one of them")
+        raise UsageError("--keep-stop-words and --stop-words contradict each other", hint="give one of them")
     settings = train_options(
         recipe,
         full=full,
@@ -182,7 +182,7 @@ def train(
         unanswerable=unanswerable,
         template=template,
         layer=layer,
-        readout=readout,
+        pooling=pooling,
         max_tokens=max_tokens,
         stop_words="none" if keep_stop_words else stop_words,
         eval_every=eval_every,
@@ -191,9 +191,9 @@ def train(
         dtype=dtype,
         seed=seed,
     )
-    from inbedder_cli.training.run import train as run
+    from inbedder_cli.training.workflow import train as run
 
-    talk = Terminal(quiet=quiet) if is_first() else SILENT
+    reporter = Terminal(quiet=quiet) if is_first() else SILENT
     files = TrainFiles(tuple(data), output, dev=dev, suite=suite, suite_limit=suite_limit)
-    folder = run(files, settings, model, device=device, offline=offline, force=force, talk=talk)
-    talk.say(f'{folder} is ready: inbedder cluster FILE -i "..." --model {folder}')
+    folder = run(files, settings, model, device=device, offline=offline, force=force, reporter=reporter)
+    reporter.info(f'{folder} is ready: inbedder cluster FILE -i "..." --model {folder}')

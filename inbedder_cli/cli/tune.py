@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import sys
 
-from inbedder_cli.cli import options
+from inbedder_cli.cli import parameters
+from inbedder_cli.cli.checks import check_before_work, needed_instruction, tell_about_embedding
 from inbedder_cli.cli.console import Terminal, stdout_console
-from inbedder_cli.cli.groups import AnswerOptions, InputOptions, ModelOptions, ReadingOptions, with_groups
-from inbedder_cli.cli.reading import check_before_work, needed_instruction, tell_about_embedding
-from inbedder_cli.cli.results import checked_targets
+from inbedder_cli.cli.destinations import checked_targets
+from inbedder_cli.cli.option_groups import AnswerOptions, InputOptions, ModelOptions, ReadingOptions, with_groups
 from inbedder_cli.options import Algorithm, ClusterOptions, TableFormat
 
 
 @with_groups
 def tune(
-    file: options.File,
+    file: parameters.File,
     source: InputOptions,
     model: ModelOptions,
     reading: ReadingOptions,
     answering: AnswerOptions,
-    instruction: options.Instruction = None,
-    k_min: options.KMin = 2,
-    k_max: options.KMax = 20,
-    algorithm: options.AlgorithmOption = Algorithm.kmeans,
-    output: options.Output = None,
-    output_format: options.Format = None,
-    force: options.Force = False,
-    quiet: options.Quiet = False,
+    instruction: parameters.Instruction = None,
+    k_min: parameters.KMin = 2,
+    k_max: parameters.KMax = 20,
+    algorithm: parameters.AlgorithmOption = Algorithm.kmeans,
+    output: parameters.Output = None,
+    output_format: parameters.Format = None,
+    force: parameters.Force = False,
+    quiet: parameters.Quiet = False,
 ) -> None:
     """Show what each number of clusters would give, so that you can choose one with a reason.
 
@@ -40,21 +40,21 @@ def tune(
 
     inbedder tune reviews.csv -i "What emotion is expressed?" -a hdbscan -f csv
     """
-    from inbedder_cli.report.writing import open_output, write_json, write_table
+    from inbedder_cli.output.files import open_output, write_json, write_table
 
-    talk = Terminal(quiet=quiet)
+    reporter = Terminal(quiet=quiet)
     question = needed_instruction(instruction)
     wanted = checked_targets(output, output_format, None, force=force)
     wanted = wanted or (TableFormat.table if sys.stdout.isatty() else TableFormat.csv)
-    corpus = source.read(file, talk)
+    corpus = source.read(file, reporter)
 
     clustering = ClusterOptions(algorithm, None, k_min, k_max, None, source.seed)
     check_before_work(corpus, clustering)
 
     from inbedder_cli.pipeline import embed_corpus, tune_corpus
-    from inbedder_cli.report.tuning import as_table, document, print_choice
+    from inbedder_cli.report.tuning_view import as_table, document, print_choice
 
-    embedding = embed_corpus(corpus, question, model.load(talk), reading.settings(), talk)
+    embedding = embed_corpus(corpus, question, model.load(reporter), reading.settings(), reporter)
     found = tune_corpus(corpus, question, embedding, clustering, answering.settings())
     if wanted is TableFormat.table:
         print_choice(stdout_console(), found)
@@ -64,4 +64,4 @@ def tune(
                 write_json(document(found, question), stream)
             else:
                 write_table(as_table(found), stream, wanted)
-    tell_about_embedding(embedding, reading.max_tokens, talk)
+    tell_about_embedding(embedding, reading.max_tokens, reporter)

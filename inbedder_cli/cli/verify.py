@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inbedder_cli.cli import options
+from inbedder_cli.cli import parameters
 from inbedder_cli.cli.console import Terminal, print_line
-from inbedder_cli.cli.groups import PlaceOptions, with_groups
+from inbedder_cli.cli.option_groups import PlaceOptions, with_groups
 from inbedder_cli.errors import InbedderError
 
 if TYPE_CHECKING:
-    from inbedder_cli.reusing import Verified
+    from inbedder_cli.runs.assignment import Verified
 
 SAME = 0.95  # share of rows that must get their old cluster again
 
 
 @with_groups
 def verify(
-    run: options.Run,
+    run: parameters.Run,
     place: PlaceOptions,
     sample: Annotated[int, typer.Option(min=2, help="Rows to read again.")] = 200,
-    quiet: options.Quiet = False,
+    quiet: parameters.Quiet = False,
 ) -> None:
     """Read some rows of a saved run again, and say whether they get the same answers and clusters.
 
@@ -35,13 +35,13 @@ def verify(
 
     inbedder verify emotions
     """
-    from inbedder_cli.reusing import verify_run
-    from inbedder_cli.runs import load_run
+    from inbedder_cli.runs.assignment import verify_run
+    from inbedder_cli.runs.storage import load_run
 
-    talk = Terminal(quiet=quiet)
+    reporter = Terminal(quiet=quiet)
     saved = load_run(run)
-    encoder = replace(place, refresh=True).load(saved, talk)
-    found = {name: verify_run(saved, name, encoder, sample, talk) for name in saved.questions}
+    encoder = replace(place, refresh=True).load(saved, reporter)
+    found = {name: verify_run(saved, name, encoder, sample, reporter) for name in saved.questions}
     for name, result in found.items():
         print_line((f"{name}: " if name else "") + _told(result))
     worst = min(result.same_cluster for result in found.values())

@@ -1,4 +1,4 @@
-"""Vectors -> clusters: centre, normalise, then KMeans or HDBSCAN."""
+"""Vectors -> clusters: center, normalise, then KMeans or HDBSCAN."""
 
 from __future__ import annotations
 
@@ -7,17 +7,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inbedder_cli.clustering.algorithms import LEAST_CLUSTER, Density, hdbscan, kmeans, shortcut_for, with_size
-from inbedder_cli.clustering.choosing import KChoice, KScore, SizeScore, choose_k, sweep_sizes
-from inbedder_cli.clustering.points import (
+from inbedder_cli.clustering.kmeans import (
+    LEAST_CLUSTER,
+    HDBSCANModel,
+    fit_hdbscan,
+    fit_kmeans,
+    shortcut_for,
+    with_size,
+)
+from inbedder_cli.clustering.preprocess import (
     CHUNK,
     NOISE,
     canonical_order,
-    centre_and_normalise,
+    center_and_normalize,
     n_different,
 )
-from inbedder_cli.clustering.stability import FRAGILE, cluster_stability
-from inbedder_cli.errors import InputError, UsageProblem
+from inbedder_cli.clustering.select_k import KScore, KSelection, SizeScore, select_n_clusters, sweep_sizes
+from inbedder_cli.clustering.stability import UNSTABLE, cluster_stability
+from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import Algorithm, ClusterOptions
 
 if TYPE_CHECKING:
@@ -25,22 +32,22 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from inbedder_cli.clustering.points import Labels, Vectors
+    from inbedder_cli.clustering.preprocess import Labels, Vectors
 
 __all__ = [
-    "FRAGILE",
     "NOISE",
+    "UNSTABLE",
     "Clustering",
-    "Density",
-    "KChoice",
+    "HDBSCANModel",
     "KScore",
+    "KSelection",
     "SizeScore",
-    "centre_and_normalise",
+    "center_and_normalize",
     "check_options",
     "distances_to",
     "fit_clusters",
     "no_clusters",
-    "weigh",
+    "sweep",
 ]
 
 
@@ -50,41 +57,43 @@ class Clustering:
 
     :param labels: shape (n_rows,); 0 is the largest cluster, -1 is noise (HDBSCAN only).
     :param distances: float32, shape (n_rows,): cosine distance, 0 to 2, of each row's centred vector to its
-        cluster's centre; NaN for noise.
-    :param second: shape (n_rows,): the nearest of the other clusters, -1 where there is none (noise, one cluster).
-    :param margins: float32, shape (n_rows,): how much nearer the own centre is than that of `second`, as a share
+        cluster's center; NaN for noise.
+    :param second_cluster: shape (n_rows,): the nearest of the other clusters, -1 where there is none (noise, one
+        cluster).
+    :param margins: float32, shape (n_rows,): how much nearer the own center is than that of `second_cluster`, as
+        a share
         of the distance to the latter, (second - own) / second: at most 1, about 0 on the border, below 0 where the
         other one is nearer (HDBSCAN); the simplified silhouette (Hruschka et al. 2004). NaN without a second.
-    :param centres: float32, shape (k, hidden_size), of unit length, of centred and normalised vectors
+    :param centroids: float32, shape (k, hidden_size), of unit length, of centred and normalize vectors
         (zero where all rows are the same).
-    :param lengths: float32, shape (k,): how long the means of the clusters' points were before they were scaled
-        to centres; KMeans goes by the means.
+    :param centroid_norms: float32, shape (k,): how long the means of the clusters' points were before they were
+        scaled to centroids; KMeans goes by the means.
     :param mean: float32, shape (hidden_size,): what was subtracted from every vector.
     :param options: the options used, with k and min_cluster_size filled in.
     :param choice: how k was chosen, if it was.
     :param stability: shape (k,): how surely each cluster is found again in half of the rows, 0 to 1
         (`stability.cluster_stability`); None where it was not asked for.
-    :param density: what HDBSCAN found, enough to place other rows.
+    :param hdbscan_model: what HDBSCAN found, enough to place other rows.
     :param shortcut: what was done otherwise because there are many rows, as a sentence; None: nothing.
     """
 
     labels: Labels
     distances: Vectors
-    second: Labels
+    second_cluster: Labels
     margins: Vectors
-    centres: Vectors
+    centroids: Vectors
     mean: Vectors
     options: ClusterOptions
-    choice: KChoice | None = None
+    choice: KSelection | None = None
     shortcut: str | None = None
     stability: npt.NDArray[np.float64] | None = None
-    density: Density | None = None
-    lengths: Vectors | None = None
+    hdbscan_model: HDBSCANModel | None = None
+    centroid_norms: Vectors | None = None
 
     @property
     def k(self) -> int:
         """Number of clusters."""
-        return len(self.centres)
+        return len(self.centroids)
 
 
 def fit_clusters(
@@ -93,37 +102,37 @@ def fit_clusters(
     """Group vectors. The result does not depend on the order of the rows.
 
     Vectors are centred first: every row was read under the same instruction, and what that alone puts into
-    the vectors would dominate every cosine (the paper's reading of cluster means centres them, too).
+    the vectors would dominate every cosine (the paper's reading of cluster means centroids them, too).
 
     :param vectors: float32, shape (n_rows, hidden_size), finite.
     :param phrases: n-grams of each row's answer, where they are known: k is chosen with an eye on them.
     :raises InputError: for fewer rows, or fewer different vectors, than clusters.
-    :raises UsageProblem: for options without sense.
+    :raises UsageError: for options without sense.
     """
     options = options or ClusterOptions()
     check_options(options, len(vectors))
     order = canonical_order(vectors)
-    points, mean = centre_and_normalise(vectors[order])
+    points, mean = center_and_normalize(vectors[order])
     _check_different(points, options)
-    choice, density, means = None, None, None
+    choice, hdbscan_model, means = None, None, None
     if options.algorithm is Algorithm.hdbscan:
         options = with_size(options, len(points))
-        found, density = hdbscan(points, options.min_cluster_size or LEAST_CLUSTER, options.seed)
+        found, hdbscan_model = fit_hdbscan(points, options.min_cluster_size or LEAST_CLUSTER, options.seed)
     else:
         if options.k is None:
-            choice = choose_k(points, options, None if phrases is None else [phrases[i] for i in order])
+            choice = select_n_clusters(points, options, None if phrases is None else [phrases[i] for i in order])
             options = replace(options, k=choice.k)
-        found, means = kmeans(points, options.k or 1, options.seed)
+        found, means = fit_kmeans(points, options.k or 1, options.seed)
     ranks = _largest_first(found)
     found = _renumbered(found, ranks)
-    density = density and replace(density, labels=_renumbered(density.labels, ranks))
+    hdbscan_model = hdbscan_model and replace(hdbscan_model, labels=_renumbered(hdbscan_model.labels, ranks))
     if means is None:
         means = _means(points, found)
     else:
         means = means[[old for old in ranks if old != NOISE]]  # ranks are in the order of the new numbers
     lengths = np.linalg.norm(means, axis=1)
-    centres = (means / np.where(lengths > 0, lengths, 1)[:, None]).astype(np.float32)
-    own, second, margins = distances_to(centres, points, found)
+    centroids = (means / np.where(lengths > 0, lengths, 1)[:, None]).astype(np.float32)
+    own, second, margins = distances_to(centroids, points, found)
     stability = cluster_stability(points, found, options) if options.stability else None
     shortcut = shortcut_for(options.algorithm, len(points))
     back = np.argsort(order)
@@ -132,20 +141,20 @@ def fit_clusters(
         own[back],
         second[back],
         margins[back],
-        centres,
+        centroids,
         mean,
         options,
         choice,
         shortcut,
         stability,
-        density,
+        hdbscan_model,
         lengths.astype(np.float32),
     )
 
 
-def weigh(
+def sweep(
     vectors: Vectors, options: ClusterOptions | None = None, phrases: Sequence[Sequence[str]] | None = None
-) -> KChoice | list[SizeScore]:
+) -> KSelection | list[SizeScore]:
     """Return what each number of clusters (KMeans) or each smallest size (HDBSCAN) would give; see `fit_clusters`.
 
     :raises InputError: for fewer rows than clusters.
@@ -153,28 +162,28 @@ def weigh(
     options = replace(options or ClusterOptions(), k=None)
     check_options(options, len(vectors))
     order = canonical_order(vectors)
-    points, _ = centre_and_normalise(vectors[order])
+    points, _ = center_and_normalize(vectors[order])
     if options.algorithm is Algorithm.hdbscan:
         return sweep_sizes(points, options)
-    return choose_k(points, options, None if phrases is None else [phrases[i] for i in order])
+    return select_n_clusters(points, options, None if phrases is None else [phrases[i] for i in order])
 
 
-def distances_to(centres: Vectors, points: Vectors, labels: Labels) -> tuple[Vectors, Labels, Vectors]:
-    """Return `distances`, `second` and `margins` of a `Clustering` with these centres and labels.
+def distances_to(centroids: Vectors, points: Vectors, labels: Labels) -> tuple[Vectors, Labels, Vectors]:
+    """Return `distances`, `second_cluster` and `margins` of a `Clustering` with these centroids and labels.
 
-    :param points: centred and normalised vectors.
+    :param points: centred and normalize vectors.
     """
     own = np.full(len(points), np.nan, np.float32)
     second = np.full(len(points), NOISE, np.int64)
     margins = np.full(len(points), np.nan, np.float32)
     for start in range(0, len(points), CHUNK):
         rows = start + np.flatnonzero(labels[start : start + CHUNK] != NOISE)
-        distances = np.clip(1 - points[rows] @ centres.T, 0, 2)
-        # Where a centre is zero, all its rows are the same one, the mean itself.
-        distances[:, ~centres.any(axis=1)] = 1
+        distances = np.clip(1 - points[rows] @ centroids.T, 0, 2)
+        # Where a center is zero, all its rows are the same one, the mean itself.
+        distances[:, ~centroids.any(axis=1)] = 1
         here = np.arange(len(rows))
-        own[rows] = np.where(centres[labels[rows]].any(axis=1), distances[here, labels[rows]], 0)
-        if len(centres) > 1:
+        own[rows] = np.where(centroids[labels[rows]].any(axis=1), distances[here, labels[rows]], 0)
+        if len(centroids) > 1:
             distances[here, labels[rows]] = np.inf
             second[rows] = distances.argmin(1)
             other = distances[here, second[rows]]
@@ -215,11 +224,11 @@ def check_options(options: ClusterOptions, n_rows: int) -> None:
     """Refuse options that make no sense, or that so few rows cannot fill, before any work is done.
 
     :param n_rows: rows with text.
-    :raises UsageProblem: for options without sense.
+    :raises UsageError: for options without sense.
     :raises InputError: for too few rows.
     """
     if options.min_cluster_size is not None and options.min_cluster_size < 2:
-        raise UsageProblem("--min-cluster-size must be at least 2", hint="leave it out for 2 % of the rows")
+        raise UsageError("--min-cluster-size must be at least 2", hint="leave it out for 2 % of the rows")
     if options.algorithm is Algorithm.hdbscan:
         least = options.min_cluster_size or LEAST_CLUSTER
         if n_rows < least:
@@ -228,9 +237,9 @@ def check_options(options: ClusterOptions, n_rows: int) -> None:
             )
         return
     if options.k is not None and options.k < 2:
-        raise UsageProblem(f"-k {options.k} makes no clusters", hint="use 2 or more, or -k auto")
+        raise UsageError(f"-k {options.k} makes no clusters", hint="use 2 or more, or -k auto")
     if not 2 <= options.k_min <= options.k_max:
-        raise UsageProblem(
+        raise UsageError(
             f"the range of k, {options.k_min} to {options.k_max}, is empty or below 2",
             hint="give --k-min 2 or more, and --k-max above it",
         )

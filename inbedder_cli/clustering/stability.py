@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inbedder_cli.clustering.algorithms import cluster_again
-from inbedder_cli.clustering.points import NOISE, sample_of
+from inbedder_cli.clustering.kmeans import refit
+from inbedder_cli.clustering.preprocess import NOISE, sample_indices
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from inbedder_cli.clustering.points import Labels, Vectors
+    from inbedder_cli.clustering.preprocess import Labels, Vectors
     from inbedder_cli.options import ClusterOptions
 
 HALVES = 20  # times that half of the rows are clustered again
 ROWS = 2000  # of which the halves are taken
 STARTS = 3
 PART = 0.8
-FRAGILE = 0.6  # Hennig (2007): below, a cluster should not be relied on; from 0.75 on it may be
+UNSTABLE = 0.6  # Hennig (2007): below, a cluster should not be relied on; from 0.75 on it may be
 
 
 def cluster_stability(points: Vectors, labels: Labels, options: ClusterOptions) -> npt.NDArray[np.float64]:
@@ -29,13 +29,13 @@ def cluster_stability(points: Vectors, labels: Labels, options: ClusterOptions) 
     A half is drawn without replacement and clustered like the whole. Of the rows in it, a cluster's are compared
     with those of each new cluster; the best Jaccard similarity counts. Of many rows a sample stands for all.
 
-    :param points: centred and normalised vectors, in canonical order.
+    :param points: centred and normalize vectors, in canonical order.
     :param labels: shape (n_rows,), -1 for noise.
     :param options: with k or min_cluster_size filled in.
     :return: shape (k,), 0 to 1; NaN for a cluster that the sample misses.
     """
     k = int(labels.max(initial=NOISE)) + 1
-    sample = sample_of(len(points), ROWS, options.seed)
+    sample = sample_indices(len(points), ROWS, options.seed)
     points, labels, share = points[sample], labels[sample], len(sample) / max(1, len(labels))
     found = np.full((HALVES, k), np.nan)
     rng = np.random.default_rng(options.seed)
@@ -43,7 +43,7 @@ def cluster_stability(points: Vectors, labels: Labels, options: ClusterOptions) 
         half = np.sort(rng.choice(len(points), (len(points) + 1) // 2, replace=False))
         if len(half) <= (options.k or 1):
             break
-        again = cluster_again(points[half], options, i, STARTS, share / 2)
+        again = refit(points[half], options, i, STARTS, share / 2)
         for cluster in range(k):
             if (inside := labels[half] == cluster).any():
                 found[i, cluster] = max(
@@ -77,7 +77,7 @@ def partition_stability(points: Vectors, options: ClusterOptions, times: int) ->
     labels = np.full((times, len(points)), NOISE - 1)
     for i in range(times):
         part = np.sort(rng.choice(len(points), size, replace=False))
-        labels[i, part] = cluster_again(points[part], options, i, STARTS, PART)
+        labels[i, part] = refit(points[part], options, i, STARTS, PART)
     scores = []
     for one, other in pairwise(labels):
         common = (one >= NOISE) & (other >= NOISE)

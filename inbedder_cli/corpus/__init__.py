@@ -10,7 +10,7 @@ from inbedder_cli.corpus.columns import fill_text_template, guess_text_column, j
 from inbedder_cli.corpus.delimited import NEEDED, check_column_names, read_delimited
 from inbedder_cli.corpus.jsonl import read_jsonl
 from inbedder_cli.corpus.opening import DAMAGED, Opened, open_input
-from inbedder_cli.errors import InputError, UsageProblem
+from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import EmptyTexts, InputFormat
 
 if TYPE_CHECKING:
@@ -79,10 +79,10 @@ def read_corpus(
     :param limit: read only the first rows.
     :param text: and the other parameters: see `corpus_from_table`.
     :raises InputError: for everything that cannot be read as asked, naming the place.
-    :raises UsageProblem: for options that contradict each other.
+    :raises UsageError: for options that contradict each other.
     """
     if delimiter is not None and len(delimiter) != 1:
-        raise UsageProblem(f'the delimiter "{delimiter}" is not one character', hint="for a tab: $'\\t'")
+        raise UsageError(f'the delimiter "{delimiter}" is not one character', hint="for a tab: $'\\t'")
     notes: list[str] = []
     with closing(open_input(path, input_format)) as opened:
         table, used_delimiter = _read_table(opened, delimiter, encoding, limit, notes)
@@ -121,10 +121,10 @@ def corpus_from_table(
     :param sample: keep a random sample of so many rows, in their order.
     :param seed: of the sample.
     :raises InputError: for a missing, unclear, non-textual or wholly empty text column.
-    :raises UsageProblem: for options that contradict each other.
+    :raises UsageError: for options that contradict each other.
     """
     if text and text_template:
-        raise UsageProblem("give --text or --text-template, not both")
+        raise UsageError("give --text or --text-template, not both")
     text, empty = (text,) if isinstance(text, str) else tuple(text), EmptyTexts(empty)
     notes: list[str] = []
     rows: Sequence[int] = range(table.num_rows)

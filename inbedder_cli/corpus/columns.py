@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from inbedder_cli.corpus.jsonl import cell_value, has_json_cells
 from inbedder_cli.corpus.values import value_as_text
-from inbedder_cli.errors import InputError, UsageProblem, did_you_mean
-from inbedder_cli.prompts import whole
+from inbedder_cli.encoders.prompts.templates import whole
+from inbedder_cli.errors import InputError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,15 +108,15 @@ def fill_text_template(table: pa.Table, template: str, source: str) -> tuple[lis
     """Fill '{title}. {body}' per row; a row whose named columns are all empty is an empty text.
 
     :return: the texts and the columns named.
-    :raises UsageProblem: for a template that names no column or asks for more than column names.
+    :raises UsageError: for a template that names no column or asks for more than column names.
     """
     try:
         parts = list(string.Formatter().parse(template))
     except ValueError as error:
-        raise UsageProblem(f"--text-template: {error}", hint="example: '{title}. {body}'") from error
+        raise UsageError(f"--text-template: {error}", hint="example: '{title}. {body}'") from error
     names = tuple(dict.fromkeys(name for _, name, _, _ in parts if name is not None))
     if not names or any(spec or conversion for _, _, spec, conversion in parts):
-        raise UsageProblem("--text-template must name columns in braces", hint="example: '{title}. {body}'")
+        raise UsageError("--text-template must name columns in braces", hint="example: '{title}. {body}'")
     columns = {name: [_shown(v) for v in _any_values(table, name, source)] for name in names}
     texts = []
     for row in range(table.num_rows):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from inbedder_cli.talk import SILENT
+from inbedder_cli.progress import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from inbedder_cli.first_words import FirstWords
+    from inbedder_cli.encoders.next_words import NextWords
     from inbedder_cli.options import EncodeOptions
-    from inbedder_cli.talk import Talk
+    from inbedder_cli.progress import Reporter
 
 
 class Answer(NamedTuple):
     """What a model said to one text.
 
-    :param confidence: the geometric mean of the chances of the answer's tokens, its end among them, 0 to 1.
-    :param words: the likeliest first words, with their chances (`first_words`).
+    :param confidence: the geometric mean of the probabilities of the answer's tokens, its end among them, 0 to 1.
+    :param words: the likeliest first words, with their probabilities (`next_words`).
     """
 
     text: str
@@ -30,17 +30,17 @@ class Answer(NamedTuple):
     words: tuple[tuple[str, float], ...] = ()
 
 
-class Row(NamedTuple):
+class EncodedText(NamedTuple):
     """What reading one text gave.
 
     :param vector: float32, shape (hidden_size,).
     :param answer: None when none was decoded.
-    :param shortened: whether the text was shortened to fit.
+    :param truncated: whether the text was truncated to fit.
     """
 
     vector: npt.NDArray[np.float32]
     answer: Answer | None
-    shortened: bool
+    truncated: bool
 
 
 @dataclass(frozen=True)
@@ -51,19 +51,19 @@ class Encoded:
     :param answers: one per text, or None when none were decoded.
     :param confidences: of the answers (see `Answer`), shape (n_texts,), or None.
     :param n_unique: how many different texts were computed.
-    :param n_shortened: how many of these were shortened to fit.
-    :param first_words: of the answers, where a model decoded them.
+    :param n_truncated: how many of these were truncated to fit.
+    :param next_words: of the answers, where a model decoded them.
     """
 
     vectors: npt.NDArray[np.float32]
     answers: list[str] | None
     confidences: npt.NDArray[np.float32] | None
     n_unique: int
-    n_shortened: int
-    first_words: FirstWords | None = None
+    n_truncated: int
+    next_words: NextWords | None = None
 
 
-class Collected:
+class ResultBuffer:
     """Rows as they come, in one array where their texts stand: 10 million vectors have no room to lie about twice.
 
     :param texts: in the order that is wanted; those that are alike share a row.
@@ -89,7 +89,7 @@ class Collected:
         """How many of the different texts have their row."""
         return sum(self._done)
 
-    def add(self, rows: Mapping[str, Row]) -> None:
+    def add(self, rows: Mapping[str, EncodedText]) -> None:
         """Take the rows of some texts that have none."""
         import numpy as np
 
@@ -99,7 +99,7 @@ class Collected:
                 self._vectors = np.empty((len(self.texts), len(row.vector)), np.float32)
             self._vectors[i] = row.vector
             self._done[i] = True
-            self._n_shortened += row.shortened
+            self._n_shortened += row.truncated
             if row.answer is not None:
                 self._answers[i] = row.answer
 
@@ -110,7 +110,7 @@ class Collected:
         """
         import numpy as np
 
-        from inbedder_cli.first_words import first_words
+        from inbedder_cli.encoders.next_words import next_words
 
         vectors, answers = self._vectors, self._answers
         if vectors is None:
@@ -123,8 +123,8 @@ class Collected:
             answers=None if spoken is None else [answer.text for answer in spoken],
             confidences=None if spoken is None else np.array([answer.confidence for answer in spoken], np.float32),
             n_unique=len(self.texts),
-            n_shortened=self._n_shortened,
-            first_words=None if spoken is None else first_words(answer.words for answer in spoken),
+            n_truncated=self._n_shortened,
+            next_words=None if spoken is None else next_words(answer.words for answer in spoken),
         )
 
 
@@ -135,14 +135,14 @@ class Preview:
     :param prompt: the first text's prompt, as the model reads it.
     :param n_unique: different texts.
     :param n_tokens: prompt tokens over all of them.
-    :param n_shortened: texts that would be shortened.
+    :param n_truncated: texts that would be truncated.
     :param seconds: estimated time of the whole run.
     """
 
     prompt: str
     n_unique: int
     n_tokens: int
-    n_shortened: int
+    n_truncated: int
     seconds: float
 
 
@@ -154,13 +154,13 @@ class Encoder(Protocol):
         """One line: model, number format, device."""
 
     def encode(
-        self, texts: Sequence[str], instruction: str, options: EncodeOptions, talk: Talk = SILENT
+        self, texts: Sequence[str], instruction: str, options: EncodeOptions, reporter: Reporter = SILENT
     ) -> Encoded:
         """Return one vector, and one answer, per text, in their order.
 
-        :raises UsageProblem: for an empty instruction, a layer that the model does not have, or a readout
-            that means nothing for its kind.
-        :raises OutOfMemory: when even one text does not fit.
+        :raises UsageError: for an empty instruction, a layer that the model does not have, or a pooling
+            that means nothing for its architecture.
+        :raises OutOfMemoryError: when even one text does not fit.
         """
 
     def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:

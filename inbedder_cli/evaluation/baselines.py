@@ -13,12 +13,12 @@ import numpy as np
 from inbedder_cli.encoders.base import Encoded, Encoder, Preview
 from inbedder_cli.errors import ModelError
 from inbedder_cli.options import EncodeOptions
-from inbedder_cli.talk import SILENT
+from inbedder_cli.progress import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inbedder_cli.talk import Talk
+    from inbedder_cli.progress import Reporter
 
 BATCH = 64
 PROBE_ROWS = 16
@@ -45,13 +45,17 @@ class SentenceEncoder:
         return f"{self.name}, {number} on {self.model.device}"
 
     def encode(
-        self, texts: Sequence[str], instruction: str, options: EncodeOptions | None = None, talk: Talk = SILENT
+        self,
+        texts: Sequence[str],
+        instruction: str,
+        options: EncodeOptions | None = None,
+        reporter: Reporter = SILENT,
     ) -> Encoded:
-        """Return one vector per text, in their order, and no answers; layer and readout mean nothing here."""
+        """Return one vector per text, in their order, and no answers; layer and pooling mean nothing here."""
         unique = sorted(set(texts), key=lambda text: (-len(text), text))
         sentences = [f"{instruction} {text}" for text in unique] if self.with_instruction else unique
         parts, done = [], 0
-        with talk.task("reading", len(unique), unit="rows") as advance:
+        with reporter.task("reading", len(unique), unit="rows") as advance:
             for start in range(0, len(unique), BATCH):
                 batch = sentences[start : start + BATCH]
                 parts.append(self.model.encode(batch, batch_size=BATCH, show_progress_bar=False))
@@ -100,10 +104,14 @@ class ReEncoder:
         return f"{self.answering.description}, re-encoded by {self.embedding.name}"
 
     def encode(
-        self, texts: Sequence[str], instruction: str, options: EncodeOptions | None = None, talk: Talk = SILENT
+        self,
+        texts: Sequence[str],
+        instruction: str,
+        options: EncodeOptions | None = None,
+        reporter: Reporter = SILENT,
     ) -> Encoded:
         """Return one vector, that of its answer, and one answer per text."""
-        answered = self.answering.encode(texts, instruction, self._options(options), talk)
+        answered = self.answering.encode(texts, instruction, self._options(options), reporter)
         answers = answered.answers or [""] * len(texts)
         return replace(answered, vectors=self.embedding.encode(answers, instruction).vectors, answers=answers)
 
@@ -113,7 +121,7 @@ class ReEncoder:
 
     @staticmethod
     def _options(options: EncodeOptions | None) -> EncodeOptions:
-        return replace(options or EncodeOptions(), answers=True, layer=None, readout=None)
+        return replace(options or EncodeOptions(), answers=True, layer=None, pooling=None)
 
 
 def packaged_folder(name: str) -> Path | None:
@@ -143,7 +151,7 @@ def load_sentence_encoder(
         raise ModelError(f"{name} needs it, but {NO_EXTRA}", hint=EXTRA_HINT)
     from sentence_transformers import SentenceTransformer
 
-    from inbedder_cli.encoders.device import choose_device
+    from inbedder_cli.encoders.transformers.device import choose_device
     from inbedder_cli.models.quiet import quiet_transformers
 
     quiet_transformers()

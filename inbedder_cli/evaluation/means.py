@@ -6,10 +6,10 @@ import math
 from typing import TYPE_CHECKING
 
 from inbedder_cli.evaluation.awareness import BOTH_GOALS, BOTH_GOALS_CENTRED, CENTRED, RAW
-from inbedder_cli.evaluation.figures import Figure
 from inbedder_cli.evaluation.metrics import harmonic_mean
-from inbedder_cli.evaluation.options import Part
 from inbedder_cli.evaluation.robustness import CORRECT, GAP_CI, GAP_II, IMPLICIT, INCORRECT, SPREAD
+from inbedder_cli.evaluation.scores import Score
+from inbedder_cli.evaluation.settings import Part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,21 +23,21 @@ TRAINING_CORPORA = ("goemotions",)
 WITHOUT_TRAINING = f"mean V-measure without {', '.join(TRAINING_CORPORA)}"
 
 
-def views(figures: Sequence[Figure], tasks: Sequence[ClusteringTask]) -> list[Figure]:
+def views(figures: Sequence[Score], tasks: Sequence[ClusteringTask]) -> list[Score]:
     """Return, for each corpus that several tasks divide, the harmonic mean of their V-measures."""
     by_task = {f.task: f for f in figures if f.part == Part.clustering and f.metric == "V-measure"}
-    corpora: dict[str, list[Figure]] = {}
+    corpora: dict[str, list[Score]] = {}
     for task in tasks:
         if task.name in by_task:
             corpora.setdefault(task.corpus, []).append(by_task[task.name])
     return [
-        Figure(Part.awareness, corpus, VIEWS, harmonic_mean([f.value for f in found]), max(f.rows for f in found))
+        Score(Part.awareness, corpus, VIEWS, harmonic_mean([f.value for f in found]), max(f.rows for f in found))
         for corpus, found in corpora.items()
         if len(found) > 1
     ]
 
 
-def means(figures: Sequence[Figure], tasks: Sequence[ClusteringTask], parts: Sequence[Part]) -> list[Figure]:
+def means(figures: Sequence[Score], tasks: Sequence[ClusteringTask], parts: Sequence[Part]) -> list[Score]:
     """Return the means over tasks, first those that say most.
 
     :param parts: those asked for: clusterings measured only as views of a corpus have no mean of their own.
@@ -62,7 +62,7 @@ def means(figures: Sequence[Figure], tasks: Sequence[ClusteringTask], parts: Seq
     return [figure for figure in found if figure is not None]
 
 
-def _mean(name: str, figures: Sequence[Figure]) -> Figure | None:
+def _mean(name: str, figures: Sequence[Score]) -> Score | None:
     """Return the mean of defined figures; its interval takes the tasks as independent of each other."""
     known = [f for f in figures if f.value is not None]
     if not known:
@@ -70,7 +70,7 @@ def _mean(name: str, figures: Sequence[Figure]) -> Figure | None:
     value = sum(f.value or 0.0 for f in known) / len(known)
     halves = [(f.high - f.low) / 2 for f in known if f.low is not None and f.high is not None]
     half = math.sqrt(sum(h * h for h in halves)) / len(known) if len(halves) == len(known) else None
-    return Figure(
+    return Score(
         part=MEANS,
         task=f"{len(known)} tasks",
         metric=name,

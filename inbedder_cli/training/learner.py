@@ -8,20 +8,20 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.encoders.device import choose_device, choose_dtype
-from inbedder_cli.encoders.loading import cast_parameters, encoder_from_files
-from inbedder_cli.encoders.readout import checked_layer, checked_readout
-from inbedder_cli.errors import ModelError, UsageProblem
+from inbedder_cli.encoders.transformers.device import choose_device, choose_dtype
+from inbedder_cli.encoders.transformers.loading import cast_parameters, encoder_from_files
+from inbedder_cli.encoders.transformers.pooling import check_pooling, resolve_layer
+from inbedder_cli.errors import ModelError, UsageError
 from inbedder_cli.models import resolve_model
-from inbedder_cli.options import Kind, NumberFormat
+from inbedder_cli.options import Architecture, Dtype
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inbedder_cli.encoders.reading import ModelEncoder
+    from inbedder_cli.encoders.transformers.model_encoder import ModelEncoder
     from inbedder_cli.models import ModelFiles
-    from inbedder_cli.talk import Talk
-    from inbedder_cli.training.options import TrainOptions
+    from inbedder_cli.progress import Reporter
+    from inbedder_cli.training.recipes import TrainOptions
 
 RANK = 32
 NUMBERED = re.compile(r"(.*?)\.(\d+)\.")  # a stack's name, a layer's number
@@ -31,7 +31,7 @@ NUMBERED = re.compile(r"(.*?)\.(\d+)\.")  # a stack's name, a layer's number
 class Learner:
     """What learns.
 
-    :param encoder: the model as it will be used: its layer and readout are those of the result.
+    :param encoder: the model as it will be used: its layer and pooling are those of the result.
     :param files: the base's, and the adapter's that learns on, if any.
     :param adapters: peft's model around it; None when all weights learn.
     :param layer: hidden state that the contrastive term shapes.
@@ -50,30 +50,32 @@ class Learner:
         return "bfloat16" if self.bf16 else "float32"
 
 
-def load_learner(model: str, options: TrainOptions, *, device: str, offline: bool, talk: Talk) -> Learner:
+def load_learner(model: str, options: TrainOptions, *, device: str, offline: bool, reporter: Reporter) -> Learner:
     """Load the base and make it ready to learn; an adapter that it has learns on, or is merged with `full`.
 
-    :raises UsageProblem: for an adapter without peft, or of another shape than the options ask for.
+    :raises UsageError: for an adapter without peft, or of another shape than the options ask for.
     :raises ModelError: for a base that cannot be loaded.
     """
     if not options.full and importlib.util.find_spec("peft") is None:
-        raise UsageProblem("training an adapter needs peft", hint="pip install 'inbedder[train]', or use --full")
-    if options.dtype is NumberFormat.float16:
-        raise UsageProblem("training in float16 is not stable", hint="use --dtype bfloat16 or float32")
+        raise UsageError("training an adapter needs peft", hint="pip install 'inbedder[train]', or use --full")
+    if options.dtype is Dtype.float16:
+        raise UsageError("training in float16 is not stable", hint="use --dtype bfloat16 or float32")
     place = choose_device(_device_of_rank(device))
-    files = resolve_model(model, offline=offline, talk=talk)
+    files = resolve_model(model, offline=offline, reporter=reporter)
     learns_on = None if options.full else files.adapter
     if learns_on and (options.rank or options.top_layers):
-        raise UsageProblem(
+        raise UsageError(
             f"{model} has an adapter, which learns on with the rank and the layers it has",
             hint="leave out --rank and --top-layers, or train from its base",
         )
     bare = files if options.full else replace(files, adapter=None)
-    encoder = encoder_from_files(bare, template=options.template, device=str(place), dtype=NumberFormat.float32)
-    encoder.readout = checked_readout(options.readout or encoder.readout, encoder.readouts, encoder.kind)
+    encoder = encoder_from_files(bare, template=options.template, device=str(place), dtype=Dtype.float32)
+    encoder.pooling = check_pooling(options.pooling or encoder.pooling, encoder.poolings, encoder.architecture)
     wanted = options.layer if options.layer is not None else encoder.layer
-    layer = checked_layer(wanted, encoder.n_layers)
-    if encoder.kind is not Kind.masked or wanted is not None:  # a masked model's own is none of these: its head
+    layer = resolve_layer(wanted, encoder.n_layers)
+    if (
+        encoder.architecture is not Architecture.masked or wanted is not None
+    ):  # a masked model's own is none of these: its head
         encoder.layer = layer
     chosen = choose_dtype(options.dtype, place, int(encoder.config.hidden_size))
     bf16 = str(chosen) == "torch.bfloat16"
@@ -87,11 +89,11 @@ def load_learner(model: str, options: TrainOptions, *, device: str, offline: boo
 def _device_of_rank(device: str) -> str:
     """Return the device of this process; of several that torchrun started, each has a GPU of its own.
 
-    :raises UsageProblem: for a GPU by number, which Trainer would not keep to.
+    :raises UsageError: for a GPU by number, which Trainer would not keep to.
     """
     if device.startswith("cuda:"):
         number = device.removeprefix("cuda:")
-        raise UsageProblem(
+        raise UsageError(
             f"training does not take {device}",
             hint=f"choose the GPU outside: CUDA_VISIBLE_DEVICES={number} inbedder train",
         )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from inbedder_cli.training.examples import Example
-    from inbedder_cli.training.options import TrainOptions
+    from inbedder_cli.training.recipes import TrainOptions
 
 MEGABATCH = 16  # batches that are cut from one stretch of examples sorted by length
 MAX_ANSWERS = 8  # different answers in a contrastive batch

@@ -10,9 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.errors import UsageProblem
+from inbedder_cli.encoders.prompts.templates import CHAT, NAMED
+from inbedder_cli.errors import UsageError
 from inbedder_cli.models.manifest import MANIFEST, SCHEMA
-from inbedder_cli.prompts import CHAT, NAMED
 
 if TYPE_CHECKING:
     from inbedder_cli.models import ModelFiles
@@ -26,20 +26,20 @@ CARD = "card.json"
 def check_output(output: Path, *, force: bool) -> None:
     """Refuse, before anything is computed, an output that could not be written in the end.
 
-    :raises UsageProblem: when it exists, or, with `force`, is something else than an encoder.
+    :raises UsageError: when it exists, or, with `force`, is something else than an encoder.
     """
     if not output.name or output.is_symlink() or output.is_file():
-        raise UsageProblem(f"{output} cannot be the new folder", hint="choose another -o")
+        raise UsageError(f"{output} cannot be the new folder", hint="choose another -o")
     if output.exists() and not force:
-        raise UsageProblem(f"{output} exists already", hint="choose another -o, or replace it with --force")
+        raise UsageError(f"{output} exists already", hint="choose another -o, or replace it with --force")
     if output.exists() and any(output.iterdir()) and not (output / MANIFEST).is_file():
-        raise UsageProblem(f"{output} holds something else than an encoder", hint="choose another -o")
+        raise UsageError(f"{output} holds something else than an encoder", hint="choose another -o")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageProblem(f"{output} cannot be made: {error.strerror}", hint="choose another -o") from error
+        raise UsageError(f"{output} cannot be made: {error.strerror}", hint="choose another -o") from error
     if not os.access(output.parent, os.W_OK):
-        raise UsageProblem(f"{output.parent} cannot be written to", hint="choose another -o")
+        raise UsageError(f"{output.parent} cannot be written to", hint="choose another -o")
 
 
 def save_result(
@@ -103,7 +103,7 @@ def _manifest(learner: Learner, model: str, base: dict[str, Any], name: str) -> 
         "adapter": None if learner.adapters is None else ADAPTER,
         "template": template.name if template.name in (*NAMED, CHAT) else template.pattern,
         "layer": encoder.layer,
-        "readout": str(encoder.readout),
+        "pooling": str(encoder.pooling),
     }
     masked = {name: getattr(encoder, name) for name in ("n_masks", "standardise") if hasattr(encoder, name)}
     return manifest | masked

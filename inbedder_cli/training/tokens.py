@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.encoders.batching import plan_batches
-from inbedder_cli.encoders.prefix import common_prefix
-from inbedder_cli.encoders.prompting import LEAST_TEXT_TOKENS
-from inbedder_cli.options import Kind
-from inbedder_cli.prompts import SLOT
+from inbedder_cli.encoders.prompts.prompter import LEAST_TEXT_TOKENS
+from inbedder_cli.encoders.prompts.templates import SLOT
+from inbedder_cli.encoders.transformers.batching import plan_batches
+from inbedder_cli.encoders.transformers.shared_prefix import common_prefix
+from inbedder_cli.options import Architecture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inbedder_cli.encoders.reading import ModelEncoder
+    from inbedder_cli.encoders.transformers.model_encoder import ModelEncoder
     from inbedder_cli.training.examples import Example
-    from inbedder_cli.training.options import TrainOptions
     from inbedder_cli.training.plan import Batch
+    from inbedder_cli.training.recipes import TrainOptions
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Tokeniser:
         prompter = self.encoder.prompter(example.instruction, self.options.max_tokens, reserved)
         prompt = prompter.encode([example.text])[0][0]
         answer = self._answer(example.answer)
-        if self.encoder.kind is Kind.masked:
+        if self.encoder.architecture is Architecture.masked:
             # Masks that a short answer leaves over say it again, so that their mean is about nothing else.
             n_masks = prompt.count(self.encoder.tokenizer.mask_token_id)
             return Tokenised(prompt, [answer[i % len(answer)] for i in range(n_masks)])
@@ -59,8 +59,8 @@ class Tokeniser:
 
     def _answer(self, answer: str) -> list[int]:
         """Return the ids that follow the prompt; word beginnings look different after a space."""
-        if self.encoder.kind is not Kind.causal:
-            return self._ids(" " + answer if self.encoder.kind is Kind.masked else answer)
+        if self.encoder.architecture is not Architecture.causal:
+            return self._ids(" " + answer if self.encoder.architecture is Architecture.masked else answer)
         gap = "" if self.tail[-1].isspace() else " "
         before, both = self._ids(self.tail), self._ids(self.tail + gap + answer)
         return both[len(before) :] if both[: len(before)] == before else self._ids(gap + answer)
@@ -91,7 +91,7 @@ class Collator:
         self.examples = examples
         self.pad_id = tokenise.encoder.pad_id
         self.opening: list[int] = getattr(tokenise.encoder, "opening", [])  # of a decoder apart
-        self.kind = tokenise.encoder.kind
+        self.architecture = tokenise.encoder.architecture
         self.batch_tokens = tokenise.options.batch_tokens
         self.shares = not tokenise.options.checkpointing  # which keeps no cache
 
@@ -110,13 +110,13 @@ class Collator:
         inputs = [row.prompt for row in rows]
         prefix: list[int] = []
         said: list[list[int]] = []
-        if self.kind is Kind.causal:
+        if self.architecture is Architecture.causal:
             if batch.contrast and self.shares:
                 prefix = common_prefix(inputs)
             skipped = len(prefix)
             inputs = [(row.prompt + row.answer[:-1])[skipped:] for row in rows]
             first = [len(row.prompt) - 1 - skipped for row in rows]
-        elif self.kind is Kind.seq2seq:
+        elif self.architecture is Architecture.seq2seq:
             said = [self.opening + row.answer[:-1] for row in rows]
             first = [len(self.opening) - 1] * len(rows)
         else:

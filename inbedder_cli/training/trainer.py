@@ -11,22 +11,22 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from inbedder_cli.errors import OutOfMemory
-from inbedder_cli.training.answering import AnsweringModel, Losses
+from inbedder_cli.errors import OutOfMemoryError
+from inbedder_cli.training.callbacks import Suites
+from inbedder_cli.training.checkpoints import CHECKPOINTS, open_run
+from inbedder_cli.training.distributed import n_processes
+from inbedder_cli.training.losses import AnsweringModel, Losses
 from inbedder_cli.training.plan import Batch
-from inbedder_cli.training.processes import n_processes
 from inbedder_cli.training.tokens import Collator, Tokeniser
-from inbedder_cli.training.unfinished import CHECKPOINTS, open_run
-from inbedder_cli.training.watching import Suites
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inbedder_cli.evaluation.tasks import Suite
-    from inbedder_cli.talk import Talk
+    from inbedder_cli.progress import Reporter
     from inbedder_cli.training.examples import Example
     from inbedder_cli.training.learner import Learner
-    from inbedder_cli.training.options import TrainFiles, TrainOptions
+    from inbedder_cli.training.recipes import TrainFiles, TrainOptions
 
 WEIGHTS = "learned.safetensors"
 
@@ -121,8 +121,8 @@ class Progress(TrainerCallback):  # type: ignore[misc]
     :param seen: examples up to each step.
     """
 
-    def __init__(self, advance: Callable[[float, float], None], seen: list[int], talk: Talk) -> None:
-        self.advance, self.seen, self.talk = advance, seen, talk
+    def __init__(self, advance: Callable[[float, float], None], seen: list[int], reporter: Reporter) -> None:
+        self.advance, self.seen, self.reporter = advance, seen, reporter
         self.start = 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ANN401
@@ -140,7 +140,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         facts = [f"{name} {logs[key]:.3f}" for key, name in names.items() if key in logs]
         if facts:
             examples = self._examples(state.global_step)
-            self.talk.say(f"step {state.global_step:,}, {examples:,} examples: {', '.join(facts)}")
+            self.reporter.info(f"step {state.global_step:,}, {examples:,} examples: {', '.join(facts)}")
 
     def _examples(self, step: int) -> int:
         return self.seen[min(step, len(self.seen)) - 1] if step else 0
@@ -158,7 +158,7 @@ def run_trainer(
     record: dict[str, Any],
     *,
     force: bool,
-    talk: Talk,
+    reporter: Reporter,
 ) -> list[dict[str, Any]]:
     """Run Trainer over the plan, and return its log.
 
@@ -166,8 +166,8 @@ def run_trainer(
     :param folder: of the unfinished run.
     :param record: what makes it this run.
     :param force: whether another unfinished run may be replaced.
-    :raises UsageProblem: when the folder holds another unfinished run.
-    :raises OutOfMemory: when a step does not fit the device's memory.
+    :raises UsageError: when the folder holds another unfinished run.
+    :raises OutOfMemoryError: when a step does not fit the device's memory.
     """
     encoder, size = learner.encoder, options.batch_size
     world = n_processes()
@@ -180,11 +180,11 @@ def run_trainer(
     with settings.main_process_first(local=False):
         checkpoint = open_run(folder, record, force=force)
     if checkpoint:
-        talk.say(f"going on from {checkpoint}")
-    with talk.task("training", steps, unit="examples") as advance:
-        callbacks: list[TrainerCallback] = [Progress(advance, seen, talk)]
+        reporter.info(f"going on from {checkpoint}")
+    with reporter.task("training", steps, unit="examples") as advance:
+        callbacks: list[TrainerCallback] = [Progress(advance, seen, reporter)]
         if suite is not None:
-            callbacks.append(Suites(encoder, suite, files.suite_limit, talk))
+            callbacks.append(Suites(encoder, suite, files.suite_limit, reporter))
         trainer = PlannedTrainer(
             model=AnsweringModel(encoder, learner.layer, options.temperature),
             args=settings,
@@ -197,10 +197,10 @@ def run_trainer(
         try:
             trainer.train(resume_from_checkpoint=checkpoint)
         except KeyboardInterrupt:
-            talk.warn(f"stopped; the same command goes on from the last checkpoint in {folder}")
+            reporter.warn(f"stopped; the same command goes on from the last checkpoint in {folder}")
             raise
         except (torch.OutOfMemoryError, MemoryError) as error:
-            raise OutOfMemory(
+            raise OutOfMemoryError(
                 "a step does not fit the memory",
                 hint="lower --batch-tokens, --batch-size or --max-tokens, or add --checkpointing",
             ) from error

@@ -52,7 +52,7 @@ print("torch" in sys.modules, "transformers" in sys.modules, file=sys.stderr)
 
 
 def test_no_cache_leaves_no_trace_and_refresh_reads_again(inbedder, reviews, tiny):
-    cluster = ("cluster", reviews, "-i", QUESTION, "-m", tiny, "-k", "2", "-f", "csv", "--no-blind")
+    cluster = ("cluster", reviews, "-i", QUESTION, "-m", tiny, "-k", "2", "-f", "csv", "--no-baseline")
     plain = inbedder(*cluster, "--no-cache")
     assert inbedder("cache", "info").stdout.splitlines()[1] == "rows\t0"
     first = inbedder(*cluster)
@@ -109,7 +109,7 @@ def test_two_processes_share_a_cache(many, tiny, tmp_path):
     results = [process.communicate() for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     assert results[0][0] == results[1][0]
-    assert not any("warning" in err.lower() or "not remembered" in err for _, err in results)
+    assert not any("warning" in err.lower() or "not cached_value" in err for _, err in results)
     assert rows_in(folder) == 600
 
 

@@ -40,7 +40,7 @@ def cluster(inbedder, tiny):
             "cpu",
             "--dtype",
             "float32",
-            "--least-confidence",  # a random model is sure of nothing
+            "--min-confidence",  # a random model is sure of nothing
             "0",
             *arguments,
             **options,
@@ -151,9 +151,7 @@ def test_the_same_clusters_from_saved_vectors(cluster, inbedder, reviews, tmp_pa
     vectors = tmp_path / "v.parquet"
     made = inbedder("embed", reviews, "-i", QUESTION, "-m", tiny, "--dtype", "float32", "-o", vectors)
     assert made.exit_code == 0
-    again = inbedder(
-        "cluster", reviews, "-i", QUESTION, "--vectors", vectors, "-k", "2", "--least-confidence", "0"
-    )
+    again = inbedder("cluster", reviews, "-i", QUESTION, "--vectors", vectors, "-k", "2", "--min-confidence", "0")
     assert again.stdout == direct
 
 
@@ -205,12 +203,16 @@ def test_what_cannot_work_is_refused_before_a_model_is_loaded(
 
 
 def test_answers_that_are_nearly_all_the_same_are_pointed_out(cluster, reviews, monkeypatch):
-    monkeypatch.setattr("inbedder_cli.encoders.reading.ModelEncoder.clean", lambda self, ids: "anger")
+    monkeypatch.setattr(
+        "inbedder_cli.encoders.transformers.model_encoder.ModelEncoder.clean", lambda self, ids: "anger"
+    )
     assert '100 % of the answers are "anger": does the question fit' in cluster(reviews).stderr
 
 
 def test_where_no_row_answers_there_are_no_clusters_and_nothing_is_lost(cluster, reviews, monkeypatch):
-    monkeypatch.setattr("inbedder_cli.encoders.reading.ModelEncoder.clean", lambda self, ids: "Not mentioned")
+    monkeypatch.setattr(
+        "inbedder_cli.encoders.transformers.model_encoder.ModelEncoder.clean", lambda self, ids: "Not mentioned"
+    )
     rows = read_csv(cluster(reviews).stdout)
     assert [row["status"] for row in rows] == ["no-answer"] * 2 + ["empty"] + ["no-answer"] * 3
     assert {row["cluster"] for row in rows} == {""}
@@ -245,8 +247,8 @@ def test_empty_texts_can_be_kept(cluster, reviews):
 
 def test_hdbscan_shows_its_noise(inbedder, tmp_path):
     rng = np.random.default_rng(0)
-    centres = np.eye(3, 16) * 10
-    vectors = np.concatenate([c + rng.normal(0, 0.1, (20, 16)) for c in centres] + [rng.normal(0, 6, (6, 16))])
+    centroids = np.eye(3, 16) * 10
+    vectors = np.concatenate([c + rng.normal(0, 0.1, (20, 16)) for c in centroids] + [rng.normal(0, 6, (6, 16))])
     np.save(tmp_path / "v.npy", vectors.astype(np.float32))
     path = tmp_path / "x.csv"
     path.write_text("text\n" + "".join(f"row {i}\n" for i in range(66)))
@@ -281,7 +283,7 @@ def test_a_prefix_keeps_new_columns_apart(cluster, tmp_path):
 
 
 def test_rows_without_a_finite_vector_are_marked_and_exit_4(inbedder, reviews, tiny, tmp_path, monkeypatch):
-    from inbedder_cli.encoders.causal import CausalEncoder
+    from inbedder_cli.encoders.transformers.causal import CausalEncoder
 
     whole = CausalEncoder.read
 

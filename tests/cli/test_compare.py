@@ -53,7 +53,7 @@ def test_options_without_sense_are_refused_before_anything_is_read(compare):
 
 
 def test_rows_without_vectors_are_told(compare, monkeypatch):
-    from inbedder_cli.encoders.causal import CausalEncoder
+    from inbedder_cli.encoders.transformers.causal import CausalEncoder
 
     whole = CausalEncoder.read
 

@@ -65,9 +65,9 @@ def test_the_chosen_readout_and_layer_are_used(run, reviews):
     def first(*arguments):
         return json.loads(run("embed", reviews, *arguments).stdout.splitlines()[0])["vector"]
 
-    assert first() == first("--layer", "3", "--readout", "first-token")
+    assert first() == first("--layer", "3", "--pooling", "first-token")
     assert first() != first("--layer", "1")
-    assert first() != first("--readout", "prompt-mean")
+    assert first() != first("--pooling", "prompt-mean")
 
 
 @pytest.mark.parametrize(("kind", "other"), [("roberta", "first-token"), ("t5", "masks"), ("llama", "masks")])
@@ -75,7 +75,7 @@ def test_every_kind_of_model_is_read_and_refuses_readouts_of_others(inbedder, re
     command = ["embed", reviews, "-i", QUESTION, "-m", tiny_models[kind], "--device", "cpu"]
     lines = [json.loads(line) for line in inbedder(*command).stdout.splitlines()]
     assert [len(line["vector"] or []) for line in lines] == [32, 32, 0, 32, 32, 32]
-    refused = inbedder(*command, "--readout", other)
+    refused = inbedder(*command, "--pooling", other)
     assert refused.exit_code == 2
     assert f"{other} means nothing for a" in refused.stderr
 

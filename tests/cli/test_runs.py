@@ -28,7 +28,18 @@ def saved(inbedder, tiny, stays, tmp_path):
     """Save a run, by default of one question and three clusters."""
 
     def save(*arguments, questions=("-i", QUESTION), folder="run"):
-        fixed = ["-m", tiny, "--device", "cpu", "--dtype", "float32", "--no-abstain", "--no-blind", "--id", "id"]
+        fixed = [
+            "-m",
+            tiny,
+            "--device",
+            "cpu",
+            "--dtype",
+            "float32",
+            "--no-abstain",
+            "--no-baseline",
+            "--id",
+            "id",
+        ]
         chosen = arguments or ("-k", "3")
         result = inbedder("cluster", stays, *questions, *fixed, *chosen, "--save", tmp_path / folder)
         assert result.exit_code == 0, result.stderr
@@ -196,10 +207,10 @@ def test_a_folder_that_is_no_run_is_refused(inbedder, tmp_path, stays, command):
 
 
 def test_a_run_that_cannot_be_written_leaves_the_old_one_whole(inbedder, saved, stays, monkeypatch, tiny):
-    from inbedder_cli import runs
+    from inbedder_cli.runs import storage
 
     run, rows = saved()
-    whole, calls = runs.file_sha256, []
+    whole, calls = storage.file_sha256, []
 
     def full(path):
         calls.append(path)
@@ -207,12 +218,25 @@ def test_a_run_that_cannot_be_written_leaves_the_old_one_whole(inbedder, saved, 
             raise OSError(28, "No space left on device")
         return whole(path)
 
-    monkeypatch.setattr(runs, "file_sha256", full)
-    arguments = ("cluster", stays, "-i", QUESTION, "-m", tiny, "-k", "2", "--save", run, "--force", "--no-blind")
+    monkeypatch.setattr(storage, "file_sha256", full)
+    arguments = (
+        "cluster",
+        stays,
+        "-i",
+        QUESTION,
+        "-m",
+        tiny,
+        "-k",
+        "2",
+        "--save",
+        run,
+        "--force",
+        "--no-baseline",
+    )
     result = inbedder(*arguments)
     assert result.exit_code == 1
     assert "No space left" in result.stderr
-    monkeypatch.setattr(runs, "file_sha256", whole)
+    monkeypatch.setattr(storage, "file_sha256", whole)
     assert len(rows_of(inbedder("show", run))) == len({row["cluster"] for row in rows})
     assert [path.name for path in run.parent.iterdir() if path.name.startswith(".run")] == []
 
@@ -239,14 +263,14 @@ def test_show_finds_merged_clusters_and_labels_that_look_like_keywords(inbedder,
 
 
 def test_a_run_that_hdbscan_no_longer_finds_is_told(inbedder, saved, monkeypatch):
-    from inbedder_cli.assigning import Assigner
+    from inbedder_cli.clustering.predictor import ClusterPredictor
 
     run, _ = saved()
 
     def cannot(self, vectors):
         raise ValueError("hdbscan finds other clusters than it did")
 
-    monkeypatch.setattr(Assigner, "assign", cannot)
+    monkeypatch.setattr(ClusterPredictor, "assign", cannot)
     result = inbedder("verify", run)
     assert result.exit_code == 5
     assert "hdbscan finds other clusters" in result.stderr

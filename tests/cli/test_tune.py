@@ -19,7 +19,7 @@ def table_of(tmp_path):
 @pytest.fixture
 def tune(inbedder, tiny, table_of):
     def run(*arguments):
-        fixed = ["-i", QUESTION, "-m", tiny, "--device", "cpu", "--dtype", "float32", "--least-confidence", "0"]
+        fixed = ["-i", QUESTION, "-m", tiny, "--device", "cpu", "--dtype", "float32", "--min-confidence", "0"]
         result = inbedder("tune", table_of, *fixed, *arguments)
         assert result.exit_code == 0, result.stderr
         return result
@@ -33,7 +33,7 @@ def test_every_k_is_weighed_and_the_best_is_what_cluster_takes(tune, inbedder, t
     assert set(rows[0]) == {"k", "silhouette", "stability", "agreement", "score", "chosen"}
     (chosen,) = [row["k"] for row in rows if row["chosen"] == "true"]
     assert max(rows, key=lambda row: float(row["score"]))["k"] == chosen
-    fixed = ["-i", QUESTION, "-m", tiny, "--device", "cpu", "--dtype", "float32", "--least-confidence", "0"]
+    fixed = ["-i", QUESTION, "-m", tiny, "--device", "cpu", "--dtype", "float32", "--min-confidence", "0"]
     made = json.loads(inbedder("cluster", table_of, *fixed, "--k-max", "5", "-f", "json").stdout)
     assert made["clustering"]["k"] == int(chosen)
     assert made["clustering"]["tried"][0]["score"] == float(rows[0]["score"])
@@ -58,7 +58,7 @@ def test_hdbscan_is_swept_by_smallest_cluster_size(tune):
 
 def test_too_few_rows_and_a_table_in_a_file_are_refused(inbedder, tiny, tmp_path, table_of):
     (tmp_path / "one.csv").write_text("text\nonly\n")
-    few = inbedder("tune", tmp_path / "one.csv", "-i", QUESTION, "-m", tiny, "--least-confidence", "0")
+    few = inbedder("tune", tmp_path / "one.csv", "-i", QUESTION, "-m", tiny, "--min-confidence", "0")
     assert few.exit_code == 5
     assert "too few for 2 clusters" in few.stderr
     assert inbedder("tune", table_of, "-i", QUESTION, "-o", tmp_path / "t.csv", "-f", "table").exit_code == 2

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
-from inbedder_cli.clustering import NOISE, algorithms, centre_and_normalise, choosing, fit_clusters, points
-from inbedder_cli.errors import InputError, UsageProblem
+from inbedder_cli.clustering import NOISE, center_and_normalize, fit_clusters, preprocess, select_k
+from inbedder_cli.clustering import kmeans as kmeans_module
+from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import Algorithm, ClusterOptions
 
 few_examples = settings(deadline=None, max_examples=30)
@@ -76,7 +77,7 @@ def test_with_one_k_to_try_there_is_no_runner_up():
 
 
 def test_auto_chooses_on_a_sample_of_many_rows_but_clusters_them_all(monkeypatch):
-    monkeypatch.setattr(choosing, "ROWS", 40)
+    monkeypatch.setattr(select_k, "ROWS", 40)
     vectors, truth = blobs((40, 40, 40))
     found = fit_clusters(vectors, ClusterOptions(k_max=5))
     assert found.choice.n_rows == 40
@@ -85,11 +86,11 @@ def test_auto_chooses_on_a_sample_of_many_rows_but_clusters_them_all(monkeypatch
 
 def test_hdbscan_finds_the_groups_and_leaves_scattered_rows_as_noise():
     """Two pairs of tight groups, and four rows far from them and from each other."""
-    centres = np.zeros((4, 10))
-    centres[:, 0] = [1, 1, -1, -1]
-    centres[[0, 1, 2, 3], [1, 1, 2, 2]] = [0.25, -0.25, 0.25, -0.25]
+    centroids = np.zeros((4, 10))
+    centroids[:, 0] = [1, 1, -1, -1]
+    centroids[[0, 1, 2, 3], [1, 1, 2, 2]] = [0.25, -0.25, 0.25, -0.25]
     truth = np.repeat(range(4), 20)
-    tight = centres[truth] + np.random.default_rng(0).normal(scale=0.02, size=(80, 10))
+    tight = centroids[truth] + np.random.default_rng(0).normal(scale=0.02, size=(80, 10))
     vectors = np.concatenate([tight, np.eye(10)[3:7]]).astype(np.float32)
     order = np.random.default_rng(1).permutation(84)
     found = fit_clusters(vectors[order], HDBSCAN)
@@ -119,7 +120,7 @@ def test_hdbscan_may_find_nothing_but_noise():
     found = fit_clusters(cloud(6, 3, seed=0), HDBSCAN)
     assert (found.labels == NOISE).all()
     assert found.k == 0
-    assert found.centres.shape == (0, 3)
+    assert found.centroids.shape == (0, 3)
     assert np.isnan(found.distances).all()
 
 
@@ -131,7 +132,7 @@ def test_the_order_of_rows_does_not_matter_to_kmeans(seed, n, width, k):
     found, moved = (fit_clusters(v, ClusterOptions(k=k)) for v in (vectors, vectors[order]))
     np.testing.assert_array_equal(moved.labels, found.labels[order])
     np.testing.assert_array_equal(moved.distances, found.distances[order])
-    np.testing.assert_array_equal(moved.centres, found.centres)
+    np.testing.assert_array_equal(moved.centroids, found.centroids)
 
 
 @few_examples
@@ -186,14 +187,14 @@ def test_the_mean_is_what_was_subtracted():
     vectors, _ = blobs((6, 6), width=4)
     found = fit_clusters(vectors, ClusterOptions(k=2))
     np.testing.assert_allclose(found.mean, vectors.mean(axis=0), rtol=1e-5)
-    points, mean = centre_and_normalise(vectors)
+    points, mean = center_and_normalize(vectors)
     np.testing.assert_allclose(np.linalg.norm(points, axis=1), 1, rtol=1e-5)
     np.testing.assert_allclose(mean, found.mean, rtol=1e-5)
 
 
 def test_a_row_at_the_mean_stays_zero():
     vectors = np.array([[1, 0], [-1, 0], [0, 0]], np.float32)
-    points, _ = centre_and_normalise(vectors)
+    points, _ = center_and_normalize(vectors)
     np.testing.assert_array_equal(points, vectors)
 
 
@@ -236,7 +237,7 @@ def test_vectors_that_are_all_the_same_go_through_hdbscan_without_a_warning():
 
 
 def test_a_given_k_is_never_silently_made_smaller():
-    """Centred and normalised, rows on a line have but two directions."""
+    """Centred and normalize, rows on a line have but two directions."""
     line = np.arange(10, dtype=np.float32)[:, None] * np.ones((1, 4), np.float32)
     try:
         found = fit_clusters(line, ClusterOptions(k=3))
@@ -279,7 +280,7 @@ def test_fewer_rows_than_the_smallest_cluster_are_an_input_error(n, size, least)
     ],
 )
 def test_options_without_sense_are_a_usage_problem(options):
-    with pytest.raises(UsageProblem):
+    with pytest.raises(UsageError):
         fit_clusters(cloud(20, 3, seed=0), options)
 
 
@@ -300,11 +301,11 @@ def test_distances_and_centres_are_cosines_and_unit_vectors(seed, n, algorithm):
     assert found.distances.dtype == np.float32
     assert ((found.distances[kept] >= 0) & (found.distances[kept] <= 2)).all()
     assert np.isnan(found.distances[~kept]).all()
-    assert found.centres.shape == (found.labels.max() + 1, 4)
-    np.testing.assert_allclose(np.linalg.norm(found.centres, axis=1), 1, rtol=1e-5)
+    assert found.centroids.shape == (found.labels.max() + 1, 4)
+    np.testing.assert_allclose(np.linalg.norm(found.centroids, axis=1), 1, rtol=1e-5)
     points = vectors - vectors.mean(axis=0, dtype=np.float64)
     points /= np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-9)
-    expected = 1 - (points[kept] * found.centres[found.labels[kept]]).sum(axis=1)
+    expected = 1 - (points[kept] * found.centroids[found.labels[kept]]).sum(axis=1)
     np.testing.assert_allclose(found.distances[kept], expected, atol=1e-5)
 
 
@@ -314,7 +315,7 @@ def test_one_seed_gives_one_result(options):
     first, second = fit_clusters(vectors, options), fit_clusters(vectors, options)
     np.testing.assert_array_equal(first.labels, second.labels)
     np.testing.assert_array_equal(first.distances, second.distances)
-    np.testing.assert_array_equal(first.centres, second.centres)
+    np.testing.assert_array_equal(first.centroids, second.centroids)
     assert first.options == second.options
     assert first.choice == second.choice
 
@@ -329,7 +330,7 @@ def test_the_vectors_given_are_left_as_they_were():
 def test_kmeans_of_many_rows_goes_by_mini_batches_and_says_so(monkeypatch):
     vectors, truth = blobs((40, 30, 20))
     assert fit_clusters(vectors, ClusterOptions(k=3)).shortcut is None
-    monkeypatch.setattr(algorithms, "MINI_BATCH_ABOVE", 50)
+    monkeypatch.setattr(kmeans_module, "MINI_BATCH_ABOVE", 50)
     found = fit_clusters(vectors, ClusterOptions(k=3))
     assert "more than 50 rows: KMeans on mini-batches" in found.shortcut
     assert_same_groups(found.labels, truth)
@@ -338,7 +339,7 @@ def test_kmeans_of_many_rows_goes_by_mini_batches_and_says_so(monkeypatch):
 
 def test_hdbscan_of_many_rows_takes_a_sample_the_others_join_and_it_says_so(monkeypatch):
     vectors, truth = blobs((120, 90, 60))
-    monkeypatch.setattr(algorithms, "HDBSCAN_ROWS", 150)
+    monkeypatch.setattr(kmeans_module, "HDBSCAN_ROWS", 150)
     found = fit_clusters(vectors, HDBSCAN)
     assert "more than 150 rows: a sample" in found.shortcut
     assert found.options.min_cluster_size == 5
@@ -348,7 +349,7 @@ def test_hdbscan_of_many_rows_takes_a_sample_the_others_join_and_it_says_so(monk
 
 
 def test_a_sample_that_is_all_noise_leaves_all_rows_noise(monkeypatch):
-    monkeypatch.setattr(algorithms, "HDBSCAN_ROWS", 30)
+    monkeypatch.setattr(kmeans_module, "HDBSCAN_ROWS", 30)
     found = fit_clusters(cloud(60, 8, 0), ClusterOptions(Algorithm.hdbscan, min_cluster_size=20))
     assert found.k == 0
     assert set(found.labels) == {NOISE}
@@ -357,9 +358,9 @@ def test_a_sample_that_is_all_noise_leaves_all_rows_noise(monkeypatch):
 @pytest.mark.parametrize("n", [1, 7, 16, 33])
 def test_chunks_change_nothing(monkeypatch, n):
     vectors = cloud(n, 5, 1)
-    whole = centre_and_normalise(vectors)
-    monkeypatch.setattr(points, "CHUNK", 8)
-    for one, other in zip(centre_and_normalise(vectors), whole, strict=True):
+    whole = center_and_normalize(vectors)
+    monkeypatch.setattr(preprocess, "CHUNK", 8)
+    for one, other in zip(center_and_normalize(vectors), whole, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -367,18 +368,18 @@ def test_the_second_cluster_is_the_nearest_other_one_and_the_margin_its_distance
     vectors = np.array([[1, 0, 0]] * 4 + [[0.8, 0.6, 0]] * 3 + [[0, 0, 1]] * 2, np.float32)
     found = fit_clusters(vectors, ClusterOptions(k=3))
     assert found.labels.tolist() == [0] * 4 + [1] * 3 + [2] * 2
-    assert found.second.tolist() == [1] * 4 + [0] * 3 + [0 if found.second[-1] == 0 else 1] * 2
-    points, _ = centre_and_normalise(vectors)
-    to_all = 1 - points @ found.centres.T
+    assert found.second_cluster.tolist() == [1] * 4 + [0] * 3 + [0 if found.second_cluster[-1] == 0 else 1] * 2
+    points, _ = center_and_normalize(vectors)
+    to_all = 1 - points @ found.centroids.T
     own = to_all[np.arange(9), found.labels]
-    other = to_all[np.arange(9), found.second]
+    other = to_all[np.arange(9), found.second_cluster]
     np.testing.assert_allclose(found.margins, (other - own) / other, atol=1e-6)
     assert (found.margins <= 1 + 1e-6).all()
 
 
 def test_one_cluster_and_noise_have_no_second():
     same = fit_clusters(np.ones((5, 3), np.float32), ClusterOptions(k_max=3))
-    assert set(same.second) == {NOISE}
+    assert set(same.second_cluster) == {NOISE}
     assert np.isnan(same.margins).all()
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inbedder_cli.clustering import FRAGILE, fit_clusters, stability
-from inbedder_cli.clustering.points import centre_and_normalise
+from inbedder_cli.clustering import UNSTABLE, fit_clusters, stability
+from inbedder_cli.clustering.preprocess import center_and_normalize
 from inbedder_cli.clustering.stability import cluster_stability, partition_stability
 from inbedder_cli.options import Algorithm, ClusterOptions
 from tests.clustering.test_fit import blobs, cloud
@@ -22,7 +22,7 @@ def test_groups_that_are_there_are_found_again(options):
 
 def test_cuts_through_a_cloud_are_not():
     found = fit_clusters(cloud(200, 20, seed=0), ClusterOptions(k=8))
-    assert (found.stability < FRAGILE).all()
+    assert (found.stability < UNSTABLE).all()
 
 
 def test_of_one_group_cut_in_two_and_one_apart_the_cut_ones_are_fragile():
@@ -40,7 +40,7 @@ def test_of_many_rows_a_sample_is_enough(monkeypatch):
 
 
 def test_noise_is_no_cluster_and_the_order_does_not_matter():
-    points, _ = centre_and_normalise(blobs((20, 20))[0])
+    points, _ = center_and_normalize(blobs((20, 20))[0])
     labels = np.repeat([0, -1], 20)
     assert cluster_stability(points, labels, ClusterOptions(k=2)).shape == (1,)
     vectors, _ = blobs((20, 15, 10))
@@ -50,7 +50,7 @@ def test_noise_is_no_cluster_and_the_order_does_not_matter():
 
 
 def test_parts_of_groups_that_are_there_are_clustered_alike():
-    points, _ = centre_and_normalise(blobs((30, 30, 30))[0])
+    points, _ = center_and_normalize(blobs((30, 30, 30))[0])
     assert partition_stability(points, ClusterOptions(k=3), 4) == pytest.approx(1)
     assert partition_stability(points, ClusterOptions(k=7), 4) < 0.9
 

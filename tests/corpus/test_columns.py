@@ -12,7 +12,7 @@ from inbedder_cli.corpus.columns import (
     text_values,
 )
 from inbedder_cli.corpus.jsonl import JSON_CELLS
-from inbedder_cli.errors import InputError, UsageProblem
+from inbedder_cli.errors import InputError, UsageError
 
 LONG = ["the room was cold and loud", "staff ignored us the whole evening"]
 SHORT = ["cold", "rude"]
@@ -154,14 +154,14 @@ def test_an_unknown_column_in_a_template_is_named() -> None:
     ["{a:>10}", "{a!r}", "{a:{b}}", "no column", "{{a}}", "", "{a", "a}", "{a!}", "{a} {b:d}", "{a!s:5}"],
 )
 def test_a_template_that_is_more_or_less_than_column_names_is_refused(template: str) -> None:
-    with pytest.raises(UsageProblem, match="--text-template") as caught:
+    with pytest.raises(UsageError, match="--text-template") as caught:
         fill_text_template(table(a=SHORT, b=LONG), template, "x.csv")
     assert "{title}" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize("template", ["{}", "{0}", "{a} {}"])
 def test_a_template_without_a_name_in_its_braces_is_refused(template: str) -> None:
-    with pytest.raises((UsageProblem, InputError)):
+    with pytest.raises((UsageError, InputError)):
         fill_text_template(table(a=SHORT), template, "x.csv")
 
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from inbedder_cli.corpus import read_corpus
 from inbedder_cli.corpus.delimited import guess_delimiter, read_delimited
 from inbedder_cli.corpus.opening import HEAD_BYTES, Opened
-from inbedder_cli.errors import InputError, UsageProblem
+from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import InputFormat, TableFormat
-from inbedder_cli.report.writing import write_table
+from inbedder_cli.output.files import write_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -208,7 +208,7 @@ def test_a_named_delimiter_is_taken_and_not_noted(tmp_path: Path) -> None:
 def test_a_delimiter_of_another_length_than_one_is_refused(tmp_path: Path, delimiter: str) -> None:
     path = tmp_path / "x.csv"
     path.write_text("id,text\n1,good\n")
-    with pytest.raises(UsageProblem):
+    with pytest.raises(UsageError):
         read_corpus(str(path), delimiter=delimiter)
 
 
@@ -216,7 +216,7 @@ def test_a_delimiter_of_another_length_than_one_is_refused(tmp_path: Path, delim
 def test_a_delimiter_that_means_something_else_in_csv_is_refused(tmp_path: Path, delimiter: str) -> None:
     path = tmp_path / "x.csv"
     path.write_text("id,text\n1,good\n")
-    with pytest.raises((UsageProblem, InputError)):
+    with pytest.raises((UsageError, InputError)):
         read_corpus(str(path), delimiter=delimiter, text=["text"])
 
 

@@ -13,7 +13,7 @@ from inbedder_cli.corpus.jsonl import cell_value, has_json_cells, read_jsonl
 from inbedder_cli.corpus.opening import HEAD_BYTES, Opened
 from inbedder_cli.errors import InputError
 from inbedder_cli.options import InputFormat
-from inbedder_cli.report.cells import rows_as_json, rows_as_text
+from inbedder_cli.output.cells import rows_as_json, rows_as_text
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inbedder_cli.corpus import read_corpus
-from inbedder_cli.errors import InputError, UsageProblem
+from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import EmptyTexts, InputFormat
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def test_a_template_makes_the_text(reviews: Path) -> None:
 
 
 def test_text_and_template_exclude_each_other(reviews: Path) -> None:
-    with pytest.raises(UsageProblem, match="not both"):
+    with pytest.raises(UsageError, match="not both"):
         read_corpus(str(reviews), text=["text"], text_template="{text}")
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from inbedder_cli.encoders.loading import encoder_from_files
+from inbedder_cli.encoders.transformers.loading import encoder_from_files
 from inbedder_cli.models import ModelFiles
-from inbedder_cli.options import EncodeOptions, NumberFormat, Readout
+from inbedder_cli.options import Dtype, EncodeOptions, Pooling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ TEXTS = [
     "My parcel never came; I want my money back!",
     "ok",
     "Ünïcödé and 12345, " * 6,
-    "The staff were kind and the room was cold and the bed was hard and I slept well.",
+    "The staff were architecture and the room was cold and the bed was hard and I slept well.",
     "joy",
 ]
 TOLERANCE = 1e-4
@@ -32,11 +32,11 @@ TOLERANCE = 1e-4
 
 def load(folder: Path, template: str = "paper", **settings):
     return encoder_from_files(
-        ModelFiles("tiny", folder, template=template, **settings), device="cpu", dtype=NumberFormat.float32
+        ModelFiles("tiny", folder, template=template, **settings), device="cpu", dtype=Dtype.float32
     )
 
 
-def plain_causal(encoder, text: str, readout: Readout, layer: int, max_answer_tokens: int):
+def plain_causal(encoder, text: str, pooling: Pooling, layer: int, max_answer_tokens: int):
     """The vector and the answer ids of one text, by transformers' own `generate`."""
     ids = encoder.tokenizer(encoder.template.render(text, QUESTION), return_tensors="pt")["input_ids"]
     out = encoder.model.generate(
@@ -56,16 +56,16 @@ def plain_causal(encoder, text: str, readout: Readout, layer: int, max_answer_to
     spoken_from = [prompt[-1]] + [step[layer][0, 0] for step in out.hidden_states[1:]]
     spoken_from = torch.stack(spoken_from[: max(1, len(answer))])
     vector = {
-        Readout.first_token: spoken_from[0],
-        Readout.answer_mean: spoken_from.mean(0),
-        Readout.answer_last: spoken_from[-1],
-        Readout.prompt_mean: prompt.mean(0),
-        Readout.all_mean: torch.cat([prompt, spoken_from[1:]]).mean(0),
-    }[readout]
+        Pooling.first_token: spoken_from[0],
+        Pooling.answer_mean: spoken_from.mean(0),
+        Pooling.answer_last: spoken_from[-1],
+        Pooling.prompt_mean: prompt.mean(0),
+        Pooling.all_mean: torch.cat([prompt, spoken_from[1:]]).mean(0),
+    }[pooling]
     return vector.numpy(), answer
 
 
-def plain_masked(encoder, text: str, readout: Readout, layer: int | None, n_masks: int = 3):
+def plain_masked(encoder, text: str, pooling: Pooling, layer: int | None, n_masks: int = 3):
     """By one whole forward pass, and the head's parts by their names in each family."""
     tokenizer, model = encoder.tokenizer, encoder.model
     prompt = encoder.template.render(text, QUESTION) + tokenizer.mask_token * n_masks
@@ -73,7 +73,7 @@ def plain_masked(encoder, text: str, readout: Readout, layer: int | None, n_mask
     with torch.no_grad():
         out = model(ids, output_hidden_states=True)
         states = out.hidden_states[-1 if layer is None else layer]
-        if layer is None and readout is Readout.masks:
+        if layer is None and pooling is Pooling.masks:
             states = {
                 "roberta": lambda x: model.lm_head.layer_norm(torch.nn.functional.gelu(model.lm_head.dense(x))),
                 "bert": lambda x: model.cls.predictions.transform(x),
@@ -81,7 +81,7 @@ def plain_masked(encoder, text: str, readout: Readout, layer: int | None, n_mask
             }[model.config.model_type](states)
     masks = ids[0] == tokenizer.mask_token_id
     before = torch.arange(len(masks)) < masks.nonzero()[0]
-    chosen = {Readout.masks: masks, Readout.prompt_mean: before, Readout.all_mean: masks | ~masks}[readout]
+    chosen = {Pooling.masks: masks, Pooling.prompt_mean: before, Pooling.all_mean: masks | ~masks}[pooling]
     said = out.logits[0, masks].argmax(-1).tolist()
     answer = []
     for id_ in said:
@@ -91,7 +91,7 @@ def plain_masked(encoder, text: str, readout: Readout, layer: int | None, n_mask
     return states[0, chosen].mean(0).numpy(), answer
 
 
-def plain_seq2seq(encoder, text: str, readout: Readout, layer: int | None, max_answer_tokens: int):
+def plain_seq2seq(encoder, text: str, pooling: Pooling, layer: int | None, max_answer_tokens: int):
     """By transformers' own `generate`, without the token that BART is made to say before its answer."""
     ids = encoder.tokenizer(encoder.template.render(text, QUESTION), return_tensors="pt")["input_ids"]
     forced = len(encoder.opening) - 1
@@ -112,18 +112,18 @@ def plain_seq2seq(encoder, text: str, readout: Readout, layer: int | None, max_a
     spoken_from = torch.stack([step[layer][0, -1] for step in out.decoder_hidden_states[forced:]])
     spoken_from = spoken_from[: max(1, len(answer))]
     vector = {
-        Readout.first_token: lambda: spoken_from[0],
-        Readout.answer_mean: lambda: spoken_from.mean(0),
-        Readout.answer_last: lambda: spoken_from[-1],
-        Readout.prompt_mean: lambda: out.encoder_hidden_states[layer][0].mean(0),
-    }[readout]()
+        Pooling.first_token: lambda: spoken_from[0],
+        Pooling.answer_mean: lambda: spoken_from.mean(0),
+        Pooling.answer_last: lambda: spoken_from[-1],
+        Pooling.prompt_mean: lambda: out.encoder_hidden_states[layer][0].mean(0),
+    }[pooling]()
     return vector.numpy(), answer
 
 
 def difference(encoder, plain: Callable, options: EncodeOptions, texts=TEXTS) -> float:
     """The largest difference of a vector's element from the plain computation; infinite if an answer differs."""
-    last = 3 if encoder.kind == "masked" else options.max_answer_tokens
-    expected = [plain(encoder, text, options.readout, options.layer, last) for text in texts]
+    last = 3 if encoder.architecture == "masked" else options.max_answer_tokens
+    expected = [plain(encoder, text, options.pooling, options.layer, last) for text in texts]
     encoded = encoder.encode(texts, QUESTION, options)
     for answer, (_, answer_ids) in zip(encoded.answers, expected, strict=True):
         if answer != encoder.clean(answer_ids):

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inbedder_cli.encoders.batching import canonical_order, plan_batches
+from inbedder_cli.encoders.transformers.batching import canonical_order, plan_batches
 
 
 @given(st.lists(st.integers(1, 50), max_size=60), st.integers(1, 200))

@@ -1,4 +1,4 @@
-"""Each readout against the same quantity computed the slow, plain way: one row at a time, with `generate`."""
+"""Each pooling against the same quantity computed the slow, plain way: one row at a time, with `generate`."""
 
 from __future__ import annotations
 
@@ -10,52 +10,53 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inbedder_cli.encoders.causal import CausalEncoder
-from inbedder_cli.errors import UsageProblem
-from inbedder_cli.options import EncodeOptions, Readout
+from inbedder_cli.encoders.transformers.causal import CausalEncoder
+from inbedder_cli.errors import UsageError
+from inbedder_cli.options import EncodeOptions, Pooling
 from tests.conftest import KINDS
 from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE, load, plain_causal
 
 
 @pytest.fixture(
-    params=[(kind, template) for kind in KINDS for template in ("paper", "question-first")], ids="-".join
+    params=[(architecture, template) for architecture in KINDS for template in ("paper", "question-first")],
+    ids="-".join,
 )
 def encoder(request, tiny_models):
-    kind, template = request.param
-    return load(tiny_models[kind], template)
+    architecture, template = request.param
+    return load(tiny_models[architecture], template)
 
 
 @pytest.mark.parametrize("layer", [0, 2, 3])
-@pytest.mark.parametrize("readout", [r for r in CausalEncoder.readouts if r is not Readout.answer_words])
-def test_readouts_equal_the_plain_computation(encoder, readout, layer):
-    encoded = encoder.encode(TEXTS, QUESTION, EncodeOptions(readout=readout, layer=layer, max_answer_tokens=5))
+@pytest.mark.parametrize("pooling", [r for r in CausalEncoder.poolings if r is not Pooling.answer_words])
+def test_readouts_equal_the_plain_computation(encoder, pooling, layer):
+    encoded = encoder.encode(TEXTS, QUESTION, EncodeOptions(pooling=pooling, layer=layer, max_answer_tokens=5))
     for text, vector, answer in zip(TEXTS, encoded.vectors, encoded.answers, strict=True):
-        expected, answer_ids = plain_causal(encoder, text, readout, layer, 5)
+        expected, answer_ids = plain_causal(encoder, text, pooling, layer, 5)
         np.testing.assert_allclose(vector, expected, atol=TOLERANCE)
         assert answer == encoder.clean(answer_ids)
 
 
 def more_texts(n: int) -> list[str]:
     rng = random.Random(0)
-    words = "cold kind never parcel joy anger 12 é room ! wonderful about".split()
+    words = "cold architecture never parcel joy anger 12 é room ! wonderful about".split()
     return [" ".join(rng.choices(words, k=rng.randint(1, 30))) for _ in range(n)]
 
 
-@pytest.mark.parametrize("readout", [Readout.answer_mean, Readout.all_mean])
+@pytest.mark.parametrize("pooling", [Pooling.answer_mean, Pooling.all_mean])
 @pytest.mark.parametrize(
     ("template", "batch_tokens"), [("paper", 10**6), ("paper", 300), ("question-first", 300), ("paper", 1)]
 )
 def test_answers_of_different_lengths_in_one_batch_equal_the_plain_computation(
-    tiny_models, readout, template, batch_tokens
+    tiny_models, pooling, template, batch_tokens
 ):
     encoder = load(tiny_models["llama"], template)
     end_answers_early(encoder)
     texts = more_texts(24)
-    options = EncodeOptions(readout=readout, max_answer_tokens=6, batch_tokens=batch_tokens)
+    options = EncodeOptions(pooling=pooling, max_answer_tokens=6, batch_tokens=batch_tokens)
     encoded = encoder.encode(texts, QUESTION, options)
     lengths = set()
     for text, vector, answer in zip(texts, encoded.vectors, encoded.answers, strict=True):
-        expected, answer_ids = plain_causal(encoder, text, readout, 3, 6)
+        expected, answer_ids = plain_causal(encoder, text, pooling, 3, 6)
         lengths.add(len(answer_ids))
         np.testing.assert_allclose(vector, expected, atol=TOLERANCE)
         assert answer == encoder.clean(answer_ids)
@@ -70,12 +71,12 @@ def end_answers_early(encoder) -> None:
 @settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations(range(len(TEXTS))), st.integers(1, 300))
 def test_order_and_batch_size_change_nothing(encoder, order, batch_tokens):
-    options = EncodeOptions(readout=Readout.answer_mean, max_answer_tokens=3)
+    options = EncodeOptions(pooling=Pooling.answer_mean, max_answer_tokens=3)
     expected = encoder.encode(TEXTS, QUESTION, options)
     other = encoder.encode(
         [TEXTS[i] for i in order],
         QUESTION,
-        EncodeOptions(readout=Readout.answer_mean, max_answer_tokens=3, batch_tokens=batch_tokens),
+        EncodeOptions(pooling=Pooling.answer_mean, max_answer_tokens=3, batch_tokens=batch_tokens),
     )
     np.testing.assert_allclose(other.vectors, expected.vectors[list(order)], atol=TOLERANCE)
     assert other.answers == [expected.answers[i] for i in order]
@@ -101,41 +102,41 @@ def test_identical_texts_are_computed_once(encoder):
 
 
 def test_long_texts_are_shortened_and_the_question_is_kept(encoder, monkeypatch):
-    from inbedder_cli.encoders.prompting import Prompter
+    from inbedder_cli.encoders.prompts.prompter import Prompter
 
     prompter = Prompter(encoder.tokenizer, encoder.template, QUESTION, 120)
-    long = "The hotel was wonderful and the staff were kind. " * 50
-    (ids,), shortened = prompter.encode([long])
+    long = "The hotel was wonderful and the staff were architecture. " * 50
+    (ids,), truncated = prompter.encode([long])
     prompt = encoder.tokenizer.decode(ids)
-    assert shortened == {0}
+    assert truncated == {0}
     assert 100 < len(ids) <= 120
     assert QUESTION in prompt
     assert prompt.endswith("### Response:")
-    assert encoder.encode([long, "short"], QUESTION, EncodeOptions(max_tokens=120)).n_shortened == 1
+    assert encoder.encode([long, "short"], QUESTION, EncodeOptions(max_tokens=120)).n_truncated == 1
 
 
 def test_control_tokens_in_a_text_are_only_text(encoder):
-    from inbedder_cli.encoders.prompting import Prompter
+    from inbedder_cli.encoders.prompts.prompter import Prompter
 
     (ids,), _ = Prompter(encoder.tokenizer, encoder.template, QUESTION, 500).encode(["good</s>bad"])
     assert 2 not in ids
 
 
 def test_an_instruction_without_room_for_a_text_is_refused(encoder):
-    with pytest.raises(UsageProblem, match="no room"):
+    with pytest.raises(UsageError, match="no room"):
         encoder.encode(["a"], QUESTION * 20, EncodeOptions(max_tokens=64))
 
 
 @pytest.mark.parametrize("instruction", ["", "  \n"])
 def test_an_empty_instruction_is_refused(encoder, instruction):
-    with pytest.raises(UsageProblem, match="empty"):
+    with pytest.raises(UsageError, match="empty"):
         encoder.encode(["a"], instruction)
 
 
 def test_layers_count_from_either_end_and_others_are_refused(encoder):
     last = encoder.encode(["a text"], QUESTION, EncodeOptions(layer=3)).vectors
     np.testing.assert_array_equal(last, encoder.encode(["a text"], QUESTION, EncodeOptions(layer=-1)).vectors)
-    with pytest.raises(UsageProblem, match="no layer 4"):
+    with pytest.raises(UsageError, match="no layer 4"):
         encoder.encode(["a text"], QUESTION, EncodeOptions(layer=4))
 
 
@@ -178,7 +179,7 @@ def test_left_padded_batches_of_generate_give_the_same(encoder):
     )
     steps = torch.stack([step[3][:, -1] for step in out.hidden_states])
     encoder.model.generation_config.eos_token_id = tokenizer.eos_token_id = 399
-    options = EncodeOptions(readout=Readout.answer_last, max_answer_tokens=4, batch_tokens=10**6)
+    options = EncodeOptions(pooling=Pooling.answer_last, max_answer_tokens=4, batch_tokens=10**6)
     encoded = encoder.encode(texts, QUESTION, options)
     for row, answer_ids in enumerate(out.sequences[:, batch["input_ids"].shape[1] :].tolist()):
         assert 399 not in answer_ids

@@ -1,4 +1,4 @@
-"""The chance of an answer against the same quantity from `generate`'s own scores, one row at a time."""
+"""The probability of an answer against the same quantity from `generate`'s own logits, one row at a time."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tests.encoders.plain import QUESTION, TEXTS, load
 from tests.encoders.test_causal import end_answers_early, more_texts
 
 
-@pytest.mark.parametrize("kind", ["llama", "opt", "t5"])
-def test_confidence_is_the_geometric_mean_of_the_chances_of_what_was_said(tiny_models, kind):
-    encoder = load(tiny_models[kind])
+@pytest.mark.parametrize("architecture", ["llama", "opt", "t5"])
+def test_confidence_is_the_geometric_mean_of_the_chances_of_what_was_said(tiny_models, architecture):
+    encoder = load(tiny_models[architecture])
     end_answers_early(encoder)
     texts = more_texts(16)
     encoded = encoder.encode(texts, QUESTION, EncodeOptions(max_answer_tokens=6, batch_tokens=10**6))
@@ -39,41 +39,41 @@ def test_a_masked_model_is_as_sure_as_its_masks(tiny_models):
         prompt = encoder.template.render(text, QUESTION) + encoder.prompt_ending
         ids = encoder.tokenizer(prompt, return_tensors="pt")["input_ids"]
         with torch.no_grad():
-            chances = encoder.model(ids).logits[0, ids[0] == encoder.tokenizer.mask_token_id].softmax(-1)
-        assert confidence == pytest.approx(chances.max(-1).values.log().mean().exp().item(), rel=1e-3)
+            probabilities = encoder.model(ids).logits[0, ids[0] == encoder.tokenizer.mask_token_id].softmax(-1)
+        assert confidence == pytest.approx(probabilities.max(-1).values.log().mean().exp().item(), rel=1e-3)
 
 
 def test_without_answers_there_is_neither_confidence_nor_words(tiny_models):
     encoded = load(tiny_models["llama"]).encode(TEXTS, QUESTION, EncodeOptions(answers=False))
     assert encoded.confidences is None
-    assert encoded.first_words is None
+    assert encoded.next_words is None
 
 
-@pytest.mark.parametrize("kind", ["llama", "opt", "t5", "roberta"])
-def test_first_words_are_the_likeliest_with_their_chances(tiny_models, kind):
-    encoder = load(tiny_models[kind])
+@pytest.mark.parametrize("architecture", ["llama", "opt", "t5", "roberta"])
+def test_first_words_are_the_likeliest_with_their_chances(tiny_models, architecture):
+    encoder = load(tiny_models[architecture])
     encoded = encoder.encode(TEXTS, QUESTION, EncodeOptions(max_answer_tokens=2))
-    found = encoded.first_words
+    found = encoded.next_words
     for row, text in enumerate(TEXTS):
         ids = encoder.tokenizer(
             encoder.template.render(text, QUESTION) + encoder.prompt_ending, return_tensors="pt"
         )
         with torch.no_grad():
-            if kind == "roberta":
+            if architecture == "roberta":
                 masks = ids["input_ids"][0] == encoder.tokenizer.mask_token_id
-                scores = encoder.model(ids["input_ids"]).logits[0, masks][0]
+                logits = encoder.model(ids["input_ids"]).logits[0, masks][0]
             else:
-                start = {"decoder_input_ids": torch.tensor([encoder.opening])} if kind == "t5" else {}
-                scores = encoder.model(ids["input_ids"], **start).logits[0, -1]
-        chances, tokens = scores.softmax(-1).topk(16)
+                start = {"decoder_input_ids": torch.tensor([encoder.opening])} if architecture == "t5" else {}
+                logits = encoder.model(ids["input_ids"], **start).logits[0, -1]
+        probabilities, tokens = logits.softmax(-1).topk(16)
         expected = {}
-        for token, chance in zip(tokens.tolist(), chances.tolist(), strict=True):
+        for token, probability in zip(tokens.tolist(), probabilities.tolist(), strict=True):
             word = encoder.tokenizer.decode([token], skip_special_tokens=True).strip().casefold()
             if any(map(str.isalnum, word)):
-                expected[word] = expected.get(word, 0) + chance
+                expected[word] = expected.get(word, 0) + probability
         told = {
             found.words[i]: c
-            for i, c in zip(found.ids[row].tolist(), found.chances[row].tolist(), strict=True)
+            for i, c in zip(found.ids[row].tolist(), found.probabilities[row].tolist(), strict=True)
             if c
         }
         best = sorted(expected.values(), reverse=True)[: len(told)]

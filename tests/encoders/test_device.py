@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from inbedder_cli.encoders import device
-from inbedder_cli.errors import ModelError, UsageProblem
-from inbedder_cli.options import NumberFormat
+from inbedder_cli.encoders.transformers import device
+from inbedder_cli.errors import ModelError, UsageError
+from inbedder_cli.options import Dtype
 
 
 def test_unknown_devices_are_refused():
-    with pytest.raises(UsageProblem, match="gpu"):
+    with pytest.raises(UsageError, match="gpu"):
         device.choose_device("gpu")
 
 
@@ -28,12 +28,12 @@ def test_bfloat16_is_chosen_only_where_it_is_clearly_faster(
     monkeypatch, float32_seconds, bfloat16_seconds, winner
 ):
     monkeypatch.setattr(device, "_race", lambda *_: (float32_seconds, bfloat16_seconds))
-    assert device.choose_dtype(NumberFormat.auto, torch.device("cpu"), 64) == winner
+    assert device.choose_dtype(Dtype.auto, torch.device("cpu"), 64) == winner
 
 
 def test_a_number_format_that_is_asked_for_is_taken():
-    assert device.choose_dtype(NumberFormat.float16, torch.device("cpu"), 64) == torch.float16
+    assert device.choose_dtype(Dtype.float16, torch.device("cpu"), 64) == torch.float16
 
 
 def test_the_race_runs_here():
-    assert device.choose_dtype(NumberFormat.auto, torch.device("cpu"), 64) in (torch.float32, torch.bfloat16)
+    assert device.choose_dtype(Dtype.auto, torch.device("cpu"), 64) in (torch.float32, torch.bfloat16)

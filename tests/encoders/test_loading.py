@@ -1,4 +1,4 @@
-"""From a model's files to an encoder of the right kind, asked the right way."""
+"""From a model's files to an encoder of the right architecture, asked the right way."""
 
 from __future__ import annotations
 
@@ -9,48 +9,55 @@ import numpy as np
 import pytest
 import transformers
 
-from inbedder_cli.encoders.loading import encoder_from_files, kind_of, load_encoder
-from inbedder_cli.errors import ModelError, UsageProblem
+from inbedder_cli.encoders.transformers.loading import architecture_of, encoder_from_files, load_encoder
+from inbedder_cli.errors import ModelError, UsageError
 from inbedder_cli.models import ModelFiles, resolve_model
-from inbedder_cli.options import EncodeOptions, Kind, NumberFormat, Readout
+from inbedder_cli.options import Architecture, Dtype, EncodeOptions, Pooling
 from tests.conftest import KINDS, MASKED, SEQ2SEQ
 from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE, difference, plain_masked
 
-ALL = [(name, kind) for kind, names in zip(Kind, (KINDS, MASKED, SEQ2SEQ), strict=True) for name in names]
+ALL = [
+    (name, architecture)
+    for architecture, names in zip(Architecture, (KINDS, MASKED, SEQ2SEQ), strict=True)
+    for name in names
+]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
-@pytest.mark.parametrize(("name", "kind"), ALL, ids=[name for name, _ in ALL])
-def test_the_kind_is_found_from_the_config(tiny_models, name, kind):
+@pytest.mark.parametrize(("name", "architecture"), ALL, ids=[name for name, _ in ALL])
+def test_the_kind_is_found_from_the_config(tiny_models, name, architecture):
     encoder = load_encoder(str(tiny_models[name]), device="cpu")
-    assert encoder.kind is kind
-    assert encoder.readout is (Readout.masks if kind is Kind.masked else Readout.first_token)
+    assert encoder.architecture is architecture
+    assert encoder.pooling is (Pooling.masks if architecture is Architecture.masked else Pooling.first_token)
     assert encoder.encode(TEXTS, QUESTION).vectors.shape == (len(TEXTS), 32)
 
 
 @pytest.mark.parametrize(
-    ("config", "kind"),
+    ("config", "architecture"),
     [
-        (transformers.RobertaConfig(), Kind.masked),
-        (transformers.RobertaConfig(is_decoder=True), Kind.causal),
-        (transformers.RobertaConfig(architectures=["RobertaForCausalLM"]), Kind.causal),
-        (transformers.BartConfig(), Kind.seq2seq),
-        (transformers.BartConfig(architectures=["BartModel"]), Kind.seq2seq),
-        (transformers.BartConfig(architectures=["BartForCausalLM"], is_encoder_decoder=False), Kind.causal),
-        (transformers.LlamaConfig(), Kind.causal),
-        (transformers.MT5Config(), Kind.seq2seq),
-        (transformers.XLMRobertaConfig(architectures=["XLMRobertaForMaskedLM"]), Kind.masked),
-        (transformers.ModernBertConfig(), Kind.masked),
+        (transformers.RobertaConfig(), Architecture.masked),
+        (transformers.RobertaConfig(is_decoder=True), Architecture.causal),
+        (transformers.RobertaConfig(architectures=["RobertaForCausalLM"]), Architecture.causal),
+        (transformers.BartConfig(), Architecture.seq2seq),
+        (transformers.BartConfig(architectures=["BartModel"]), Architecture.seq2seq),
+        (
+            transformers.BartConfig(architectures=["BartForCausalLM"], is_encoder_decoder=False),
+            Architecture.causal,
+        ),
+        (transformers.LlamaConfig(), Architecture.causal),
+        (transformers.MT5Config(), Architecture.seq2seq),
+        (transformers.XLMRobertaConfig(architectures=["XLMRobertaForMaskedLM"]), Architecture.masked),
+        (transformers.ModernBertConfig(), Architecture.masked),
     ],
     ids=lambda value: str(getattr(value, "model_type", value)),
 )
-def test_architecture_goes_before_type(config, kind):
-    assert kind_of(config) is kind
+def test_architecture_goes_before_type(config, architecture):
+    assert architecture_of(config) is architecture
 
 
 def test_models_that_do_not_speak_are_refused():
     with pytest.raises(ModelError, match="vit does not speak"):
-        kind_of(transformers.ViTConfig())
+        architecture_of(transformers.ViTConfig())
 
 
 @pytest.mark.parametrize("name", ["llama", "bert"])
@@ -80,8 +87,8 @@ def hub(tiny_models, tmp_path, monkeypatch):
 
 def test_a_masked_model_is_read_from_the_hubs_cache(hub):
     hub("modernbert", "someone/tiny")
-    encoder = load_encoder("someone/tiny", device="cpu", dtype=NumberFormat.float32, offline=True)
-    assert difference(encoder, plain_masked, EncodeOptions(readout=Readout.masks)) < TOLERANCE
+    encoder = load_encoder("someone/tiny", device="cpu", dtype=Dtype.float32, offline=True)
+    assert difference(encoder, plain_masked, EncodeOptions(pooling=Pooling.masks)) < TOLERANCE
 
 
 @pytest.mark.parametrize(
@@ -89,9 +96,9 @@ def test_a_masked_model_is_read_from_the_hubs_cache(hub):
 )
 def test_the_papers_masked_checkpoint_is_known(hub, reference):
     hub("roberta", "BrandonZYW/roberta-large-InBedder")
-    encoder = load_encoder(reference, device="cpu", dtype=NumberFormat.float32, offline=True)
-    assert (encoder.kind, encoder.template.name, encoder.layer) == (Kind.masked, "paper", None)
-    assert (encoder.readout, encoder.n_masks, encoder.standardise) == (Readout.masks, 3, True)
+    encoder = load_encoder(reference, device="cpu", dtype=Dtype.float32, offline=True)
+    assert (encoder.architecture, encoder.template.name, encoder.layer) == (Architecture.masked, "paper", None)
+    assert (encoder.pooling, encoder.n_masks, encoder.standardise) == (Pooling.masks, 3, True)
     vectors = encoder.encode(TEXTS, QUESTION).vectors
     np.testing.assert_allclose(vectors.mean(1), 0, atol=TOLERANCE)
     np.testing.assert_allclose(vectors.std(1, ddof=1), 1, atol=TOLERANCE)
@@ -104,8 +111,8 @@ def test_the_papers_causal_checkpoints_are_known(hub, model):
     folder = hub("llama" if "llama" in model else "opt", f"BrandonZYW/{model}-InBedder")
     (folder / "chat_template.jinja").write_text(CHAT)
     files = resolve_model(f"BrandonZYW/{model}-InBedder", offline=True)
-    assert (files.kind, files.template, files.layer) == (Kind.causal, "paper", None)
-    assert files.readout is Readout.first_token
+    assert (files.architecture, files.template, files.layer) == (Architecture.causal, "paper", None)
+    assert files.pooling is Pooling.first_token
 
 
 CHAT = (
@@ -145,8 +152,8 @@ def test_a_damaged_tokenizer_config_is_no_chat_model(tiny_models, tmp_path, dama
 
 
 def test_a_readout_of_another_kind_in_the_models_own_settings_is_refused(tiny_models):
-    files = ModelFiles("tiny", tiny_models["llama"], readout=Readout.masks)
-    with pytest.raises(UsageProblem, match="masks means nothing for a causal model"):
+    files = ModelFiles("tiny", tiny_models["llama"], pooling=Pooling.masks)
+    with pytest.raises(UsageError, match="masks means nothing for a causal model"):
         encoder_from_files(files).encode(TEXTS, QUESTION)
 
 
@@ -155,5 +162,5 @@ def test_a_number_format_may_be_named_by_its_string(tiny_models):
         str(load_encoder(str(tiny_models["llama"]), device="cpu", dtype="float32").model.dtype) == "torch.float32"
     )
     load_encoder(str(tiny_models["llama"]), device="cpu", dtype="auto")
-    with pytest.raises(UsageProblem, match="float64"):
+    with pytest.raises(UsageError, match="float64"):
         load_encoder(str(tiny_models["llama"]), device="cpu", dtype="float64")

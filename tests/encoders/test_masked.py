@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inbedder_cli.encoders.masked import MaskedEncoder
-from inbedder_cli.encoders.prompting import Prompter
-from inbedder_cli.errors import ModelError, UsageProblem
-from inbedder_cli.options import EncodeOptions, Readout
+from inbedder_cli.encoders.prompts.prompter import Prompter
+from inbedder_cli.encoders.transformers.masked import MaskedEncoder
+from inbedder_cli.errors import ModelError, UsageError
+from inbedder_cli.options import EncodeOptions, Pooling
 from tests.conftest import MASKED
 from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE, difference, load, plain_masked
 
@@ -21,15 +21,15 @@ def encoder(request, tiny_models):
 
 
 @pytest.mark.parametrize("layer", [None, 0, 2, 3])
-@pytest.mark.parametrize("readout", MaskedEncoder.readouts)
-def test_readouts_equal_the_plain_computation(encoder, readout, layer):
-    assert difference(encoder, plain_masked, EncodeOptions(readout=readout, layer=layer)) < TOLERANCE
+@pytest.mark.parametrize("pooling", MaskedEncoder.poolings)
+def test_readouts_equal_the_plain_computation(encoder, pooling, layer):
+    assert difference(encoder, plain_masked, EncodeOptions(pooling=pooling, layer=layer)) < TOLERANCE
 
 
 def test_the_head_is_the_default_and_not_the_last_layer(encoder):
     own = encoder.encode(TEXTS, QUESTION).vectors
     np.testing.assert_array_equal(
-        own, encoder.encode(TEXTS, QUESTION, EncodeOptions(readout=Readout.masks)).vectors
+        own, encoder.encode(TEXTS, QUESTION, EncodeOptions(pooling=Pooling.masks)).vectors
     )
     assert np.abs(own - encoder.encode(TEXTS, QUESTION, EncodeOptions(layer=-1)).vectors).max() > 0.1
 
@@ -43,7 +43,7 @@ def test_the_number_of_masks_is_the_models_setting(tiny_models, n_masks):
     encoder = load(tiny_models["roberta"], n_masks=n_masks)
     encoded = encoder.encode(TEXTS, QUESTION)
     for text, vector, answer in zip(TEXTS, encoded.vectors, encoded.answers, strict=True):
-        expected, answer_ids = plain_masked(encoder, text, Readout.masks, None, n_masks)
+        expected, answer_ids = plain_masked(encoder, text, Pooling.masks, None, n_masks)
         np.testing.assert_allclose(vector, expected, atol=TOLERANCE)
         assert answer == encoder.clean(answer_ids)
     preview = encoder.preview(TEXTS, QUESTION)
@@ -67,20 +67,20 @@ def test_order_and_batch_size_change_nothing(encoder, order, batch_tokens):
 
 
 def test_the_text_is_shortened_but_never_the_question_or_the_masks(encoder):
-    long = "The hotel was wonderful and the staff were kind. " * 50
+    long = "The hotel was wonderful and the staff were architecture. " * 50
     prompter = Prompter(encoder.tokenizer, encoder.template, QUESTION, 120, encoder.prompt_ending)
-    (ids,), shortened = prompter.encode([long])
+    (ids,), truncated = prompter.encode([long])
     prompt = encoder.tokenizer.decode(ids)
-    assert shortened == {0}
+    assert truncated == {0}
     assert 100 < len(ids) <= 120
     assert QUESTION in prompt
     assert prompt.replace(" ", "").endswith("Response:<mask><mask><mask></s>")
-    assert encoder.encode([long, "short"], QUESTION, EncodeOptions(max_tokens=120)).n_shortened == 1
+    assert encoder.encode([long, "short"], QUESTION, EncodeOptions(max_tokens=120)).n_truncated == 1
 
 
 def test_a_prompt_may_fill_every_position(encoder):
     """RoBERTa's positions begin after its padding's, so that the last of them are not to be had."""
-    long = "The hotel was wonderful and the staff were kind. " * 100
+    long = "The hotel was wonderful and the staff were architecture. " * 100
     assert np.isfinite(encoder.encode([long], QUESTION, EncodeOptions(max_tokens=10_000)).vectors).all()
 
 
@@ -100,19 +100,19 @@ def test_pieces_said_again_and_special_tokens_are_left_out(encoder):
 
 def test_the_longest_answer_is_the_users_choice(encoder):
     answers = encoder.encode(TEXTS, QUESTION, EncodeOptions(max_answer_tokens=1)).answers
-    expected = [plain_masked(encoder, text, Readout.masks, None)[1][:1] for text in TEXTS]
+    expected = [plain_masked(encoder, text, Pooling.masks, None)[1][:1] for text in TEXTS]
     assert answers == [encoder.clean(ids) for ids in expected]
 
 
-@pytest.mark.parametrize("readout", [Readout.first_token, Readout.answer_mean, Readout.answer_last])
-def test_readouts_of_other_kinds_are_refused_with_those_that_fit(encoder, readout):
-    with pytest.raises(UsageProblem, match=f"{readout} means nothing for a masked model") as caught:
-        encoder.encode(TEXTS, QUESTION, EncodeOptions(readout=readout))
+@pytest.mark.parametrize("pooling", [Pooling.first_token, Pooling.answer_mean, Pooling.answer_last])
+def test_readouts_of_other_kinds_are_refused_with_those_that_fit(encoder, pooling):
+    with pytest.raises(UsageError, match=f"{pooling} means nothing for a masked model") as caught:
+        encoder.encode(TEXTS, QUESTION, EncodeOptions(pooling=pooling))
     assert "masks | prompt-mean | all-mean" in caught.value.hint
 
 
 def test_a_layer_that_the_model_lacks_is_refused(encoder):
-    with pytest.raises(UsageProblem, match="no layer 4"):
+    with pytest.raises(UsageError, match="no layer 4"):
         encoder.encode(TEXTS, QUESTION, EncodeOptions(layer=4))
 
 

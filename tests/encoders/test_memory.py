@@ -1,4 +1,4 @@
-"""Too little memory, for every kind of model."""
+"""Too little memory, for every architecture of model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from inbedder_cli.errors import OutOfMemory
+from inbedder_cli.errors import OutOfMemoryError
 from inbedder_cli.options import EncodeOptions
 from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE, load
 
@@ -46,15 +46,15 @@ def test_a_cpu_says_in_words_that_memory_is_too_small(encoder, monkeypatch):
 
 def test_a_single_row_that_does_not_fit_is_out_of_memory(encoder, monkeypatch):
     scarce_memory(encoder, monkeypatch, most_rows=0)
-    with pytest.raises(OutOfMemory, match="one text"):
+    with pytest.raises(OutOfMemoryError, match="one text"):
         encoder.encode(TEXTS, QUESTION)
-    if encoder.kind == "masked":
+    if encoder.architecture == "masked":
         assert not encoder.model.get_output_embeddings()._forward_pre_hooks
 
 
 def scarce_memory(encoder, monkeypatch, most_rows: int, error=None) -> list[int]:
     sizes = []
-    run = encoder.model.base_model if encoder.kind == "causal" else encoder.model  # what the encoder calls
+    run = encoder.model.base_model if encoder.architecture == "causal" else encoder.model  # what the encoder calls
     forward = run.forward
 
     def limited(**inputs):

@@ -8,16 +8,16 @@ from __future__ import annotations
 import pytest
 import torch
 
-from inbedder_cli.options import EncodeOptions, Readout
+from inbedder_cli.options import EncodeOptions, Pooling
 from tests.conftest import KINDS, MASKED, SEQ2SEQ
 from tests.encoders.plain import TOLERANCE, difference, load, plain_causal, plain_masked, plain_seq2seq
 
-SPOKEN = EncodeOptions(readout=Readout.answer_mean, layer=-1, max_answer_tokens=5, batch_tokens=10**6)
-FILLED = EncodeOptions(readout=Readout.masks, batch_tokens=10**6)
+SPOKEN = EncodeOptions(pooling=Pooling.answer_mean, layer=-1, max_answer_tokens=5, batch_tokens=10**6)
+FILLED = EncodeOptions(pooling=Pooling.masks, batch_tokens=10**6)
 CASES = [
-    *((kind, plain_causal, SPOKEN) for kind in KINDS),
-    *((kind, plain_masked, FILLED) for kind in MASKED),
-    *((kind, plain_seq2seq, SPOKEN) for kind in SEQ2SEQ),
+    *((architecture, plain_causal, SPOKEN) for architecture in KINDS),
+    *((architecture, plain_masked, FILLED) for architecture in MASKED),
+    *((architecture, plain_seq2seq, SPOKEN) for architecture in SEQ2SEQ),
 ]
 
 
@@ -45,7 +45,7 @@ def masked_shifted(inputs: dict) -> dict:
 
 
 def drop_mask(monkeypatch, encoder) -> None:
-    if encoder.kind == "seq2seq":
+    if encoder.architecture == "seq2seq":
         wrap(monkeypatch, encoder.model.get_encoder(), without_mask)
         wrap(monkeypatch, encoder.model, without_mask)
     else:
@@ -53,9 +53,9 @@ def drop_mask(monkeypatch, encoder) -> None:
 
 
 def shift_positions(monkeypatch, encoder) -> None:
-    if encoder.kind == "causal":
+    if encoder.architecture == "causal":
         wrap(monkeypatch, encoder.model.base_model, causal_shifted)
-    elif encoder.kind == "masked":
+    elif encoder.architecture == "masked":
         wrap(monkeypatch, encoder.model, masked_shifted)
     elif encoder.model.config.model_type == "bart":
         positions = encoder.model.get_decoder().embed_positions
@@ -72,11 +72,11 @@ def shift_positions(monkeypatch, encoder) -> None:
         )
 
 
-@pytest.mark.parametrize(("kind", "plain", "options"), CASES, ids=[case[0] for case in CASES])
+@pytest.mark.parametrize(("architecture", "plain", "options"), CASES, ids=[case[0] for case in CASES])
 @pytest.mark.parametrize("mutate", [drop_mask, shift_positions])
-def test_a_mutant_is_found(tiny_models, monkeypatch, kind, plain, options, mutate):
+def test_a_mutant_is_found(tiny_models, monkeypatch, architecture, plain, options, mutate):
     """The plain computation goes through an untouched copy of the model."""
-    encoder, untouched = load(tiny_models[kind]), load(tiny_models[kind])
+    encoder, untouched = load(tiny_models[architecture]), load(tiny_models[architecture])
 
     def plainly(_, *arguments):
         return plain(untouched, *arguments)

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from inbedder_cli.encoders import load_encoder
-from inbedder_cli.encoders.readout import SOFTENING, WORDS_SIZE, word_vectors
-from inbedder_cli.errors import UsageProblem
-from inbedder_cli.options import EncodeOptions, NumberFormat, Readout
+from inbedder_cli.encoders.transformers.pooling import SOFTENING, WORDS_SIZE, word_vectors
+from inbedder_cli.errors import UsageError
+from inbedder_cli.options import Dtype, EncodeOptions, Pooling
 
 TEXTS = [
     "The room was cold.",
@@ -16,29 +16,29 @@ TEXTS = [
     "no",
 ]
 QUESTION = "What emotion is expressed?"
-WORDS = EncodeOptions(readout=Readout.answer_words, max_answer_tokens=3)
+WORDS = EncodeOptions(pooling=Pooling.answer_words, max_answer_tokens=3)
 
 
-@pytest.mark.parametrize("kind", ["llama", "opt", "qwen3"])
-def test_the_vector_is_what_the_next_word_may_be(tiny_models, kind):
-    encoder = load_encoder(str(tiny_models[kind]), device="cpu", dtype=NumberFormat.float32)
+@pytest.mark.parametrize("architecture", ["llama", "opt", "qwen3"])
+def test_the_vector_is_what_the_next_word_may_be(tiny_models, architecture):
+    encoder = load_encoder(str(tiny_models[architecture]), device="cpu", dtype=Dtype.float32)
     read = encoder.encode(TEXTS, QUESTION, WORDS)
     assert read.vectors.shape == (len(TEXTS), WORDS_SIZE)
     for text, vector in zip(TEXTS, read.vectors, strict=True):
         ids = encoder.prompter(QUESTION, 512).encode([text])[0]
         with torch.no_grad():
-            scores = encoder.model(input_ids=torch.tensor(ids)).logits[:, -1]
-        np.testing.assert_allclose(vector, word_vectors(scores)[0].numpy(), atol=1e-4)
-    only_vectors = encoder.encode(TEXTS, QUESTION, EncodeOptions(readout=Readout.answer_words, answers=False))
+            logits = encoder.model(input_ids=torch.tensor(ids)).logits[:, -1]
+        np.testing.assert_allclose(vector, word_vectors(logits)[0].numpy(), atol=1e-4)
+    only_vectors = encoder.encode(TEXTS, QUESTION, EncodeOptions(pooling=Pooling.answer_words, answers=False))
     np.testing.assert_allclose(only_vectors.vectors, read.vectors, atol=1e-5)
-    first = EncodeOptions(readout=Readout.first_token, max_answer_tokens=3)
+    first = EncodeOptions(pooling=Pooling.first_token, max_answer_tokens=3)
     assert encoder.encode(TEXTS, QUESTION, first).answers == read.answers
 
 
 def test_cosines_are_the_overlap_of_the_distributions():
-    scores = 3 * torch.randn(20, 5000, generator=torch.Generator().manual_seed(0))
-    roots = (scores / SOFTENING).softmax(-1).sqrt()
-    vectors = word_vectors(scores)
+    logits = 3 * torch.randn(20, 5000, generator=torch.Generator().manual_seed(0))
+    roots = (logits / SOFTENING).softmax(-1).sqrt()
+    vectors = word_vectors(logits)
     unit = vectors / vectors.norm(dim=1, keepdim=True)
     assert (unit @ unit.T - roots @ roots.T).abs().max() < 6 / WORDS_SIZE**0.5
 
@@ -51,13 +51,13 @@ def test_the_hashing_is_the_same_everywhere():
 
 
 def test_a_layer_means_nothing_for_words(tiny_models):
-    encoder = load_encoder(str(tiny_models["llama"]), device="cpu", dtype=NumberFormat.float32)
-    with pytest.raises(UsageProblem, match="no layer"):
-        encoder.encode(TEXTS, QUESTION, EncodeOptions(readout=Readout.answer_words, layer=1))
+    encoder = load_encoder(str(tiny_models["llama"]), device="cpu", dtype=Dtype.float32)
+    with pytest.raises(UsageError, match="no layer"):
+        encoder.encode(TEXTS, QUESTION, EncodeOptions(pooling=Pooling.answer_words, layer=1))
 
 
-@pytest.mark.parametrize("kind", ["roberta", "t5"])
-def test_other_kinds_say_that_it_means_nothing_for_them(tiny_models, kind):
-    encoder = load_encoder(str(tiny_models[kind]), device="cpu", dtype=NumberFormat.float32)
-    with pytest.raises(UsageProblem, match="answer-words"):
+@pytest.mark.parametrize("architecture", ["roberta", "t5"])
+def test_other_kinds_say_that_it_means_nothing_for_them(tiny_models, architecture):
+    encoder = load_encoder(str(tiny_models[architecture]), device="cpu", dtype=Dtype.float32)
+    with pytest.raises(UsageError, match="answer-words"):
         encoder.encode(TEXTS, QUESTION, WORDS)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from inbedder_cli.encoders.base import Encoded, Preview
-from inbedder_cli.evaluation.contestants import Contestant
+from inbedder_cli.evaluation.models_under_test import ModelUnderTest
 
 COLOURS, ANIMALS = ("red", "green"), ("cat", "dog")
 COLOUR, ANIMAL = "Which colour?", "Which animal?"
@@ -27,7 +27,7 @@ class WordEncoder:
     listens: bool = True
     description: str = "words, float32 on cpu"
 
-    def encode(self, texts, instruction, options=None, talk=None):
+    def encode(self, texts, instruction, options=None, reporter=None):
         self.asked.append((instruction, list(texts), options))
         vectors = np.array([[w in t.split() for w in WORDS] for t in texts], np.float32)
         if self.listens and "colour" in instruction:
@@ -46,12 +46,12 @@ def as_contestant(encoder, name="words", **changes):
         "revision": "abc",
         "template": "paper",
         "layer": None,
-        "readout": "first-token",
+        "pooling": "first-token",
         "asked": True,
         "inner": True,
         "load": lambda: encoder,
     }
-    return Contestant(name, **(known | changes))
+    return ModelUnderTest(name, **(known | changes))
 
 
 def write_lines(path, rows):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from inbedder_cli.encoders import load_encoder
-from inbedder_cli.errors import ModelError, UsageProblem
+from inbedder_cli.errors import ModelError, UsageError
 from inbedder_cli.evaluation.baselines import ReEncoder, SentenceEncoder, load_sentence_encoder, packaged_folder
-from inbedder_cli.evaluation.contestants import contestant_named, number_format
-from inbedder_cli.options import EncodeOptions, NumberFormat
+from inbedder_cli.evaluation.models_under_test import contestant_named, number_format
+from inbedder_cli.options import Dtype, EncodeOptions
 from tests.evaluation.conftest import WordEncoder
 
 installed = pytest.mark.skipif(
@@ -43,7 +43,7 @@ def test_the_text_alone_or_after_the_question():
     texts = ["abc", "b", "abc", "c c c c c"]
     alone = SentenceEncoder(Letters(), "letters").encode(texts, "a?")
     assert alone.vectors.tolist() == [[1, 1, 1, 0], [0, 1, 0, 0], [1, 1, 1, 0], [0, 0, 5, 0]]
-    assert (alone.answers, alone.n_unique, alone.n_shortened) == (None, 3, 1)
+    assert (alone.answers, alone.n_unique, alone.n_truncated) == (None, 3, 1)
     asked = SentenceEncoder(Letters(), "letters", with_instruction=True).encode(texts, "a?")
     assert asked.vectors[1].tolist() == [1, 1, 0, 1]
     assert SentenceEncoder(Letters(), "letters").encode([], "a?").vectors.shape == (0, 4)
@@ -97,7 +97,7 @@ def sentence_folder(tiny_models, tmp_path):
 @pytest.mark.filterwarnings("ignore")
 def test_a_real_sentence_transformers_folder(sentence_folder):
     known = contestant_named(f"st:{sentence_folder}", device="cpu")
-    assert (known.asked, known.inner, known.readout) == (False, False, "sentence")
+    assert (known.asked, known.inner, known.pooling) == (False, False, "sentence")
     encoder = known.load()
     vectors = encoder.encode(["a room", "a bed", "a room"], "What?").vectors
     assert vectors.shape == (3, 32)
@@ -117,8 +117,8 @@ def test_a_folder_that_is_no_sentence_transformers_model(tmp_path):
 
 
 def test_what_identifies_a_model_is_known_before_it_is_loaded(tiny):
-    known = contestant_named(tiny, template="question-first", device="cpu", dtype=NumberFormat.float32)
-    assert (known.template, known.layer, known.readout, known.asked) == (
+    known = contestant_named(tiny, template="question-first", device="cpu", dtype=Dtype.float32)
+    assert (known.template, known.layer, known.pooling, known.asked) == (
         "question-first",
         None,
         "first-token",
@@ -134,7 +134,7 @@ def test_other_weights_and_adapters_are_other_revisions(tiny_models, tmp_path):
         contestant_named(str(tiny_models["llama"])).revision != contestant_named(str(tiny_models["opt"])).revision
     )
     manifest = {
-        "schema": 1,
+        "schema": 2,
         "name": "mine",
         "description": "",
         "licence": "",
@@ -142,7 +142,7 @@ def test_other_weights_and_adapters_are_other_revisions(tiny_models, tmp_path):
         "adapter": "adapter",
         "template": "question-first",
         "layer": 2,
-        "readout": "answer-mean",
+        "pooling": "answer-mean",
     }
     (tmp_path / "adapter").mkdir()
     (tmp_path / "inbedder.json").write_text(json.dumps(manifest))
@@ -150,21 +150,21 @@ def test_other_weights_and_adapters_are_other_revisions(tiny_models, tmp_path):
     for weights in ("one", "two"):
         (tmp_path / "adapter" / "adapter_model.safetensors").write_text(weights)
         known = contestant_named(str(tmp_path))
-        assert (known.template, known.layer, known.readout) == ("question-first", 2, "answer-mean")
+        assert (known.template, known.layer, known.pooling) == ("question-first", 2, "answer-mean")
         revisions.add(known.revision)
     assert len(revisions) == 2
 
 
 @pytest.mark.parametrize("reference", ["re-encode:model", "re-encode:>st", "re-encode:model>"])
 def test_re_encoding_needs_two_models(reference):
-    with pytest.raises(UsageProblem, match="does not name two models"):
+    with pytest.raises(UsageError, match="does not name two models"):
         contestant_named(reference)
 
 
 def test_re_encoding_is_identified_by_both_models(tiny, tiny_models):
     known = contestant_named(f"re-encode:{tiny}>{tiny_models['opt']}")
     assert known.revision == ">".join(contestant_named(str(tiny_models[k])).revision for k in ("llama", "opt"))
-    assert (known.asked, known.inner, known.readout) == (True, False, "re-encode")
+    assert (known.asked, known.inner, known.pooling) == (True, False, "re-encode")
 
 
 def test_a_loaded_encoder_is_what_every_command_loads(tiny):

@@ -47,10 +47,10 @@ except SystemExit as end:
 def test_the_users_own_table(run, own):
     result = run(own, "--gold", "word", "-i", QUESTION)
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
-    assert {row["asked"] for row in rows} == {"question", "blind"}
+    assert {row["asked"] for row in rows} == {"question", "baseline"}
     first = next(row for row in rows if row["metric"] == "V-measure")
     assert 0 <= float(first["value"]) <= 1
-    told = {"rows": "12", "seeds": "2", "layer": "last", "readout": "first-token", "number_format": "float32"}
+    told = {"rows": "12", "seeds": "2", "layer": "last", "pooling": "first-token", "number_format": "float32"}
     assert {name: first[name] for name in told} == told
     assert first["template"]
     assert first["revision"]
@@ -70,13 +70,13 @@ def test_a_folder_as_a_table_on_a_terminal(run, suite_folder):
     means = next(i for i, line in enumerate(lines) if line.startswith("mean V-measure"))
     task = next(i for i, line in enumerate(lines) if line.startswith("colour  V-measure"))
     assert means < task
-    assert "blind" in out
+    assert "baseline" in out
     assert "at most 12 rows a task" in out
 
 
 def test_settings_side_by_side_as_markdown_and_resumed(run, suite_folder, tmp_path):
     where = ["-o", tmp_path / "t.md", "--resume", tmp_path / "scores.jsonl", "--only", "clustering, sts"]
-    settings = ["--layer", 1, "--layer", -1, "--readout", "prompt-mean"]
+    settings = ["--layer", 1, "--layer", -1, "--pooling", "prompt-mean"]
     run(suite_folder, *settings, *where)
     first = (tmp_path / "t.md").read_text()
     assert first.splitlines()[0].count("|") == 1 + 1 + 2 * 2

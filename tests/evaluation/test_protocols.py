@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from inbedder_cli.evaluation.metrics import v_measure
-from inbedder_cli.evaluation.options import EvaluateOptions, ProtocolName
 from inbedder_cli.evaluation.protocols import Protocol, protocol_of
+from inbedder_cli.evaluation.settings import EvaluateOptions, ProtocolName
 
 LABELS = [str(i % 3) for i in range(60)]
 
 
 def blobs(shift=0.0):
     rng = np.random.default_rng(0)
-    centres = np.eye(3, 8) * 5 + shift
-    return (centres[np.arange(60) % 3] + rng.normal(0, 0.1, (60, 8))).astype(np.float32)
+    centroids = np.eye(3, 8) * 5 + shift
+    return (centroids[np.arange(60) % 3] + rng.normal(0, 0.1, (60, 8))).astype(np.float32)
 
 
 @pytest.mark.parametrize("name", ProtocolName)

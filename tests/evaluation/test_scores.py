@@ -8,9 +8,9 @@ import pytest
 from inbedder_cli.encoders.base import Encoded
 from inbedder_cli.errors import ModelError
 from inbedder_cli.evaluation.awareness import score_pairs, score_triplets
-from inbedder_cli.evaluation.clustering import score_clustering
+from inbedder_cli.evaluation.goal_clustering import score_clustering
 from inbedder_cli.evaluation.protocols import Protocol
-from inbedder_cli.evaluation.reading import Reader
+from inbedder_cli.evaluation.reader import Reader
 from inbedder_cli.evaluation.reranking import score_reranking
 from inbedder_cli.evaluation.robustness import score_robustness
 from inbedder_cli.evaluation.similarity import SIMILARITY_INSTRUCTION, score_similarity
@@ -130,7 +130,7 @@ def test_each_text_is_read_once_under_each_question(suite):
 
 def test_vectors_that_are_not_finite_end_the_run():
     class Broken(WordEncoder):
-        def encode(self, texts, instruction, options=None, talk=None):
+        def encode(self, texts, instruction, options=None, reporter=None):
             return Encoded(np.full((len(texts), 2), np.nan, np.float32), None, None, len(texts), 0)
 
     with pytest.raises(ModelError, match="1 of 1 vectors of words") as error:

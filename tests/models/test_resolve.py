@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from inbedder_cli.encoders.loading import encoder_from_files, load_encoder
+from inbedder_cli.encoders.transformers.loading import encoder_from_files, load_encoder
 from inbedder_cli.errors import ModelError
 from inbedder_cli.models import DEFAULT_MODEL, resolve_model
 from inbedder_cli.models.convert import weights_sha256
@@ -14,7 +14,7 @@ from inbedder_cli.models.manifest import bundled, read_manifest
 
 def manifest_for(folder, **changes) -> None:
     data = {
-        "schema": 1,
+        "schema": 2,
         "name": "mine",
         "description": "a test",
         "licence": "CC0-1.0",
@@ -22,7 +22,7 @@ def manifest_for(folder, **changes) -> None:
         "adapter": None,
         "template": "question-first",
         "layer": 2,
-        "readout": "prompt-mean",
+        "pooling": "prompt-mean",
     }
     (folder / "inbedder.json").write_text(json.dumps(data | changes))
 
@@ -38,18 +38,18 @@ def test_a_manifest_says_how_the_model_wants_to_be_asked(tiny_models, tmp_path):
     manifest_for(folder)
     encoder = load_encoder(str(folder), device="cpu")
     assert encoder.template.name == "question-first"
-    assert (encoder.layer, encoder.readout) == (2, "prompt-mean")
+    assert (encoder.layer, encoder.pooling) == (2, "prompt-mean")
 
 
 def test_a_manifest_may_say_how_a_masked_model_is_read(tiny_models, tmp_path):
     folder = tmp_path / "mine"
     shutil.copytree(tiny_models["roberta"], folder)
-    manifest_for(folder, layer=None, readout=None)
+    manifest_for(folder, layer=None, pooling=None)
     older = load_encoder(str(folder), device="cpu")
-    assert (older.readout, older.n_masks, older.standardise) == ("masks", 3, False)
-    manifest_for(folder, layer=None, readout="masks", n_masks=2, standardise=True)
+    assert (older.pooling, older.n_masks, older.standardise) == ("masks", 3, False)
+    manifest_for(folder, layer=None, pooling="masks", n_masks=2, standardise=True)
     newer = load_encoder(str(folder), device="cpu")
-    assert (newer.readout, newer.n_masks, newer.standardise) == ("masks", 2, True)
+    assert (newer.pooling, newer.n_masks, newer.standardise) == ("masks", 2, True)
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from inbedder_cli.clustering import Clustering, KChoice, KScore
+from inbedder_cli.clustering import Clustering, KScore, KSelection
 from inbedder_cli.corpus import Corpus
-from inbedder_cli.explain import ClusterSummary, Exemplar
+from inbedder_cli.explanation.phrases import Phrase
+from inbedder_cli.explanation.summaries import ClusterSummary, Exemplar
 from inbedder_cli.options import Algorithm, ClusterOptions
-from inbedder_cli.phrases import Phrase
-from inbedder_cli.pipeline import ClusterRun, Embedding, Status
+from inbedder_cli.pipeline import ClusteringResult, Embeddings, RowStatus
 from inbedder_cli.report.terminal import closing_lines, percent, print_run, printable, shortened
 
 few_examples = settings(deadline=None, max_examples=30)
@@ -34,7 +34,7 @@ def a_run(text="Nothing came.", *, labels=LABELS, algorithm=Algorithm.hdbscan, c
         "reviews.csv", pa.table({"text": [text] * n}), [text] * n, [str(i) for i in range(n)], ("text",)
     )
     numbers = np.repeat([0, 1, 2, 3, -1], [8, 8, 8, 8, 6])
-    status = [Status.ok] * 32 + [Status.noise] * 6 + [Status.empty, Status.failed]
+    status = [RowStatus.ok] * 32 + [RowStatus.noise] * 6 + [RowStatus.empty, RowStatus.failed]
     summaries = [
         ClusterSummary(
             i, label, 8, 8 / 38, [Phrase(label, 0.75, 3.0, 2.0)], [Exemplar(8 * i, f"id{i}", "answer", text)]
@@ -42,10 +42,10 @@ def a_run(text="Nothing came.", *, labels=LABELS, algorithm=Algorithm.hdbscan, c
         for i, label in enumerate(labels)
     ]
     summaries.append(ClusterSummary(-1, "noise", 6, 6 / 38, [], [Exemplar(32, "id32", "answer", text)]))
-    return ClusterRun(
+    return ClusteringResult(
         corpus,
         "Why is the customer unhappy?",
-        Embedding(np.zeros((n, 2), np.float32), ["answer"] * n if answers else None, status),
+        Embeddings(np.zeros((n, 2), np.float32), ["answer"] * n if answers else None, status),
         Clustering(
             numbers[:38],
             np.zeros(38, np.float32),
@@ -154,7 +154,7 @@ def test_the_last_lines_tell_what_was_left_out():
 
 
 def test_nothing_left_out_is_not_mentioned():
-    run = replace(a_run(), status=[Status.ok] * 40)
+    run = replace(a_run(), status=[RowStatus.ok] * 40)
     assert closing_lines(run)[-1] == "40 rows"
 
 
@@ -163,7 +163,7 @@ def test_the_last_lines_tell_that_k_was_given():
 
 
 def test_the_last_lines_tell_why_k_was_chosen_and_the_runner_up():
-    choice = KChoice(4, {4: KScore(0.7, 0.9, 0.8, 1), 5: KScore(0.6, 0.8, 0.7, -1)}, 38)
+    choice = KSelection(4, {4: KScore(0.7, 0.9, 0.8, 1), 5: KScore(0.6, 0.8, 0.7, -1)}, 38)
     line = closing_lines(a_run(algorithm=Algorithm.kmeans, choice=choice))[0]
     assert line == (
         "k = 4 chosen from 2 to 20: best by silhouette 0.70, stability 0.90 and agreement with answers 0.80; "
@@ -172,13 +172,13 @@ def test_the_last_lines_tell_why_k_was_chosen_and_the_runner_up():
 
 
 def test_the_last_lines_tell_when_no_k_stands_out():
-    choice = KChoice(4, {3: KScore(0.04, 0.9), 4: KScore(0.05, 0.9)}, 38)
+    choice = KSelection(4, {3: KScore(0.04, 0.9), 4: KScore(0.05, 0.9)}, 38)
     lines = closing_lines(a_run(algorithm=Algorithm.kmeans, choice=choice))
     assert any("no k stands out" in line for line in lines)
 
 
 def test_the_last_lines_tell_when_there_was_no_choice():
-    line = closing_lines(a_run(algorithm=Algorithm.kmeans, choice=KChoice(4, {}, 38)))[0]
+    line = closing_lines(a_run(algorithm=Algorithm.kmeans, choice=KSelection(4, {}, 38)))[0]
     assert line == "k = 4 chosen from 2 to 20: too few different rows for a choice"
 
 

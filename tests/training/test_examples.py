@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inbedder_cli.errors import InputError, ModelError
-from inbedder_cli.stop_words import load_stop_words
+from inbedder_cli.explanation.stop_words import load_stop_words
 from inbedder_cli.training.examples import (
     NOT_MENTIONED,
     Example,

@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 
 from inbedder_cli.training.examples import Example
-from inbedder_cli.training.options import Recipe, train_options
 from inbedder_cli.training.plan import contrast_pools, plan_run
+from inbedder_cli.training.recipes import Recipe, train_options
 
 ROWS = [Example(f"text {i} " * (1 + i % 5), "Which animal?", "cat dog cow hen".split()[i % 4]) for i in range(100)]
 ROWS += [Example(f"other {i}", f"What of {i}?", f"answer {i}") for i in range(100)]

@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inbedder_cli.encoders import load_encoder
-from inbedder_cli.encoders.prefix import common_prefix
-from inbedder_cli.encoders.readout import SOFTENING, word_roots
-from inbedder_cli.options import EncodeOptions, NumberFormat, Readout
-from inbedder_cli.training.answering import AnsweringModel, contrastive_loss
+from inbedder_cli.encoders.transformers.pooling import SOFTENING, word_roots
+from inbedder_cli.encoders.transformers.shared_prefix import common_prefix
+from inbedder_cli.options import Dtype, EncodeOptions, Pooling
 from inbedder_cli.training.examples import Example
-from inbedder_cli.training.options import Recipe, train_options
+from inbedder_cli.training.losses import AnsweringModel, contrastive_loss
 from inbedder_cli.training.plan import Batch
+from inbedder_cli.training.recipes import Recipe, train_options
 from inbedder_cli.training.tokens import Collator, Tokeniser, fitting
 
 QUESTION = "Which animal is it?"
@@ -21,8 +21,8 @@ ROWS = [Example(text, QUESTION, answer) for text, answer in zip(TEXTS, ["cat", "
 KINDS = ["llama", "opt", "roberta", "t5", "bart"]
 
 
-def loaded(tiny_models, kind, template="question-first", **chosen):
-    encoder = load_encoder(str(tiny_models[kind]), template=template, device="cpu", dtype=NumberFormat.float32)
+def loaded(tiny_models, architecture, template="question-first", **chosen):
+    encoder = load_encoder(str(tiny_models[architecture]), template=template, device="cpu", dtype=Dtype.float32)
     options = train_options(Recipe.contrast, **({"batch_tokens": 10_000} | chosen))
     return encoder, options, Collator(Tokeniser(encoder, options), ROWS)
 
@@ -33,18 +33,18 @@ def losses(encoder, collate, batch):
 
 
 @pytest.mark.parametrize("template", ["paper", "question-first", "{instruction}\n{text}\n"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_is_learned_is_what_the_encoder_reads(tiny_models, kind, template):
-    encoder, options, collate = loaded(tiny_models, kind, template)
+@pytest.mark.parametrize("architecture", KINDS)
+def test_what_is_learned_is_what_the_encoder_reads(tiny_models, architecture, template):
+    encoder, options, collate = loaded(tiny_models, architecture, template)
     for row in ROWS:
         prompt = collate.tokenise(row).prompt
         read = encoder.prompter(row.instruction, options.max_tokens).encode([row.text])[0][0]
         assert prompt == read
 
 
-@pytest.mark.parametrize("kind", ["llama", "opt", "qwen3"])
-def test_an_answer_s_ids_follow_the_prompt_s_and_end(tiny_models, kind):
-    encoder, _, collate = loaded(tiny_models, kind)
+@pytest.mark.parametrize("architecture", ["llama", "opt", "qwen3"])
+def test_an_answer_s_ids_follow_the_prompt_s_and_end(tiny_models, architecture):
+    encoder, _, collate = loaded(tiny_models, architecture)
     prompt, answer = collate.tokenise(ROWS[0]).prompt, collate.tokenise(ROWS[0]).answer
     said = encoder.tokenizer(encoder.prompter(QUESTION, 192).render(ROWS[0].text) + " cat")["input_ids"]
     assert [*said, encoder.tokenizer.eos_token_id] == prompt + answer
@@ -63,17 +63,17 @@ def test_the_loss_of_a_causal_model_is_transformers_own(tiny_models):
     assert float(found.answer) == pytest.approx(total, rel=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["t5", "bart"])
-def test_the_loss_of_an_encoder_decoder_is_transformers_own(tiny_models, kind):
-    encoder, _, collate = loaded(tiny_models, kind)
+@pytest.mark.parametrize("architecture", ["t5", "bart"])
+def test_the_loss_of_an_encoder_decoder_is_transformers_own(tiny_models, architecture):
+    encoder, _, collate = loaded(tiny_models, architecture)
     (found,) = losses(encoder, collate, Batch([1], False))
     ids = collate.tokenise(ROWS[1])
     opening = encoder.opening
     said = torch.tensor([opening + ids.answer[:-1]])
     with torch.no_grad():
         out = encoder.model(input_ids=torch.tensor([ids.prompt]), decoder_input_ids=said)
-    scores = out.logits[0, len(opening) - 1 :]
-    wanted = torch.nn.functional.cross_entropy(scores, torch.tensor(ids.answer), reduction="sum")
+    logits = out.logits[0, len(opening) - 1 :]
+    wanted = torch.nn.functional.cross_entropy(logits, torch.tensor(ids.answer), reduction="sum")
     assert float(found.answer) == pytest.approx(float(wanted), rel=1e-4)
 
 
@@ -85,22 +85,22 @@ def test_a_masked_model_says_a_short_answer_again_in_the_masks_left_over(tiny_mo
     assert encoder.tokenizer.decode(encoder.distinct(ids.answer)).strip() in "cat"
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_parts_of_a_batch_lose_what_the_whole_batch_loses(tiny_models, kind):
-    encoder, _, whole = loaded(tiny_models, kind)
-    _, _, parted = loaded(tiny_models, kind, batch_tokens=64)
+@pytest.mark.parametrize("architecture", KINDS)
+def test_parts_of_a_batch_lose_what_the_whole_batch_loses(tiny_models, architecture):
+    encoder, _, whole = loaded(tiny_models, architecture)
+    _, _, parted = loaded(tiny_models, architecture, batch_tokens=64)
     batch = Batch([0, 1, 2, 3], False)
     one, several = losses(encoder, whole, batch), losses(encoder, parted, batch)
     assert len(one) == 1 < len(several)
     assert sum(float(x.answer) for x in several) == pytest.approx(float(one[0].answer), rel=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["llama", "opt", "qwen3"])
-def test_reading_the_common_beginning_once_changes_neither_losses_nor_gradients(tiny_models, kind):
+@pytest.mark.parametrize("architecture", ["llama", "opt", "qwen3"])
+def test_reading_the_common_beginning_once_changes_neither_losses_nor_gradients(tiny_models, architecture):
     batch = Batch([0, 1, 2, 3], True)
     results = []
     for checkpointing in (False, True):  # which keeps no cache, so nothing is shared
-        encoder, _, collate = loaded(tiny_models, kind, checkpointing=checkpointing)
+        encoder, _, collate = loaded(tiny_models, architecture, checkpointing=checkpointing)
         (part,) = collate([batch])["parts"]
         assert ("prefix" in part) is not checkpointing
         found = AnsweringModel(encoder, encoder.n_layers, 0.1)(part)
@@ -113,9 +113,9 @@ def test_reading_the_common_beginning_once_changes_neither_losses_nor_gradients(
         torch.testing.assert_close(shared, apart, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_contrastive_term_sees_the_vectors_that_the_encoder_reads(tiny_models, kind):
-    encoder, _, collate = loaded(tiny_models, kind)
+@pytest.mark.parametrize("architecture", KINDS)
+def test_the_contrastive_term_sees_the_vectors_that_the_encoder_reads(tiny_models, architecture):
+    encoder, _, collate = loaded(tiny_models, architecture)
     (found,) = losses(encoder, collate, Batch([0, 1, 2, 3], True))
     layer = encoder.n_layers
     options = EncodeOptions(layer=layer, answers=False)
@@ -124,23 +124,23 @@ def test_the_contrastive_term_sees_the_vectors_that_the_encoder_reads(tiny_model
     assert float(found.contrast) == pytest.approx(float(wanted), rel=1e-3)
 
 
-@pytest.mark.parametrize("kind", ["llama", "opt"])
-def test_an_encoder_that_reads_words_is_contrasted_by_words(tiny_models, kind):
-    encoder, _, collate = loaded(tiny_models, kind)
-    encoder.readout = Readout.answer_words
+@pytest.mark.parametrize("architecture", ["llama", "opt"])
+def test_an_encoder_that_reads_words_is_contrasted_by_words(tiny_models, architecture):
+    encoder, _, collate = loaded(tiny_models, architecture)
+    encoder.pooling = Pooling.answer_words
     (found,) = losses(encoder, collate, Batch([0, 1, 2, 3], True))
     prompts = [collate.tokenise(row).prompt for row in ROWS]
     with torch.no_grad():
-        scores = torch.stack([encoder.model(torch.tensor([prompt])).logits[0, -1] for prompt in prompts])
-    roots = (scores.double() / SOFTENING).softmax(-1).sqrt()
+        logits = torch.stack([encoder.model(torch.tensor([prompt])).logits[0, -1] for prompt in prompts])
+    roots = (logits.double() / SOFTENING).softmax(-1).sqrt()
     wanted = contrastive_loss(roots, torch.tensor([0, 1, 2, 0]), 0.1)
     assert float(found.contrast) == pytest.approx(float(wanted), rel=1e-3)
 
 
 def test_the_words_of_no_chance_have_gradients():
-    scores = torch.tensor([[0.0, -1e4, 3.0]], requires_grad=True)
-    word_roots(scores).sum().backward()
-    assert scores.grad is not None and torch.isfinite(scores.grad).all()
+    logits = torch.tensor([[0.0, -1e4, 3.0]], requires_grad=True)
+    word_roots(logits).sum().backward()
+    assert logits.grad is not None and torch.isfinite(logits.grad).all()
 
 
 def test_the_contrastive_loss_of_known_vectors():

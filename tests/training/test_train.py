@@ -11,7 +11,7 @@ import time
 import pytest
 from safetensors.torch import load_file
 
-from inbedder_cli.training.unfinished import last_checkpoint, open_run
+from inbedder_cli.training.checkpoints import last_checkpoint, open_run
 
 FEW = ("--max-examples", 96, "--batch-size", 16, "--rank", 4, "--device", "cpu", "--dtype", "float32")
 
@@ -20,10 +20,10 @@ def adapter_of(folder):
     return load_file(folder / "adapter" / "adapter_model.safetensors")
 
 
-@pytest.mark.parametrize("kind", ["llama", "opt", "qwen3", "roberta", "modernbert", "t5", "bart"])
-def test_each_kind_learns_and_the_result_is_a_model(inbedder, data, reviews, tiny_models, tmp_path, kind):
+@pytest.mark.parametrize("architecture", ["llama", "opt", "qwen3", "roberta", "modernbert", "t5", "bart"])
+def test_each_kind_learns_and_the_result_is_a_model(inbedder, data, reviews, tiny_models, tmp_path, architecture):
     out = tmp_path / "mine"
-    done = inbedder("train", data, "-m", tiny_models[kind], "-o", out, *FEW)
+    done = inbedder("train", data, "-m", tiny_models[architecture], "-o", out, *FEW)
     assert done.exit_code == 0, done.stderr
     assert done.stdout == ""
     assert sorted(p.name for p in out.iterdir()) == ["adapter", "card.json", "inbedder.json"]
@@ -175,13 +175,13 @@ def test_a_suite_is_measured_beside_the_loss(inbedder, data, tiny, tmp_path):
 
 
 def test_the_suite_measures_the_layer_and_readout_of_the_result(tiny, data):
-    from inbedder_cli.talk import SILENT
+    from inbedder_cli.progress import SILENT
     from inbedder_cli.training.learner import load_learner
-    from inbedder_cli.training.options import Recipe, train_options
+    from inbedder_cli.training.recipes import Recipe, train_options
 
-    options = train_options(Recipe.contrast, layer=1, readout="answer-mean")
-    encoder = load_learner(tiny, options, device="cpu", offline=True, talk=SILENT).encoder
-    assert (encoder.layer, str(encoder.readout)) == (1, "answer-mean")
+    options = train_options(Recipe.contrast, layer=1, pooling="answer-mean")
+    encoder = load_learner(tiny, options, device="cpu", offline=True, reporter=SILENT).encoder
+    assert (encoder.layer, str(encoder.pooling)) == (1, "answer-mean")
 
 
 @pytest.mark.parametrize(
@@ -224,9 +224,9 @@ def test_what_is_no_encoder_is_not_replaced(inbedder, data, tiny, tmp_path):
     assert (tmp_path / "folder" / "thesis.txt").read_text() == "mine"
 
 
-@pytest.mark.parametrize("kind", ["llama", "t5"])
-def test_activations_can_be_computed_twice(inbedder, data, tiny_models, tmp_path, kind):
-    base = tiny_models[kind]
+@pytest.mark.parametrize("architecture", ["llama", "t5"])
+def test_activations_can_be_computed_twice(inbedder, data, tiny_models, tmp_path, architecture):
+    base = tiny_models[architecture]
     results = []
     for name, more in (("plain", ()), ("twice", ("--checkpointing",))):
         done = inbedder("train", data, "-m", base, "-o", tmp_path / name, *FEW, *more)

@@ -1,0 +1,84 @@
+"""Texts and an instruction -> token ids, with over-long texts truncated and the instruction kept whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from inbedder_cli.encoders.prompts.templates import defuse, whole
+from inbedder_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inbedder_cli.encoders.prompts.templates import Template
+
+LEAST_TEXT_TOKENS = 8
+
+
+@dataclass(frozen=True)
+class Prompter:
+    """Renders and tokenises prompts under one instruction.
+
+    :param tokenizer: of transformers.
+    :param template: where text and instruction go.
+    :param instruction: the question.
+    :param max_tokens: longest prompt.
+    :param ending: what follows the template in every prompt, such as masks; never truncated.
+    :raises UsageError: when the instruction is empty, or leaves no room for a text.
+    """
+
+    tokenizer: Any
+    template: Template
+    instruction: str
+    max_tokens: int
+    ending: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.instruction.strip():
+            raise UsageError("the instruction is empty", hint='ask a question: -i "What emotion is expressed?"')
+        if self._room() < LEAST_TEXT_TOKENS:
+            raise UsageError(
+                f"the instruction leaves no room for a text in {self.max_tokens} tokens",
+                hint="shorten it, or raise --max-tokens",
+            )
+
+    def render(self, text: str) -> str:
+        """Return the prompt of one text."""
+        control = self._control
+        return self.template.render(defuse(text, control), defuse(self.instruction, control)) + self.ending
+
+    @cached_property
+    def _control(self) -> list[str]:
+        """The tokenizer's control tokens, those that have no name of their own among them."""
+        added = (str(token) for token in self.tokenizer.added_tokens_decoder.values() if token.special)
+        return list(dict.fromkeys([*self.tokenizer.all_special_tokens, *added]))
+
+    def encode(self, texts: Sequence[str]) -> tuple[list[list[int]], set[int]]:
+        """Return each prompt's token ids, at most `max_tokens`, and the indices of the truncated texts."""
+        prompts = self._ids([self.render(text) for text in texts])
+        truncated = {i for i, ids in enumerate(prompts) if len(ids) > self.max_tokens}
+        for i in truncated:
+            prompts[i] = self._shortened(texts[i])
+        return prompts, truncated
+
+    def _ids(self, prompts: list[str]) -> list[list[int]]:
+        encoded = self.tokenizer(
+            [whole(prompt) for prompt in prompts], add_special_tokens=self.template.special_tokens
+        )
+        return [list(ids) for ids in encoded["input_ids"]]
+
+    def _room(self) -> int:
+        return self.max_tokens - len(self._ids([self.render("")])[0])
+
+    def _shortened(self, text: str) -> list[int]:
+        """Return the prompt of the longest beginning of the text that fits."""
+        text_ids = self.tokenizer(whole(text), add_special_tokens=False)["input_ids"]
+        room = self._room()
+        while True:
+            beginning = self.tokenizer.decode(text_ids[:room], skip_special_tokens=False).rstrip("\ufffd")
+            ids = self._ids([self.render(beginning)])[0]
+            if len(ids) <= self.max_tokens or room == 0:
+                return ids
+            room = max(0, room - (len(ids) - self.max_tokens))

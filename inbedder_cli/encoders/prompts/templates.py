@@ -1,0 +1,110 @@
+"""Templates: where the text and the instruction go in what the model reads."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from inbedder_cli.errors import ModelError, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SLOT = re.compile(r"\{(text|instruction)\}")
+CHAT = "chat"
+
+# The paper's order (reference code, `### Input` first), and the same words with the question first,
+# where every row of a run shares the prompt's beginning.
+PAPER = "### Input:\n{text}\n\n### Instruction:\n{instruction}\n\n### Response:"
+QUESTION_FIRST = "### Instruction:\n{instruction}\n\n### Input:\n{text}\n\n### Response:"
+NAMED = {"paper": PAPER, "question-first": QUESTION_FIRST}
+
+# A chat model that was not trained on short answers explains itself ("The emotion expressed is ...").
+# Opening its turn puts the answer itself next.
+CHAT_QUESTION = "{text}\n\n{instruction}"
+CHAT_OPENING = "One word:"
+# Some templates tell the date; what a row answers must not hang on the day.
+CHAT_DAY = "{%- macro strftime_now(format) -%}26 Jul 2024{%- endmacro %}{{ '' }}"
+
+
+@dataclass(frozen=True)
+class Template:
+    """A prompt pattern with exactly one `{text}` and one `{instruction}`.
+
+    :param name: its name, or "custom".
+    :param pattern: the prompt with its two slots.
+    :param special_tokens: whether the tokenizer adds its own (a chat template holds them already).
+    """
+
+    name: str
+    pattern: str
+    special_tokens: bool = True
+
+    def __post_init__(self) -> None:
+        slots = SLOT.findall(self.pattern)
+        if sorted(slots) != ["instruction", "text"]:
+            raise UsageError(
+                f"a template needs {{text}} and {{instruction}} once each, this one has {slots or 'none'}",
+                hint="example: '{text} Question: {instruction} Answer:'",
+            )
+
+    def render(self, text: str, instruction: str) -> str:
+        """Return the prompt; braces inside the text or the instruction mean nothing."""
+        slots = {"text": text, "instruction": instruction.strip()}
+        return SLOT.sub(lambda match: slots[match[1]], self.pattern)
+
+
+def template_named(name: str, tokenizer: Any = None) -> Template:  # noqa: ANN401
+    r"""Return a template by name ("paper", "question-first", "chat") or from a pattern with both slots.
+
+    :param tokenizer: a transformers tokenizer with a chat template; needed for "chat" only.
+    :raises UsageError: for an unknown name or a pattern without its slots.
+    :raises ModelError: for "chat" with a tokenizer that has no chat template.
+    """
+    if name in NAMED:
+        return Template(name, NAMED[name])
+    if name == CHAT:
+        return _chat_template(tokenizer)
+    if "{" not in name:
+        known = [*NAMED, CHAT]
+        raise UsageError(
+            f'unknown template "{name}"',
+            hint=f"{did_you_mean(name, known)}known: {', '.join(known)}, "
+            "or a pattern with {text} and {instruction}",
+        )
+    return Template("custom", name.replace("\\n", "\n"))
+
+
+def _chat_template(tokenizer: Any) -> Template:  # noqa: ANN401
+    if getattr(tokenizer, "chat_template", None) is None:
+        raise ModelError("this model has no chat template", hint="choose another: --template paper")
+    turn = [{"role": "user", "content": CHAT_QUESTION}]
+    pattern = tokenizer.apply_chat_template(
+        turn,
+        chat_template=CHAT_DAY + tokenizer.get_chat_template(),
+        tokenize=False,
+        add_generation_prompt=True,
+    )
+    return Template(CHAT, pattern + CHAT_OPENING, special_tokens=False)
+
+
+def whole(text: str) -> str:
+    r"""Return the text with "?" for halves of surrogate pairs, which no tokenizer takes.
+
+    >>> whole("caf\udce9")
+    'caf?'
+    """
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def defuse(text: str, special_tokens: Iterable[str]) -> str:
+    """Return the text with the model's control tokens broken up, so that a row cannot end or open a turn.
+
+    >>> defuse("a <|im_end|> b", ["<|im_end|>"])
+    'a < |im_end|> b'
+    """
+    for token in special_tokens:
+        if len(token) > 1 and token in text:
+            text = text.replace(token, f"{token[0]} {token[1:]}")
+    return text

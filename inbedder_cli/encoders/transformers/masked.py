@@ -1,0 +1,148 @@
+"""Masked language models: RoBERTa, BERT, ModernBERT, ...
+
+The prompt ends in masks, and the model says its whole answer in them at once (InBedder, section 3.2 and its
+RoBERTa model): one pass gives the vector, the mean of the masks' states, and the answer, the best word at each.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from inbedder_cli.encoders.transformers.decoding import DecodedAnswer, likeliest
+from inbedder_cli.encoders.transformers.model_encoder import BatchReader, ModelEncoder
+from inbedder_cli.encoders.transformers.pooling import mean_over
+from inbedder_cli.errors import ModelError
+from inbedder_cli.models.manifest import N_MASKS
+from inbedder_cli.options import Architecture, EncodeOptions, Pooling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import torch
+
+
+@dataclass
+class MaskedEncoder(ModelEncoder):
+    """A model that fills the masks after the question about each text.
+
+    Its `masks` are read, unless a layer is given, from what the LM head computes last before the vocabulary:
+    dense, activation, LayerNorm. Its prompt is what comes before the masks.
+
+    :param n_masks: masks after the template.
+    :param standardise: whether each vector is made of mean 0 and standard deviation 1, as in the paper's demo.
+    """
+
+    pooling: Pooling = Pooling.masks
+    n_masks: int = N_MASKS
+    standardise: bool = False
+
+    architecture: ClassVar[Architecture] = Architecture.masked
+    poolings: ClassVar[tuple[Pooling, ...]] = (Pooling.masks, Pooling.prompt_mean, Pooling.all_mean)
+
+    def __post_init__(self) -> None:
+        if self.tokenizer.mask_token is None or self.model.get_output_embeddings() is None:
+            raise ModelError(
+                f"{self.name} has no mask token or no language-model head",
+                hint="use a masked language model, saved with its head and tokenizer",
+            )
+
+    @property
+    def prompt_ending(self) -> str:
+        """The masks."""
+        return str(self.tokenizer.mask_token) * self.n_masks
+
+    def _reserved(self, options: EncodeOptions) -> int:
+        # RoBERTa and its kin leave the positions up to their padding's unused.
+        embeddings = getattr(self.model.base_model, "embeddings", None)
+        padding = getattr(getattr(embeddings, "position_embeddings", None), "padding_idx", None)
+        return 0 if padding is None else padding + 1
+
+    def _reader(self, options: EncodeOptions) -> BatchReader:
+        return _MaskedReader(self, options)
+
+    def distinct(self, ids: Sequence[int]) -> list[int]:
+        """Return an answer's ids without special tokens and without pieces that were said before.
+
+        Masks are filled independently, so that neighbours often say the same word.
+        """
+        special = set(self.tokenizer.all_special_ids)
+        pieces: dict[str, int] = {}
+        for id_ in ids:
+            if id_ not in special:
+                pieces.setdefault(self.tokenizer.decode([id_]).strip().casefold(), id_)
+        return list(pieces.values())
+
+
+class _MaskedReader(BatchReader):
+    def __init__(self, encoder: MaskedEncoder, options: EncodeOptions) -> None:
+        super().__init__(encoder, options)
+        self.mask_id = encoder.tokenizer.mask_token_id
+        self.standardise = encoder.standardise
+        self.distinct = encoder.distinct
+        self.from_head = self.pooling is Pooling.masks and self.wanted_layer is None
+
+    def forward(self, prompts: list[list[int]]) -> tuple[torch.Tensor, list[DecodedAnswer]]:
+        """Read one batch: prompts in, vectors and answers out."""
+        ids, real = self.padded(prompts)
+        masks = ids == self.mask_id
+        layers = False if self.from_head else [self.layer]
+        with self._speaking_at(masks) as spoken:
+            out = self.model(input_ids=ids, attention_mask=real.long(), output_hidden_states=layers)
+        if self.from_head:
+            vectors = spoken[0].float().view(len(prompts), -1, spoken[0].shape[-1]).mean(1)
+        else:
+            vectors = mean_over(out.hidden_states[self.layer], self._places(masks, real))
+        logits = out.logits.float()
+        best, chosen = logits.max(-1)
+        answers = chosen.view(len(prompts), -1).tolist()
+        probabilities = (best - logits.logsumexp(-1)).view(len(prompts), -1).mean(1).exp().tolist()
+        first = likeliest(logits.view(len(prompts), -1, logits.shape[-1])[:, 0])
+        return (
+            _standardised(vectors) if self.standardise else vectors,
+            [
+                DecodedAnswer(self.distinct(answer)[: self.max_answer_tokens], probability, likely)
+                for answer, probability, likely in zip(answers, probabilities, first, strict=True)
+            ],
+        )
+
+    def _places(self, masks: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+        match self.pooling:
+            case Pooling.masks:
+                return masks
+            case Pooling.prompt_mean:
+                return real & (masks.cumsum(1) == 0)
+            case _:
+                return real
+
+    @contextmanager
+    def _speaking_at(self, masks: torch.Tensor) -> Iterator[list[torch.Tensor]]:
+        """Let the model speak at the masks alone, and collect what it speaks from there.
+
+        The heads of RoBERTa, BERT and ModernBERT name and nest their parts differently, but each ends in one
+        layer that turns states into words. What comes in there is kept, shape (batch x masks, hidden_size);
+        words for all the other tokens would be a sixth of the work, and gigabytes.
+        """
+        spoken: list[torch.Tensor] = []
+
+        def keep(_: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:  # noqa: ANN401
+            spoken.append(inputs[0][masks])
+            return spoken[-1], *inputs[1:]
+
+        hook = self.model.get_output_embeddings().register_forward_pre_hook(keep)
+        try:
+            yield spoken
+        finally:
+            hook.remove()
+        if not spoken:
+            raise ModelError(
+                f"the head of {type(self.model).__name__} cannot be read",
+                hint="use a RoBERTa, BERT or ModernBERT model",
+            )
+
+
+def _standardised(vectors: torch.Tensor) -> torch.Tensor:
+    """Return each vector less its mean, divided by its standard deviation (unbiased, as in the paper's demo)."""
+    spread = vectors.std(1, keepdim=True).clamp_min(1e-12)  # a constant vector becomes zero
+    return (vectors - vectors.mean(1, keepdim=True)) / spread

@@ -1,0 +1,139 @@
+"""Hidden states -> vectors: which states a pooling takes, and from which layer (InBedder, section 3.2)."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from inbedder_cli.errors import UsageError
+from inbedder_cli.options import Pooling
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+
+
+WORDS_SIZE = 1024
+SOFTENING = 2.0  # temperature: the answer's second thoughts count too
+
+
+class StatePooler:
+    """Collects the states of one batch that a pooling asks for (see `options.Pooling` for s1..sm).
+
+    :param first: s1 of each row, shape (batch, hidden_size); for `answer-words` its `word_vectors`.
+    :param prompt: the sum of each prompt's states, shape (batch, hidden_size), and their number, (batch, 1);
+        None where the pooling takes none of them.
+    :param pooling: any but `masks`.
+    """
+
+    def __init__(
+        self, first: torch.Tensor, prompt: tuple[torch.Tensor, torch.Tensor] | None, pooling: Pooling
+    ) -> None:
+        self.pooling = pooling
+        self.first = first
+        self.last = first.clone()
+        self.sum = first.clone()
+        self.count = first.new_ones(len(first), 1)
+        if prompt is not None:
+            self.prompt_sum, self.prompt_count = prompt
+
+    def add(self, state: torch.Tensor, rows: torch.Tensor) -> None:
+        """Take the states that spoke an answer token after the first, of these rows."""
+        if self.pooling.reads_answer:
+            self.sum[rows] += state
+            self.count[rows] += 1
+            self.last[rows] = state
+
+    def vectors(self) -> torch.Tensor:
+        """Return the vectors, shape (batch, hidden_size)."""
+        match self.pooling:
+            case Pooling.first_token | Pooling.answer_words:
+                return self.first
+            case Pooling.answer_mean:
+                return self.sum / self.count
+            case Pooling.answer_last:
+                return self.last
+            case Pooling.prompt_mean:
+                return self.prompt_sum / self.prompt_count
+            case Pooling.all_mean:  # s1 is in both sums
+                return (self.prompt_sum + self.sum - self.first) / (self.prompt_count + self.count - 1)
+            case Pooling.masks:
+                raise AssertionError("only a masked model has masks")
+
+
+def word_vectors(logits: torch.Tensor) -> torch.Tensor:
+    """Return what the answer's first word may be, as vectors of shape (batch, WORDS_SIZE).
+
+    They are the square roots of the words' probabilities, so that the cosine of two vectors is the overlap of
+    their distributions (Bhattacharyya coefficient), hashed with random signs (Weinberger et al. 2009), which keeps
+    cosines up to about 1 / sqrt(WORDS_SIZE). PromptReps (EMNLP 2024) reads next-word logits to the same end.
+
+    :param logits: of the first answer token, shape (batch, vocabulary).
+    """
+    import torch
+
+    roots = word_roots(logits)
+    places, signs = (torch.from_numpy(array).to(logits.device) for array in _hashing(logits.shape[-1]))
+    return roots.new_zeros(len(roots), WORDS_SIZE).index_add_(1, places, roots * signs)
+
+
+def word_roots(logits: torch.Tensor) -> torch.Tensor:
+    """Return the square roots of the words' softened probabilities, shape (batch, vocabulary): unit vectors.
+
+    By way of logarithms, so that a probability too small to be a number still has a gradient.
+    """
+    return (logits.float() / SOFTENING).log_softmax(-1).div(2).exp()
+
+
+@cache
+def _hashing(vocabulary: int) -> tuple[Any, Any]:
+    """Return each word's place and sign; Philox's bits are the same in every version and on every machine."""
+    import numpy as np
+
+    bits = np.random.Philox(key=0).random_raw(vocabulary)
+    return (bits % WORDS_SIZE).astype(np.int64), ((bits >> np.uint64(63)) * 2.0 - 1.0).astype(np.float32)
+
+
+def mean_over(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Return the mean of the masked-in states, shape (batch, hidden_size), from (batch, tokens, hidden_size)."""
+    total, count = sum_over(states, mask)
+    return total / count
+
+
+def sum_over(states: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the sum of the masked-in states, (batch, hidden_size), and their number, (batch, 1).
+
+    :param states: shape (batch, tokens, hidden_size).
+    :param mask: boolean, shape (batch, tokens).
+    """
+    return (states.float() * mask[..., None]).sum(1), mask.sum(1, keepdim=True)
+
+
+def check_pooling(wanted: Pooling, fitting: Sequence[Pooling], architecture: str) -> Pooling:
+    """Return the pooling.
+
+    :raises UsageError: when it means nothing for this architecture of model.
+    """
+    if wanted not in fitting:
+        raise UsageError(
+            f"the pooling {wanted} means nothing for a {architecture} model",
+            hint=f"choose another: --pooling {' | '.join(fitting)}",
+        )
+    return wanted
+
+
+def resolve_layer(wanted: int | None, n_layers: int) -> int:
+    """Return the index into the hidden states: None is the last, negative ones count from the end.
+
+    :raises UsageError: when the model has no such layer.
+    """
+    if wanted is None:
+        return n_layers
+    layer = wanted + n_layers + 1 if wanted < 0 else wanted
+    if not 0 <= layer <= n_layers:
+        raise UsageError(
+            f"there is no layer {wanted}",
+            hint=f"this model has hidden states 0 (embeddings) to {n_layers} (after the final norm)",
+        )
+    return layer

@@ -1,0 +1,1 @@
+"""Answers -> what each cluster means: phrases, labels, example rows."""

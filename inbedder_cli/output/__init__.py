@@ -1,0 +1,1 @@
+"""Results as tables, documents and files."""

@@ -1,0 +1,1 @@
+"""Saved runs: stored, loaded, and applied to new rows."""

@@ -1,0 +1,294 @@
+"""Saved runs: a folder of JSON, safetensors and Parquet from which new rows get the same clusters.
+
+    run.json          what was asked of what, with which model and settings, and what was found
+    run.safetensors   what is subtracted from vectors, centroids, and what HDBSCAN needs to place rows
+    rows.parquet      every row: id, text, cluster, label, answer, ...
+    names.txt         yours: renames and merges (`names`)
+
+Nothing in it is a pickle. The texts are in it: share it as you would share them.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inbedder_cli import __version__
+from inbedder_cli.clustering import NOISE, HDBSCANModel
+from inbedder_cli.clustering.predictor import ClusterPredictor
+from inbedder_cli.errors import InbedderError, InputError
+from inbedder_cli.models.convert import file_sha256
+from inbedder_cli.options import Algorithm, ClusterOptions, EncodeOptions, Pooling, UnansweredOptions
+from inbedder_cli.output.vectors import texts_sha256
+from inbedder_cli.runs.renames import NAMES, changed, read_changes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from inbedder_cli.diagnostics.crosstab import Crosstab
+    from inbedder_cli.pipeline import ClusteringResult
+    from inbedder_cli.runs.renames import Change
+
+SCHEMA = 2
+MANIFEST, TENSORS, ROWS = "run.json", "run.safetensors", "rows.parquet"
+LIBRARIES = ("torch", "transformers", "scikit-learn", "hdbscan", "numpy")
+
+
+@dataclass(frozen=True)
+class ModelUsed:
+    """Which model read the texts, and how.
+
+    :param reference: what the user called it.
+    :param description: name, number format, device.
+    :param identity: what tells its weights, adapter and way of asking from others (`cached.model_identity`).
+    :param template: what was given with --template, if anything.
+    :param dtype: what was given with --dtype.
+    """
+
+    reference: str
+    description: str
+    identity: str
+    template: str | None = None
+    dtype: str = "auto"
+
+
+@dataclass(frozen=True)
+class SavedQuestion:
+    """One question of a run: how new rows get its clusters, and what these are called.
+
+    :param sizes: rows of each cluster in the run.
+    :param names: of the clusters, with the user's renames.
+    :param merged: clusters that the user counts as others.
+    """
+
+    instruction: str
+    predictor: ClusterPredictor
+    clustering: ClusterOptions
+    unanswered_options: UnansweredOptions
+    sizes: dict[int, int]
+    names: dict[int, str]
+    merged: dict[int, int]
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """A run as it lies on disk."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    model: ModelUsed
+    encoding: EncodeOptions
+    questions: dict[str, SavedQuestion]
+
+    def rows(self, question: str) -> list[dict[str, Any]]:
+        """Return its rows under one question: id, text, and `RESULT_COLUMNS`."""
+        import pyarrow.parquet as pq
+
+        from inbedder_cli.output.tables import RESULT_COLUMNS, column_name
+
+        columns = [column_name(question, name) for name in RESULT_COLUMNS]
+        with pq.ParquetFile(str(self.folder / ROWS)) as file:
+            table = file.read(columns=["id", "text", *columns])
+        table = table.select(["id", "text", *columns]).rename_columns(["id", "text", *RESULT_COLUMNS])
+        rows: list[dict[str, Any]] = table.to_pylist()
+        return rows
+
+    @property
+    def documents(self) -> dict[str, dict[str, Any]]:
+        """What was found, by question."""
+        return documents_in(self.manifest)
+
+
+def save_run(
+    folder: Path,
+    runs: Mapping[str, ClusteringResult],
+    model: ModelUsed,
+    encoding: EncodeOptions,
+    unanswered_options: UnansweredOptions,
+    crossed: list[Crosstab],
+) -> Path | None:
+    """Write a run beside the folder first, and move it in when it is whole; the manifest knows the others' hashes.
+
+    names.txt stays where the clusters have the labels that they had; otherwise it becomes names.txt.old.
+
+    :return: what names.txt is called now; None where it stays, or there is none.
+    :raises InbedderError: when it cannot be written, for example on a full disk.
+    """
+    import pyarrow as pa
+    from safetensors.numpy import save
+
+    from inbedder_cli.options import TableFormat
+    from inbedder_cli.output.files import whole_file, write_json, write_table
+    from inbedder_cli.output.tables import documents, rows_table
+
+    before = _labels_in(folder)
+    corpus = next(iter(runs.values())).corpus
+    table = pa.table({"id": pa.array(corpus.ids, pa.string()), "text": pa.array(corpus.texts, pa.string())})
+    results = rows_table(runs)
+    for place in range(corpus.table.num_columns, results.num_columns):
+        table = table.append_column(results.column_names[place], results.column(place))
+    tensors: dict[str, Any] = {}
+    for question, run in runs.items():
+        tensors |= {
+            f"{question}/{name}": array for name, array in _tensors(ClusterPredictor.of(run.clustering)).items()
+        }
+    manifest = documents(runs, model.description, crossed) | {
+        "schema": SCHEMA,
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {"inbedder": __version__} | {name: version(name) for name in LIBRARIES},
+        "texts_sha256": texts_sha256(corpus),
+        "model": asdict(model),
+        "encoding": asdict(encoding),
+        "unanswered_options": asdict(unanswered_options),
+        "settings": {question: asdict(run.clustering.options) for question, run in runs.items()},
+    }
+    try:
+        with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=f".{folder.name}.") as unfinished:
+            new = Path(unfinished)
+            with whole_file(new / ROWS) as stream:
+                write_table(table, stream, TableFormat.parquet)
+            with whole_file(new / TENSORS) as stream:
+                stream.write(save(tensors))
+            manifest["files"] = {name: file_sha256(new / name) for name in (TENSORS, ROWS)}
+            with whole_file(new / MANIFEST) as stream:
+                write_json(manifest, stream)
+            folder.mkdir(exist_ok=True)
+            for name in (ROWS, TENSORS, MANIFEST):
+                (new / name).replace(folder / name)
+    except OSError as error:
+        raise InbedderError(f"cannot write {folder}: {error}", hint="choose another place") from error
+    if (folder / NAMES).exists() and before != _labels_in(folder):
+        return _set_aside(folder / NAMES)
+    return None
+
+
+def _set_aside(names: Path) -> Path:
+    """Rename the user's names to what no file is called yet."""
+    aside, n = names.with_name(f"{NAMES}.old"), 2
+    while aside.exists():
+        aside, n = names.with_name(f"{NAMES}.old{n}"), n + 1
+    return names.replace(aside)
+
+
+def documents_in(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what a manifest tells of each question, by its name; the only one may have none."""
+    questions: dict[str, dict[str, Any]] | None = manifest.get("questions")
+    return questions or {"": manifest}
+
+
+def _labels_in(folder: Path) -> list[Any] | None:
+    """Return the questions, clusters and labels of the run that a folder holds; None where it holds none."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        questions = documents_in(manifest)
+        return [[name, c["cluster"], c["label"]] for name, q in questions.items() for c in q["clusters"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def load_run(folder: Path) -> SavedRun:
+    """Read a saved run.
+
+    :raises InputError: for a folder that holds none, a damaged one, or a line of names.txt without sense.
+    """
+    from safetensors.numpy import load_file
+
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        changed = [name for name, told in manifest["files"].items() if file_sha256(folder / name) != told]
+        if changed:
+            raise InputError(
+                f"{changed[0]} is not what was saved",
+                source=str(folder),
+                hint="save the run again: cluster --save",
+            )
+        if manifest["schema"] != SCHEMA:
+            raise InputError(
+                f"made by another version of inbedder (schema {manifest['schema']})",
+                source=str(folder),
+                hint="save the run again: cluster --save",
+            )
+        tensors = load_file(folder / TENSORS)
+        encoding = manifest["encoding"]
+        questions = documents_in(manifest)
+        changes = read_changes(folder, list(questions))
+        return SavedRun(
+            folder,
+            manifest,
+            ModelUsed(**manifest["model"]),
+            EncodeOptions(**(encoding | {"pooling": encoding["pooling"] and Pooling(encoding["pooling"])})),
+            {
+                name: _question(name, document, manifest, tensors, changes[name])
+                for name, document in questions.items()
+            },
+        )
+    except FileNotFoundError as error:
+        raise InputError(
+            f"no saved run here ({Path(error.filename or '').name} is missing)",
+            source=str(folder),
+            hint='make one: inbedder cluster FILE -i "..." --save RUN',
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:  # another file of that name
+        raise InputError(f"not a saved run: {error!r}", source=str(folder), hint="save the run again") from error
+
+
+def _question(
+    name: str,
+    document: dict[str, Any],
+    manifest: dict[str, Any],
+    tensors: dict[str, Any],
+    changes: Sequence[Change],
+) -> SavedQuestion:
+    own = {key.removeprefix(f"{name}/"): array for key, array in tensors.items() if key.startswith(f"{name}/")}
+    settings = manifest["settings"][name]
+    clusters = [c for c in document["clusters"] if c["cluster"] != NOISE]
+    names, merged = changed({c["cluster"]: c["label"] for c in clusters}, changes)
+    return SavedQuestion(
+        document["instruction"],
+        _assigner(own),
+        ClusterOptions(**(settings | {"algorithm": Algorithm(settings["algorithm"])})),
+        UnansweredOptions(**manifest["unanswered_options"]),
+        {c["cluster"]: c["size"] for c in clusters},
+        names,
+        merged,
+    )
+
+
+def _tensors(predictor: ClusterPredictor) -> dict[str, Any]:
+    found = {
+        name: getattr(predictor, name) for name in ("mean", "centroids", "novelty_thresholds", "centroid_norms")
+    }
+    if predictor.hdbscan_model is not None:
+        hdbscan_model = predictor.hdbscan_model
+        found |= {
+            f"hdbscan_model/{name}": getattr(hdbscan_model, name)
+            for name in ("components", "offset", "reduced", "labels")
+        }
+        found["hdbscan_model/size"] = np.array([hdbscan_model.size])
+    return {name: np.ascontiguousarray(array) for name, array in found.items()}
+
+
+def _assigner(tensors: dict[str, Any]) -> ClusterPredictor:
+    hdbscan_model = None
+    if "hdbscan_model/size" in tensors:
+        hdbscan_model = HDBSCANModel(
+            tensors["hdbscan_model/components"],
+            tensors["hdbscan_model/offset"],
+            tensors["hdbscan_model/reduced"],
+            tensors["hdbscan_model/labels"],
+            int(tensors["hdbscan_model/size"][0]),
+        )
+    return ClusterPredictor(
+        tensors["mean"],
+        tensors["centroids"],
+        tensors["novelty_thresholds"],
+        tensors["centroid_norms"],
+        hdbscan_model,
+    )

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chi2_contingency
+
+from inbedder_cli.diagnostics.crosstab import OTHERS, Grouping, column_grouping, cross, crosstabs, pairs_of
+
+ANGER = ["anger"] * 12 + ["joy"] * 18
+DELIVERY = ["delivery"] * 9 + ["price"] * 3 + ["delivery"] * 3 + ["price"] * 15
+
+
+def table(left=ANGER, right=DELIVERY):
+    return cross(Grouping("emotion", left), Grouping("reason", right))
+
+
+def test_counts_expectation_and_residuals_are_the_textbooks():
+    found = table()
+    assert (found.rows, found.columns) == (["joy", "anger"], ["price", "delivery"])
+    assert found.counts.tolist() == [[15, 3], [3, 9]]
+    np.testing.assert_allclose(found.expected, [[10.8, 7.2], [7.2, 4.8]])
+    # (15 - 10.8) / sqrt(10.8 * (1 - 18/30) * (1 - 18/30)), by hand
+    np.testing.assert_allclose(found.residuals, [[3.195, -3.195], [-3.195, 3.195]], atol=1e-3)
+    assert found.p_value == pytest.approx(chi2_contingency(found.counts, correction=False).pvalue)
+    # V: phi^2 = 0.3403; corrected (0.3403 - 1/29) / (2 - 1/29 - 1)
+    assert found.cramers_v == pytest.approx(np.sqrt((0.34028 - 1 / 29) / (1 - 1 / 29)), abs=1e-4)
+    first = next(c for c in found.notable() if (c.row, c.column) == ("anger", "delivery"))
+    assert first.ratio == pytest.approx(9 / 4.8)
+
+
+def test_the_same_grouping_goes_together_fully_and_independent_ones_do_not():
+    same = table(ANGER, ["x" + value for value in ANGER])
+    assert same.ami == pytest.approx(1)
+    assert same.cramers_v == pytest.approx(1)
+    rng = np.random.default_rng(0)
+    unrelated = table(rng.choice(list("abcd"), 2000).tolist(), rng.choice(list("xyz"), 2000).tolist())
+    assert abs(unrelated.ami) < 0.01
+    assert unrelated.cramers_v < 0.05
+    assert unrelated.p_value > 0.01
+    assert unrelated.notable() == []
+
+
+def test_rows_without_a_value_on_either_side_do_not_count():
+    assert table([None, *ANGER], ["price", *DELIVERY]).n_rows == 30
+    assert table(["anger", *ANGER], [None, *DELIVERY]).counts.tolist() == table().counts.tolist()
+    empty = table([None] * 30)
+    assert (empty.n_rows, empty.p_value, empty.cramers_v, empty.ami) == (0, 1, 0, 0)
+    assert table(["anger"] * 30).p_value == 1
+
+
+def test_many_values_are_taken_together_and_many_numbers_cut_into_quarters():
+    many = table([f"label {i}" for i in range(30)])
+    assert len(many.rows) == 20
+    assert OTHERS in many.rows
+    side = column_grouping("price", [*range(40), None, ""])
+    assert sorted(set(side.values[:40])) == ["0 to 9.75", "19.5 to 29.25", "29.25 to 39", "9.75 to 19.5"]
+    assert side.values[40:] == [None, None]
+    assert [side.values.count(v) for v in set(side.values) - {None}] == [10] * 4
+    assert column_grouping("rating", [1, 2, "", 5]).values == ["1", "2", None, "5"]
+    assert column_grouping("code", ["007", "x", "nan"]).values == ["007", "x", "nan"]
+
+
+def test_p_values_are_corrected_for_the_number_of_tables():
+    sides = [Grouping("a", ANGER), Grouping("b", DELIVERY)]
+    column = Grouping("c", ["u", "v", "w"] * 10)
+    assert [(a.name, b.name) for a, b in pairs_of(sides, [column])] == [("a", "b"), ("a", "c"), ("b", "c")]
+    tables = crosstabs(list(pairs_of(sides, [column])))
+    assert tables[0].q_value == pytest.approx(3 * tables[0].p_value)
+    assert all(t.q_value >= t.p_value for t in tables)
+    assert crosstabs([]) == []
+
+
+values = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xy")), min_size=2, max_size=40)
+
+
+@settings(deadline=None, max_examples=40)
+@given(values, st.randoms())
+def test_the_order_and_the_names_of_values_do_not_matter(pairs, random):
+    one = table([a for a, _ in pairs], [b for _, b in pairs])
+    random.shuffle(pairs)
+    other = table([a.upper() for a, _ in pairs], [b.upper() for _, b in pairs])
+    for name in ("cramers_v", "ami", "p_value"):
+        assert getattr(one, name) == pytest.approx(getattr(other, name), abs=1e-9)
+    assert one.counts.sum() == len(pairs)
+    swapped = table([b for _, b in pairs], [a for a, _ in pairs])
+    assert swapped.cramers_v == pytest.approx(one.cramers_v, abs=1e-9)
+
+
+@pytest.mark.parametrize("offset", [0, 1_700_000_000, 1e15])
+def test_ranges_of_large_numbers_are_told_apart(offset):
+    side = column_grouping("time", [offset + i for i in range(400)])
+    assert [side.values.count(value) for value in sorted(set(side.values))] == [100] * 4
+
+
+def test_a_value_that_most_rows_have_stands_against_the_others():
+    side = column_grouping("count", [0] * 320 + list(range(1, 81)) + [None])
+    assert side.values == ["0"] * 320 + [OTHERS] * 80 + [None]

@@ -1,0 +1,245 @@
+"""No row is read twice, and nothing that shapes a row is mistaken for something else."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from inbedder_cli.encoders import load_encoder
+from inbedder_cli.encoders.cache.cached_encoder import CachedEncoder
+from inbedder_cli.encoders.cache.store import RowCache
+from inbedder_cli.encoders.transformers.causal import _CausalReader
+from inbedder_cli.encoders.transformers.model_encoder import BatchReader
+from inbedder_cli.errors import InbedderError, UsageError
+from inbedder_cli.options import Dtype, EncodeOptions, Pooling
+from inbedder_cli.progress import SilentReporter
+from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE
+
+OPTIONS = EncodeOptions(max_answer_tokens=3)
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """The number of prompts in each batch that a model reads."""
+    batches = []
+    whole = BatchReader.read
+
+    def counting(self, prompts):
+        batches.append(len(prompts))
+        return whole(self, prompts)
+
+    monkeypatch.setattr(BatchReader, "read", counting)
+    return batches
+
+
+@pytest.fixture
+def encoder(tmp_path, tiny):
+    def make(refresh=False, **chosen):
+        settings = {"model": tiny, "device": "cpu", "dtype": Dtype.float32} | chosen
+        return CachedEncoder(RowCache(tmp_path / "rows.sqlite"), refresh, **settings)
+
+    return make
+
+
+def same(one, other):
+    np.testing.assert_allclose(one.vectors, other.vectors, atol=TOLERANCE)
+    assert one[1:] == other[1:] if isinstance(one, tuple) else one.answers == other.answers
+    assert (one.n_unique, one.n_truncated) == (other.n_unique, other.n_truncated)
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_second_reading_reads_nothing_and_gives_the_same(encoder, read, tiny, answers):
+    options = replace(OPTIONS, answers=answers, max_tokens=100)
+    texts = [*TEXTS, TEXTS[0], "long " * 200]
+    plain = load_encoder(tiny, device="cpu", dtype=Dtype.float32).encode(texts, QUESTION, options)
+    first = encoder().encode(texts, QUESTION, options)
+    del read[:]
+    second = encoder().encode(texts, QUESTION, options)
+    assert read == []
+    same(first, plain)
+    same(second, first)
+    np.testing.assert_array_equal(second.vectors, first.vectors)
+
+
+def test_the_model_is_not_loaded_for_what_is_known(encoder, monkeypatch):
+    encoder().encode(TEXTS, QUESTION, OPTIONS)
+    monkeypatch.setattr("inbedder_cli.encoders.cache.cached_encoder.load_encoder", None)
+    again = encoder()
+    assert again.description.endswith("float32 on cpu")
+    again.encode(TEXTS[::-1], QUESTION, OPTIONS)
+
+
+def test_shortcuts_are_tried_once_for_prompts_of_like_lengths(encoder, read, monkeypatch):
+    tried = []
+    whole = _CausalReader._same
+
+    def counting(self, prompts):
+        tried.append(max(map(len, prompts)))
+        return whole(self, prompts)
+
+    monkeypatch.setattr(_CausalReader, "_same", counting)
+    encoder(template="question-first").encode(TEXTS, QUESTION, OPTIONS)
+    assert len(tried) == 1
+    encoder(template="question-first", refresh=True).encode(TEXTS, QUESTION, OPTIONS)
+    encoder(template="question-first").encode([f"{text} Again." for text in TEXTS], QUESTION, OPTIONS)
+    assert len(tried) == 1
+    encoder(template="question-first").encode([*TEXTS, "much longer " * 100], QUESTION, OPTIONS)
+    assert len(tried) == 2
+    encoder(template="question-first").encode(
+        [*TEXTS, "much longer " * 100], QUESTION, replace(OPTIONS, answers=False)
+    )
+    assert len(tried) == 3
+
+
+def test_shortcuts_that_do_not_hold_are_tried_again(encoder, monkeypatch):
+    monkeypatch.setattr(_CausalReader, "_same", lambda self, prompts: False)
+    encoder(template="question-first").encode(TEXTS, QUESTION, OPTIONS)
+    tried = []
+    monkeypatch.setattr(_CausalReader, "_same", lambda self, prompts: not tried.append(prompts))
+    encoder(template="question-first", refresh=True).encode(TEXTS, QUESTION, OPTIONS)
+    assert tried
+
+
+def test_new_rows_alone_are_read(encoder, read):
+    encoder().encode(TEXTS[:4], QUESTION, OPTIONS)
+    del read[:]
+    more = encoder().encode(TEXTS, QUESTION, OPTIONS)
+    assert sum(read) == 2
+    del read[:]
+    fresh = encoder(refresh=True).encode(TEXTS, QUESTION, OPTIONS)
+    assert sum(read) == 6
+    same(more, fresh)
+
+
+CHANGES = [
+    {"instruction": "Which product?"},
+    {"options": replace(OPTIONS, layer=1)},
+    {"options": replace(OPTIONS, pooling=Pooling.answer_mean)},
+    {"options": replace(OPTIONS, answers=False)},
+    {"options": replace(OPTIONS, max_answer_tokens=4)},
+    {"options": replace(OPTIONS, max_tokens=300)},
+    {"template": "question-first"},
+    {"dtype": Dtype.bfloat16},
+    {"model": "opt"},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: "-".join(map(str, change)))
+def test_whatever_shapes_a_row_makes_it_another_row(encoder, read, tiny_models, change):
+    encoder().encode(TEXTS, QUESTION, OPTIONS)
+    del read[:]
+    change = dict(change)
+    instruction, options = change.pop("instruction", QUESTION), change.pop("options", OPTIONS)
+    if "model" in change:
+        change["model"] = str(tiny_models[change["model"]])
+    encoder(**change).encode(TEXTS, instruction, options)
+    assert sum(read) == len(TEXTS)
+
+
+def test_what_shapes_no_row_makes_no_other(encoder, read):
+    encoder().encode(TEXTS, QUESTION, OPTIONS)
+    del read[:]
+    encoder().encode(TEXTS, f" {QUESTION}\n", replace(OPTIONS, batch_tokens=64))
+    assert read == []
+
+
+def test_other_weights_in_the_same_folder_are_noticed(encoder, read, tiny, tmp_path):
+    import shutil
+
+    from tests.conftest import make_model, make_tokenizer
+
+    folder = tmp_path / "model"
+    shutil.copytree(tiny, folder)
+    encoder(model=str(folder)).encode(TEXTS, QUESTION, OPTIONS)
+    del read[:]
+    make_model("llama", len(make_tokenizer()), seed=1).save_pretrained(folder)
+    encoder(model=str(folder)).encode(TEXTS, QUESTION, OPTIONS)
+    assert sum(read) == len(TEXTS)
+
+
+def test_what_was_read_before_an_interruption_is_not_read_again(encoder, read, monkeypatch):
+    options = replace(OPTIONS, batch_tokens=16)
+    whole = BatchReader.read
+
+    def stopping(self, prompts):
+        if len(read) == 3:
+            raise KeyboardInterrupt
+        return whole(self, prompts)
+
+    monkeypatch.setattr(BatchReader, "read", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        encoder().encode(TEXTS, QUESTION, options)
+    done = sum(read)
+    assert 0 < done < len(TEXTS)
+    del read[:]
+    monkeypatch.setattr(BatchReader, "read", whole)
+    encoder().encode(TEXTS, QUESTION, options)
+    assert sum(read) == len(TEXTS) - done
+
+
+def test_another_number_format_than_the_last_time_is_noticed(encoder, read, monkeypatch):
+    """As on the nodes of a cluster that share a home and have different GPUs."""
+    monkeypatch.setattr("inbedder_cli.encoders.transformers.loading.choose_dtype", lambda *_: torch.bfloat16)
+    encoder(dtype=Dtype.auto).encode(TEXTS, QUESTION, OPTIONS)
+    monkeypatch.setattr("inbedder_cli.encoders.transformers.loading.choose_dtype", lambda *_: torch.float32)
+    other = encoder(dtype=Dtype.auto)
+    assert "bfloat16" in other.description
+    other.encode([*TEXTS, "new"], QUESTION, OPTIONS)
+    assert "float32" in other.description
+    del read[:]
+    encoder(dtype=Dtype.float32).encode([*TEXTS, "new"], QUESTION, OPTIONS)
+    assert read == []
+
+
+def test_rows_for_others_that_cannot_be_kept_are_an_error(encoder):
+    sharing = encoder()
+    sharing.cache.given_up = True
+    with pytest.raises(InbedderError, match="cannot be kept"):
+        sharing.fill(TEXTS, QUESTION, OPTIONS)
+
+
+def test_a_preview_tries_shortcuts_before_it_looks_at_the_clock(encoder, monkeypatch):
+    tried, moments = [], []
+    monkeypatch.setattr(_CausalReader, "_same", lambda self, prompts: not tried.append(prompts))
+    monkeypatch.setattr("time.perf_counter", lambda: float(len(moments.append(len(tried)) or moments)))
+    texts = [f"text {i} was {'very ' * i}cold" for i in range(40)]
+    encoder(template="question-first").preview(texts, QUESTION, OPTIONS)
+    assert len(tried) == 1
+    assert moments == [1, 1]
+
+
+def test_texts_are_not_kept(encoder, tmp_path):
+    secret = "a secret that nobody should find in any file"
+    encoder().encode([secret], QUESTION, OPTIONS)
+    assert (tmp_path / "rows.sqlite").is_file()
+    for file in tmp_path.glob("rows.sqlite*"):
+        assert b"secret" not in file.read_bytes()
+
+
+def test_several_processes_read_what_one_reads(encoder, tmp_path):
+    texts = [f"text {i} was {'very ' * (i % 7)}cold" for i in range(150)]
+    expected = encoder().encode(texts, QUESTION, OPTIONS)
+    other = CachedEncoder(RowCache(tmp_path / "other.sqlite"), False, encoder().model, device="cpu", devices=2)
+    counts = []
+
+    class Counting(SilentReporter):
+        @contextmanager
+        def task(self, *_, **__):
+            yield lambda done, rows: counts.append(rows)
+
+    found = other.encode(texts, QUESTION, OPTIONS, Counting())
+    same(found, expected)
+    assert counts[-1] == 150
+    assert other.cache.info().rows == 150
+    assert other._encoder is None
+
+
+def test_an_error_of_a_process_is_the_error(encoder, tmp_path):
+    texts = [f"text {i}" for i in range(150)]
+    other = CachedEncoder(RowCache(tmp_path / "other.sqlite"), False, encoder().model, device="cpu", devices=2)
+    with pytest.raises(UsageError, match="there is no layer 77"):
+        other.encode(texts, QUESTION, replace(OPTIONS, layer=77))
