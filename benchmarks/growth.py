@@ -76,7 +76,8 @@ def prepared(step: str, n: int, folder: Path):  # noqa: ANN201
     from inbedder_cli.options import Algorithm, TableFormat
     from inbedder_cli.output.files import open_output, write_table
     from inbedder_cli.output.tables import rows_table
-    from inbedder_cli.pipeline import RowStatus, cluster_corpus
+    from inbedder_cli.pipeline import cluster_corpus
+    from inbedder_cli.results import RowStatus
 
     rng = np.random.default_rng(0)
     some_texts = texts(n, rng)

@@ -22,9 +22,9 @@ _HOMES = {
     "ClusterOptions": "options",
     "ClusterSummary": "explanation.summaries",
     "Clustering": "clustering",
-    "ClusteringResult": "pipeline",
+    "ClusteringResult": "results",
     "Corpus": "corpus",
-    "Embeddings": "pipeline",
+    "Embeddings": "results",
     "EncodeOptions": "options",
     "Encoded": "encoders",
     "Encoder": "encoders",
@@ -87,7 +87,8 @@ if TYPE_CHECKING:
         UnansweredOptions,
     )
     from inbedder_cli.output.vectors import read_vectors, write_vectors
-    from inbedder_cli.pipeline import ClusteringResult, Embeddings, cluster_corpus, cluster_texts, embed_corpus
+    from inbedder_cli.pipeline import cluster_corpus, cluster_texts, embed_corpus
+    from inbedder_cli.results import ClusteringResult, Embeddings
 
 
 def __getattr__(name: str) -> object:

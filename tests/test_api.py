@@ -25,7 +25,7 @@ def test_the_column_runs_from_python(tiny, reviews):
     assert [summary.cluster for summary in run.summaries] == [0, 1]
     assert run.labels[2] is None
     assert run.status[2] == "empty"
-    assert run.embedding.vectors.shape == (6, 32)
+    assert run.embeddings.vectors.shape == (6, 32)
 
 
 def test_a_pandas_frame_becomes_a_corpus():

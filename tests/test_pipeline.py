@@ -7,7 +7,8 @@ import pytest
 from inbedder_cli.corpus import Corpus
 from inbedder_cli.errors import InputError
 from inbedder_cli.options import ClusterOptions, UnansweredOptions
-from inbedder_cli.pipeline import Embeddings, RowStatus, cluster_corpus
+from inbedder_cli.pipeline import cluster_corpus
+from inbedder_cli.results import Embeddings, RowStatus
 
 QUESTION = "What emotion is expressed?"
 rng = np.random.default_rng(0)
@@ -46,7 +47,7 @@ def test_without_abstaining_or_without_answers_every_row_is_clustered():
     kept = clustered([*ANGER, *JOY], answers, unanswered_options=UnansweredOptions(abstain=False))
     assert kept.unanswered is None
     assert None not in kept.labels
-    corpus, bare = kept.corpus, Embeddings(kept.embedding.vectors, None, [RowStatus.ok] * 20)
+    corpus, bare = kept.corpus, Embeddings(kept.embeddings.vectors, None, [RowStatus.ok] * 20)
     assert None not in cluster_corpus(corpus, "unknown", bare, ClusterOptions(k=2)).labels
 
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.encoders import Encoder
     from inbedder_cli.options import ClusterOptions, EncodeOptions
-    from inbedder_cli.pipeline import Embeddings
     from inbedder_cli.progress import Reporter
+    from inbedder_cli.results import Embeddings
 
 
 DOMINANT = 0.6  # share of one answer that is worth a remark

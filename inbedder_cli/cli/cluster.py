@@ -27,10 +27,10 @@ from inbedder_cli.options import Algorithm, ClusterOptions, ExplainOptions
 
 if TYPE_CHECKING:
     from inbedder_cli.corpus import Corpus
+    from inbedder_cli.encoders.base import ModelRecord
     from inbedder_cli.options import EncodeOptions
-    from inbedder_cli.pipeline import ClusteringResult, Embeddings
     from inbedder_cli.progress import Reporter
-    from inbedder_cli.runs.storage import ModelUsed
+    from inbedder_cli.results import ClusteringResult, Embeddings
 
 
 @with_groups
@@ -187,7 +187,7 @@ def cluster(
 def _save(
     result: Result,
     folder: Path,
-    used: ModelUsed,
+    used: ModelRecord,
     settings: EncodeOptions,
     answering: AnswerOptions,
     reporter: Reporter,

@@ -78,4 +78,4 @@ def compare(
             else:
                 write_table(as_table(wordings, agreements), stream, wanted)
     for run in runs.values():
-        tell_about_embedding(run.embedding, reading.max_tokens, reporter)
+        tell_about_embedding(run.embeddings, reading.max_tokens, reporter)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.diagnostics.crosstab import Crosstab, Grouping
-    from inbedder_cli.pipeline import ClusteringResult
+    from inbedder_cli.results import ClusteringResult
 
 
 @dataclass(frozen=True)

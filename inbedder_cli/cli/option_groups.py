@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.encoders import Encoder
+    from inbedder_cli.encoders.base import ModelRecord
     from inbedder_cli.progress import Reporter
-    from inbedder_cli.runs.storage import ModelUsed, SavedRun
+    from inbedder_cli.runs.storage import SavedRun
 
 
 @dataclass(frozen=True)
@@ -79,16 +80,16 @@ class ModelOptions:
         reporter.info(f"model: {encoder.description}")
         return encoder
 
-    def used(self, encoder: Encoder) -> ModelUsed:
+    def used(self, encoder: Encoder) -> ModelRecord:
         """Return what a saved run tells of its model."""
+        from inbedder_cli.encoders.base import ModelRecord
         from inbedder_cli.encoders.cache.cached_encoder import model_identity
         from inbedder_cli.models import resolve_model
-        from inbedder_cli.runs.storage import ModelUsed
 
         path = Path(self.model).expanduser()
         reference = str(path.resolve()) if path.exists() else self.model
         identity = model_identity(resolve_model(self.model, offline=self.offline), self.template)
-        return ModelUsed(reference, encoder.description, identity, self.template, str(self.dtype))
+        return ModelRecord(reference, encoder.description, identity, self.template, str(self.dtype))
 
 
 @dataclass(frozen=True)

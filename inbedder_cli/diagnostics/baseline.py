@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.encoders import Encoder
     from inbedder_cli.options import EncodeOptions
-    from inbedder_cli.pipeline import ClusteringResult
     from inbedder_cli.progress import Reporter
+    from inbedder_cli.results import ClusteringResult
 
 BASELINE_INSTRUCTION = "What does the text say?"
 ROWS = 500  # that are read once more

@@ -10,12 +10,12 @@ import numpy as np
 from inbedder_cli.clustering import NOISE
 from inbedder_cli.explanation.stop_words import words_of
 from inbedder_cli.explanation.summaries import answer_shares
-from inbedder_cli.pipeline import RowStatus
+from inbedder_cli.results import RowStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inbedder_cli.pipeline import ClusteringResult
+    from inbedder_cli.results import ClusteringResult
 
 SHORT = 3  # words of an answer that is to the point
 
@@ -47,7 +47,7 @@ class Wording:
 
 def describe(name: str, run: ClusteringResult) -> Wording:
     """Return what a run tells of the wording of its question."""
-    status, answers = run.status, run.embedding.answers or [None] * len(run.status)
+    status, answers = run.status, run.embeddings.answers or [None] * len(run.status)
     told = [answers[i] or "" for i, state in enumerate(status) if state in (RowStatus.ok, RowStatus.noise)]
     n_read = len(told) + status.count(RowStatus.no_answer)
     shares, entropy = answer_shares(told) if told else ([], 0.0)

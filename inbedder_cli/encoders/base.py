@@ -146,6 +146,24 @@ class Preview:
     seconds: float
 
 
+@dataclass(frozen=True)
+class ModelRecord:
+    """What a saved run keeps of the encoder that made its vectors: enough to load the same one again.
+
+    :param reference: what `load_encoder` takes; a folder as an absolute path.
+    :param description: name, dtype and device, in one line.
+    :param identity: another text for other weights, another adapter or another template.
+    :param template: the template that was asked for; None: the model's own.
+    :param dtype: the dtype that was asked for.
+    """
+
+    reference: str
+    description: str
+    identity: str
+    template: str | None = None
+    dtype: str = "auto"
+
+
 class Encoder(Protocol):
     """A loaded language model that answers a question about each text."""
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.diagnostics.crosstab import Crosstab
     from inbedder_cli.explanation.summaries import ClusterSummary, Exemplar
-    from inbedder_cli.pipeline import ClusteringResult
+    from inbedder_cli.results import ClusteringResult
 
 SCHEMA = 1
 RESULT_COLUMNS = (
@@ -91,8 +91,8 @@ def _result_columns(run: ClusteringResult) -> dict[str, pa.Array]:
     return {
         "cluster": pa.array(run.labels, pa.int64()),
         "cluster_label": pa.array(run.names, pa.string()),
-        "answer": pa.array(run.embedding.answers or nothing, pa.string()),
-        "confidence": _numbers(nothing if run.embedding.confidences is None else run.embedding.confidences),
+        "answer": pa.array(run.embeddings.answers or nothing, pa.string()),
+        "confidence": _numbers(nothing if run.embeddings.confidences is None else run.embeddings.confidences),
         "cluster_distance": _numbers(run.by_row(found.distances)),
         "second_cluster": pa.array(second, pa.int64()),
         "margin": _numbers(run.by_row(found.margins)),

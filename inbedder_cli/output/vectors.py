@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from inbedder_cli.errors import InputError, UsageError
-from inbedder_cli.pipeline import Embeddings, RowStatus
+from inbedder_cli.results import Embeddings, RowStatus
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from inbedder_cli.clustering import KScore
     from inbedder_cli.diagnostics.baseline import BaselineAgreement
     from inbedder_cli.explanation.summaries import ClusterSummary
-    from inbedder_cli.pipeline import ClusteringResult
+    from inbedder_cli.results import ClusteringResult
 
 PHRASES_SHOWN = 4
 NARROW = 100
@@ -45,7 +45,7 @@ def clusters_table(run: ClusteringResult, width: int) -> Table:
     table.add_column("cluster", style="bold cyan", ratio=3, overflow="fold")
     table.add_column("rows", justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
-    by_answers = run.embedding.answers is not None
+    by_answers = run.embeddings.answers is not None
     table.add_column("answers" if by_answers else "words of the texts", ratio=4, overflow="fold")
     table.add_column("for example", ratio=6 if narrow else 9, overflow="fold")
     room = WHOLE_TEXT * max(20, int((width - 24) * (0.42 if narrow else 0.55)))

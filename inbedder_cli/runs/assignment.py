@@ -12,8 +12,9 @@ from inbedder_cli.clustering.predictor import DriftReport, drift
 from inbedder_cli.clustering.preprocess import sample_indices
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.explanation.summaries import NOISE_LABEL, ClusterSummary
-from inbedder_cli.pipeline import ClusteringResult, RowStatus, flag_unanswered
+from inbedder_cli.pipeline import flag_unanswered
 from inbedder_cli.progress import SILENT
+from inbedder_cli.results import ClusteringResult, RowStatus
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from inbedder_cli.clustering.predictor import Prediction
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.encoders import Encoder
-    from inbedder_cli.pipeline import Embeddings
     from inbedder_cli.progress import Reporter
+    from inbedder_cli.results import Embeddings
     from inbedder_cli.runs.storage import SavedQuestion, SavedRun
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from inbedder_cli import __version__
 from inbedder_cli.clustering import NOISE, HDBSCANModel
 from inbedder_cli.clustering.predictor import ClusterPredictor
+from inbedder_cli.encoders.base import ModelRecord
 from inbedder_cli.errors import InbedderError, InputError
 from inbedder_cli.models.convert import file_sha256
 from inbedder_cli.options import Algorithm, ClusterOptions, EncodeOptions, Pooling, UnansweredOptions
@@ -33,30 +34,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from inbedder_cli.diagnostics.crosstab import Crosstab
-    from inbedder_cli.pipeline import ClusteringResult
+    from inbedder_cli.results import ClusteringResult
     from inbedder_cli.runs.renames import Change
 
 SCHEMA = 2
 MANIFEST, TENSORS, ROWS = "run.json", "run.safetensors", "rows.parquet"
 LIBRARIES = ("torch", "transformers", "scikit-learn", "hdbscan", "numpy")
-
-
-@dataclass(frozen=True)
-class ModelUsed:
-    """Which model read the texts, and how.
-
-    :param reference: what the user called it.
-    :param description: name, number format, device.
-    :param identity: what tells its weights, adapter and way of asking from others (`cached.model_identity`).
-    :param template: what was given with --template, if anything.
-    :param dtype: what was given with --dtype.
-    """
-
-    reference: str
-    description: str
-    identity: str
-    template: str | None = None
-    dtype: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -83,7 +66,7 @@ class SavedRun:
 
     folder: Path
     manifest: dict[str, Any]
-    model: ModelUsed
+    model: ModelRecord
     encoding: EncodeOptions
     questions: dict[str, SavedQuestion]
 
@@ -109,7 +92,7 @@ class SavedRun:
 def save_run(
     folder: Path,
     runs: Mapping[str, ClusteringResult],
-    model: ModelUsed,
+    model: ModelRecord,
     encoding: EncodeOptions,
     unanswered_options: UnansweredOptions,
     crossed: list[Crosstab],
@@ -222,7 +205,7 @@ def load_run(folder: Path) -> SavedRun:
         return SavedRun(
             folder,
             manifest,
-            ModelUsed(**manifest["model"]),
+            ModelRecord(**manifest["model"]),
             EncodeOptions(**(encoding | {"pooling": encoding["pooling"] and Pooling(encoding["pooling"])})),
             {
                 name: _question(name, document, manifest, tensors, changes[name])

@@ -9,7 +9,8 @@ import pytest
 from inbedder_cli.corpus import Corpus
 from inbedder_cli.diagnostics.wordings import agreement, describe
 from inbedder_cli.options import ClusterOptions
-from inbedder_cli.pipeline import Embeddings, RowStatus, cluster_corpus
+from inbedder_cli.pipeline import cluster_corpus
+from inbedder_cli.results import Embeddings, RowStatus
 from tests.clustering.test_fit import blobs
 
 VECTORS, TRUTH = blobs((20, 20))

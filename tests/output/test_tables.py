@@ -25,7 +25,8 @@ from inbedder_cli.output.tables import (
     document,
     rows_table,
 )
-from inbedder_cli.pipeline import ClusteringResult, Embeddings, RowStatus, cluster_corpus
+from inbedder_cli.pipeline import cluster_corpus
+from inbedder_cli.results import ClusteringResult, Embeddings, RowStatus
 
 QUESTION = "Which mood?"
 CONFIDENCES = np.array([0.9, np.nan, 0.8, 0.7, 0.6, 0.5], np.float32)
@@ -230,7 +231,7 @@ def test_the_document_tells_how_k_was_chosen(run):
         choice,
     )
     found = document(
-        ClusteringResult(run.corpus, QUESTION, run.embedding, chosen, SUMMARIES, run.rows, run.status),
+        ClusteringResult(run.corpus, QUESTION, run.embeddings, chosen, SUMMARIES, run.rows, run.status),
         "m",
     )
     assert found["clustering"]["tried"] == [

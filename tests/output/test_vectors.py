@@ -20,7 +20,7 @@ from safetensors.numpy import save_file
 from inbedder_cli.corpus import Corpus
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.output.vectors import read_vectors, write_vectors
-from inbedder_cli.pipeline import Embeddings, RowStatus
+from inbedder_cli.results import Embeddings, RowStatus
 
 few_examples = settings(deadline=None, max_examples=30)
 READABLE = [".parquet", ".npy", ".safetensors"]

@@ -19,8 +19,8 @@ from inbedder_cli.corpus import Corpus
 from inbedder_cli.explanation.phrases import Phrase
 from inbedder_cli.explanation.summaries import ClusterSummary, Exemplar
 from inbedder_cli.options import Algorithm, ClusterOptions
-from inbedder_cli.pipeline import ClusteringResult, Embeddings, RowStatus
 from inbedder_cli.report.terminal import closing_lines, percent, print_run, printable, shortened
+from inbedder_cli.results import ClusteringResult, Embeddings, RowStatus
 
 few_examples = settings(deadline=None, max_examples=30)
 EVIL = "\x1b[31mred\x1b[0m [red]markup[/red] :smile: \x07bell\r\nnext\u202eline\x9b2J"
