@@ -33,7 +33,7 @@ import torch
 
 from inbedder_cli.encoders import load_encoder
 from inbedder_cli.encoders.transformers.batching import canonical_order
-from inbedder_cli.encoders.transformers.shared_prefix import prefix_of
+from inbedder_cli.encoders.transformers.fast_paths import find_prefix
 from inbedder_cli.options import Dtype, EncodeOptions, Pooling
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def main() -> None:
         ]
         results = {name: min((turn[name] for turn in rounds), key=lambda way: way.seconds) for name in ways}
         prompter = fast.prompter(QUESTION, 1024)
-        prompts, shared = prompter.encode(rows)[0], len(prefix_of(prompter))
+        prompts, shared = prompter.encode(rows)[0], len(find_prefix(prompter))
         needed = sum(len(ids) - shared for ids in prompts) + shared
         for name, way in results.items():
             encoder = ways[name][0]

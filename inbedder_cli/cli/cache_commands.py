@@ -22,7 +22,7 @@ BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 @app.command()
 def path() -> None:
     """Print where they are kept."""
-    from inbedder_cli.encoders.cache.store import RowCache
+    from inbedder_cli.encoders.cache.row_cache import RowCache
 
     print_line(str(RowCache().path))
 
@@ -30,7 +30,7 @@ def path() -> None:
 @app.command()
 def info() -> None:
     """Print how many there are and what they take."""
-    from inbedder_cli.encoders.cache.store import RowCache
+    from inbedder_cli.encoders.cache.row_cache import RowCache
 
     found = RowCache(reporter=Terminal()).info()
     print_line(f"path\t{found.path}")
@@ -52,7 +52,7 @@ def prune(
     ] = None,
 ) -> None:
     """Remove rows that were not used for long."""
-    from inbedder_cli.encoders.cache.store import RowCache
+    from inbedder_cli.encoders.cache.row_cache import RowCache
 
     if older_than is None and max_size is None:
         raise UsageError("nothing says what to remove", hint="give --older-than 30d, or --max-size 2GB")
@@ -66,7 +66,7 @@ def prune(
 @app.command()
 def clear() -> None:
     """Remove all rows."""
-    from inbedder_cli.encoders.cache.store import RowCache
+    from inbedder_cli.encoders.cache.row_cache import RowCache
 
     Terminal().info(f"{RowCache().clear() / 1e6:.1f} MB freed")
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from inbedder_cli.models.names import DEFAULT_MODEL
+from inbedder_cli.models import DEFAULT_MODEL
 from inbedder_cli.options import Algorithm, Dtype, EmptyTexts, InputFormat, Pooling, TableFormat
 
 INPUT = "Input"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inbedder_cli.encoders.base import Encoded, Encoder, Preview
+from inbedder_cli.encoders.base import BaseEncoder, Encoded, Encoder, Preview
 from inbedder_cli.errors import ModelError
 from inbedder_cli.options import EncodeOptions
 from inbedder_cli.progress import SILENT
@@ -27,7 +27,7 @@ EXTRA_HINT = "pip install 'inbedder[st]'"
 
 
 @dataclass
-class SentenceEncoder:
+class SentenceEncoder(BaseEncoder):
     """A sentence-transformers model: the text alone, or with the question before it.
 
     :param model: a `SentenceTransformer`.
@@ -88,7 +88,7 @@ class SentenceEncoder:
 
 
 @dataclass
-class ReEncoder:
+class ReEncoder(BaseEncoder):
     """Embeds the answers that a language model gives (InBedder's "re-encode"), not its hidden states.
 
     :param answering: decodes the answers.
@@ -152,7 +152,7 @@ def load_sentence_encoder(
     from sentence_transformers import SentenceTransformer
 
     from inbedder_cli.encoders.transformers.device import choose_device
-    from inbedder_cli.models.quiet import quiet_transformers
+    from inbedder_cli.models.convert import quiet_transformers
 
     quiet_transformers()
     place = str(choose_device(device))

@@ -11,7 +11,7 @@ import numpy as np
 
 from inbedder_cli.clustering import NOISE, Clustering
 from inbedder_cli.clustering.preprocess import sample_indices
-from inbedder_cli.encoders.next_words import lens
+from inbedder_cli.explanation.likely_next_words import likely_next_words
 from inbedder_cli.explanation.phrases import (
     LabelCheck,
     Phrase,
@@ -70,7 +70,7 @@ class ClusterSummary:
     :param diverse: the most central row of each other frequent answer.
     :param borderline: the rows nearest to another cluster, the nearest first.
     :param check: how well the label fits; None without phrases.
-    :param lens: words with which answers would rather begin here than elsewhere (`next_words.lens`).
+    :param lens: words with which answers would rather begin here than elsewhere (`likely_next_words`).
     :param answers: the most frequent whole answers; empty where none were decoded.
     :param entropy: of the distribution of whole answers, in bits: 0 when all are the same.
     :param stability: how surely the cluster is found again in half of the rows, 0 to 1, where it was measured.
@@ -127,7 +127,7 @@ def explain(
     marking = rank_phrases(found, counted)
     labels = choose_labels(marking)
     checks = check_labels(found, counted, {c: ranked[0].text for c, ranked in marking.items() if ranked})
-    lenses = lens(next_words, clustering.labels, options.phrases) if next_words else {}
+    lenses = likely_next_words(next_words, clustering.labels, options.phrases) if next_words else {}
     summaries = []
     for cluster in [*range(clustering.k), NOISE]:
         inside = np.flatnonzero(clustering.labels == cluster)

@@ -5,11 +5,15 @@ Each function returns one text's vector and answer ids; `difference` compares an
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 
+from inbedder_cli.encoders.transformers.lazy_encoder import LazyEncoder
 from inbedder_cli.encoders.transformers.loading import encoder_from_files
 from inbedder_cli.models import ModelFiles
 from inbedder_cli.options import Dtype, EncodeOptions, Pooling
@@ -30,18 +34,46 @@ TEXTS = [
 TOLERANCE = 1e-4
 
 
-def load(folder: Path, template: str = "paper", **settings):
+def load_fresh(folder: Path, template: str = "paper", **settings):
+    """An encoder whose model and tokenizer a test may change."""
     return encoder_from_files(
         ModelFiles("tiny", folder, template=template, **settings), device="cpu", dtype=Dtype.float32
     )
 
 
+load_shared = cache(load_fresh)
+
+
+def load(folder: Path, template: str = "paper", **settings):
+    """An encoder whose model and tokenizer are shared by all tests; what was tried on it is not."""
+    return replace(load_shared(folder, template, **settings))
+
+
+GENERATED = WeakKeyDictionary()
+
+
+def generate_once(model, prompt: str, ids, **settings):
+    """What `generate` returns, kept for as long as the model."""
+    key = (prompt, str(model.generation_config.eos_token_id), str(settings.get("max_new_tokens")))
+    kept = GENERATED.setdefault(model, {})
+    if key not in kept:
+        kept[key] = model.generate(ids, attention_mask=torch.ones_like(ids), **settings)
+    return kept[key]
+
+
+def load_by_name(reference: str | Path, **settings):
+    """The loaded model of a reference."""
+    return LazyEncoder(str(reference), **({"device": "cpu"} | settings)).model
+
+
 def plain_causal(encoder, text: str, pooling: Pooling, layer: int, max_answer_tokens: int):
     """The vector and the answer ids of one text, by transformers' own `generate`."""
-    ids = encoder.tokenizer(encoder.template.render(text, QUESTION), return_tensors="pt")["input_ids"]
-    out = encoder.model.generate(
+    prompt = encoder.template.render(text, QUESTION)
+    ids = encoder.tokenizer(prompt, return_tensors="pt")["input_ids"]
+    out = generate_once(
+        encoder.model,
+        prompt,
         ids,
-        attention_mask=torch.ones_like(ids),
         max_new_tokens=max_answer_tokens,
         do_sample=False,
         output_hidden_states=True,
@@ -93,11 +125,13 @@ def plain_masked(encoder, text: str, pooling: Pooling, layer: int | None, n_mask
 
 def plain_seq2seq(encoder, text: str, pooling: Pooling, layer: int | None, max_answer_tokens: int):
     """By transformers' own `generate`, without the token that BART is made to say before its answer."""
-    ids = encoder.tokenizer(encoder.template.render(text, QUESTION), return_tensors="pt")["input_ids"]
+    prompt = encoder.template.render(text, QUESTION)
+    ids = encoder.tokenizer(prompt, return_tensors="pt")["input_ids"]
     forced = len(encoder.opening) - 1
-    out = encoder.model.generate(
+    out = generate_once(
+        encoder.model,
+        prompt,
         ids,
-        attention_mask=torch.ones_like(ids),
         max_new_tokens=max_answer_tokens + forced,
         do_sample=False,
         num_beams=1,

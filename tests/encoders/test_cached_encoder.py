@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,13 +12,15 @@ import torch
 
 from inbedder_cli.encoders import load_encoder
 from inbedder_cli.encoders.cache.cached_encoder import CachedEncoder
-from inbedder_cli.encoders.cache.store import RowCache
-from inbedder_cli.encoders.transformers.causal import _CausalReader
-from inbedder_cli.encoders.transformers.model_encoder import BatchReader
+from inbedder_cli.encoders.cache.row_cache import RowCache
+from inbedder_cli.encoders.cache.workers import Workers
+from inbedder_cli.encoders.transformers.causal import _CausalBatchEncoder
+from inbedder_cli.encoders.transformers.model_encoder import BatchEncoder
 from inbedder_cli.errors import InbedderError, UsageError
 from inbedder_cli.options import Dtype, EncodeOptions, Pooling
 from inbedder_cli.progress import SilentReporter
 from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE
+from tests.encoders.toy import ToyEncoder
 
 OPTIONS = EncodeOptions(max_answer_tokens=3)
 
@@ -26,13 +29,13 @@ OPTIONS = EncodeOptions(max_answer_tokens=3)
 def read(monkeypatch):
     """The number of prompts in each batch that a model reads."""
     batches = []
-    whole = BatchReader.read
+    whole = BatchEncoder.encode
 
     def counting(self, prompts):
         batches.append(len(prompts))
         return whole(self, prompts)
 
-    monkeypatch.setattr(BatchReader, "read", counting)
+    monkeypatch.setattr(BatchEncoder, "encode", counting)
     return batches
 
 
@@ -40,7 +43,7 @@ def read(monkeypatch):
 def encoder(tmp_path, tiny):
     def make(refresh=False, **chosen):
         settings = {"model": tiny, "device": "cpu", "dtype": Dtype.float32} | chosen
-        return CachedEncoder(RowCache(tmp_path / "rows.sqlite"), refresh, **settings)
+        return load_encoder(**({"cache": RowCache(tmp_path / "rows.sqlite"), "refresh": refresh} | settings))
 
     return make
 
@@ -55,7 +58,7 @@ def same(one, other):
 def test_a_second_reading_reads_nothing_and_gives_the_same(encoder, read, tiny, answers):
     options = replace(OPTIONS, answers=answers, max_tokens=100)
     texts = [*TEXTS, TEXTS[0], "long " * 200]
-    plain = load_encoder(tiny, device="cpu", dtype=Dtype.float32).encode(texts, QUESTION, options)
+    plain = load_encoder(tiny, device="cpu", dtype=Dtype.float32, cache=False).encode(texts, QUESTION, options)
     first = encoder().encode(texts, QUESTION, options)
     del read[:]
     second = encoder().encode(texts, QUESTION, options)
@@ -67,7 +70,7 @@ def test_a_second_reading_reads_nothing_and_gives_the_same(encoder, read, tiny, 
 
 def test_the_model_is_not_loaded_for_what_is_known(encoder, monkeypatch):
     encoder().encode(TEXTS, QUESTION, OPTIONS)
-    monkeypatch.setattr("inbedder_cli.encoders.cache.cached_encoder.load_encoder", None)
+    monkeypatch.setattr("inbedder_cli.encoders.transformers.loading.encoder_from_files", None)
     again = encoder()
     assert again.description.endswith("float32 on cpu")
     again.encode(TEXTS[::-1], QUESTION, OPTIONS)
@@ -75,13 +78,13 @@ def test_the_model_is_not_loaded_for_what_is_known(encoder, monkeypatch):
 
 def test_shortcuts_are_tried_once_for_prompts_of_like_lengths(encoder, read, monkeypatch):
     tried = []
-    whole = _CausalReader._same
+    whole = _CausalBatchEncoder._agree
 
     def counting(self, prompts):
         tried.append(max(map(len, prompts)))
         return whole(self, prompts)
 
-    monkeypatch.setattr(_CausalReader, "_same", counting)
+    monkeypatch.setattr(_CausalBatchEncoder, "_agree", counting)
     encoder(template="question-first").encode(TEXTS, QUESTION, OPTIONS)
     assert len(tried) == 1
     encoder(template="question-first", refresh=True).encode(TEXTS, QUESTION, OPTIONS)
@@ -96,10 +99,10 @@ def test_shortcuts_are_tried_once_for_prompts_of_like_lengths(encoder, read, mon
 
 
 def test_shortcuts_that_do_not_hold_are_tried_again(encoder, monkeypatch):
-    monkeypatch.setattr(_CausalReader, "_same", lambda self, prompts: False)
+    monkeypatch.setattr(_CausalBatchEncoder, "_agree", lambda self, prompts: False)
     encoder(template="question-first").encode(TEXTS, QUESTION, OPTIONS)
     tried = []
-    monkeypatch.setattr(_CausalReader, "_same", lambda self, prompts: not tried.append(prompts))
+    monkeypatch.setattr(_CausalBatchEncoder, "_agree", lambda self, prompts: not tried.append(prompts))
     encoder(template="question-first", refresh=True).encode(TEXTS, QUESTION, OPTIONS)
     assert tried
 
@@ -163,20 +166,20 @@ def test_other_weights_in_the_same_folder_are_noticed(encoder, read, tiny, tmp_p
 
 def test_what_was_read_before_an_interruption_is_not_read_again(encoder, read, monkeypatch):
     options = replace(OPTIONS, batch_tokens=16)
-    whole = BatchReader.read
+    whole = BatchEncoder.encode
 
     def stopping(self, prompts):
         if len(read) == 3:
             raise KeyboardInterrupt
         return whole(self, prompts)
 
-    monkeypatch.setattr(BatchReader, "read", stopping)
+    monkeypatch.setattr(BatchEncoder, "encode", stopping)
     with pytest.raises(KeyboardInterrupt):
         encoder().encode(TEXTS, QUESTION, options)
     done = sum(read)
     assert 0 < done < len(TEXTS)
     del read[:]
-    monkeypatch.setattr(BatchReader, "read", whole)
+    monkeypatch.setattr(BatchEncoder, "encode", whole)
     encoder().encode(TEXTS, QUESTION, options)
     assert sum(read) == len(TEXTS) - done
 
@@ -198,13 +201,13 @@ def test_another_number_format_than_the_last_time_is_noticed(encoder, read, monk
 def test_rows_for_others_that_cannot_be_kept_are_an_error(encoder):
     sharing = encoder()
     sharing.cache.given_up = True
-    with pytest.raises(InbedderError, match="cannot be kept"):
+    with pytest.raises(InbedderError, match="cannot write to"):
         sharing.fill(TEXTS, QUESTION, OPTIONS)
 
 
 def test_a_preview_tries_shortcuts_before_it_looks_at_the_clock(encoder, monkeypatch):
     tried, moments = [], []
-    monkeypatch.setattr(_CausalReader, "_same", lambda self, prompts: not tried.append(prompts))
+    monkeypatch.setattr(_CausalBatchEncoder, "_agree", lambda self, prompts: not tried.append(prompts))
     monkeypatch.setattr("time.perf_counter", lambda: float(len(moments.append(len(tried)) or moments)))
     texts = [f"text {i} was {'very ' * i}cold" for i in range(40)]
     encoder(template="question-first").preview(texts, QUESTION, OPTIONS)
@@ -223,7 +226,7 @@ def test_texts_are_not_kept(encoder, tmp_path):
 def test_several_processes_read_what_one_reads(encoder, tmp_path):
     texts = [f"text {i} was {'very ' * (i % 7)}cold" for i in range(150)]
     expected = encoder().encode(texts, QUESTION, OPTIONS)
-    other = CachedEncoder(RowCache(tmp_path / "other.sqlite"), False, encoder().model, device="cpu", devices=2)
+    other = encoder(dtype=Dtype.auto, devices=2, cache=RowCache(tmp_path / "other.sqlite"))
     counts = []
 
     class Counting(SilentReporter):
@@ -235,11 +238,12 @@ def test_several_processes_read_what_one_reads(encoder, tmp_path):
     same(found, expected)
     assert counts[-1] == 150
     assert other.cache.info().rows == 150
-    assert other._encoder is None
+    assert not other.encoder.is_loaded
 
 
-def test_an_error_of_a_process_is_the_error(encoder, tmp_path):
-    texts = [f"text {i}" for i in range(150)]
-    other = CachedEncoder(RowCache(tmp_path / "other.sqlite"), False, encoder().model, device="cpu", devices=2)
-    with pytest.raises(UsageError, match="there is no layer 77"):
-        other.encode(texts, QUESTION, replace(OPTIONS, layer=77))
+def test_an_error_of_a_process_is_the_error(tmp_path):
+    workers = Workers(partial(ToyEncoder, "x"), 2)
+    other = CachedEncoder(ToyEncoder("x"), RowCache(tmp_path / "other.sqlite"), workers=workers)
+    with pytest.raises(UsageError, match="there is no layer 77") as caught:
+        other.encode([f"text {i}" for i in range(150)], QUESTION, replace(OPTIONS, layer=77))
+    assert caught.value.hint == "leave out --layer"

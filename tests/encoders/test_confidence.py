@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from inbedder_cli.options import EncodeOptions
-from tests.encoders.plain import QUESTION, TEXTS, load
+from tests.encoders.plain import QUESTION, TEXTS, load, load_fresh
 from tests.encoders.test_causal import end_answers_early, more_texts
 
 
 @pytest.mark.parametrize("architecture", ["llama", "opt", "t5"])
 def test_confidence_is_the_geometric_mean_of_the_chances_of_what_was_said(tiny_models, architecture):
-    encoder = load(tiny_models[architecture])
+    encoder = load_fresh(tiny_models[architecture])
     end_answers_early(encoder)
     texts = more_texts(16)
     encoded = encoder.encode(texts, QUESTION, EncodeOptions(max_answer_tokens=6, batch_tokens=10**6))

@@ -27,7 +27,7 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch):
 def test_bfloat16_is_chosen_only_where_it_is_clearly_faster(
     monkeypatch, float32_seconds, bfloat16_seconds, winner
 ):
-    monkeypatch.setattr(device, "_race", lambda *_: (float32_seconds, bfloat16_seconds))
+    monkeypatch.setattr(device, "_time_dtypes", lambda *_: (float32_seconds, bfloat16_seconds))
     assert device.choose_dtype(Dtype.auto, torch.device("cpu"), 64) == winner
 
 

@@ -24,7 +24,7 @@ def test_a_fact_is_found_once():
 
 
 def test_the_oldest_facts_are_forgotten(monkeypatch):
-    monkeypatch.setattr(memo, "KEPT", 3)
+    monkeypatch.setattr(memo, "MAX_VALUES", 3)
     for name in "abcad":
         remember(name, f"{name} {recall(name) or 0}")
     assert [recall(name) for name in "abcd"] == ["a a 0", None, "c 0", "d 0"]

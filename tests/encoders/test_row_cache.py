@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inbedder_cli.encoders.base import Answer, EncodedText
-from inbedder_cli.encoders.cache.store import RowCache
+from inbedder_cli.encoders.cache.row_cache import RowCache
 from inbedder_cli.progress import SilentReporter
 
 ROWS = {
@@ -26,7 +26,10 @@ ROWS = {
 
 class Told(SilentReporter):
     def __init__(self):
-        self.warnings = []
+        self.warnings, self.lines = [], []
+
+    def info(self, message):
+        self.lines.append(message)
 
     def warn(self, message):
         self.warnings.append(message)
@@ -100,7 +103,7 @@ def test_a_file_that_is_no_database_is_set_aside_and_made_anew(cache, told):
     cache.path.parent.mkdir()
     cache.path.write_bytes(b"not a database, but long enough to look at" * 100)
     assert cache.get(list(ROWS)) == {}
-    assert "the cache is of no use" in told.warnings[0]
+    assert "cannot use the cache" in told.warnings[0]
     cache.put(ROWS)
     same(cache.get(list(ROWS)), ROWS)
     (aside,) = cache.path.parent.glob("*.damaged-*")
@@ -112,7 +115,7 @@ def test_a_row_that_was_changed_is_never_trusted(cache, told):
     with sqlite3.connect(cache.path) as connection:
         connection.execute("UPDATE rows SET answer = 'other' WHERE answer = 'answer 3'")
     assert cache.get(list(ROWS)) == {}
-    assert "a row is not what was written" in told.warnings[0]
+    assert "the checksum of a row is wrong" in told.warnings[0]
 
 
 def test_damage_in_the_middle_is_never_fatal(cache, told):
@@ -148,10 +151,16 @@ def test_a_cache_of_a_later_version_is_set_aside(cache, told):
 
 
 def test_a_cache_of_an_earlier_version_is_emptied(cache, told):
-    old = "DROP TABLE rows; CREATE TABLE rows (key BLOB); PRAGMA user_version = 1"
+    """Texts are encoded again; nothing is a warning."""
+    old = (  # schema 3
+        "DROP TABLE rows; CREATE TABLE rows (key BLOB PRIMARY KEY, vector BLOB NOT NULL, answer TEXT,"
+        " confidence REAL, words TEXT, truncated INTEGER NOT NULL, checksum INTEGER NOT NULL,"
+        " used INTEGER NOT NULL); CREATE INDEX rows_used ON rows (used); PRAGMA user_version = 3"
+    )
     as_if_made_by_another_version(cache, old)
     cache.put(ROWS)
     same(cache.get(list(ROWS)), ROWS)
+    assert told.lines == ["the cache was written by an earlier version; texts are encoded again"]
     assert not told.warnings
     assert not list(cache.path.parent.glob("*.damaged-*"))
 
@@ -170,7 +179,7 @@ def test_a_full_disk_ends_remembering_and_nothing_else(cache, told):
     cache.put(ROWS)
     assert cache.get(list(ROWS)) == {}
     assert len(told.warnings) == 1
-    assert "rows are not cached_value" in told.warnings[0]
+    assert "results are not cached" in told.warnings[0]
     same(RowCache(cache.path).get(list(ROWS)), ROWS)  # what was there before is still there
 
 
@@ -183,13 +192,13 @@ def test_a_folder_that_cannot_be_made_ends_remembering(tmp_path, told):
 
 
 def test_a_lock_costs_what_is_put_meanwhile_and_no_more(cache, told, monkeypatch):
-    monkeypatch.setattr("inbedder_cli.encoders.cache.store.PATIENCE", 0.05)
+    monkeypatch.setattr("inbedder_cli.encoders.cache.row_cache.LOCK_SECONDS", 0.05)
     cache.put({})
     other = sqlite3.connect(cache.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     cache.put(ROWS)
     other.execute("COMMIT")
-    assert "some rows are not cached_value" in told.warnings[0]
+    assert "some results are not cached" in told.warnings[0]
     cache.put(ROWS)
     same(cache.get(list(ROWS)), ROWS)
     other.execute("BEGIN IMMEDIATE")
@@ -247,7 +256,7 @@ def test_pruning_removes_what_was_not_used_for_longest(cache):
     now = int(time.time())
     with sqlite3.connect(cache.path) as connection:
         for days, key in enumerate(ROWS):
-            connection.execute("UPDATE rows SET used = ? WHERE key = ?", (now - 86_400 * 10 * days, key))
+            connection.execute("UPDATE rows SET last_used = ? WHERE key = ?", (now - 86_400 * 10 * days, key))
     keys = list(ROWS)
     cache.get(keys[4:])  # used now
     assert cache.prune(older_than=86_400 * 25) == 1
@@ -257,7 +266,7 @@ def test_pruning_removes_what_was_not_used_for_longest(cache):
 
 
 def test_pruning_goes_in_steps(cache, monkeypatch):
-    monkeypatch.setattr("inbedder_cli.encoders.cache.store.STEP", 2)
+    monkeypatch.setattr("inbedder_cli.encoders.cache.row_cache.STEP", 2)
     cache.put(ROWS)
     assert cache.prune(max_bytes=0) == 5
     assert cache.info().rows == 0
