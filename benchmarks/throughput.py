@@ -65,8 +65,8 @@ def main() -> None:
     parser.add_argument("--layer", type=int, default=29)
     parser.add_argument("--model", default="inbedder-135m")
     chosen = parser.parse_args()
-    exact = load_encoder(chosen.model, device="cpu", dtype=Dtype.float32)
-    fast = load_encoder(chosen.model, device="cpu")
+    exact = load_encoder(chosen.model, device="cpu", dtype=Dtype.float32, cache=False).model
+    fast = load_encoder(chosen.model, device="cpu", cache=False).model
     own = fast.model.dtype != torch.float32
     print(
         f"{machine()}; {fast.description}; layer {chosen.layer} of {fast.n_layers}; at most {MAX_NEW} tokens said"

@@ -7,7 +7,10 @@ from pathlib import Path
 
 
 def cache_dir() -> Path:
-    """Return the cache folder: `INBEDDER_CACHE`, else the platform's cache folder for inbedder."""
+    """Return the cache folder: `INBEDDER_CACHE`, else the platform's cache folder for inbedder.
+
+    :return: the folder, which may not exist yet.
+    """
     if folder := os.environ.get("INBEDDER_CACHE"):
         return Path(folder).expanduser()
     import platformdirs
@@ -16,5 +19,8 @@ def cache_dir() -> Path:
 
 
 def models_dir() -> Path:
-    """Return the folder of converted models, inside the cache folder."""
+    """Return the folder of converted models, inside the cache folder.
+
+    :return: the folder, which may not exist yet.
+    """
     return cache_dir() / "models"

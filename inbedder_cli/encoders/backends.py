@@ -53,6 +53,7 @@ def load_encoder(
     :param refresh: encode all texts again and replace what is cached.
     :param devices: number of processes that encode, each on a device of its own; they share the cache.
     :param reporter: receives progress and warnings.
+    :return: an encoder, which looks into the cache first unless `cache` is False.
     :raises ModelError: when the model cannot be found, fetched or verified.
     :raises UsageError: for an unknown device or dtype, or for several devices without a cache.
     """

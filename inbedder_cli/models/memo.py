@@ -26,6 +26,7 @@ def cached_value(key: str, compute: Callable[[], Any]) -> Any:  # noqa: ANN401
 
     :param key: its name, with everything that it depends on.
     :param compute: returns the value, as JSON types.
+    :return: the value.
     """
     if (known := recall(key)) is not None:
         return known
@@ -37,6 +38,7 @@ def recall(key: str) -> Any:  # noqa: ANN401
     """Return a remembered value, or None.
 
     :param key: its name.
+    :return: the value, or None where it is not remembered.
     """
     return _read().get(key)
 
@@ -61,7 +63,10 @@ def remember(key: str, value: Any) -> None:  # noqa: ANN401
 
 
 def machine() -> str:
-    """Return a text that identifies what speed depends on: processor, visible GPUs, version of torch."""
+    """Return a text that identifies what speed depends on: processor, visible GPUs, version of torch.
+
+    :return: a part of keys.
+    """
     name = platform.processor() or platform.machine()
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
@@ -78,6 +83,7 @@ def folder_state(folder: Path) -> str:
     """Return a text that changes when a file of the folder does: names, sizes, times.
 
     :param folder: its subfolders do not count.
+    :return: a part of keys.
     """
     files = sorted(file for file in folder.iterdir() if file.is_file())
     states = [(file, file.stat()) for file in files]

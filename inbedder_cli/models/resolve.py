@@ -97,6 +97,7 @@ def resolve_model(reference: str, *, offline: bool = False, reporter: Reporter =
     :param reference: a bundled name, a folder, a GGUF file, or a Hugging Face id with an optional @revision.
     :param offline: never use the network.
     :param reporter: receives progress.
+    :return: where the files are, and the settings of the model.
     :raises ModelError: when the model is unknown, incomplete or cannot be reached, or when its hash is wrong.
     """
     manifests = bundled()

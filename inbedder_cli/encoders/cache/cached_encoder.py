@@ -76,7 +76,14 @@ class CachedEncoder:
         options: EncodeOptions | None = None,
         reporter: Reporter = SILENT,
     ) -> Encoded:
-        """Return one vector, and one answer, per text; see `Encoder`."""
+        """Return one vector, and one answer, per text; see `Encoder`.
+
+        :param texts: texts in any order; equal ones are encoded once.
+        :param instruction: the question that is asked about each text.
+        :param options: how texts become vectors and answers; None takes the defaults.
+        :param reporter: receives progress and warnings.
+        :return: rows in the order of the texts.
+        """
         options = options or EncodeOptions()
         if not texts:
             return self.encoder.encode(texts, instruction, options, reporter)
@@ -106,7 +113,15 @@ class CachedEncoder:
         reporter: Reporter = SILENT,
         known: Container[str] = (),
     ) -> Iterator[dict[str, EncodedText]]:
-        """Encode texts without looking into the cache, and yield each batch once it is cached; see `Encoder`."""
+        """Encode texts without looking into the cache, and yield each batch once it is cached; see `Encoder`.
+
+        :param texts: distinct texts.
+        :param instruction: the question that is asked about each text.
+        :param options: how texts become vectors and answers; None takes the defaults.
+        :param reporter: receives progress and warnings.
+        :param known: texts to skip.
+        :yield: the rows of one batch, by text.
+        """
         options = options or EncodeOptions()
         for rows in self.encoder.encode_batches(texts, instruction, options, reporter, known):
             key_of = self._key(instruction, options)  # loading the model may have changed the dtype
@@ -132,7 +147,13 @@ class CachedEncoder:
                 )
 
     def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
-        """Return what `encode` would do if nothing were cached; see `Encoder`."""
+        """Return what `encode` would do if nothing were cached; see `Encoder`.
+
+        :param texts: texts in any order, at least one.
+        :param instruction: the question that is asked about each text.
+        :param options: how texts become vectors and answers.
+        :return: the prompt of the first text, counts, and the estimated time.
+        """
         return self.encoder.preview(texts, instruction, options)
 
     def _look_up(self, buffer: ResultBuffer, instruction: str, options: EncodeOptions) -> None:

@@ -84,6 +84,7 @@ class RowCache:
         """Return the rows that are cached.
 
         :param keys: any number of keys.
+        :return: the rows by key; keys that are not cached are missing.
         """
         found: dict[bytes, EncodedText] = {}
         for start in range(0, len(keys), QUERY_KEYS):
@@ -109,7 +110,10 @@ class RowCache:
         self._with(lambda connection: connection.executemany(insert, values).rowcount)
 
     def info(self) -> CacheInfo:
-        """Return the size of the cache."""
+        """Return the size of the cache.
+
+        :return: numbers of rows and bytes, and the age of the oldest row.
+        """
         rows, oldest = 0, None
         if self.path.exists():
             count = "SELECT count(*), min(last_used) FROM rows"
@@ -122,6 +126,7 @@ class RowCache:
 
         :param older_than: remove rows that were not used for this many seconds.
         :param max_bytes: remove rows until the others take at most this many bytes.
+        :return: number of rows removed.
         """
         if not self.path.exists():
             return 0
@@ -136,7 +141,10 @@ class RowCache:
         return removed
 
     def clear(self) -> int:
-        """Remove the file and damaged ones that were renamed, and return their size in bytes."""
+        """Remove the file and damaged ones that were renamed, and return their size in bytes.
+
+        :return: number of bytes freed.
+        """
         self._close()
         files = [*self._files(), *self._damaged_files()]
         size = sum(file.stat().st_size for file in files)

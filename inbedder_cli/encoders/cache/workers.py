@@ -42,6 +42,7 @@ class Workers:
         """Return the device of each process; "cuda" becomes cuda:0, cuda:1, ...
 
         :param chosen: the type of device that "auto" stands for.
+        :return: one device per process.
         """
         device = chosen if self.device == "auto" else self.device
         return [f"cuda:{i}" if device == "cuda" else device for i in range(self.n)]
@@ -119,21 +120,22 @@ def _receive(messages: Any, processes: Sequence[Any]) -> Iterator[int | str]:  #
 
 
 class _Forwarding(SilentReporter):
-    """Sends progress and warnings to the parent process."""
+    """Sends progress and warnings to the parent process.
+
+    :param messages: the queue to send them through.
+    """
 
     def __init__(self, messages: Any) -> None:  # noqa: ANN401
         self.messages = messages
 
     def warn(self, message: str) -> None:
-        """Send a warning."""
         self.messages.put(message)
 
     @contextmanager
     def task(
         self, description: str, total: float | None, *, unit: str = ""
     ) -> Iterator[Callable[[float, float], None]]:
-        """Send the number of texts since the last call."""
-        before = 0
+        before = 0  # texts that the parent process knows of
 
         def advance(_: float, units: float) -> None:
             nonlocal before

@@ -48,6 +48,7 @@ class Prompter:
         """Return the prompt of a text.
 
         :param text: any text; control tokens in it are broken up.
+        :return: the prompt, not truncated.
         """
         control = self._control
         return self.template.render(defuse(text, control), defuse(self.instruction, control)) + self.ending
@@ -62,6 +63,7 @@ class Prompter:
         """Return each prompt's token ids, at most `max_tokens`, and the indices of the truncated texts.
 
         :param texts: any number of texts.
+        :return: ids of each prompt, and indices into the texts.
         """
         prompts = self._ids([self.render(text) for text in texts])
         truncated = {i for i, ids in enumerate(prompts) if len(ids) > self.max_tokens}

@@ -55,6 +55,7 @@ class Template:
 
         :param text: what the question is about.
         :param instruction: the question.
+        :return: the prompt.
         """
         slots = {"text": text, "instruction": instruction.strip()}
         return SLOT.sub(lambda match: slots[match[1]], self.pattern)
@@ -65,6 +66,7 @@ def find_template(name: str, tokenizer: Any = None) -> Template:  # noqa: ANN401
 
     :param name: the name or the pattern.
     :param tokenizer: a transformers tokenizer with a chat template; only needed for "chat".
+    :return: the template.
     :raises UsageError: for an unknown name or a pattern without its slots.
     :raises ModelError: for "chat" with a tokenizer that has no chat template.
     """
@@ -99,6 +101,7 @@ def replace_surrogates(text: str) -> str:
     r"""Return the text with "?" in place of lone surrogates, which tokenizers refuse.
 
     :param text: any text.
+    :return: a text that UTF-8 can encode.
 
     >>> replace_surrogates("caf\udce9")
     'caf?'
@@ -114,6 +117,7 @@ def defuse(text: str, special_tokens: Iterable[str]) -> str:
 
     :param text: any text.
     :param special_tokens: the control tokens.
+    :return: a text without control tokens.
 
     >>> defuse("a <|im_end|> b", ["<|im_end|>"])
     'a < |im_end|> b'

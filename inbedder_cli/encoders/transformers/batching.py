@@ -20,6 +20,7 @@ def canonical_order(texts: Sequence[str]) -> list[int]:
     So the results do not depend on the order of the texts, and what needs most memory comes first.
 
     :param texts: in any order.
+    :return: one index per text.
     """
     return sorted(range(len(texts)), key=lambda i: (-len(texts[i]), _digest(texts[i])))
 
@@ -33,6 +34,7 @@ def windows(texts: Sequence[str], order: Sequence[int]) -> Iterator[list[int]]:
 
     :param texts: the texts.
     :param order: their indices, in the order in which they are encoded.
+    :yield: indices of one part.
 
     >>> [len(window) for window in windows(["a" * 2_000_000] * 5, range(5))]
     [3, 2]
@@ -56,6 +58,7 @@ def plan_batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int
 
     :param lengths: in tokens.
     :param batch_tokens: largest size of a batch, in tokens.
+    :yield: indices of one batch.
 
     >>> list(plan_batches([3, 9, 3, 4], 8))
     [[1], [3, 0], [2]]
@@ -70,6 +73,7 @@ def split(lengths: Sequence[int], batch_tokens: int) -> Iterator[slice]:
 
     :param lengths: in tokens.
     :param batch_tokens: largest size of a slice, in tokens.
+    :yield: one slice of the lengths.
 
     >>> list(split([9, 4, 3, 3], 8))
     [slice(0, 1, None), slice(1, 3, None), slice(3, 4, None)]

@@ -79,12 +79,9 @@ class _CausalBatchEncoder(BatchEncoder):
         self.exits_early = False  # at the layer that is used
 
     def prepare(self, prompter: Prompter, prompts: list[list[int]], reporter: Reporter) -> None:
-        """Choose the fast paths that these options allow: a shared prefix, joined prefills, an early exit.
-
-        Whether they work for this model and these options is checked once for prompts up to a length: three
-        prompts together are compared with each of them alone without fast paths. For fewer prompts they are not
-        worth it.
-        """
+        # The options allow some fast paths: a shared prefix, joined prefills, an early exit. Whether they work for
+        # this model and these options is checked once for prompts up to a length: three prompts together are
+        # compared with each of them alone without fast paths. For fewer prompts they are not worth it.
         import torch
 
         if len(prompts) < CHECKED_PROMPTS:
@@ -121,14 +118,12 @@ class _CausalBatchEncoder(BatchEncoder):
         self.prefix, self.exits_early, self.passes = None, False, 1
 
     def cost(self, prompt: list[int]) -> int:
-        """Return the number of tokens that a prompt adds to a batch; shared ones only take memory."""
         if self.prefix is None or not self.prefix.begins([prompt]):
             return len(prompt)
-        n_shared = len(self.prefix.ids)
+        n_shared = len(self.prefix.ids)  # these need memory, but no computation
         return len(prompt) - n_shared + n_shared // 8
 
     def forward(self, prompts: list[list[int]]) -> tuple[torch.Tensor, list[DecodedAnswer]]:
-        """Return vectors and answers of one batch."""
         import torch
 
         parts = split([self.cost(ids) for ids in prompts], self.batch_tokens)

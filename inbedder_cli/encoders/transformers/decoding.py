@@ -52,6 +52,7 @@ def decode_greedily(
     :param pooler: receives the states after the first.
     :param end_ids: the tokens that end an answer, shape (n,).
     :param max_answer_tokens: longest answer, in tokens.
+    :return: one answer per row.
     """
     import torch
 
@@ -86,6 +87,7 @@ def top_tokens(logits: torch.Tensor) -> list[list[tuple[int, float]]]:
     """Return the likeliest tokens of each row with their probabilities, the likeliest first.
 
     :param logits: shape (batch, vocabulary).
+    :return: (token id, probability) pairs of each row.
     """
     probabilities, ids = logits.float().softmax(-1).topk(min(TOP_TOKENS, logits.shape[-1]))
     return [list(zip(*row, strict=True)) for row in zip(ids.tolist(), probabilities.tolist(), strict=True)]
@@ -96,6 +98,7 @@ def find_end_ids(model: Any, tokenizer: Any) -> torch.Tensor:  # noqa: ANN401
 
     :param model: a transformers model; its generation config may name several.
     :param tokenizer: its tokenizer.
+    :return: int64, shape (n,).
     """
     import torch
 

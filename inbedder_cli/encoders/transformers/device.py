@@ -23,6 +23,7 @@ def choose_device(name: str = "auto") -> torch.device:
     """Return the device of a name.
 
     :param name: auto, cpu, cuda, cuda:N or mps.
+    :return: the device of torch.
     :raises UsageError: for an unknown name.
     :raises ModelError: for a device that this machine does not have.
     """
@@ -49,6 +50,7 @@ def choose_dtype(wanted: Dtype, device: torch.device, hidden_size: int) -> torch
     :param wanted: what was asked for.
     :param device: where the model computes.
     :param hidden_size: size of its hidden states.
+    :return: the dtype of torch.
     """
     import torch
 
@@ -102,5 +104,6 @@ def default_batch_tokens(device: torch.device) -> int:
     """Return the default size of a batch, in tokens after padding.
 
     :param device: where the model computes.
+    :return: a number of tokens.
     """
     return CPU_BATCH_TOKENS if device.type == "cpu" else ACCELERATOR_BATCH_TOKENS

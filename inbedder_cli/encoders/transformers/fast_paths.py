@@ -23,6 +23,7 @@ def common_prefix(rows: Sequence[list[int]]) -> list[int]:
     """Return the ids with which all rows begin, at most all but the last of the shortest row.
 
     :param rows: token ids, at least one row.
+    :return: token ids.
 
     >>> common_prefix([[1, 2, 3], [1, 2], [1, 2, 4]])
     [1]
@@ -40,6 +41,7 @@ def find_prefix(prompter: Prompter) -> list[int]:
     They depend on the template and the instruction only, so that texts do not change each other's vectors.
 
     :param prompter: makes the prompts.
+    :return: token ids.
     """
     prefix = common_prefix(prompter.encode(BEGINNINGS)[0])
     return prefix if len(prefix) >= MIN_PREFIX else []
@@ -60,6 +62,7 @@ class SharedPrefix:
         """Return whether all prompts begin with the prefix and continue after it.
 
         :param prompts: token ids.
+        :return: whether the prefix can be used for all of them.
         """
         n = len(self.ids)
         return all(len(ids) > n and ids[:n] == self.ids for ids in prompts)
@@ -68,6 +71,7 @@ class SharedPrefix:
         """Return a copy of the cache.
 
         :param n: number of rows of the copy.
+        :return: `past_key_values` of n rows.
         """
         cache = copy.deepcopy(self.cache)
         cache.batch_repeat_interleave(n)
@@ -98,6 +102,7 @@ def join_prefills(parts: Sequence[Prefill]) -> Prefill:
     states fit into a CPU's cache. So prompts are prefilled in small batches, and answers decoded in large ones.
 
     :param parts: passes over some prompts each, at least one.
+    :return: one batch with the rows of all parts.
     """
     import torch
     from torch.nn.functional import pad

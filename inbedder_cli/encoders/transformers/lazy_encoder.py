@@ -70,7 +70,10 @@ class LazyEncoder(BaseEncoder):
 
     @cached_property
     def identity(self) -> str:
-        """A text that differs for other weights or other prompts; see `model_identity`."""
+        """A text that differs for other weights or other prompts; see `model_identity`.
+
+        :return: a part of cache keys.
+        """
         return model_identity(self.files, self._template)
 
     @property
@@ -108,12 +111,26 @@ class LazyEncoder(BaseEncoder):
         reporter: Reporter = SILENT,
         known: Container[str] = (),
     ) -> Iterator[dict[str, EncodedText]]:
-        """Yield encoded texts batch by batch; see `Encoder`."""
+        """Yield encoded texts batch by batch; see `Encoder`.
+
+        :param texts: distinct texts.
+        :param instruction: the question that is asked about each text.
+        :param options: how texts become vectors and answers; None takes the defaults.
+        :param reporter: receives progress and warnings.
+        :param known: texts to skip.
+        :yield: the rows of one batch, by text.
+        """
         yield from self.model.encode_batches(texts, instruction, options, reporter, known)
         self._remember_fast_paths()
 
     def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
-        """Return what `encode` would do; see `Encoder`."""
+        """Return what `encode` would do; see `Encoder`.
+
+        :param texts: texts in any order, at least one.
+        :param instruction: the question that is asked about each text.
+        :param options: how texts become vectors and answers.
+        :return: the prompt of the first text, counts, and the estimated time.
+        """
         preview = self.model.preview(texts, instruction, options)
         self._remember_fast_paths()
         return preview
@@ -152,6 +169,7 @@ def model_identity(files: ModelFiles, template: str | None) -> str:
 
     :param files: the resolved model.
     :param template: the template that is asked for; None takes the model's own.
+    :return: a part of cache keys.
     """
     weights, adapter = files.revision, files.adapter
     if not weights:
@@ -167,6 +185,7 @@ def hash_folder(folder: Path) -> str:
     """Return the SHA-256 of the files in a folder that vectors and answers depend on.
 
     :param folder: of a model or an adapter.
+    :return: hexadecimal digits.
     """
     from inbedder_cli.models.convert import file_sha256
 

@@ -27,6 +27,7 @@ def choose_place(files: ModelFiles, device: str, dtype: Dtype) -> tuple[torch.de
     :param files: the resolved model.
     :param device: auto, cpu, cuda, cuda:N or mps.
     :param dtype: what was asked for.
+    :return: device and dtype of torch.
     :raises UsageError: for an unknown device.
     :raises ModelError: when the model has no usable configuration, or this machine no such device.
     """
@@ -76,6 +77,7 @@ def encoder_from_files(
     :param template: prompt template by name, or as a pattern; None takes the model's own.
     :param device: auto, cpu, cuda, cuda:N or mps.
     :param dtype: what the model computes in; auto takes bfloat16 where it is fast.
+    :return: the loaded model with its tokenizer and template.
     :raises ModelError: when transformers cannot load the folder, or weights of the language model are missing.
     :raises OutOfMemoryError: when the model does not fit into memory.
     """
@@ -145,6 +147,7 @@ def architecture_of(config: Any) -> Architecture:  # noqa: ANN401
     """Return the architecture that a configuration describes, by its class names, else by its model type.
 
     :param config: of transformers.
+    :return: the architecture.
     :raises ModelError: when it is not that of a language model.
     """
     from transformers.models.auto import modeling_auto as auto

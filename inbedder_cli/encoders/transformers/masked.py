@@ -69,6 +69,7 @@ class MaskedEncoder(ModelEncoder):
         Masks are filled independently of each other, so that neighbors often get the same word.
 
         :param ids: the best token at each mask.
+        :return: token ids.
         """
         special = set(self.tokenizer.all_special_ids)
         pieces: dict[str, int] = {}
@@ -87,7 +88,6 @@ class _MaskedBatchEncoder(BatchEncoder):
         self.from_head = self.pooling is Pooling.masks and self.wanted_layer is None
 
     def forward(self, prompts: list[list[int]]) -> tuple[torch.Tensor, list[DecodedAnswer]]:
-        """Return vectors and answers of one batch."""
         ids, real = self.padded(prompts)
         masks = ids == self.mask_id
         layers = False if self.from_head else [self.layer]

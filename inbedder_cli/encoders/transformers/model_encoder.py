@@ -115,6 +115,13 @@ class ModelEncoder(BaseEncoder):
 
         Batches are planned as if no text were known, so that cached texts do not change the others' vectors by
         more than rounding.
+
+        :param texts: distinct texts.
+        :param instruction: the question that is asked about each text.
+        :param options: how texts become vectors and answers; None takes the defaults.
+        :param reporter: receives progress and warnings.
+        :param known: texts to skip.
+        :yield: the rows of one batch, by text.
         """
         options = options or EncodeOptions()
         order = canonical_order(texts)
@@ -145,7 +152,13 @@ class ModelEncoder(BaseEncoder):
                     advance(done, rows)
 
     def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions | None = None) -> Preview:
-        """Return what `encode` would do; texts of all lengths are encoded to estimate the time."""
+        """Return what `encode` would do; texts of all lengths are encoded to estimate the time.
+
+        :param texts: texts in any order, at least one.
+        :param instruction: the question that is asked about each text.
+        :param options: how texts become vectors and answers; None takes the defaults.
+        :return: the prompt of the first text, counts, and the estimated time.
+        """
         options = options or EncodeOptions()
         unique = list(dict.fromkeys(texts))
         prompter = self.prompter(instruction, options.max_tokens, self._reserved(options))
@@ -173,6 +186,7 @@ class ModelEncoder(BaseEncoder):
         """Return an answer's first line without quotes, emphasis and closing punctuation around it.
 
         :param answer_ids: its tokens.
+        :return: the cleaned line; "" when there is none.
         """
         text = self.tokenizer.decode(answer_ids, skip_special_tokens=True)
         lines = [line for line in text.splitlines() if line.strip()]
@@ -182,6 +196,7 @@ class ModelEncoder(BaseEncoder):
         """Return the words of tokens with their probabilities, in lower case, the likeliest first.
 
         :param tokens: with their probabilities.
+        :return: (word, probability) pairs, at most `LIKELY`.
         """
         probabilities: dict[str, float] = {}
         for id_, probability in tokens:
@@ -203,6 +218,7 @@ class ModelEncoder(BaseEncoder):
         :param instruction: the question that is asked about each text.
         :param max_tokens: longest prompt, in tokens; less where the model has fewer positions.
         :param reserved: number of the model's positions that a prompt cannot use.
+        :return: a prompter.
         """
         limit = getattr(self.config, "max_position_embeddings", None)
         room = max_tokens if limit is None else min(max_tokens, limit - reserved)
@@ -248,6 +264,7 @@ class BatchEncoder(ABC):
         """Return the number of tokens that a prompt adds to a batch.
 
         :param prompt: its token ids.
+        :return: a number of tokens.
         """
         return len(prompt)
 
@@ -256,6 +273,7 @@ class BatchEncoder(ABC):
         """Return the vectors, shape (len(prompts), hidden_size), and the answers of one batch.
 
         :param prompts: token ids.
+        :return: vectors, and one answer per prompt.
         """
 
     def encode(self, prompts: list[list[int]]) -> tuple[Any, list[Answer]]:
@@ -264,6 +282,7 @@ class BatchEncoder(ABC):
         A batch that does not fit into memory is split in two, and later windows are planned with smaller batches.
 
         :param prompts: token ids.
+        :return: vectors, and one answer per prompt.
         :raises OutOfMemoryError: when one prompt alone does not fit.
         """
         import torch
@@ -294,6 +313,7 @@ class BatchEncoder(ABC):
         """Return ids padded on the right, and a boolean mask that is false for padding, each (batch, tokens).
 
         :param prompts: token ids.
+        :return: ids and mask, on the device of the model.
         """
         import torch
 
@@ -313,6 +333,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Return whether there was too little memory; on a CPU only torch's message tells.
 
     :param error: what was raised.
+    :return: whether fewer rows may work.
     """
     import torch
 

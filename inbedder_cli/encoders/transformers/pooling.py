@@ -50,7 +50,10 @@ class StatePooler:
             self.last[rows] = state
 
     def vectors(self) -> torch.Tensor:
-        """Return the vectors, shape (batch, hidden_size)."""
+        """Return the vectors, shape (batch, hidden_size).
+
+        :return: one vector per row.
+        """
         match self.pooling:
             case Pooling.first_token | Pooling.answer_words:
                 return self.first
@@ -74,6 +77,7 @@ def word_vectors(logits: torch.Tensor) -> torch.Tensor:
     cosines up to about 1 / sqrt(WORDS_SIZE). PromptReps (EMNLP 2024) uses next-word logits for the same purpose.
 
     :param logits: of the first answer token, shape (batch, vocabulary).
+    :return: one vector per row.
     """
     import torch
 
@@ -88,6 +92,7 @@ def word_roots(logits: torch.Tensor) -> torch.Tensor:
     Computed from logarithms, so that a probability that underflows still has a gradient.
 
     :param logits: shape (batch, vocabulary).
+    :return: one unit vector per row.
     """
     return (logits.float() / SOFTENING).log_softmax(-1).div(2).exp()
 
@@ -106,6 +111,7 @@ def mean_over(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 
     :param states: shape (batch, tokens, hidden_size).
     :param mask: which are selected, boolean, shape (batch, tokens).
+    :return: one mean per row.
     """
     total, count = sum_over(states, mask)
     return total / count
@@ -116,6 +122,7 @@ def sum_over(states: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, to
 
     :param states: shape (batch, tokens, hidden_size).
     :param mask: which are selected, boolean, shape (batch, tokens).
+    :return: one sum and one number per row.
     """
     return (states.float() * mask[..., None]).sum(1), mask.sum(1, keepdim=True)
 
@@ -126,6 +133,7 @@ def check_pooling(wanted: Pooling, supported: Sequence[Pooling], architecture: s
     :param wanted: the pooling that was asked for.
     :param supported: the poolings of the architecture.
     :param architecture: for the message.
+    :return: the pooling that was asked for.
     :raises UsageError: when the architecture does not support the pooling.
     """
     if wanted not in supported:
@@ -141,6 +149,7 @@ def resolve_layer(wanted: int | None, n_layers: int) -> int:
 
     :param wanted: None for the last; negative indices count from the end.
     :param n_layers: index of the last hidden state.
+    :return: an index from 0 to `n_layers`.
     :raises UsageError: when the model has no such layer.
     """
     if wanted is None:

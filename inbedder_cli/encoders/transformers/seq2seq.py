@@ -79,11 +79,8 @@ class _Seq2SeqBatchEncoder(BatchEncoder):
         self.n_layers = n_layers
 
     def forward(self, prompts: list[list[int]]) -> tuple[torch.Tensor, list[DecodedAnswer]]:
-        """Return vectors and answers of one batch.
-
-        The decoder's rows all have the same length, so only the encoder's padding needs a mask: in the encoder,
-        and in the decoder's cross-attention.
-        """
+        # The decoder's rows all have the same length, so only the encoder's padding needs a mask: in the encoder,
+        # and in the decoder's cross-attention.
         import torch
 
         ids, real = self.padded(prompts)
