@@ -153,11 +153,11 @@ class ClusterOptions:
 class UnansweredOptions:
     """Which answers count as none.
 
-    :param abstain: whether rows that do not answer are kept out of the clusters.
+    :param flag: whether rows that do not answer are flagged, and kept out of the clusters.
     :param min_confidence: of an answer, 0 to 1: below it, it counts as none.
     """
 
-    abstain: bool = True
+    flag: bool = True
     min_confidence: float = 0.1
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from inbedder_cli.cli.console import Terminal, print_line
+from inbedder_cli.cli.console import TerminalReporter, print_line
 from inbedder_cli.errors import UsageError
 
 app = typer.Typer(
@@ -32,7 +32,7 @@ def info() -> None:
     """Print how many there are and what they take."""
     from inbedder_cli.encoders.cache.store import RowCache
 
-    found = RowCache(reporter=Terminal()).info()
+    found = RowCache(reporter=TerminalReporter()).info()
     print_line(f"path\t{found.path}")
     print_line(f"rows\t{found.rows}")
     print_line(f"bytes\t{found.bytes}")
@@ -58,7 +58,7 @@ def prune(
         raise UsageError("nothing says what to remove", hint="give --older-than 30d, or --max-size 2GB")
     seconds = None if older_than is None else _amount(older_than, SECONDS, "30d, 12h or 2w")
     size = None if max_size is None else int(_amount(max_size.lower().removesuffix("b"), BYTES, "500MB or 2GB"))
-    reporter = Terminal()
+    reporter = TerminalReporter()
     removed = RowCache(reporter=reporter).prune(older_than=seconds, max_bytes=size)
     reporter.info(f"{removed:,} rows removed")
 
@@ -68,7 +68,7 @@ def clear() -> None:
     """Remove all rows."""
     from inbedder_cli.encoders.cache.store import RowCache
 
-    Terminal().info(f"{RowCache().clear() / 1e6:.1f} MB freed")
+    TerminalReporter().info(f"{RowCache().clear() / 1e6:.1f} MB freed")
 
 
 def _amount(written: str, units: dict[str, int], example: str) -> float:

@@ -21,10 +21,10 @@ PLAIN_SECONDS = 5.0  # between progress lines where there is no terminal
 PIPE_WIDTH = 120  # of tables that do not go to a terminal, unless COLUMNS says otherwise
 
 
-class Terminal:
-    """Talks to a person on standard error (see `reporter.Reporter`).
+class TerminalReporter:
+    """Reports to a person on standard error (see `progress.Reporter`).
 
-    :param quiet: say nothing but warnings and errors.
+    :param quiet: only warnings and errors.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:

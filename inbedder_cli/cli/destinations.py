@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.cli.console import stdout_console
@@ -11,36 +10,16 @@ from inbedder_cli.errors import UsageError
 from inbedder_cli.options import InputFormat, TableFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     import pyarrow as pa
 
     from inbedder_cli.corpus import Corpus
-    from inbedder_cli.diagnostics.crosstab import Crosstab, Grouping
-    from inbedder_cli.results import ClusteringResult
+    from inbedder_cli.results import Analysis
 
 
-@dataclass(frozen=True)
-class Result:
-    """What one command found.
-
-    :param runs: by the name of the question, "" for the only one.
-    :param model: what read the texts.
-    :param crossed: the questions with each other and with columns of the input.
-    """
-
-    runs: dict[str, ClusteringResult]
-    model: str
-    crossed: list[Crosstab]
-
-    @property
-    def corpus(self) -> Corpus:
-        """The rows."""
-        return next(iter(self.runs.values())).corpus
-
-
-def checked_targets(
+def check_targets(
     output: Path | None, wanted: TableFormat | None, clusters: Path | None, *, force: bool
 ) -> TableFormat | None:
     """Return the format of the rows, None where that depends on who reads; refuse files that cannot be written.
@@ -61,59 +40,28 @@ def checked_targets(
     return wanted
 
 
-def column_groupings(corpus: Corpus, names: Sequence[str] | None) -> list[Grouping]:
-    """Return the columns that clusters are to be crossed with.
-
-    :raises UsageError: for a column that is not there.
-    """
-    from inbedder_cli.diagnostics.crosstab import column_grouping
-
-    wanted = [name.strip() for several in names or () for name in several.split(",") if name.strip()]
-    for name in wanted:
-        if name not in corpus.table.column_names:
-            there = ", ".join(corpus.table.column_names)
-            raise UsageError(f'{corpus.source} has no column "{name}"', hint=f"its columns: {there}")
-    return [column_grouping(name, _values(corpus.table, name)) for name in wanted]
-
-
-def _values(table: pa.Table, name: str) -> list[Any]:
-    from inbedder_cli.corpus.jsonl import cell_value, has_json_cells
-
-    values = table.column(name).to_pylist()
-    return [cell_value(value) for value in values] if has_json_cells(table.schema.field(name)) else values
-
-
-def crosstab_results(runs: dict[str, ClusteringResult], columns: Sequence[Grouping]) -> list[Crosstab]:
-    """Return the cross-tables of the questions with each other and with columns of the input."""
-    from inbedder_cli.diagnostics.crosstab import Grouping, crosstabs, pairs_of
-
-    return crosstabs(
-        list(pairs_of([Grouping(name or "cluster", run.names) for name, run in runs.items()], columns))
-    )
-
-
-def write_result(result: Result, wanted: TableFormat | None, output: Path | None, prefix: str) -> bool:
+def write_analysis(analysis: Analysis, wanted: TableFormat | None, output: Path | None, prefix: str) -> bool:
     """Write the rows where they are asked for; print the tables of clusters on a terminal, and return whether."""
     if wanted is None:
-        wanted = TableFormat.table if sys.stdout.isatty() else like_input(result.corpus)
+        wanted = TableFormat.table if sys.stdout.isatty() else like_input(analysis.corpus)
     if wanted is not TableFormat.table or output is not None:
-        _write_rows(result, wanted, output, prefix)
+        _write_rows(analysis, wanted, output, prefix)
     printed = wanted is TableFormat.table or (output is not None and sys.stdout.isatty())
     if printed:
-        _print(result)
+        _print(analysis)
     return printed
 
 
-def _print(result: Result) -> None:
+def _print(analysis: Analysis) -> None:
     from inbedder_cli.report.crosstab_view import print_cross
     from inbedder_cli.report.terminal import print_run
 
     console = stdout_console()
-    for run in result.runs.values():
-        print_run(console, run)
-    if result.crossed:
+    for result in analysis:
+        print_run(console, result)
+    if analysis.crosstabs:
         console.print()
-    for table in result.crossed:
+    for table in analysis.crosstabs:
         print_cross(console, table)
 
 
@@ -124,11 +72,17 @@ def like_input(corpus: Corpus) -> TableFormat:
     )
 
 
-def _write_rows(result: Result, wanted: TableFormat, output: Path | None, prefix: str) -> None:
+def _write_rows(analysis: Analysis, wanted: TableFormat, output: Path | None, prefix: str) -> None:
     from inbedder_cli.output.tables import documents, rows_table
 
-    table = rows_table(result.runs, prefix)
-    write_rows(table, lambda: documents(result.runs, result.model, result.crossed), wanted, output, result.corpus)
+    table = rows_table(analysis.results, prefix)
+    write_rows(
+        table,
+        lambda: documents(analysis.results, analysis.model, list(analysis.crosstabs)),
+        wanted,
+        output,
+        analysis.corpus,
+    )
 
 
 def write_rows(
@@ -157,7 +111,7 @@ def write_rows(
             write_table(table, stream, wanted, delimiter=corpus.delimiter if same else None)
 
 
-def write_clusters(result: Result, path: Path) -> None:
+def write_clusters(analysis: Analysis, path: Path) -> None:
     """Write the clusters themselves."""
     from inbedder_cli.output.files import format_of, whole_file, write_json, write_table
     from inbedder_cli.output.tables import clusters_table, documents
@@ -166,6 +120,6 @@ def write_clusters(result: Result, path: Path) -> None:
 
     with whole_file(path) as stream:
         if wanted is TableFormat.json:
-            write_json(documents(result.runs, result.model, result.crossed), stream)
+            write_json(documents(analysis.results, analysis.model, list(analysis.crosstabs)), stream)
         else:
-            write_table(clusters_table(result.runs), stream, wanted)
+            write_table(clusters_table(analysis.results), stream, wanted)

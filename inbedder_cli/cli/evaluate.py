@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inbedder_cli.cli import parameters
-from inbedder_cli.cli.console import Terminal, stdout_console
-from inbedder_cli.cli.option_groups import tell_about
+from inbedder_cli.cli.console import TerminalReporter, stdout_console
+from inbedder_cli.cli.option_groups import report_corpus
 from inbedder_cli.errors import UsageError
 from inbedder_cli.evaluation.settings import EvaluateOptions, EvaluationFormat, Part, ProtocolName
 from inbedder_cli.models.names import DEFAULT_MODEL
@@ -142,7 +142,7 @@ def evaluate(
     """
     from inbedder_cli.output.files import check_target
 
-    reporter = Terminal(quiet=quiet)
+    reporter = TerminalReporter(quiet=quiet)
     check_target(output, force=force)
     check_target(resume, force=True)
     wanted = _format(output_format, output)
@@ -224,7 +224,7 @@ def _own_suite(
             hint='give each column of classes its question: --gold emotion -i "What emotion is expressed?"',
         )
     corpus = read_corpus(files[0], **reading)
-    tell_about(corpus, reporter)
+    report_corpus(corpus, reporter)
     return table_suite(corpus, gold, instructions)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inbedder_cli.cli.console import Terminal, print_line
+from inbedder_cli.cli.console import TerminalReporter, print_line
 from inbedder_cli.cli.parameters import Offline, Quiet
 from inbedder_cli.errors import ModelError, did_you_mean
 from inbedder_cli.models.names import DEFAULT_MODEL
@@ -52,7 +52,7 @@ def pull(
     from inbedder_cli.models.store import ensure_base, pull_base_from
 
     manifest = _manifest(name)
-    reporter = Terminal(quiet=quiet)
+    reporter = TerminalReporter(quiet=quiet)
     folder = (
         pull_base_from(manifest, source, reporter=reporter)
         if source
@@ -86,7 +86,7 @@ def remove_model(
         raise ModelError(
             f"{name} is not on this machine", hint=f"{did_you_mean(name, known)}see: inbedder models list"
         )
-    Terminal().info(f"{remove(known[name]) / 1e6:.0f} MB freed")
+    TerminalReporter().info(f"{remove(known[name]) / 1e6:.0f} MB freed")
 
 
 def _manifest(name: str) -> Manifest:

@@ -43,7 +43,7 @@ class InputOptions:
 
         chosen = {field.name: getattr(self, field.name) for field in fields(self)}
         corpus = read_corpus(file, **(chosen | {"text": self.text or ()}))
-        tell_about(corpus, reporter)
+        report_corpus(corpus, reporter)
         return corpus
 
 
@@ -77,6 +77,7 @@ class ModelOptions:
             from inbedder_cli.encoders import load_encoder
 
             encoder = load_encoder(**chosen, reporter=reporter)
+        object.__setattr__(encoder, "record", self.used(encoder))
         reporter.info(f"model: {encoder.description}")
         return encoder
 
@@ -93,7 +94,7 @@ class ModelOptions:
 
 
 @dataclass(frozen=True)
-class PlaceOptions:
+class RuntimeOptions:
     """Where the model of a saved run runs."""
 
     device: parameters.Device = "auto"
@@ -111,7 +112,7 @@ class PlaceOptions:
         chosen = {field.name: getattr(self, field.name) for field in fields(self)}
         model = ModelOptions(used.reference, used.template, dtype=Dtype(used.dtype), **chosen)
         encoder = model.load(reporter)
-        if model.used(encoder).identity != used.identity:
+        if encoder.record.identity != used.identity:
             raise ModelError(
                 f"{used.reference} is not the model that made {run.folder}",
                 hint="bring back the model of then, or cluster again with --save",
@@ -120,7 +121,7 @@ class PlaceOptions:
 
 
 @dataclass(frozen=True)
-class ReadingOptions:
+class EncodingOptions:
     """How a model reads texts."""
 
     pooling: parameters.PoolingOption = None
@@ -138,12 +139,12 @@ class ReadingOptions:
 class AnswerOptions:
     """Which answers count as none."""
 
-    abstain: parameters.FlagUnanswered = UnansweredOptions.abstain
+    flag_unanswered: parameters.FlagUnanswered = UnansweredOptions.flag
     min_confidence: parameters.MinConfidence = UnansweredOptions.min_confidence
 
     def settings(self) -> UnansweredOptions:
         """Return the settings."""
-        return UnansweredOptions(self.abstain, self.min_confidence)
+        return UnansweredOptions(self.flag_unanswered, self.min_confidence)
 
 
 def with_groups(command: Callable[..., None]) -> Callable[..., None]:
@@ -179,13 +180,17 @@ def _as_parameters(group: Any) -> list[inspect.Parameter]:  # noqa: ANN401
     ]
 
 
-def tell_about(corpus: Corpus, reporter: Reporter) -> None:
-    """Say in one line what was read."""
+def report_corpus(corpus: Corpus, reporter: Reporter) -> None:
+    """Report in one line what was read.
+
+    :param corpus: the rows.
+    :param reporter: hears the line.
+    """
     n_empty = corpus.texts.count("")
-    facts = [f"{len(corpus):,} rows"]
+    counts = [f"{len(corpus):,} rows"]
     if n_empty:
-        facts.append(f"{n_empty:,} without text ({'kept' if corpus.keep_empty else 'skipped'})")
+        counts.append(f"{n_empty:,} without text ({'kept' if corpus.keep_empty else 'skipped'})")
     different = len(set(corpus.texts) - {""})
     if different < len(corpus) - n_empty:
-        facts.append(f"{different:,} different texts")
-    reporter.info(f"{corpus.source}: {', '.join([*facts, *corpus.notes])}")
+        counts.append(f"{different:,} different texts")
+    reporter.info(f"{corpus.source}: {', '.join([*counts, *corpus.notes])}")

@@ -139,7 +139,7 @@ AlgorithmOption = Annotated[
 FlagUnanswered = Annotated[
     bool,
     typer.Option(
-        "--abstain/--no-abstain",
+        "--flag-unanswered/--no-flag-unanswered",
         help="Keep rows that do not answer the question out of the clusters.",
         rich_help_panel=ANSWERS,
     ),

@@ -45,12 +45,12 @@ def show(
 
     inbedder show emotions 3 --borderline -f csv
     """
-    from inbedder_cli.cli.destinations import checked_targets
+    from inbedder_cli.cli.destinations import check_targets
     from inbedder_cli.output.files import open_output, write_table
     from inbedder_cli.report.run_view import overview, print_table
     from inbedder_cli.runs.storage import load_run
 
-    wanted = checked_targets(output, output_format, None, force=force)
+    wanted = check_targets(output, output_format, None, force=force)
     wanted = wanted or (TableFormat.table if sys.stdout.isatty() else TableFormat.csv)
     if wanted is TableFormat.json:
         raise UsageError("show has no json format", hint="use jsonl")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 
 from inbedder_cli.cli import parameters
-from inbedder_cli.cli.checks import check_before_work, needed_instruction, tell_about_embedding
-from inbedder_cli.cli.console import Terminal, stdout_console
-from inbedder_cli.cli.destinations import checked_targets
-from inbedder_cli.cli.option_groups import AnswerOptions, InputOptions, ModelOptions, ReadingOptions, with_groups
+from inbedder_cli.cli.checks import warn_about_embeddings
+from inbedder_cli.cli.console import TerminalReporter, stdout_console
+from inbedder_cli.cli.destinations import check_targets
+from inbedder_cli.cli.instructions import check_instruction
+from inbedder_cli.cli.option_groups import AnswerOptions, EncodingOptions, InputOptions, ModelOptions, with_groups
 from inbedder_cli.options import Algorithm, ClusterOptions, TableFormat
 
 
@@ -17,8 +18,8 @@ def tune(
     file: parameters.File,
     source: InputOptions,
     model: ModelOptions,
-    reading: ReadingOptions,
-    answering: AnswerOptions,
+    encoding: EncodingOptions,
+    answers: AnswerOptions,
     instruction: parameters.Instruction = None,
     k_min: parameters.KMin = 2,
     k_max: parameters.KMax = 20,
@@ -42,20 +43,20 @@ def tune(
     """
     from inbedder_cli.output.files import open_output, write_json, write_table
 
-    reporter = Terminal(quiet=quiet)
-    question = needed_instruction(instruction)
-    wanted = checked_targets(output, output_format, None, force=force)
+    reporter = TerminalReporter(quiet=quiet)
+    question = check_instruction(instruction)
+    wanted = check_targets(output, output_format, None, force=force)
     wanted = wanted or (TableFormat.table if sys.stdout.isatty() else TableFormat.csv)
     corpus = source.read(file, reporter)
 
     clustering = ClusterOptions(algorithm, None, k_min, k_max, None, source.seed)
-    check_before_work(corpus, clustering)
 
-    from inbedder_cli.pipeline import embed_corpus, tune_corpus
+    from inbedder_cli import pipeline
     from inbedder_cli.report.tuning_view import as_table, document, print_choice
 
-    embedding = embed_corpus(corpus, question, model.load(reporter), reading.settings(), reporter)
-    found = tune_corpus(corpus, question, embedding, clustering, answering.settings())
+    pipeline.check_analysis(corpus, [clustering])
+    embeddings = pipeline.embed(corpus, question, model.load(reporter), encoding.settings(), reporter)
+    found = pipeline.tune(pipeline.flag_unanswered(corpus, embeddings, answers.settings()), clustering)
     if wanted is TableFormat.table:
         print_choice(stdout_console(), found)
     else:
@@ -64,4 +65,4 @@ def tune(
                 write_json(document(found, question), stream)
             else:
                 write_table(as_table(found), stream, wanted)
-    tell_about_embedding(embedding, reading.max_tokens, reporter)
+    warn_about_embeddings(embeddings, encoding.max_tokens, reporter)

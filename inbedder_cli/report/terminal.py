@@ -88,7 +88,7 @@ def closing_lines(run: ClusteringResult) -> list[str]:
     """Return why so many clusters, and what was left out."""
     options, choice = run.clustering.options, run.clustering.choice
     if run.unanswered and not run.rows:
-        lines = ["no row answers the question: ask another, or cluster all the same with --no-abstain"]
+        lines = ["no row answers the question: ask another, or cluster all the same with --no-flag-unanswered"]
     elif options.algorithm is Algorithm.hdbscan:
         lines = [f"{run.clustering.k} clusters found by HDBSCAN (min_cluster_size {options.min_cluster_size})"]
         if not run.clustering.k:

@@ -25,7 +25,7 @@ def stays(tmp_path):
 @pytest.fixture
 def run(inbedder, tiny, stays):
     def cluster(*arguments):
-        fixed = ["-m", tiny, "--device", "cpu", "--dtype", "float32", "--no-abstain"]
+        fixed = ["-m", tiny, "--device", "cpu", "--dtype", "float32", "--no-flag-unanswered"]
         return inbedder("cluster", stays, *fixed, *arguments)
 
     return cluster
@@ -126,7 +126,7 @@ def test_the_neutral_question_itself_changes_nothing(run):
         (["-i", FIRST, "-i", " "], "the instruction is empty"),
         (["-i", FIRST, "-k", "2", "-k", "3"], "-k is given 2 times for 1 questions"),
         (["-i", FIRST, "--by", "nothing"], 'has no column "nothing"'),
-        (["-i", FIRST, "-i", SECOND, "--vectors", "v.npy"], "read under one question"),
+        (["-i", FIRST, "-i", SECOND, "--vectors", "v.npy"], "hold one question"),
     ],
 )
 def test_what_makes_no_sense_is_refused(run, arguments, said):
@@ -139,7 +139,7 @@ def test_what_makes_no_sense_is_refused(run, arguments, said):
 def test_a_few_rows_are_clustered_without_a_k(inbedder, tiny, tmp_path, n):
     path = tmp_path / "few.csv"
     path.write_text("text\n" + "".join(f"text {i} {'cold' if i % 2 else 'kind'}\n" for i in range(n)))
-    result = inbedder("cluster", path, "-i", FIRST, "-m", tiny, "--no-abstain")
+    result = inbedder("cluster", path, "-i", FIRST, "-m", tiny, "--no-flag-unanswered")
     assert result.exit_code == 0, result.stderr
     assert len(rows_of(result)) == n
 
@@ -147,7 +147,7 @@ def test_a_few_rows_are_clustered_without_a_k(inbedder, tiny, tmp_path, n):
 def test_rows_of_one_text_make_one_cluster_and_no_agreement(inbedder, tiny, tmp_path):
     path = tmp_path / "same.csv"
     path.write_text("text\n" + "cold room\n" * 9)
-    result = inbedder("cluster", path, "-i", FIRST, "-m", tiny, "--no-abstain", "-f", "json")
+    result = inbedder("cluster", path, "-i", FIRST, "-m", tiny, "--no-flag-unanswered", "-f", "json")
     assert result.exit_code == 0, result.stderr
     document = json.loads(result.stdout)
     assert (document["clustering"]["k"], document["baseline"]) == (1, None)
@@ -164,7 +164,7 @@ def test_what_looks_like_markup_in_a_column_is_shown_as_it_is(inbedder, tiny, tm
         FIRST,
         "-m",
         tiny,
-        "--no-abstain",
+        "--no-flag-unanswered",
         "-k",
         "2",
         "--by",

@@ -35,7 +35,7 @@ def saved(inbedder, tiny, stays, tmp_path):
             "cpu",
             "--dtype",
             "float32",
-            "--no-abstain",
+            "--no-flag-unanswered",
             "--no-baseline",
             "--id",
             "id",
@@ -120,7 +120,7 @@ def test_merges_are_followed_to_their_end_and_cycles_refused(inbedder, saved, st
 def test_a_run_of_a_file_with_a_column_of_a_results_name_is_saved_too(inbedder, tiny, tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("text,cluster\n" + "".join(f"text {i} kind,mine\n" for i in range(9)))
-    arguments = ("cluster", path, "-i", QUESTION, "-m", tiny, "--no-abstain", "--prefix", "q_", "-k", "2")
+    arguments = ("cluster", path, "-i", QUESTION, "-m", tiny, "--no-flag-unanswered", "--prefix", "q_", "-k", "2")
     assert inbedder(*arguments, "--save", tmp_path / "run").exit_code == 0
     assert len(rows_of(inbedder("show", tmp_path / "run"))) == 2
     assert inbedder(*arguments, "--save", tmp_path / "no" / "run").exit_code == 2
@@ -170,7 +170,7 @@ def test_verify_reads_again_and_fails_where_clusters_are_others(inbedder, saved)
     run, _ = saved()
     fine = inbedder("verify", run, "--refresh")
     assert fine.exit_code == 0, fine.stderr
-    assert "30 rows read again: 100 % in the same cluster, 100 % with the same answer" in fine.stdout
+    assert "30 rows encoded again: 100 % in the same cluster, 100 % with the same answer" in fine.stdout
     import pyarrow.parquet as pq
 
     table = pq.ParquetFile(run / "rows.parquet").read()
@@ -277,7 +277,7 @@ def test_a_run_that_hdbscan_no_longer_finds_is_told(inbedder, saved, monkeypatch
 
 
 def test_new_rows_of_which_none_answers(inbedder, saved, tmp_path):
-    run, _ = saved("-k", "3", "--abstain")
+    run, _ = saved("-k", "3", "--flag-unanswered")
     path = tmp_path / "none.csv"
     path.write_text("id,text\n" + "".join(f"a{i},n/a\n" for i in range(4)))
     result = inbedder("assign", run, path)

@@ -25,7 +25,7 @@ from inbedder_cli.output.tables import (
     document,
     rows_table,
 )
-from inbedder_cli.pipeline import cluster_corpus
+from inbedder_cli.pipeline import analyze
 from inbedder_cli.results import ClusteringResult, Embeddings, RowStatus
 
 QUESTION = "Which mood?"
@@ -110,7 +110,8 @@ def test_without_decoded_answers_the_column_is_null():
     corpus = corpus_of(["a", "b", "c", ""])
     vectors = np.array([[1, 0], [0.9, 0.1], [-1, 0], [np.nan, np.nan]], np.float32)
     status = [RowStatus.ok] * 3 + [RowStatus.empty]
-    made = cluster_corpus(corpus, QUESTION, Embeddings(vectors, None, status), ClusterOptions(k=2))
+    embeddings = Embeddings(vectors, None, status)
+    made = analyze(corpus, QUESTION, embeddings=embeddings, cluster_options=ClusterOptions(k=2)).result
     table = rows_table({"": made})
     assert table.column("answer").to_pylist() == [None] * 4
     assert table.column("cluster").to_pylist() == [0, 0, 1, None]
@@ -246,7 +247,8 @@ def test_a_real_run_makes_a_document_of_plain_json(algorithm):
     texts = [f"text {i}" for i in range(24)]
     vectors = np.repeat(np.eye(3), 8, axis=0) + np.random.default_rng(0).normal(scale=0.03, size=(24, 3))
     embedding = Embeddings(vectors.astype(np.float32), ["anger", "joy", "fear"] * 8, [RowStatus.ok] * 24)
-    made = cluster_corpus(corpus_of(texts), QUESTION, embedding, ClusterOptions(algorithm, k_max=4))
+    options = ClusterOptions(algorithm, k_max=4)
+    made = analyze(corpus_of(texts), QUESTION, embeddings=embedding, cluster_options=options).result
     stream = io.BytesIO()
     write_json(document(made, "m"), stream)
     found = json.loads(stream.getvalue())
