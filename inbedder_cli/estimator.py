@@ -217,7 +217,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
 
         :param folder: of the run, with the renames and merges of its names.txt.
         :param question: its name, in a run of several.
-        :param runtime: parameters that may differ from machine to machine: device, offline, cache, reporter.
+        :param **runtime: parameters that may differ from machine to machine: device, offline, cache, reporter.
         :raises InputError: for a folder that holds no run, or a damaged one.
         :raises UsageError: for a question that is not there, or none named in a run of several.
         """

@@ -58,6 +58,7 @@ class Registry(Generic[T]):
     def __getitem__(self, name: str) -> T:
         """Return the thing of that name.
 
+        :param name: what a user asks for.
         :raises UsageError: when nothing has that name.
         """
         entry = self._entries[self.check(name)]

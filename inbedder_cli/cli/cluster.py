@@ -40,14 +40,14 @@ def cluster(
     by: Annotated[
         list[str] | None,
         typer.Option(
-            help="Cross the clusters with these columns: rating,product.", rich_help_panel=parameters.OUTPUT
+            help="Cross the clusters with columns of the input: rating,product.", rich_help_panel=parameters.OUTPUT
         ),
     ] = None,
     k: Annotated[
         list[str] | None,
         typer.Option(
             "-k",
-            help="Number of clusters, or auto; with several questions once, or once for each.",
+            help="Number of clusters, or auto. With several questions: once, or once for each.",
             rich_help_panel=parameters.CLUSTERING,
             show_default="auto",
         ),
@@ -66,14 +66,14 @@ def cluster(
     vectors: Annotated[
         str | None,
         typer.Option(
-            help="Start from these vectors (made by inbedder embed) instead of a model.",
+            help="Cluster the vectors in this file (see: inbedder embed); no model is loaded.",
             rich_help_panel=parameters.CLUSTERING,
         ),
     ] = None,
     stop_words: Annotated[
         str | None,
         typer.Option(
-            help="File of words to leave out of labels, or none.",
+            help="File of stop words for labels, or none.",
             rich_help_panel=parameters.CLUSTERING,
             show_default="English",
         ),
@@ -82,7 +82,7 @@ def cluster(
         bool,
         typer.Option(
             "--stability/--no-stability",
-            help="Measure how surely each cluster is found again in half of the rows.",
+            help="Measure how often each cluster is found again in random halves of the rows.",
             rich_help_panel=parameters.CLUSTERING,
         ),
     ] = True,
@@ -118,8 +118,8 @@ def cluster(
 ) -> None:
     """Cluster the rows of FILE by their answers to a question, and explain the clusters.
 
-    On a terminal it prints a table of clusters. In a pipe it writes every input row with its cluster.
-    Several questions are answered apart, and crossed: -i emotion="..." -i reason="...".
+    On a terminal this prints a table of clusters; in a pipe it writes every input row with its cluster.
+    With several questions (-i emotion="..." -i reason="...") each has its own clusters, which are then crossed.
 
     [bold]Examples[/bold]
 

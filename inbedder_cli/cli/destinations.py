@@ -1,4 +1,4 @@
-"""Where the results of `inbedder cluster` go: the terminal, a pipe, files."""
+"""Where results go: the terminal, a pipe, files."""
 
 from __future__ import annotations
 
@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 def check_targets(
     output: Path | None, wanted: TableFormat | None, clusters: Path | None, *, force: bool
 ) -> TableFormat | None:
-    """Return the format of the rows, None where that depends on who reads; refuse files that cannot be written.
+    """Return the format of the rows, None where it depends on whether stdout is a terminal.
 
+    :param output: file of the rows; None: stdout.
+    :param wanted: the format that was asked for.
+    :param clusters: file of the clusters.
+    :param force: whether existing files may be replaced.
     :raises UsageError: for a file that exists, an unknown suffix, or one file for two things.
     """
     from inbedder_cli.output.files import check_target, format_of
@@ -41,7 +45,14 @@ def check_targets(
 
 
 def write_analysis(analysis: Analysis, wanted: TableFormat | None, output: Path | None, prefix: str) -> bool:
-    """Write the rows where they are asked for; print the tables of clusters on a terminal, and return whether."""
+    """Write the rows, or print the tables of clusters on a terminal.
+
+    :param analysis: what was found.
+    :param wanted: format of the rows; None: a table on a terminal, else like the input.
+    :param output: file of the rows; None: stdout.
+    :param prefix: of the new columns.
+    :return: whether the tables of clusters were printed.
+    """
     if wanted is None:
         wanted = TableFormat.table if sys.stdout.isatty() else like_input(analysis.corpus)
     if wanted is not TableFormat.table or output is not None:
@@ -66,7 +77,10 @@ def _print(analysis: Analysis) -> None:
 
 
 def like_input(corpus: Corpus) -> TableFormat:
-    """Return the format that rows come out in where none is asked for."""
+    """Return the format that rows are written in where none is asked for.
+
+    :param corpus: the rows.
+    """
     return {InputFormat.tsv: TableFormat.tsv, InputFormat.jsonl: TableFormat.jsonl}.get(
         corpus.format, TableFormat.csv
     )
@@ -92,9 +106,14 @@ def write_rows(
     output: Path | None,
     corpus: Corpus,
 ) -> None:
-    """Write rows that came of a corpus, to a file or to stdout.
+    """Write rows to a file or to stdout.
 
-    :param document: what stands around the rows in JSON.
+    :param table: the rows.
+    :param document: makes what stands around the rows in JSON.
+    :param wanted: their format.
+    :param output: file; None: stdout.
+    :param corpus: that the rows come from, whose delimiter CSV on stdout keeps.
+    :raises UsageError: for a binary format on a terminal.
     """
     import json
 
@@ -112,7 +131,11 @@ def write_rows(
 
 
 def write_clusters(analysis: Analysis, path: Path) -> None:
-    """Write the clusters themselves."""
+    """Write the clusters themselves.
+
+    :param analysis: what was found.
+    :param path: file, whose suffix names the format.
+    """
     from inbedder_cli.output.files import format_of, whole_file, write_json, write_table
     from inbedder_cli.output.tables import clusters_table, documents
 

@@ -24,7 +24,7 @@ def embed(
     answers: Annotated[
         bool,
         typer.Option(
-            "--answers/--no-answers", help="Also decode the answers.", rich_help_panel=parameters.READING
+            "--answers/--no-answers", help="Also decode the answers.", rich_help_panel=parameters.ENCODING
         ),
     ] = True,
     output: parameters.Output = None,

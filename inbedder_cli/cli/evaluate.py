@@ -98,7 +98,7 @@ def evaluate(
         list[int] | None,
         typer.Option(
             help="Index into the hidden states. Repeat to compare.",
-            rich_help_panel=parameters.READING,
+            rich_help_panel=parameters.ENCODING,
             show_default="the model's",
         ),
     ] = None,
@@ -106,7 +106,7 @@ def evaluate(
         list[Pooling] | None,
         typer.Option(
             help="Which hidden states become the vector. Repeat to compare.",
-            rich_help_panel=parameters.READING,
+            rich_help_panel=parameters.ENCODING,
             show_default="the model's",
         ),
     ] = None,

@@ -1,4 +1,4 @@
-"""Groups of options that several commands take, and what each group makes: a corpus, an encoder, settings."""
+"""Groups of options that several commands share, and what each group makes: a corpus, an encoder, settings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InputOptions:
-    """What to read, and which of its columns and rows."""
+    """Which rows and columns of the input are read."""
 
     text: parameters.Text = None
     text_template: parameters.TextTemplate = None
@@ -38,7 +38,11 @@ class InputOptions:
     seed: parameters.Seed = 0
 
     def read(self, file: str, reporter: Reporter) -> Corpus:
-        """Return the corpus, and say what was read."""
+        """Return the corpus, and report what was read.
+
+        :param file: a path, or - for standard input.
+        :param reporter: hears of it.
+        """
         from inbedder_cli.corpus import read_corpus
 
         chosen = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -49,7 +53,7 @@ class InputOptions:
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """Which model, how it is asked, and where it runs."""
+    """Which model encodes the texts, with which template, and where it runs."""
 
     model: parameters.Model = parameters.ModelDefault
     template: parameters.TemplateOption = None
@@ -104,9 +108,11 @@ class RuntimeOptions:
     devices: parameters.Devices = 1
 
     def load(self, run: SavedRun, reporter: Reporter) -> Encoder:
-        """Return the encoder that read the run.
+        """Return the encoder that made the vectors of a run.
 
-        :raises ModelError: when the model has become another one.
+        :param run: as it was saved.
+        :param reporter: hears of it.
+        :raises ModelError: when the model is not the one that made the run.
         """
         used = run.model
         chosen = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -122,7 +128,7 @@ class RuntimeOptions:
 
 @dataclass(frozen=True)
 class EncodingOptions:
-    """How a model reads texts."""
+    """How texts are encoded."""
 
     pooling: parameters.PoolingOption = None
     layer: parameters.Layer = None
@@ -131,7 +137,10 @@ class EncodingOptions:
     batch_tokens: parameters.BatchTokens = None
 
     def settings(self, *, answers: bool = True) -> EncodeOptions:
-        """Return the settings of the encode step."""
+        """Return the options of the encode step.
+
+        :param answers: whether answers are decoded.
+        """
         return EncodeOptions(answers=answers, **{field.name: getattr(self, field.name) for field in fields(self)})
 
 
@@ -143,13 +152,14 @@ class AnswerOptions:
     min_confidence: parameters.MinConfidence = UnansweredOptions.min_confidence
 
     def settings(self) -> UnansweredOptions:
-        """Return the settings."""
+        """Return the options of the step that flags unanswered rows."""
         return UnansweredOptions(self.flag_unanswered, self.min_confidence)
 
 
 def with_groups(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command take whole groups: each parameter that is one of the dataclasses becomes its fields.
+    """Return the command with one option for each field of the dataclasses among its parameters.
 
+    :param command: whose keyword parameters may be dataclasses of options.
     Typer reads the signature that this gives the command, so every option has one home and one help text.
     """
     hints = get_type_hints(command, include_extras=True)

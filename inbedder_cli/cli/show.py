@@ -22,15 +22,17 @@ def show(
     run: parameters.Run,
     cluster: Annotated[
         str | None,
-        typer.Argument(help="Number or label of a cluster, noise, or no-answer; all clusters if not given."),
+        typer.Argument(
+            help="Number or label of a cluster, noise, or no-answer. Default: a table of all clusters."
+        ),
     ] = None,
     question: Annotated[
         str | None, typer.Option("--question", help="Name of the question, in a run of several.")
     ] = None,
     borderline: Annotated[
-        bool, typer.Option("--borderline", help="The rows nearest to another cluster first.")
+        bool, typer.Option("--borderline", help="Show the rows nearest to another cluster first.")
     ] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Show at most N rows.")] = None,
     output: parameters.Output = None,
     output_format: parameters.Format = None,
     force: parameters.Force = False,

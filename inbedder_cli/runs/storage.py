@@ -28,7 +28,7 @@ from inbedder_cli.errors import InbedderError, InputError, UsageError
 from inbedder_cli.models.convert import file_sha256
 from inbedder_cli.options import Algorithm, ClusterOptions, EncodeOptions, Pooling, UnansweredOptions
 from inbedder_cli.output.vectors import texts_sha256
-from inbedder_cli.runs.renames import NAMES, changed, read_changes
+from inbedder_cli.runs.renames import NAMES, apply_changes, read_changes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -282,7 +282,7 @@ def _question(
     own = {key.removeprefix(f"{name}/"): array for key, array in tensors.items() if key.startswith(f"{name}/")}
     settings = manifest["settings"][name]
     clusters = [c for c in document["clusters"] if c["cluster"] != NOISE]
-    names, merged = changed({c["cluster"]: c["label"] for c in clusters}, changes)
+    names, merged = apply_changes({c["cluster"]: c["label"] for c in clusters}, changes)
     return SavedQuestion(
         document["instruction"],
         _assigner(own),

@@ -178,7 +178,7 @@ def test_verify_reads_again_and_fails_where_clusters_are_others(inbedder, saved)
     pq.write_table(table.set_column(table.column_names.index("cluster"), "cluster", [other]), run / "rows.parquet")
     tampered = inbedder("verify", run)
     assert tampered.exit_code == 5
-    assert "rows.parquet is not what was saved" in tampered.stderr
+    assert "rows.parquet is not the file that was saved" in tampered.stderr
 
 
 def test_a_run_is_not_replaced_unasked_and_needs_its_model(inbedder, saved, stays, tiny, tmp_path):
