@@ -201,11 +201,11 @@ def _save(
 
 
 def _tell_how_far_questions_mattered(runs: dict[str, ClusteringResult], reporter: Reporter) -> None:
-    from inbedder_cli.report.terminal import how_far_it_mattered
+    from inbedder_cli.report.view import baseline_line
 
     for run in runs.values():
         if run.baseline:
-            reporter.info(how_far_it_mattered(run.baseline))
+            reporter.info(baseline_line(run.baseline))
 
 
 def _check_run(folder: Path | None, vectors: str | None, *, force: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -16,7 +17,8 @@ from inbedder_cli.cli.instructions import parse_questions
 from inbedder_cli.cli.option_groups import AnswerOptions, InputOptions, ModelOptions, ReadingOptions, with_groups
 from inbedder_cli.diagnostics.baseline import baseline_agreement, encode_baseline
 from inbedder_cli.errors import UsageError
-from inbedder_cli.options import ClusterOptions, TableFormat
+from inbedder_cli.options import ClusterOptions
+from inbedder_cli.output.formats import TABLE, write_table
 
 ROWS = 500  # that are read, unless --sample or --limit says otherwise
 
@@ -49,16 +51,18 @@ def compare(
     if len(questions) < 2:
         raise UsageError("one wording has nothing to be compared with", hint="repeat -i")
     wanted = checked_targets(output, output_format, None, force=force)
-    wanted = wanted or (TableFormat.table if sys.stdout.isatty() else TableFormat.csv)
+    wanted = wanted or (TABLE if sys.stdout.isatty() else "csv")
     corpus = (source if source.sample or source.limit else replace(source, sample=ROWS)).read(file, reporter)
 
     clustering = ClusterOptions(k=k, seed=source.seed)
     check_before_work(corpus, clustering)
 
     from inbedder_cli.diagnostics.wordings import agreement, describe
-    from inbedder_cli.output.files import open_output, write_json, write_table
+    from inbedder_cli.output.documents import wordings_document
+    from inbedder_cli.output.files import open_output
+    from inbedder_cli.output.tables import wordings_table
     from inbedder_cli.pipeline import cluster_corpus, embed_corpus
-    from inbedder_cli.report.wordings_view import as_table, document, print_wordings
+    from inbedder_cli.report.wordings_view import print_wordings
 
     encoder, settings = model.load(reporter), reading.settings()
     baseline = encode_baseline(corpus, encoder, settings, reporter)
@@ -69,13 +73,11 @@ def compare(
         runs[question.name] = replace(run, baseline=baseline_agreement(run, baseline))
     wordings = [describe(name, run) for name, run in runs.items()]
     agreements = agreement(list(runs.values()))
-    if wanted is TableFormat.table:
+    if wanted == TABLE:
         print_wordings(stdout_console(), wordings, agreements)
     else:
+        document = partial(wordings_document, wordings, agreements)
         with open_output(output) as stream:
-            if wanted is TableFormat.json:
-                write_json(document(wordings, agreements), stream)
-            else:
-                write_table(as_table(wordings, agreements), stream, wanted)
+            write_table(wordings_table(wordings, agreements), stream, wanted, document=document)
     for run in runs.values():
         tell_about_embedding(run.embeddings, reading.max_tokens, reporter)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.cli.console import stdout_console
 from inbedder_cli.errors import UsageError
-from inbedder_cli.options import InputFormat, TableFormat
+from inbedder_cli.options import InputFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,14 +41,13 @@ class Result:
         return next(iter(self.runs.values())).corpus
 
 
-def checked_targets(
-    output: Path | None, wanted: TableFormat | None, clusters: Path | None, *, force: bool
-) -> TableFormat | None:
+def checked_targets(output: Path | None, wanted: str | None, clusters: Path | None, *, force: bool) -> str | None:
     """Return the format of the rows, None where that depends on who reads; refuse files that cannot be written.
 
     :raises UsageError: for a file that exists, an unknown suffix, or one file for two things.
     """
-    from inbedder_cli.output.files import check_target, format_of
+    from inbedder_cli.output.files import check_target
+    from inbedder_cli.output.formats import TABLE, format_of
 
     for target in (output, clusters):
         check_target(target, force=force)
@@ -56,9 +56,25 @@ def checked_targets(
     wanted = wanted or (format_of(output) if output else None)
     if output is not None and output == clusters:
         raise UsageError(f"-o and --clusters both name {output}", hint="give each a file of its own")
-    if output is not None and wanted is TableFormat.table:
+    if output is not None and wanted == TABLE:
         raise UsageError("a table is for the terminal", hint="choose another --format for the file")
+    check_terminal(wanted, output)
     return wanted
+
+
+def check_terminal(wanted: str | None, output: Path | None) -> None:
+    """Refuse to print a binary format on a terminal.
+
+    :param wanted: name of a format, "table", or None where it is not chosen yet.
+    :param output: the file; None means standard output.
+    :raises UsageError: naming the format, and the file to write instead.
+    """
+    from inbedder_cli.output.formats import FORMATS, TABLE
+
+    if wanted in (None, TABLE) or output is not None or not sys.stdout.isatty():
+        return
+    if FORMATS[wanted].is_binary:
+        raise UsageError(f"{wanted} is no format for a terminal", hint=f"add -o FILE{FORMATS[wanted].suffixes[0]}")
 
 
 def column_groupings(corpus: Corpus, names: Sequence[str] | None) -> list[Grouping]:
@@ -92,49 +108,53 @@ def crosstab_results(runs: dict[str, ClusteringResult], columns: Sequence[Groupi
     )
 
 
-def write_result(result: Result, wanted: TableFormat | None, output: Path | None, prefix: str) -> bool:
+def write_result(result: Result, wanted: str | None, output: Path | None, prefix: str) -> bool:
     """Write the rows where they are asked for; print the tables of clusters on a terminal, and return whether."""
+    from inbedder_cli.output.formats import TABLE
+
     if wanted is None:
-        wanted = TableFormat.table if sys.stdout.isatty() else like_input(result.corpus)
-    if wanted is not TableFormat.table or output is not None:
+        wanted = TABLE if sys.stdout.isatty() else like_input(result.corpus)
+    if wanted != TABLE or output is not None:
         _write_rows(result, wanted, output, prefix)
-    printed = wanted is TableFormat.table or (output is not None and sys.stdout.isatty())
+    printed = wanted == TABLE or (output is not None and sys.stdout.isatty())
     if printed:
         _print(result)
     return printed
 
 
 def _print(result: Result) -> None:
-    from inbedder_cli.report.crosstab_view import print_cross
-    from inbedder_cli.report.terminal import print_run
+    from inbedder_cli.report.crosstab_view import print_crosstab
+    from inbedder_cli.report.terminal import print_result
 
     console = stdout_console()
     for run in result.runs.values():
-        print_run(console, run)
+        print_result(console, run)
     if result.crossed:
         console.print()
     for table in result.crossed:
-        print_cross(console, table)
+        print_crosstab(console, table)
 
 
-def like_input(corpus: Corpus) -> TableFormat:
-    """Return the format that rows come out in where none is asked for."""
-    return {InputFormat.tsv: TableFormat.tsv, InputFormat.jsonl: TableFormat.jsonl}.get(
-        corpus.format, TableFormat.csv
-    )
+def like_input(corpus: Corpus) -> str:
+    """Return the format of rows in a pipe where none is asked for: the input's, or CSV where that is binary."""
+    from inbedder_cli.output.formats import FORMATS
+
+    same = str(corpus.format)
+    return same if same in FORMATS and not FORMATS[same].is_binary else "csv"
 
 
-def _write_rows(result: Result, wanted: TableFormat, output: Path | None, prefix: str) -> None:
-    from inbedder_cli.output.tables import documents, rows_table
+def _write_rows(result: Result, wanted: str, output: Path | None, prefix: str) -> None:
+    from inbedder_cli.output.documents import results_document
+    from inbedder_cli.output.tables import rows_table
 
-    table = rows_table(result.runs, prefix)
-    write_rows(table, lambda: documents(result.runs, result.model, result.crossed), wanted, output, result.corpus)
+    document = partial(results_document, result.runs, result.model, result.crossed)
+    write_rows(rows_table(result.runs, prefix), document, wanted, output, result.corpus)
 
 
 def write_rows(
     table: pa.Table,
     document: Callable[[], dict[str, Any]],
-    wanted: TableFormat,
+    wanted: str,
     output: Path | None,
     corpus: Corpus,
 ) -> None:
@@ -142,30 +162,28 @@ def write_rows(
 
     :param document: what stands around the rows in JSON.
     """
-    import json
+    from inbedder_cli.output.cells import records
+    from inbedder_cli.output.files import open_output
+    from inbedder_cli.output.formats import write_table
 
-    from inbedder_cli.output.cells import rows_as_json
-    from inbedder_cli.output.files import open_output, write_json, write_table
-
-    if wanted is TableFormat.parquet and output is None and sys.stdout.isatty():
-        raise UsageError("Parquet does not belong on a terminal", hint="add -o FILE.parquet")
+    same = corpus.format is InputFormat.csv and output is None
     with open_output(output) as stream:
-        if wanted is TableFormat.json:
-            write_json(document() | {"data": [json.loads(row) for row in rows_as_json(table)]}, stream)
-        else:
-            same = corpus.format is InputFormat.csv and output is None
-            write_table(table, stream, wanted, delimiter=corpus.delimiter if same else None)
+        write_table(
+            table,
+            stream,
+            wanted,
+            document=lambda: document() | {"data": records(table)},
+            delimiter=corpus.delimiter if same else None,
+        )
 
 
 def write_clusters(result: Result, path: Path) -> None:
     """Write the clusters themselves."""
-    from inbedder_cli.output.files import format_of, whole_file, write_json, write_table
-    from inbedder_cli.output.tables import clusters_table, documents
+    from inbedder_cli.output.documents import results_document
+    from inbedder_cli.output.files import whole_file
+    from inbedder_cli.output.formats import format_of, write_table
+    from inbedder_cli.output.tables import clusters_table
 
-    wanted = format_of(path)
-
+    document = partial(results_document, result.runs, result.model, result.crossed)
     with whole_file(path) as stream:
-        if wanted is TableFormat.json:
-            write_json(documents(result.runs, result.model, result.crossed), stream)
-        else:
-            write_table(clusters_table(result.runs), stream, wanted)
+        write_table(clusters_table(result.runs), stream, format_of(path), document=document)

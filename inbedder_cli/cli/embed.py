@@ -10,7 +10,6 @@ from inbedder_cli.cli import parameters
 from inbedder_cli.cli.checks import needed_instruction, show_preview, tell_about_embedding
 from inbedder_cli.cli.console import Terminal
 from inbedder_cli.cli.option_groups import InputOptions, ModelOptions, ReadingOptions, with_groups
-from inbedder_cli.errors import UsageError
 
 
 @with_groups
@@ -45,14 +44,13 @@ def embed(
     inbedder cluster reviews.csv --vectors vectors.parquet -k 8
     """
     from inbedder_cli.output.files import check_target, open_output
-    from inbedder_cli.output.vectors import SUFFIXES, write_vectors
+    from inbedder_cli.output.vectors import vector_format, write_vectors
 
     reporter = Terminal(quiet=quiet)
     question = needed_instruction(instruction)
     check_target(output, force=force)
-    suffix = output.suffix.lower() if output else ".jsonl"
-    if suffix not in SUFFIXES:
-        raise UsageError(f'no vector format has the suffix "{suffix}"', hint=f"use one of {', '.join(SUFFIXES)}")
+    suffix = output.suffix if output else ".jsonl"
+    vector_format(suffix)  # an unknown one is refused before any work is done
     corpus = source.read(file, reporter)
 
     from inbedder_cli.pipeline import embed_corpus

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from inbedder_cli.results import ClusteringResult
     from inbedder_cli.runs.renames import Change
 
-SCHEMA = 2
+SCHEMA = 3
 MANIFEST, TENSORS, ROWS = "run.json", "run.safetensors", "rows.parquet"
 LIBRARIES = ("torch", "transformers", "scikit-learn", "hdbscan", "numpy")
 
@@ -107,9 +107,10 @@ def save_run(
     import pyarrow as pa
     from safetensors.numpy import save
 
-    from inbedder_cli.options import TableFormat
-    from inbedder_cli.output.files import whole_file, write_json, write_table
-    from inbedder_cli.output.tables import documents, rows_table
+    from inbedder_cli.output.documents import results_document
+    from inbedder_cli.output.files import whole_file, write_json
+    from inbedder_cli.output.formats import write_table
+    from inbedder_cli.output.tables import rows_table
 
     before = _labels_in(folder)
     corpus = next(iter(runs.values())).corpus
@@ -122,7 +123,7 @@ def save_run(
         tensors |= {
             f"{question}/{name}": array for name, array in _tensors(ClusterPredictor.of(run.clustering)).items()
         }
-    manifest = documents(runs, model.description, crossed) | {
+    manifest = results_document(runs, model.description, crossed) | {
         "schema": SCHEMA,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {"inbedder": __version__} | {name: version(name) for name in LIBRARIES},
@@ -136,7 +137,7 @@ def save_run(
         with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=f".{folder.name}.") as unfinished:
             new = Path(unfinished)
             with whole_file(new / ROWS) as stream:
-                write_table(table, stream, TableFormat.parquet)
+                write_table(table, stream, "parquet")
             with whole_file(new / TENSORS) as stream:
                 stream.write(save(tensors))
             manifest["files"] = {name: file_sha256(new / name) for name in (TENSORS, ROWS)}
