@@ -19,6 +19,7 @@ def rows_as_text(table: pa.Table, batch_rows: int = 16_384) -> Iterator[list[str
 
     :param table: columns of JSON cells (`corpus.jsonl.JSON_CELLS`) are decoded first.
     :param batch_rows: rows converted at a time.
+    :yield: the cells of one row, in the order of the columns.
     """
     json_columns = [has_json_cells(f) for f in table.schema]
     for batch in table.to_batches(max_chunksize=batch_rows):
@@ -32,6 +33,7 @@ def rows_as_json(table: pa.Table, batch_rows: int = 16_384) -> Iterator[str]:
 
     :param table: columns of JSON cells (`corpus.jsonl.JSON_CELLS`) go out as they are.
     :param batch_rows: rows converted at a time.
+    :yield: one row, on one line and without a line break at its end.
     """
     keys = [json.dumps(name, ensure_ascii=False) for name in table.column_names]
     json_columns = [has_json_cells(f) for f in table.schema]
@@ -50,6 +52,7 @@ def records(table: pa.Table) -> list[dict[str, Any]]:
     """Return each row as a dictionary of plain JSON values (see `rows_as_json`).
 
     :param table: any table.
+    :return: one dictionary per row.
     """
     return [json.loads(row) for row in rows_as_json(table)]
 
@@ -58,6 +61,7 @@ def typed(table: pa.Table) -> pa.Table:
     """Return the table with JSON cells as typed columns; those of mixed types and of objects stay JSON texts.
 
     :param table: any table; columns without JSON cells stay as they are.
+    :return: a table of the same columns and rows.
     """
     import pyarrow as pa
 
@@ -76,6 +80,7 @@ def typed_values(column: pa.ChunkedArray) -> pa.Array | None:
     """Return the values of JSON cells as an array of one type; None for mixed types, and for objects.
 
     :param column: JSON texts, null where a row did not have the key.
+    :return: one value per cell, or None.
     """
     import pyarrow as pa
 

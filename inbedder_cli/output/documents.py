@@ -35,6 +35,7 @@ def results_document(
     :param results: by question name, all of the same corpus; "" is the name of an only question.
     :param model: describes the model.
     :param crosstabs: of the questions with each other and with columns of the input.
+    :return: plain JSON values.
     """
     documents = {question: result_document(result, model) for question, result in results.items()}
     tables = {"crosstabs": [crosstab_document(table) for table in crosstabs]}
@@ -53,6 +54,7 @@ def result_document(result: ClusteringResult, model: str) -> dict[str, Any]:
 
     :param result: the question, answered over a corpus.
     :param model: describes the model.
+    :return: plain JSON values.
     """
     clustering, baseline, unanswered = result.clustering, result.baseline, result.unanswered
     options = clustering.options
@@ -123,6 +125,7 @@ def crosstab_document(table: Crosstab) -> dict[str, Any]:
     """Return a crosstab as a document.
 
     :param table: of two groupings of the same rows.
+    :return: plain JSON values.
     """
     return {
         "row_name": table.row_name,
@@ -143,6 +146,7 @@ def tuning_document(found: KSelection | list[SizeScore], instruction: str) -> di
 
     :param found: what `pipeline.tune_corpus` returns.
     :param instruction: the question.
+    :return: plain JSON values.
     """
     key = "k_selection" if isinstance(found, KSelection) else "size_sweep"
     return {"schema": SCHEMA, "instruction": instruction, key: tuning_records(found)}
@@ -153,6 +157,7 @@ def wordings_document(wordings: list[Wording], agreements: list[list[float]]) ->
 
     :param wordings: of one question.
     :param agreements: of every two, shape (n_wordings, n_wordings); NaN, null in JSON, where it is not known.
+    :return: plain JSON values.
     """
     matrix = [[finite(x) for x in row] for row in agreements]
     return {"schema": SCHEMA, "wordings": wording_records(wordings), "agreement": matrix}
@@ -163,6 +168,7 @@ def drift_document(reports: Mapping[str, DriftReport], run: str) -> dict[str, An
 
     :param reports: by question name.
     :param run: the folder of the saved run.
+    :return: plain JSON values.
     """
     return {"schema": SCHEMA, "run": run, "drift": {name: _drift(report) for name, report in reports.items()}}
 

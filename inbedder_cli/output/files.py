@@ -44,6 +44,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """Yield a stream whose bytes become the file when all went well; otherwise nothing is left behind.
 
     :param path: the file; an existing one is replaced at the end, devices and named pipes are written directly.
+    :yield: a binary stream.
     :raises InbedderError: when writing fails, for example on a full disk.
     """
     temporary: Path | None = None
@@ -80,6 +81,7 @@ def _umask() -> int:
 def standard_output() -> Iterator[IO[bytes]]:
     """Yield standard output as bytes.
 
+    :yield: a binary stream.
     :raises InbedderError: when it cannot be written, for example on a full disk.
     :raises BrokenPipeError: when its reader has closed it, as `head` does.
     """
@@ -97,6 +99,7 @@ def open_output(path: Path | None) -> Iterator[IO[bytes]]:
     """Yield a stream to a file, which appears whole or not at all, or to standard output.
 
     :param path: the file; None means standard output.
+    :yield: a binary stream.
     """
     with whole_file(path) if path is not None else standard_output() as stream:
         yield stream

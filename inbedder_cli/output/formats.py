@@ -84,7 +84,10 @@ def register_format(new: Format) -> None:
 
 
 def format_names() -> list[str]:
-    """Return what `--format` takes: "table", and the names of all registered formats."""
+    """Return what `--format` takes: "table", and the names of all registered formats.
+
+    :return: the names, "table" first.
+    """
     return [TABLE, *FORMATS]
 
 
@@ -92,6 +95,7 @@ def check_format(name: str) -> str:
     """Return the name.
 
     :param name: of a format, or "table".
+    :return: the same name.
     :raises UsageError: when there is no such format; the hint lists those that there are.
     """
     names = format_names()
@@ -106,6 +110,7 @@ def format_of(path: Path) -> str:
     """Return the name of the format that a file's suffix asks for.
 
     :param path: a file's name; upper case does not matter.
+    :return: the name of the format.
     :raises UsageError: for an unknown suffix; the hint lists the known ones.
     """
     owners = _by_suffix()
@@ -188,7 +193,9 @@ def _write_parquet(table: pa.Table, stream: IO[bytes], **_: object) -> None:
 class _PlainLines:
     r"""Ends the lines of csv's writer with \n.
 
-    The writer itself is told to end them with \r\n, since it then quotes cells that hold either character.
+    The writer itself ends them with \r\n, since it then quotes cells that hold either character.
+
+    :param stream: where the lines go.
     """
 
     END = "\r\n"
@@ -197,7 +204,10 @@ class _PlainLines:
         self.stream = stream
 
     def write(self, line: str) -> None:
-        """Write one line; lone surrogates, which UTF-8 cannot encode, are replaced."""
+        r"""Write one line; lone surrogates, which UTF-8 cannot encode, are replaced.
+
+        :param line: ended by \r\n.
+        """
         self.stream.write(line.removesuffix(self.END).encode("utf-8", "replace") + b"\n")
 
 
@@ -206,6 +216,7 @@ def markdown_table(header: list[str], rows: list[list[str]]) -> str:
 
     :param header: names of the columns.
     :param rows: their cells, as many in each row as there are columns.
+    :return: the lines of the table, with a line break after each.
     """
 
     def line(cells: list[str]) -> str:

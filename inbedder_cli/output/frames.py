@@ -27,6 +27,7 @@ def rows_frame(results: Mapping[str, ClusteringResult], prefix: str = "") -> pd.
 
     :param results: by question name, all of the same corpus; "" is the name of an only question.
     :param prefix: what stands before the names of the result columns.
+    :return: one row per row of the input.
     """
     import pandas as pd
 
@@ -35,10 +36,10 @@ def rows_frame(results: Mapping[str, ClusteringResult], prefix: str = "") -> pd.
         for column in CLUSTER_COLUMNS:
             name = prefix + column_name(question, column)
             frame[name] = frame[name].astype("Int64")
-        labels = [summary.label for summary in result.summaries]
-        labels += [result.unanswered.label] if result.unanswered else []
+        labels = dict.fromkeys(summary.label for summary in result.summaries)
+        labels |= dict.fromkeys(name for name in result.names if name is not None)  # of rows outside the clusters
         name = prefix + column_name(question, "cluster_label")
-        frame[name] = pd.Categorical(frame[name], categories=list(dict.fromkeys(labels)))
+        frame[name] = pd.Categorical(frame[name], categories=list(labels))
     index = getattr(next(iter(results.values())).corpus, "index", None)
     return frame if index is None else frame.set_axis(index, axis="index")
 
@@ -47,6 +48,7 @@ def clusters_frame(results: Mapping[str, ClusteringResult]) -> pd.DataFrame:
     """Return one row per cluster, noise last: its number, label, size, figures, phrases, answers and exemplars.
 
     :param results: by question name; of several questions, a column `question` comes first.
+    :return: the columns of `clusters_table`, with cluster numbers as `Int64`.
     """
     frame = _frame(clusters_table(results))
     return frame.astype({"cluster": "Int64"})

@@ -51,6 +51,7 @@ def column_name(question: str, column: str) -> str:
 
     :param question: its name; "" for the only question, whose columns have no prefix.
     :param column: one of `RESULT_COLUMNS`.
+    :return: for example "emotion_cluster", or "cluster".
     """
     return f"{question}_{column}" if question else column
 
@@ -78,6 +79,7 @@ def rows_table(results: Mapping[str, ClusteringResult], prefix: str = "") -> pa.
 
     :param results: by question name, all of the same corpus; "" is the name of an only question.
     :param prefix: what stands before the names of the result columns.
+    :return: one row per row of the input.
     """
     table = next(iter(results.values())).corpus.table
     for question, result in results.items():
@@ -94,6 +96,7 @@ def assigned_table(
 
     :param assigned: by question name, the result and whether each row is novel (None: it is in no cluster).
     :param prefix: what stands before the names of the new columns.
+    :return: one row per row of the input.
     """
     import pyarrow as pa
 
@@ -134,6 +137,7 @@ def clusters_table(results: Mapping[str, ClusteringResult]) -> pa.Table:
     """Return one row per cluster, noise last: its number, label, size, figures, phrases, answers and exemplars.
 
     :param results: by question name; of several questions, a column `question` comes first.
+    :return: the table; lists within a cell are joined by semicolons.
     """
     import pyarrow as pa
 
@@ -165,6 +169,7 @@ def rounded(value: float | None) -> float | None:
     """Return a figure with three digits after the point; None stays None.
 
     :param value: a figure that rests on a sample.
+    :return: the rounded figure.
     """
     return None if value is None else round(value, FEWER_DIGITS)
 
@@ -173,6 +178,7 @@ def tuning_records(found: KSelection | list[SizeScore]) -> list[dict[str, Any]]:
     """Return one record per k, where `chosen` marks the best; or one per smallest cluster size.
 
     :param found: what `pipeline.tune_corpus` returns.
+    :return: plain JSON values.
     """
     if isinstance(found, KSelection):
         return [record | {"chosen": record["k"] == found.k} for record in k_records(found)]
@@ -183,6 +189,7 @@ def k_records(selection: KSelection) -> list[dict[str, Any]]:
     """Return the figures of every k that was tried.
 
     :param selection: how k was chosen.
+    :return: one record per k, in the order of k.
     """
     return [
         {
@@ -200,6 +207,7 @@ def tuning_table(found: KSelection | list[SizeScore]) -> pa.Table:
     """Return `tuning_records` as a table.
 
     :param found: what `pipeline.tune_corpus` returns.
+    :return: one row per record.
     """
     import pyarrow as pa
 
@@ -210,6 +218,7 @@ def wording_records(wordings: list[Wording]) -> list[dict[str, Any]]:
     """Return one record per wording, with null for figures that are not known.
 
     :param wordings: of one question.
+    :return: plain JSON values.
     """
     return [
         {name: finite(value) if isinstance(value, float) else value for name, value in asdict(wording).items()}
@@ -222,6 +231,7 @@ def wordings_table(wordings: list[Wording], agreements: list[list[float]]) -> pa
 
     :param wordings: of one question.
     :param agreements: of every two, shape (n_wordings, n_wordings); NaN where it is not known.
+    :return: one row per wording.
     """
     import pyarrow as pa
 
@@ -237,6 +247,7 @@ def finite(value: float) -> float | None:
     """Return a number with six digits after the point; None for NaN.
 
     :param value: a share or an agreement.
+    :return: the rounded number, or None.
     """
     return None if math.isnan(value) else round(value, DIGITS)
 
@@ -246,6 +257,7 @@ def saved_clusters_table(run: SavedRun, question: str | None = None) -> pa.Table
 
     :param run: the saved run.
     :param question: the name of one question; None takes all.
+    :return: number, label, size, stability, answers and likely next words of each cluster.
     """
     import pyarrow as pa
 
@@ -279,6 +291,7 @@ def saved_rows_table(run: SavedRun, question: str, cluster: str, *, borderline: 
     :param question: the name of the question.
     :param cluster: number or label, "noise" or "no-answer".
     :param borderline: whether the rows nearest to another cluster come first, instead of the most central.
+    :return: the columns `SAVED_ROW_COLUMNS`, or None.
     """
     import pyarrow as pa
 

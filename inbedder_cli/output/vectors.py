@@ -65,6 +65,7 @@ def vector_format(suffix: str) -> VectorFormat:
     """Return the format of a suffix.
 
     :param suffix: with the dot; upper case does not matter.
+    :return: the format.
     :raises UsageError: when no format has it; the hint lists the suffixes that there are.
     """
     if suffix.lower() not in VECTOR_FORMATS:
@@ -93,6 +94,7 @@ def read_vectors(path: str, corpus: Corpus) -> Embeddings:
 
     :param path: the file.
     :param corpus: the rows that the vectors belong to.
+    :return: the vectors as float32, with the answers, instruction and model that the file knows.
     :raises InputError: for another format, other texts, another number of rows, and for a row with text whose
         vector is not finite.
     """
@@ -163,6 +165,7 @@ def texts_sha256(corpus: Corpus) -> str:
     """Return a hash of the texts in their order.
 
     :param corpus: the rows.
+    :return: 64 hexadecimal digits.
     """
     return hashlib.sha256("\0".join(corpus.texts).encode()).hexdigest()
 

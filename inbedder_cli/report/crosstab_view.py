@@ -63,6 +63,7 @@ def association(table: Crosstab) -> str:
     "large", for tables of which one side has two groups).
 
     :param table: of two groupings of the same rows.
+    :return: one sentence with Cramér's V, adjusted mutual information and the corrected p-value.
     """
     if table.q_value > SIGNIFICANT:
         return f"no association beyond chance: p = {table.q_value:.2f}, {table.n_rows:,} rows"

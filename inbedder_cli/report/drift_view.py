@@ -43,6 +43,7 @@ def drift_line(report: DriftReport) -> str:
     """Return in one line which shares moved, and how many rows are novel.
 
     :param report: how the shares moved.
+    :return: one line of text.
     """
     changed = [f"{row.label} {percent(row.then)} -> {percent(row.now)}" for row in report.clusters if row.moved]
     shares = f"shares that moved: {'; '.join(changed)}" if changed else "no share moved beyond chance"

@@ -34,6 +34,7 @@ def clusters_html(result: ClusteringResult) -> str:
     Every text of the rows, the model and the user is escaped. Noise and unanswered rows are gray.
 
     :param result: one question, answered over a corpus.
+    :return: one `<div>` with inline styles.
     """
     heads = ["", "cluster", "rows", "share", answers_heading(result), "for example"]
     styles = [RIGHT, LEFT, RIGHT, RIGHT, LEFT, LEFT]
@@ -73,6 +74,7 @@ def clusters_text(result: ClusteringResult) -> str:
     """Return the result in under ten lines: the question, the largest clusters, and how sure they are.
 
     :param result: one question, answered over a corpus.
+    :return: lines of at most 110 characters.
     """
     views = cluster_views(result)
     width = max((len(truncate(view.label, LABEL_ROOM)) for view in views[:LINES]), default=0)

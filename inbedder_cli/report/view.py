@@ -34,7 +34,7 @@ class ClusterView:
     :param label: its label.
     :param marks: what to be careful about, for example "unstable 0.50".
     :param rows: how many rows it has, for example "1,234".
-    :param share: of the rows that were read, for example "21%".
+    :param share: of the rows with text, for example "21%".
     :param answers: its phrases with their support; of unanswered rows the whole answers with their share.
     :param example_id: the id of one row, "" where there is none.
     :param example: the whole text of that row.
@@ -56,6 +56,7 @@ def cluster_views(result: ClusteringResult) -> list[ClusterView]:
     """Return the rows of the table of clusters: the largest first, then noise, then unanswered rows.
 
     :param result: one question, answered over a corpus.
+    :return: one view per group of rows.
     """
     summaries = [*result.summaries, *([result.unanswered] if result.unanswered else [])]
     return [_cluster_view(summary) for summary in summaries]
@@ -87,6 +88,7 @@ def answers_heading(result: ClusteringResult) -> str:
     """Return the heading of the column of answers: without decoded answers, texts explain the clusters.
 
     :param result: one question, answered over a corpus.
+    :return: the heading.
     """
     return "words of the texts" if result.embeddings.answers is None else "answers"
 
@@ -95,6 +97,7 @@ def cluster_marks(summary: ClusterSummary) -> list[str]:
     """Return what to be careful about in a cluster, with the figures.
 
     :param summary: of the cluster.
+    :return: none, one or two marks.
     """
     marks = []
     if is_unstable(summary):
@@ -108,6 +111,7 @@ def is_unstable(summary: ClusterSummary) -> bool:
     """Return whether a cluster is not found again in random halves of the data, by the two digits shown.
 
     :param summary: of the cluster.
+    :return: False where stability was not measured.
     """
     return summary.stability is not None and round(summary.stability, 2) < UNSTABLE
 
@@ -116,6 +120,7 @@ def has_weak_label(summary: ClusterSummary) -> bool:
     """Return whether a label hardly describes its cluster on held-out rows, by the two digits shown.
 
     :param summary: of the cluster.
+    :return: False where the label was not checked.
     """
     check = summary.check
     return check is not None and check.f1 is not None and round(check.f1, 2) < WEAK_LABEL
@@ -125,6 +130,7 @@ def closing_lines(result: ClusteringResult) -> list[str]:
     """Return the lines below the table: why so many clusters, how sure they are, and what was left out.
 
     :param result: one question, answered over a corpus.
+    :return: one sentence each.
     """
     clustering = result.clustering
     lines = n_clusters_lines(result)
@@ -141,6 +147,7 @@ def n_clusters_lines(result: ClusteringResult) -> list[str]:
     """Return why there are so many clusters, and what follows where that is in doubt.
 
     :param result: one question, answered over a corpus.
+    :return: one or two sentences.
     """
     clustering, options = result.clustering, result.clustering.options
     if result.unanswered and not result.rows:
@@ -165,6 +172,7 @@ def k_selection_line(selection: KSelection, k_min: int, k_max: int) -> str:
     :param selection: how k was chosen.
     :param k_min: the smallest k that could be chosen.
     :param k_max: the largest.
+    :return: one sentence.
     """
     best = selection.scores.get(selection.k)
     why = k_reasons(best) if best is not None else "too few different rows for a choice"
@@ -178,6 +186,7 @@ def k_reasons(score: KScore) -> str:
     """Return the figures by which a k is the best.
 
     :param score: of that k.
+    :return: part of a sentence.
     """
     figures = [f"silhouette {score.silhouette:.2f}", f"stability {score.stability:.2f}"]
     if score.agreement is not None:
@@ -189,6 +198,7 @@ def unstable_line(result: ClusteringResult) -> str:
     """Return how many clusters are unstable, and what that means; "" where none is.
 
     :param result: one question, answered over a corpus.
+    :return: one sentence, or "".
     """
     unstable = sum(map(is_unstable, result.summaries))
     if not unstable:
@@ -201,6 +211,7 @@ def baseline_line(baseline: BaselineAgreement) -> str:
     """Return how much the question mattered: how alike the clusters are to those of a neutral question.
 
     :param baseline: the agreement with them.
+    :return: one sentence.
     """
     figures = f"adjusted mutual information, {baseline.n_rows:,} rows; 0 unrelated, 1 the same"
     line = f"agreement with the clusters of a neutral question: {max(0, baseline.ami):.2f} ({figures})"
@@ -211,6 +222,7 @@ def rows_line(result: ClusteringResult) -> str:
     """Return how many rows there are, and how many of them are in no cluster and why.
 
     :param result: one question, answered over a corpus.
+    :return: one sentence.
     """
     counts = Counter(result.status)
     left_out = [f"{n:,} {status}" for status, n in counts.items() if status != RowStatus.ok]
@@ -221,6 +233,7 @@ def percent(share: float) -> str:
     """Return a share as a whole percentage that is 0% for nothing only.
 
     :param share: 0 to 1.
+    :return: for example "26%".
 
     >>> percent(0.004), percent(0.256)
     ('<1%', '26%')
@@ -233,6 +246,7 @@ def truncate(text: str, room: int) -> str:
 
     :param text: any text.
     :param room: in characters, at least 1.
+    :return: at most `room` characters.
 
     >>> truncate("one two three", 12)
     'one two…'
@@ -246,6 +260,7 @@ def printable(text: str) -> str:
     r"""Return the text on one line, without control and direction characters: it cannot steer a terminal.
 
     :param text: any text.
+    :return: one line, its white space collapsed.
 
     >>> printable("a\tb\n\x1b[31mred")
     'a b [31mred'

@@ -9,8 +9,10 @@ import pyarrow as pa
 import pytest
 
 from inbedder_cli.corpus import read_corpus
+from inbedder_cli.explanation.summaries import UNANSWERED_LABEL
 from inbedder_cli.output.frames import clusters_frame, rows_frame
 from inbedder_cli.output.tables import RESULT_COLUMNS, clusters_table
+from inbedder_cli.results import RowStatus
 
 
 def test_every_row_comes_out_with_all_its_columns_and_the_results(result):
@@ -36,6 +38,14 @@ def test_labels_are_categories_in_the_order_of_the_clusters(result):
         "noise",
         None,
     ]
+
+
+def test_unanswered_rows_keep_their_label_and_equal_labels_are_one_category(result):
+    summaries = [replace(summary, label="mixed") for summary in result.summaries[:2]] + result.summaries[2:]
+    status = [RowStatus.ok, RowStatus.no_answer, *result.status[2:]]
+    labels = rows_frame({"": replace(result, summaries=summaries, status=status)})["cluster_label"]
+    assert list(labels.cat.categories) == ["mixed", "noise", UNANSWERED_LABEL]
+    assert labels[1] == UNANSWERED_LABEL
 
 
 def test_a_prefix_and_the_names_of_questions_stand_before_the_result_columns(result):

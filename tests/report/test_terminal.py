@@ -68,12 +68,12 @@ def test_no_control_character_reaches_the_terminal_and_markup_is_shown_as_it_is(
     assert ":smile:" in out
 
 
-def test_colour_is_never_used_when_it_is_not_wanted(monkeypatch):
+def test_color_is_never_used_when_it_is_not_wanted(monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     stream = io.StringIO()
     print_result(Console(file=stream, width=100, force_terminal=True, highlight=False), a_result())
     codes = {code for codes in re.findall(r"\x1b\[([\d;]*)m", stream.getvalue()) for code in codes.split(";")}
-    assert codes <= {"0", "1", "2", "3"}  # bold, dim and italic are no colours
+    assert codes <= {"0", "1", "2", "3"}  # bold, dim and italic are no colors
 
 
 def test_without_answers_the_phrases_are_called_words_of_the_texts():
