@@ -43,7 +43,7 @@ def clusters_html(result: ClusteringResult) -> str:
     notes = "<br>".join(_safe(line) for line in closing_lines(result))
     caption = f'<b>{_safe(result.instruction)}</b> <span style="{GRAY}">{_safe(result.corpus.source)}</span>'
     return (
-        f'<div class="inbedder"><p>{caption}</p>'
+        f'<div class="inbedder tex2jax_ignore mathjax_ignore"><p>{caption}</p>'  # prices in dollars are no formulas
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         f'<p style="{GRAY};{SMALL}">{notes}</p></div>'
     )

@@ -58,6 +58,7 @@ def checked(html):
     assert page.open == []
     assert set(page.tags) <= TAGS
     assert {name for name, _ in page.attributes} == {"class", "style"}
+    assert "mathjax_ignore" in html  # "$5 or $6" is no formula
     assert page.text.isprintable()
     return page
 
