@@ -42,8 +42,9 @@ def clusters_html(result: ClusteringResult) -> str:
     body = "".join(_row(view, styles) for view in cluster_views(result))
     notes = "<br>".join(_safe(line) for line in closing_lines(result))
     caption = f'<b>{_safe(result.instruction)}</b> <span style="{GRAY}">{_safe(result.corpus.source)}</span>'
+    # The classes keep Jupyter's MathJax from typesetting what stands between two prices in dollars.
     return (
-        f'<div class="inbedder tex2jax_ignore mathjax_ignore"><p>{caption}</p>'  # prices in dollars are no formulas
+        f'<div class="inbedder tex2jax_ignore mathjax_ignore"><p>{caption}</p>'
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         f'<p style="{GRAY};{SMALL}">{notes}</p></div>'
     )
