@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from inbedder_cli.clustering import NOISE, UNSTABLE
 from inbedder_cli.diagnostics.baseline import SAME
 from inbedder_cli.explanation.summaries import UNANSWERED
-from inbedder_cli.options import Algorithm
 from inbedder_cli.results import RowStatus
 
 if TYPE_CHECKING:
@@ -158,12 +157,10 @@ def n_clusters_lines(result: ClusteringResult) -> list[str]:
         if best is not None and best.silhouette < WEAK_SILHOUETTE:
             lines.append("no k stands out: the answers shade into each other; choose -k by how fine you want them")
         return lines
-    if options.algorithm == Algorithm.hdbscan:
-        lines = [f"{clustering.k} clusters found by HDBSCAN (min_cluster_size {options.min_cluster_size})"]
-        return lines if clustering.k else [*lines, "every row is noise: lower --min-cluster-size, or use kmeans"]
-    if options.k is None:
-        return [f"{clustering.k} clusters found by {options.algorithm}"]
-    return [f"k = {clustering.k} as asked"]
+    if options.algorithm != "hdbscan":
+        return [f"k = {clustering.k} as asked"]
+    lines = [f"{clustering.k} clusters found by HDBSCAN (min_cluster_size {options.min_cluster_size})"]
+    return lines if clustering.k else [*lines, "every row is noise: lower --min-cluster-size, or use kmeans"]
 
 
 def k_selection_line(selection: KSelection, k_min: int, k_max: int) -> str:

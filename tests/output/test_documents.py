@@ -12,7 +12,7 @@ import pytest
 from inbedder_cli.clustering import KScore, KSelection
 from inbedder_cli.clustering.predictor import Drift, DriftReport
 from inbedder_cli.diagnostics.crosstab import Grouping, cross
-from inbedder_cli.options import Algorithm, ClusterOptions
+from inbedder_cli.options import ClusterOptions
 from inbedder_cli.output.documents import drift_document, result_document, results_document, tuning_document
 from inbedder_cli.output.files import write_json
 from inbedder_cli.output.tables import rows_table
@@ -67,7 +67,7 @@ def test_the_document_tells_how_k_was_chosen(result):
     assert found["clustering"]["seed"] == 7
 
 
-@pytest.mark.parametrize("algorithm", list(Algorithm))
+@pytest.mark.parametrize("algorithm", ["kmeans", "hdbscan"])
 def test_a_real_run_makes_a_document_of_plain_json(algorithm):
     texts = [f"text {i}" for i in range(24)]
     vectors = np.repeat(np.eye(3), 8, axis=0) + np.random.default_rng(0).normal(scale=0.03, size=(24, 3))
@@ -77,7 +77,7 @@ def test_a_real_run_makes_a_document_of_plain_json(algorithm):
     write_json(result_document(made, "m"), stream)
     found = json.loads(stream.getvalue())
     assert found["clustering"]["k"] == 3
-    assert found["clustering"]["algorithm"] == str(algorithm)
+    assert found["clustering"]["algorithm"] == algorithm
     assert sum(c["size"] for c in found["clusters"]) == 24
     assert rows_table({"": made}).num_rows == 24
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
 
 from inbedder_cli.clustering import Clustering
 from inbedder_cli.corpus import Corpus
-from inbedder_cli.explanation.phrases import LabelCheck, Phrase
+from inbedder_cli.explanation.phrases import Phrase
 from inbedder_cli.explanation.summaries import ClusterSummary, Exemplar
-from inbedder_cli.options import Algorithm, ClusterOptions
+from inbedder_cli.options import ClusterOptions
 from inbedder_cli.results import ClusteringResult, Embeddings, RowStatus
 
 EVIL = "\x1b[31mred\x1b[0m [red]markup[/red] :smile: \x07bell\r\nnext\u202eline\x9b2J"
 LABELS = ["slow delivery", "refund", "wrong item", "kind staff"]
 
 
-def a_result(text="Nothing came.", *, labels=LABELS, algorithm=Algorithm.hdbscan, choice=None, answers=True):
+def a_result(text="Nothing came.", *, labels=LABELS, algorithm="hdbscan", choice=None, answers=True):
     """40 rows: four clusters of 8, six rows of noise, one empty, one failed."""
     n = 40
     corpus = Corpus(
@@ -68,5 +69,5 @@ def doubtful_result():
     """Return a result whose first cluster is unstable, and whose second one has a weak label."""
     result = a_result()
     unstable = replace(result.summaries[0], stability=0.5)
-    weak = replace(result.summaries[1], stability=0.9, check=LabelCheck(0.3, 0.2, 0.21))
+    weak = replace(result.summaries[1], stability=0.9, check=SimpleNamespace(f1=0.21))
     return replace(result, summaries=[unstable, weak, *result.summaries[2:]])

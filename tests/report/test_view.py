@@ -13,7 +13,6 @@ from inbedder_cli.clustering.predictor import Drift, DriftReport
 from inbedder_cli.diagnostics.baseline import BaselineAgreement
 from inbedder_cli.diagnostics.crosstab import Grouping, cross
 from inbedder_cli.explanation.summaries import UNANSWERED, AnswerShare, ClusterSummary
-from inbedder_cli.options import Algorithm
 from inbedder_cli.report.crosstab_view import association
 from inbedder_cli.report.drift_view import drift_line
 from inbedder_cli.report.view import (
@@ -43,12 +42,12 @@ def test_nothing_left_out_is_not_mentioned():
 
 
 def test_the_last_lines_tell_that_k_was_given():
-    assert closing_lines(a_result(algorithm=Algorithm.kmeans))[0] == "k = 4 as asked"
+    assert closing_lines(a_result(algorithm="kmeans"))[0] == "k = 4 as asked"
 
 
 def test_the_last_lines_tell_why_k_was_chosen_and_the_runner_up():
     choice = KSelection(4, {4: KScore(0.7, 0.9, 0.8, 1), 5: KScore(0.6, 0.8, 0.7, -1)}, 38)
-    line = closing_lines(a_result(algorithm=Algorithm.kmeans, choice=choice))[0]
+    line = closing_lines(a_result(algorithm="kmeans", choice=choice))[0]
     assert line == (
         "k = 4 chosen from 2 to 20: best by silhouette 0.70, stability 0.90 and agreement with answers 0.80; "
         "next is k = 5 (see them all: inbedder tune)"
@@ -57,12 +56,12 @@ def test_the_last_lines_tell_why_k_was_chosen_and_the_runner_up():
 
 def test_the_last_lines_tell_when_no_k_stands_out():
     choice = KSelection(4, {3: KScore(0.04, 0.9), 4: KScore(0.05, 0.9)}, 38)
-    lines = closing_lines(a_result(algorithm=Algorithm.kmeans, choice=choice))
+    lines = closing_lines(a_result(algorithm="kmeans", choice=choice))
     assert any("no k stands out" in line for line in lines)
 
 
 def test_the_last_lines_tell_when_there_was_no_choice():
-    line = closing_lines(a_result(algorithm=Algorithm.kmeans, choice=KSelection(4, {}, 38)))[0]
+    line = closing_lines(a_result(algorithm="kmeans", choice=KSelection(4, {}, 38)))[0]
     assert line == "k = 4 chosen from 2 to 20: too few different rows for a choice"
 
 
