@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from inbedder_cli.corpus.jsonl import cell_value, has_json_cells
 from inbedder_cli.output.cells import typed, typed_values
-from inbedder_cli.output.tables import clusters_table, column_name, rows_table
+from inbedder_cli.output.tables import RESULT_COLUMNS, check_free, clusters_table, column_name, rows_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,9 +28,14 @@ def rows_frame(results: Mapping[str, ClusteringResult], prefix: str = "") -> pd.
     :param results: by question name, all of the same corpus; "" is the name of an only question.
     :param prefix: what stands before the names of the result columns.
     :return: one row per row of the input.
+    :raises UsageError: when the input has a column of a result's name, or two questions share one.
     """
     import pandas as pd
 
+    corpus = next(iter(results.values())).corpus
+    check_free(
+        corpus, [column_name(question, column) for question in results for column in RESULT_COLUMNS], prefix
+    )
     frame = _frame(rows_table(results, prefix))
     for question, result in results.items():
         for column in CLUSTER_COLUMNS:
@@ -40,7 +45,7 @@ def rows_frame(results: Mapping[str, ClusteringResult], prefix: str = "") -> pd.
         labels |= dict.fromkeys(name for name in result.names if name is not None)  # of rows outside the clusters
         name = prefix + column_name(question, "cluster_label")
         frame[name] = pd.Categorical(frame[name], categories=list(labels))
-    index = getattr(next(iter(results.values())).corpus, "index", None)
+    index = getattr(corpus, "index", None)
     return frame if index is None else frame.set_axis(index, axis="index")
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from inbedder_cli.corpus import read_corpus
+from inbedder_cli.errors import UsageError
 from inbedder_cli.explanation.summaries import UNANSWERED_LABEL
 from inbedder_cli.output.frames import clusters_frame, rows_frame
 from inbedder_cli.output.tables import RESULT_COLUMNS, clusters_table
@@ -57,6 +58,17 @@ def test_a_prefix_and_the_names_of_questions_stand_before_the_result_columns(res
         *(f"q_why_{name}" for name in RESULT_COLUMNS),
     ]
     assert frame["q_why_cluster"].dtype == "Int64"
+
+
+def test_a_column_of_a_results_name_is_refused_until_there_is_a_prefix(result):
+    table = pa.table({"text": result.corpus.texts, "cluster": list("abcdef")})
+    taken = replace(result, corpus=replace(result.corpus, table=table))
+    with pytest.raises(UsageError, match='has a column "cluster" already') as caught:
+        rows_frame({"": taken})
+    assert 'prefix="inbedder_"' in caught.value.hint
+    frame = rows_frame({"": taken}, "inbedder_")
+    assert frame["cluster"].tolist() == list("abcdef")
+    assert frame["inbedder_cluster"].dtype == "Int64"
 
 
 def test_the_index_of_a_frame_is_kept(result, monkeypatch):
