@@ -72,8 +72,9 @@ def prepared(step: str, n: int, folder: Path):  # noqa: ANN201
 
     from inbedder_cli import ClusterOptions, Embeddings, corpus_from_table, read_corpus
     from inbedder_cli.clustering import fit_clusters
-    from inbedder_cli.options import Algorithm, TableFormat
-    from inbedder_cli.output.files import open_output, write_table
+    from inbedder_cli.options import Algorithm
+    from inbedder_cli.output.files import open_output
+    from inbedder_cli.output.formats import write_table
     from inbedder_cli.output.tables import rows_table
     from inbedder_cli.pipeline import analyze, explain
     from inbedder_cli.results import RowStatus
@@ -114,7 +115,7 @@ def prepared(step: str, n: int, folder: Path):  # noqa: ANN201
 
     def written() -> None:
         with open_output(folder / "rows.csv") as stream:
-            write_table(rows_table({"": result}), stream, TableFormat.csv)
+            write_table(rows_table({"": result}), stream, "csv")
 
     return written
 

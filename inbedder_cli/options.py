@@ -79,18 +79,6 @@ class Dtype(Choice):
     float16 = "float16"
 
 
-class TableFormat(Choice):
-    """How results are written."""
-
-    table = "table"
-    csv = "csv"
-    tsv = "tsv"
-    json = "json"
-    jsonl = "jsonl"
-    markdown = "markdown"
-    parquet = "parquet"
-
-
 class InputFormat(Choice):
     """How the input is read."""
 

@@ -8,7 +8,8 @@ import pytest
 from inbedder_cli.clustering import fit_clusters
 from inbedder_cli.errors import UsageError
 from inbedder_cli.evaluation.settings import EvaluateOptions, Part
-from inbedder_cli.options import Algorithm, ClusterOptions, Dtype, EncodeOptions, Pooling, TableFormat
+from inbedder_cli.options import Algorithm, ClusterOptions, Dtype, EncodeOptions, Pooling
+from inbedder_cli.output.formats import check_format
 from inbedder_cli.training.recipes import Recipe, TrainOptions
 
 
@@ -32,7 +33,7 @@ def test_a_string_runs_the_algorithm_that_it_names():
         (lambda: EncodeOptions(pooling="last"), "first-token"),
         (lambda: TrainOptions(schedule="constant"), "linear, cosine"),
         (lambda: Dtype("float64"), "float32"),
-        (lambda: TableFormat("xlsx"), "parquet"),
+        (lambda: check_format("xlsx"), "parquet"),
     ],
 )
 def test_other_values_are_refused_with_those_that_are_right(make, hint):

@@ -195,11 +195,11 @@ def _save(analysis: Analysis, folder: Path, reporter: Reporter) -> None:
 
 
 def _report_baseline(analysis: Analysis, reporter: Reporter) -> None:
-    from inbedder_cli.report.terminal import how_far_it_mattered
+    from inbedder_cli.report.view import baseline_line
 
     for result in analysis:
         if result.baseline:
-            reporter.info(how_far_it_mattered(result.baseline))
+            reporter.info(baseline_line(result.baseline))
 
 
 def _questions(instructions: list[str] | None, vectors: str | None, *, dry_run: bool) -> dict[str, str]:

@@ -46,7 +46,7 @@ class TerminalReporter:
         self._line(f"warning: {message}")
 
     def _line(self, message: str) -> None:
-        from inbedder_cli.report.terminal import printable
+        from inbedder_cli.report.view import printable
 
         print(printable(message), file=sys.stderr, flush=True)  # noqa: T201
 
@@ -150,7 +150,7 @@ def errors_shown(*, debug: bool) -> Iterator[None]:
 
 
 def _show(message: str, hint: str | None) -> None:
-    from inbedder_cli.report.terminal import printable
+    from inbedder_cli.report.view import printable
 
     print(f"inbedder: {printable(message)}", file=sys.stderr)  # noqa: T201
     if hint:

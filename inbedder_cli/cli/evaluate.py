@@ -15,7 +15,7 @@ from inbedder_cli.cli.option_groups import report_corpus
 from inbedder_cli.errors import UsageError
 from inbedder_cli.evaluation.settings import EvaluateOptions, EvaluationFormat, Part, ProtocolName
 from inbedder_cli.models.names import DEFAULT_MODEL
-from inbedder_cli.options import Dtype, InputFormat, Pooling, TableFormat
+from inbedder_cli.options import Dtype, InputFormat, Pooling
 
 if TYPE_CHECKING:
     from inbedder_cli.evaluation.runner import Evaluation
@@ -198,7 +198,7 @@ def _parts(only: str | None) -> tuple[Part, ...]:
 
 
 def _format(wanted: EvaluationFormat | None, output: Path | None) -> EvaluationFormat:
-    from inbedder_cli.output.files import format_of
+    from inbedder_cli.output.formats import format_of
 
     if wanted is None and output is not None:
         told = format_of(output)
@@ -250,7 +250,8 @@ def _known_suite(names: list[str], offline: bool, wordings: Path | None) -> Suit
 
 
 def _write(result: Evaluation, wanted: EvaluationFormat, output: Path | None) -> None:
-    from inbedder_cli.output.files import open_output, write_json, write_table
+    from inbedder_cli.output.files import open_output, write_json
+    from inbedder_cli.output.formats import write_table
     from inbedder_cli.report.evaluation_view import document, figures_table, markdown, print_evaluation
 
     if wanted is EvaluationFormat.table:
@@ -260,7 +261,7 @@ def _write(result: Evaluation, wanted: EvaluationFormat, output: Path | None) ->
         if wanted is EvaluationFormat.json:
             write_json(document(result), stream)
         elif wanted is EvaluationFormat.csv:
-            write_table(figures_table(result), stream, TableFormat.csv)
+            write_table(figures_table(result), stream, "csv")
         else:
             stream.write(markdown(result).encode())
     if output is not None and sys.stdout.isatty():

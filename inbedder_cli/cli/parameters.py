@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from inbedder_cli.models.names import DEFAULT_MODEL
-from inbedder_cli.options import Algorithm, Dtype, EmptyTexts, InputFormat, Pooling, TableFormat
+from inbedder_cli.options import Algorithm, Dtype, EmptyTexts, InputFormat, Pooling
+from inbedder_cli.output.formats import check_format, format_names
 
 INPUT = "Input"
 MODEL = "Model"
@@ -170,11 +171,20 @@ Output = Annotated[
         "--output", "-o", callback=_unless_stdout, help="Write to this file; - is stdout.", rich_help_panel=OUTPUT
     ),
 ]
+
+
+def _known_format(name: str | None) -> str | None:
+    return name if name is None else check_format(name)
+
+
 Format = Annotated[
-    TableFormat | None,
+    str | None,
     typer.Option(
         "--format",
         "-f",
+        callback=_known_format,
+        autocompletion=format_names,
+        metavar=f"[{'|'.join(format_names())}]",
         help="Output format. Default: by the file's suffix; a table on a terminal, rows in a pipe.",
         rich_help_panel=OUTPUT,
     ),

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from inbedder_cli.results import Analysis, ClusteringResult
     from inbedder_cli.runs.renames import Change
 
-SCHEMA = 2
+SCHEMA = 3
 MANIFEST, TENSORS, ROWS = "run.json", "run.safetensors", "rows.parquet"
 LIBRARIES = ("torch", "transformers", "scikit-learn", "hdbscan", "numpy")
 
@@ -149,9 +149,10 @@ def save_run(folder: Path, analysis: Analysis) -> Path | None:
     import pyarrow as pa
     from safetensors.numpy import save
 
-    from inbedder_cli.options import TableFormat
-    from inbedder_cli.output.files import whole_file, write_json, write_table
-    from inbedder_cli.output.tables import documents, rows_table
+    from inbedder_cli.output.documents import results_document
+    from inbedder_cli.output.files import whole_file, write_json
+    from inbedder_cli.output.formats import write_table
+    from inbedder_cli.output.tables import rows_table
 
     embeddings = analysis.result.embeddings
     if embeddings.record is None:
@@ -169,7 +170,7 @@ def save_run(folder: Path, analysis: Analysis) -> Path | None:
     for question, result in analysis.results.items():
         predictor = ClusterPredictor.of(result.clustering)
         tensors |= {f"{question}/{name}": array for name, array in _tensors(predictor).items()}
-    manifest = documents(analysis.results, analysis.model, list(analysis.crosstabs)) | {
+    manifest = results_document(analysis.results, analysis.model, analysis.crosstabs) | {
         "schema": SCHEMA,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {"inbedder": __version__} | {name: version(name) for name in LIBRARIES},
@@ -183,7 +184,7 @@ def save_run(folder: Path, analysis: Analysis) -> Path | None:
         with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=f".{folder.name}.") as unfinished:
             new = Path(unfinished)
             with whole_file(new / ROWS) as stream:
-                write_table(table, stream, TableFormat.parquet)
+                write_table(table, stream, "parquet")
             with whole_file(new / TENSORS) as stream:
                 stream.write(save(tensors))
             manifest["files"] = {name: file_sha256(new / name) for name in (TENSORS, ROWS)}

@@ -148,6 +148,9 @@ def test_show_lists_a_clusters_rows_by_number_or_label(inbedder, saved):
     assert margins == sorted(margins)
     assert len(rows_of(inbedder("show", run, "0", "--limit", "2"))) == 2
     assert "text" in inbedder("show", run, "0", "-f", "table").stdout
+    assert [row["id"] for row in json.loads(inbedder("show", run, "0", "-f", "json").stdout)] == [
+        row["id"] for row in shown
+    ]
     wrong = inbedder("show", run, "nothing of the kind")
     assert wrong.exit_code == 2
     assert "its clusters: 0 " in wrong.stderr
