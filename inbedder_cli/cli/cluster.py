@@ -170,7 +170,11 @@ def cluster(
     for question, embedding, clustering in zip(questions, embeddings, clusterings, strict=True):
         asked = embedding.instruction or ""
         run = cluster_corpus(corpus, asked, embedding, clustering, explaining, answering.settings())
-        runs[question.name] = replace(run, baseline=baseline_agreement(run, sample)) if sample else run
+        runs[question.name] = (
+            replace(run, baseline=baseline_agreement(run.labels, run.clustering.options, sample))
+            if sample
+            else run
+        )
     result = Result(
         runs, encoder.description if encoder else embeddings[0].model or "", crosstab_results(runs, columns)
     )

@@ -66,7 +66,9 @@ def compare(
     for question in questions:
         embedding = embed_corpus(corpus, question.text, encoder, settings, reporter)
         run = cluster_corpus(corpus, question.text, embedding, clustering, None, answering.settings())
-        runs[question.name] = replace(run, baseline=baseline_agreement(run, baseline))
+        runs[question.name] = replace(
+            run, baseline=baseline_agreement(run.labels, run.clustering.options, baseline)
+        )
     wordings = [describe(name, run) for name, run in runs.items()]
     agreements = agreement(list(runs.values()))
     if wanted is TableFormat.table:
