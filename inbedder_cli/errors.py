@@ -103,10 +103,11 @@ class OutOfMemoryError(InbedderError):
 
 
 def did_you_mean(word: str, options: Iterable[str]) -> str:
-    """Return 'did you mean "x"? ' for the option most similar to a word, "" if none is similar.
+    """Return the beginning of a hint that names the option most similar to a word.
 
     :param word: what the user wrote; case does not matter.
     :param options: what there is to choose from.
+    :return: 'did you mean "x"? ', or "" if no option is similar.
 
     >>> did_you_mean("txt", ["id", "text"])
     'did you mean "text"? '

@@ -15,13 +15,18 @@ class Choice(StrEnum):
 
     @classmethod
     def option_name(cls) -> str:
-        """Return what messages call the option: the name of the class in lower case."""
+        """Return what messages call the option.
+
+        :return: the name of the class in lower case, such as "table format".
+        """
         return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cls.__name__).lower()
 
     @classmethod
     def _missing_(cls, value: object) -> Self:
         """Refuse any other value.
 
+        :param value: the value.
+        :return: never.
         :raises UsageError: always; it lists the values that there are.
         """
         values = [str(member) for member in cls]
@@ -78,7 +83,10 @@ class EmptyTexts(Choice):
 
     @classmethod
     def option_name(cls) -> str:
-        """Return what messages call the option."""
+        """Return what messages call the option.
+
+        :return: "treatment of empty texts".
+        """
         return "treatment of empty texts"
 
 

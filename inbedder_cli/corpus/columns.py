@@ -49,8 +49,8 @@ def check_column_names(names: list[str], source: str) -> None:
 def column_tuple(names: str | Iterable[str] | None) -> tuple[str, ...]:
     """Return column names given as one string or several as a tuple; None gives an empty one.
 
-    :param names: one name, several, or None. Names that are no strings, such as those of pandas columns, become
-        strings.
+    :param names: one name, several, or None.
+    :return: the names; those that are no strings, which pandas allows, as strings.
     """
     if names is None:
         return ()
@@ -66,6 +66,7 @@ def column_values(table: pa.Table, name: str, source: str, rows: Sequence[int] |
     :param name: name of the column.
     :param source: what messages call the table.
     :param rows: the row number of each row in the input, from 0, for messages; None: they are those of the table.
+    :return: one per row.
     :raises InputError: if there is no such column, or a cell is not a text.
     """
     import pyarrow as pa
@@ -99,6 +100,7 @@ def not_text(value: object, source: str, row: int, column: str | None, hint: str
     :param row: the row, counted from 1.
     :param column: name of the column; None for the only one of a list.
     :param hint: what to do next.
+    :return: the error, to be raised.
     """
     return InputError(f"holds {_kind_of(value)}, not text", source=source, row=row, column=column, hint=hint)
 
@@ -122,6 +124,7 @@ def text_values(table: pa.Table, name: str, source: str, rows: Sequence[int] | N
     :param name: name of the column.
     :param source: what messages call the table.
     :param rows: the row number of each row in the input, from 0, for messages.
+    :return: one per row.
     :raises InputError: also if all texts are numbers or dates.
     """
     values = column_values(table, name, source, rows)
@@ -140,6 +143,7 @@ def guess_text_column(table: pa.Table, source: str) -> str:
 
     :param table: the table, of which the first 200 rows are looked at.
     :param source: what messages call the table.
+    :return: the name.
     :raises InputError: if no column, or more than one, is obvious.
     """
     head = table.slice(0, 200)
@@ -180,6 +184,7 @@ def join_texts(
     :param source: what messages call the table.
     :param rows: the row number of each row in the input, from 0, for messages.
     :param allow_numbers: whether a column may hold nothing but numbers or dates.
+    :return: one per row, "" where all cells are empty.
     :raises InputError: if a column is missing or is not of texts.
     """
     values = column_values if allow_numbers else text_values
@@ -237,6 +242,7 @@ def row_ids(table: pa.Table, name: str | None, source: str, rows: Sequence[int])
     :param name: name of the column; None takes the row numbers.
     :param source: what messages call the table.
     :param rows: the row number of each row in the input, from 0.
+    :return: one per row, "" where the cell is missing.
     :raises InputError: if there is no such column.
     """
     if name is None:

@@ -145,6 +145,7 @@ def guess_delimiter(head: bytes, encoding: str | None = None) -> str:
 
     :param head: the first bytes of the file.
     :param encoding: of the file; None means UTF-8.
+    :return: one of `DELIMITERS`.
 
     >>> guess_delimiter(b"id;text\n1;good, but late\n2;fine\n")
     ';'

@@ -50,7 +50,7 @@ def corpus_from_object(
         objects that offer themselves as an array or an Arrow table, such as polars DataFrames, are taken too.
     :param text: text column or columns of a frame or table; None or () guesses the one obvious column.
     :param text_template: pattern such as '{title}. {body}', instead of `text`.
-    :param id_column: column of row ids.
+    :param id_column: column of row ids, or the name of the index.
     :param empty: what to do with rows that have no text: skip, keep or fail.
     :param limit: maximum number of rows, taken from the beginning.
     :param sample: size of a random sample of the rows, kept in their order.
@@ -61,10 +61,13 @@ def corpus_from_object(
     """
     pandas = sys.modules.get("pandas")
     columns = column_tuple(text)
+    id_column = None if id_column is None else str(id_column)
     index = None
     if pandas and isinstance(source, pandas.DataFrame):
         frame = source.iloc[:limit]
         name, table, index = "DataFrame", _table_of_frame(frame), frame.index
+        if id_column == frame.index.name:
+            id_column = None  # the labels of the index are the ids anyway
         if not text_template:
             guessed = () if columns or not len(frame) else (guess_text_column(table, name),)
             _check_texts(frame, columns or guessed, table.column_names)
@@ -122,7 +125,8 @@ def _array_of(values: Iterable[Any]) -> tuple[pa.Array, dict[bytes, bytes] | Non
         array = pa.array(values, from_pandas=True)
     except (pa.ArrowException, OverflowError, TypeError, ValueError):  # mixed values, other classes, surrogates
         return _json_array(values), JSON_CELLS
-    if isinstance(array.type, pa.BaseExtensionType):  # a Period, for example, which no output knows
+    kind = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
+    if isinstance(kind, pa.BaseExtensionType):  # a Period or an Interval of pandas, which no output knows
         return _json_array(values), JSON_CELLS
     return array, None
 

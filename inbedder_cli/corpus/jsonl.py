@@ -22,6 +22,7 @@ def read_jsonl(opened: Opened, *, encoding: str | None = None, limit: int | None
     :param opened: the file.
     :param encoding: None means UTF-8.
     :param limit: maximum number of rows; None reads all.
+    :return: one column per key, in order of appearance.
     :raises InputError: naming the first line that is not a JSON object.
     """
     import pyarrow as pa
@@ -73,13 +74,15 @@ def has_json_cells(field: pa.Field) -> bool:
     """Whether the strings of a column are JSON texts.
 
     :param field: the field of the column in the schema of its table.
+    :return: whether `cell_value` gives their values.
     """
     return bool(field.metadata) and field.metadata.get(b"inbedder.cells") == b"json"
 
 
 def cell_value(cell: str | None) -> Any:  # noqa: ANN401
-    """Return the Python value of a JSON cell; None for a missing key or a JSON null.
+    """Return the Python value of a JSON cell.
 
     :param cell: the JSON text; None for a missing key.
+    :return: the value; None for a missing key or a JSON null.
     """
     return None if cell is None else json.loads(cell)

@@ -79,6 +79,7 @@ def open_input(path: str, input_format: InputFormat | None = None) -> Opened:
 
     :param path: path of the file, or "-".
     :param input_format: the format; None detects it.
+    :return: the stream and what is known of it.
     :raises InputError: for a missing file, a folder, an empty or a binary file.
     """
     name = "standard input" if path == STDIN else path
@@ -195,6 +196,7 @@ def decoded_lines(opened: Opened, encoding: str | None) -> Iterator[str]:
 
     :param opened: the file.
     :param encoding: None means UTF-8.
+    :yield: each line, with its line end.
     :raises InputError: naming the line of the first byte that is not of the encoding, or is NUL.
     """
     used = checked_encoding(encoding, opened.name)
@@ -234,10 +236,11 @@ def _lines(stream: IO[bytes], encoding: str) -> Iterator[str]:
 
 
 def checked_encoding(encoding: str | None, name: str) -> str:
-    """Return the canonical name of a text encoding; "utf-8" for None.
+    """Return the canonical name of a text encoding.
 
-    :param encoding: any name that Python knows, such as "latin1".
+    :param encoding: any name that Python knows, such as "latin1"; None means UTF-8.
     :param name: what messages call the file.
+    :return: the name, such as "iso8859-1".
     :raises InputError: for an unknown encoding.
     """
     if encoding is None:

@@ -10,9 +10,10 @@ from typing import Any
 
 
 def is_missing(value: Any) -> bool:  # noqa: ANN401
-    """Whether a value stands for none: None, NaN, and NaT and NA of pandas, which is not imported.
+    """Whether a value stands for none; pandas is not imported for it.
 
     :param value: any value of a list or a frame.
+    :return: True for None, NaN, and NaT and NA of pandas.
     """
     if value is None or type(value).__name__ == "NAType":
         return True
@@ -25,9 +26,10 @@ def is_missing(value: Any) -> bool:  # noqa: ANN401
 
 
 def replace_surrogates(text: str) -> str:
-    r"""Return the text with "?" for halves of surrogate pairs, which UTF-8 and tokenizers refuse.
+    r"""Replace halves of surrogate pairs, which UTF-8 and tokenizers refuse.
 
     :param text: any text.
+    :return: the text, with "?" in their place.
 
     >>> replace_surrogates("caf\udce9")
     'caf?'
@@ -36,9 +38,10 @@ def replace_surrogates(text: str) -> str:
 
 
 def value_as_text(value: Any) -> str:  # noqa: ANN401
-    """Return a cell as it stands in CSV and in tables: null is "", truth values and nested values are JSON.
+    """Return a cell as it is written to CSV and to tables.
 
     :param value: the cell.
+    :return: "" for null, JSON for truth values and nested values, base64 for bytes, ISO 8601 for dates and times.
     """
     if value is None:
         return ""
@@ -56,9 +59,10 @@ def value_as_text(value: Any) -> str:  # noqa: ANN401
 
 
 def value_as_json(value: Any) -> str:  # noqa: ANN401
-    """Return a cell as JSON: values of other types become strings, NaN and infinity become null.
+    """Return a cell as JSON.
 
     :param value: the cell.
+    :return: one JSON text; values of other types are strings in it, NaN and infinity are null.
     """
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=value_as_text)

@@ -94,7 +94,10 @@ class Crosstab:
         return int(self.counts.sum())
 
     def notable(self) -> list[Combination]:
-        """Return the combinations with a residual of at least 3 either way, the largest first."""
+        """Return the combinations whose counts are far from those of independent groupings.
+
+        :return: cells with a residual of at least 3 or at most -3, the largest absolute value first.
+        """
         places = np.argwhere(np.abs(self.residuals) >= NOTABLE)
         found = [
             Combination(
@@ -194,10 +197,9 @@ def crosstabs(pairs: Sequence[tuple[Grouping, Grouping]]) -> list[Crosstab]:
 def column_grouping(name: str, values: Sequence[Any]) -> Grouping:
     """Return a column of the input as a grouping.
 
-    Columns of numbers with more than 12 distinct values are cut into quarters of the rows.
-
     :param name: name of the column.
     :param values: one cell per row; None and "" are rows without a value.
+    :return: the cells as strings; numbers with more than 12 distinct values as ranges of a quarter of the rows.
     """
     present = [value for value in values if value not in (None, "")]
     numbers = _as_numbers(present)
@@ -237,10 +239,11 @@ def _most_frequent(values: Sequence[Any]) -> list[str]:
 
 
 def pairs_of(questions: Sequence[Grouping], columns: Sequence[Grouping]) -> Iterator[tuple[Grouping, Grouping]]:
-    """Yield every two questions, and every question with every column.
+    """Yield the pairs of groupings to cross.
 
     :param questions: the clusters of each question.
     :param columns: columns of the input.
+    :yield: every two questions, and every question with every column.
     """
     for i, one in enumerate(questions):
         for other in [*questions[i + 1 :], *columns]:

@@ -51,6 +51,7 @@ def describe(name: str, result: ClusteringResult) -> Wording:
 
     :param name: name of the wording.
     :param result: the clusters that it gives.
+    :return: the measures.
     """
     all_answers = result.embeddings.answers or [None] * len(result.status)
     answers = [all_answers[row] or "" for row in result.rows]

@@ -110,6 +110,9 @@ def test_a_list_or_a_file_has_no_index_and_an_id_column_goes_before_one(reviews)
     assert read_corpus(reviews).index is None
     frame = pd.DataFrame({"key": ["a", "b"], "text": ["good day", "bad day"]}, index=[7, 8])
     assert read_corpus(frame, id_column="key").ids == ["a", "b"]
+    assert read_corpus(frame.set_index("key"), id_column="key").ids == ["a", "b"]
+    with pytest.raises(InputError, match='no column "0"'):
+        read_corpus(frame, id_column=0)
     frame.index = pd.MultiIndex.from_tuples([("x", 1), ("y", 2)])
     assert read_corpus(frame).ids == ["('x', 1)", "('y', 2)"]
 
@@ -166,6 +169,7 @@ def test_columns_without_an_arrow_type_are_kept_and_can_be_written(tmp_path):
             "month": pd.period_range("2024-01", periods=3, freq="M"),
             "span": pd.interval_range(0, 3),
             "complex": [1j, 2j, 3j],
+            "bins": pd.cut([1, 2, 3], 3, labels=None),
             "class": [int, {("a", 1): 2}, loop],
             "half": pd.Series(["\ud800", "a", pd.NA], dtype=object),
         }
@@ -178,7 +182,8 @@ def test_columns_without_an_arrow_type_are_kept_and_can_be_written(tmp_path):
     assert cells[4] == ("2024-01", "2024-02", "2024-03")
     assert cells[5][0] == "(0, 1]"
     assert cells[6][0] == "1j"
-    assert cells[7] == ("<class 'int'>", "{('a', 1): 2}", "[[...]]")
+    assert cells[7] == ("(0.998, 1.667]", "(1.667, 2.333]", "(2.333, 3.0]")
+    assert cells[8] == ("<class 'int'>", "{('a', 1): 2}", "[[...]]")
     assert '"mixed": null' in list(rows_as_json(corpus.table))[2]
     for format in (TableFormat.csv, TableFormat.jsonl, TableFormat.parquet):
         with (tmp_path / f"x.{format}").open("wb") as stream:
