@@ -150,13 +150,11 @@ class EncodeOptions:
 class ClusterOptions:
     """How vectors become clusters.
 
-    :param algorithm: name of the clustering algorithm.
-    :param k: number of clusters (kmeans); None chooses one between `k_min` and `k_max`.
-    :param k_min: smallest number of clusters to choose from.
-    :param k_max: largest number of clusters to choose from.
+    :param algorithm: kmeans or hdbscan.
+    :param k: number of clusters (kmeans); None chooses between k_min and k_max.
     :param min_cluster_size: smallest cluster (hdbscan), in rows; None takes 2 % of the rows, at least 5.
-    :param seed: seed of every random choice.
-    :param stability: whether the stability of each cluster is measured, which takes seconds.
+    :param seed: of every random choice.
+    :param stability: whether each cluster's is measured, which takes seconds.
     """
 
     algorithm: Algorithm = Algorithm.kmeans

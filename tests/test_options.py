@@ -8,7 +8,7 @@ import pytest
 from inbedder_cli.clustering import fit_clusters
 from inbedder_cli.errors import UsageError
 from inbedder_cli.evaluation.settings import EvaluateOptions, Part
-from inbedder_cli.options import Algorithm, ClusterOptions, Dtype, EmptyTexts, EncodeOptions, Pooling, TableFormat
+from inbedder_cli.options import Algorithm, ClusterOptions, Dtype, EncodeOptions, Pooling, TableFormat
 from inbedder_cli.training.recipes import Recipe, TrainOptions
 
 
@@ -39,19 +39,3 @@ def test_other_values_are_refused_with_those_that_are_right(make, hint):
     with pytest.raises(UsageError) as refused:
         make()
     assert hint in refused.value.hint
-
-
-@pytest.mark.parametrize(
-    ("choice", "message"),
-    [
-        (Pooling, 'unknown pooling "last"'),
-        (Dtype, 'unknown dtype "last"'),
-        (TableFormat, 'unknown table format "last"'),
-        (EmptyTexts, 'unknown treatment of empty texts "last"'),
-    ],
-)
-def test_a_refusal_names_the_option_in_the_words_of_the_field(choice, message):
-    with pytest.raises(UsageError) as refused:
-        choice("last")
-    assert str(refused.value) == message
-    assert all(str(member) in refused.value.hint for member in choice)
