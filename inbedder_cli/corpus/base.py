@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from inbedder_cli.corpus.columns import (
     NEEDED,
-    TEXT_OPTION,
     check_column_names,
     column_tuple,
     fill_text_template,
@@ -144,7 +143,7 @@ def _check_empty(
 ) -> None:
     column = " + ".join(columns)
     if not any(texts):
-        hint = f"name another column with {TEXT_OPTION}"
+        hint = "name another column with --text"
         raise InputError("all texts are empty", source=source, column=column, hint=hint)
     if empty is EmptyTexts.fail and "" in texts:
         row = rows[texts.index("")] + 1

@@ -29,7 +29,6 @@ NUMBER = re.compile(
 
 
 NEEDED = "a table needs a header and at least one row"
-TEXT_OPTION = "--text (in Python: text=)"
 
 
 def check_column_names(names: list[str], source: str) -> None:
@@ -135,7 +134,7 @@ def text_values(table: pa.Table, name: str, source: str, rows: Sequence[int] | N
 
 
 def _text_hint(table: pa.Table) -> str:
-    return f"name a column of texts with {TEXT_OPTION}; columns: {', '.join(table.column_names)}"
+    return f"name a column of texts with --text; columns: {', '.join(table.column_names)}"
 
 
 def guess_text_column(table: pa.Table, source: str) -> str:

@@ -59,14 +59,14 @@ def corpus_from_object(
     :raises InputError: for values that are not texts, naming row and column.
     :raises UsageError: for another kind of object, or for options that do not fit the object.
     """
-    pandas = sys.modules.get("pandas")
     columns = column_tuple(text)
+    pandas = sys.modules.get("pandas")
     id_column = None if id_column is None else str(id_column)
     index = None
     if pandas and isinstance(source, pandas.DataFrame):
         frame = source.iloc[:limit]
         name, table, index = "DataFrame", _table_of_frame(frame), frame.index
-        if id_column == frame.index.name:
+        if id_column == str(frame.index.name) and id_column not in table.column_names:
             id_column = None  # the labels of the index are the ids anyway
         if not text_template:
             guessed = () if columns or not len(frame) else (guess_text_column(table, name),)
@@ -100,7 +100,7 @@ def corpus_from_object(
 
 
 def _table_of_frame(frame: pd.DataFrame) -> pa.Table:
-    """Return the columns of a frame, without its index; those that Arrow has no type for as JSON texts."""
+    """Return the columns of a frame, without its index; columns that Arrow has no type for become JSON texts."""
     import pyarrow as pa
 
     if getattr(frame.columns, "nlevels", 1) > 1:
@@ -147,7 +147,7 @@ def _as_json(value: Any) -> str:  # noqa: ANN401
 
 
 def _check_texts(frame: pd.DataFrame, columns: Sequence[str], names: list[str]) -> None:
-    """Refuse a text column with a value that is no text, which its Arrow column may not show any more."""
+    """Refuse a text column that holds other values; in the Arrow table they may be strings already."""
     for name in columns:
         if name in names:
             series = frame.iloc[:, names.index(name)]
@@ -160,7 +160,7 @@ def _check_texts(frame: pd.DataFrame, columns: Sequence[str], names: list[str]) 
 
 
 def _one_column(source: Any) -> tuple[str, Sequence[Any]]:  # noqa: ANN401
-    """Return the name of the kind of an object that is one column, and its values."""
+    """Return the name of an object's type and its values, for an object that is one column."""
     name = type(source).__name__
     is_array = hasattr(source, "__array__")
     if isinstance(source, (bytes, bytearray, memoryview)) or not (is_array or isinstance(source, Sequence)):

@@ -76,7 +76,11 @@ def read_corpus(
             if value is not None:
                 kind = type(source).__name__
                 raise UsageError(f"{option} is for files, not for a {kind}", hint=f"leave out {option}")
-        return corpus_from_object(source, limit=limit, **rows)
+        try:
+            return corpus_from_object(source, limit=limit, **rows)
+        except InputError as error:
+            error.hint = error.hint and _hint_for_python(error.hint)
+            raise
     if delimiter is not None and len(delimiter) != 1:
         raise UsageError(f'the delimiter "{delimiter}" is not one character', hint="for a tab: $'\\t'")
     wanted = None if input_format is None else InputFormat(input_format)
@@ -86,6 +90,10 @@ def read_corpus(
     corpus = corpus_from_table(table, source=opened.name, **rows)
     notes.extend(corpus.notes)
     return replace(corpus, format=opened.format, delimiter=used, notes=tuple(notes))
+
+
+def _hint_for_python(hint: str) -> str:
+    return hint.replace("--text", "text=").replace("--empty fail", 'empty="fail"')
 
 
 def _read_table(

@@ -285,6 +285,7 @@ def test_what_holds_no_clear_texts_is_refused(source, message):
     with pytest.raises(InputError, match=message) as caught:
         read_corpus(source)
     assert caught.value.hint
+    assert "--" not in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -319,8 +320,9 @@ def test_options_of_files_are_refused_for_objects(options):
 def test_rows_without_text_are_treated_as_those_of_files():
     assert read_corpus(["a", None]).readable == [0]
     assert read_corpus(["a", None], empty="keep").readable == [0, 1]
-    with pytest.raises(InputError, match="row 2"):
+    with pytest.raises(InputError, match="row 2") as caught:
         read_corpus(["a", None], empty=EmptyTexts.fail)
+    assert caught.value.hint == 'leave out empty="fail" to skip such rows'
     with pytest.raises(UsageError, match='unknown treatment of empty texts "drop"'):
         read_corpus(["a"], empty="drop")
 
