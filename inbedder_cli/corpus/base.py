@@ -68,7 +68,7 @@ def corpus_from_table(
     table: pa.Table,
     *,
     source: str = "table",
-    text: str | Sequence[str] | None = (),
+    text: str | Sequence[str] | None = None,
     text_template: str | None = None,
     id_column: str | None = None,
     empty: EmptyTexts | str = EmptyTexts.skip,
@@ -81,7 +81,7 @@ def corpus_from_table(
 
     :param table: the rows, at least one.
     :param source: what messages call the table.
-    :param text: text column or columns, joined by a line break; None or () guesses the one obvious column.
+    :param text: text column or columns, joined by a line break; None guesses the one obvious column.
     :param text_template: pattern such as '{title}. {body}', instead of `text`.
     :param id_column: column of row ids; None takes the labels of `index`, or row numbers from 1.
     :param empty: what to do with rows that have no text: skip, keep or fail.

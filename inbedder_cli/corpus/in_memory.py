@@ -33,7 +33,7 @@ COLUMN = "text"  # the name of the one column of a list
 def corpus_from_object(
     source: pd.DataFrame | pd.Series | np.ndarray[Any, Any] | pa.Table | Sequence[str | None],
     *,
-    text: str | Sequence[str] | None = (),
+    text: str | Sequence[str] | None = None,
     text_template: str | None = None,
     id_column: str | None = None,
     empty: EmptyTexts | str = EmptyTexts.skip,
@@ -48,7 +48,7 @@ def corpus_from_object(
 
     :param source: a DataFrame or Series of pandas, a list, tuple or array of texts, or an Arrow table. Other
         objects that offer themselves as an array or an Arrow table, such as polars DataFrames, are taken too.
-    :param text: text column or columns of a frame or table; None or () guesses the one obvious column.
+    :param text: text column or columns of a frame or table; None guesses the one obvious column.
     :param text_template: pattern such as '{title}. {body}', instead of `text`.
     :param id_column: column of row ids, or the name of the index.
     :param empty: what to do with rows that have no text: skip, keep or fail.

@@ -31,7 +31,7 @@ def read_corpus(
         str | os.PathLike[str] | pd.DataFrame | pd.Series | np.ndarray[Any, Any] | pa.Table | Sequence[str | None]
     ),
     *,
-    text: str | Sequence[str] | None = (),
+    text: str | Sequence[str] | None = None,
     text_template: str | None = None,
     id_column: str | None = None,
     input_format: InputFormat | str | None = None,
@@ -55,7 +55,7 @@ def read_corpus(
 
     :param source: path of a CSV, TSV, JSON-lines or Parquet file, which may be compressed (.gz, .bz2, .zst); "-"
         for standard input; a DataFrame or Series of pandas; a list, tuple or array of texts; or an Arrow table.
-    :param text: text column or columns, joined by a line break; None or () guesses the one obvious column.
+    :param text: text column or columns, joined by a line break; None guesses the one obvious column.
     :param text_template: pattern such as '{title}. {body}', instead of `text`.
     :param id_column: column of row ids; None takes the labels of a pandas index, or row numbers from 1.
     :param input_format: format of the file; None goes by the suffix, else by the content.
