@@ -306,7 +306,7 @@ def _names(question: SavedQuestion) -> dict[int, str]:
 
 
 def _with_index(values: npt.NDArray[Any], corpus: Corpus) -> Any:  # noqa: ANN401
-    if getattr(corpus, "index", None) is None:
+    if corpus.index is None:
         return values
     import pandas as pd
 

@@ -269,6 +269,8 @@ def load_run(folder: Path) -> SavedRun:
             source=str(folder),
             hint='make one: inbedder cluster FILE -i "..." --save RUN',
         ) from error
+    except InbedderError:
+        raise
     except (OSError, ValueError, KeyError, TypeError) as error:  # another file of that name
         raise InputError(f"not a saved run: {error!r}", source=str(folder), hint="save the run again") from error
 

@@ -101,7 +101,7 @@ def test_how_far_the_question_mattered_is_said_unless_it_is_not_wanted(run):
     baseline = json.loads(asked.stdout)["baseline"]
     assert baseline["rows"] == 30
     assert -1 <= baseline["ami"] <= 1
-    assert "reading 30 rows without the question" in asked.stderr
+    assert "encoding 30 rows without the question" in asked.stderr
     assert "agreement with the clusters of a neutral question" in asked.stderr
     assert "a neutral question" in run("-i", FIRST, "-k", "2", "-f", "table").stdout
     left_out = run("-i", FIRST, "-k", "2", "-f", "json", "--no-baseline")
