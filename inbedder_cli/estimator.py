@@ -140,7 +140,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         :raises InbedderError: whatever a step raises; see `analyze`.
         """
         analysis = analyze(
-            self._corpus(X),
+            self._corpus(X, require_text=True),
             self.instruction,
             self._loaded(),
             encode_options=self._encode_options(),
@@ -243,8 +243,9 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         """Whether there are clusters to predict."""
         return hasattr(self, "_question")
 
-    def _corpus(self, texts: Any) -> Corpus:  # noqa: ANN401
-        return read_corpus(texts, text=self.text or ())
+    def _corpus(self, texts: Any, *, require_text: bool = False) -> Corpus:  # noqa: ANN401
+        has_columns = isinstance(texts, (str, Path)) or hasattr(texts, "columns") or hasattr(texts, "column_names")
+        return read_corpus(texts, text=self.text if has_columns else None, require_text=require_text)
 
     def _encode_options(self) -> EncodeOptions:
         return EncodeOptions(

@@ -79,6 +79,9 @@ def test_rows_without_text_are_minus_one_and_the_status_tells(make):
     assert list(model.status_[-2:]) == ["empty", "empty"]
     assert model.predict(["", "kind staff room 1"])[0] == -1
     assert np.isnan(model.transform([None, "x"])[0]).all()
+    assert list(model.predict(["", None])) == [-1, -1]
+    with pytest.raises(InputError, match="all texts are empty"):
+        make().fit(["", None])
 
 
 def test_rows_without_an_answer_are_minus_one_and_the_status_tells(make):

@@ -9,9 +9,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.corpus.table import corpus_from_table
 from inbedder_cli.corpus.columns import check_column_names, column_tuple, guess_text_column, not_text
 from inbedder_cli.corpus.jsonl import JSON_CELLS
+from inbedder_cli.corpus.table import corpus_from_table
 from inbedder_cli.corpus.values import is_missing, value_as_json
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import EmptyTexts
@@ -40,6 +40,7 @@ def corpus_from_object(
     limit: int | None = None,
     sample: int | None = None,
     seed: int = 0,
+    require_text: bool = True,
 ) -> Corpus:
     """Return the corpus of an object in memory.
 
@@ -55,6 +56,7 @@ def corpus_from_object(
     :param limit: maximum number of rows, taken from the beginning.
     :param sample: size of a random sample of the rows, kept in their order.
     :param seed: seed of the sample.
+    :param require_text: whether at least one row must have a text.
     :return: the corpus.
     :raises InputError: for values that are not texts, naming row and column.
     :raises UsageError: for another kind of object, or for options that do not fit the object.
@@ -95,6 +97,7 @@ def corpus_from_object(
         sample=sample,
         seed=seed,
         index=index,
+        require_text=require_text,
         allow_numbers=bool(columns),  # the texts of one new row may well be "42"
     )
 

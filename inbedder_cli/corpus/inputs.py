@@ -7,11 +7,11 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.corpus.table import corpus_from_table
 from inbedder_cli.corpus.delimited import read_delimited
 from inbedder_cli.corpus.in_memory import corpus_from_object
 from inbedder_cli.corpus.jsonl import read_jsonl
 from inbedder_cli.corpus.opening import DAMAGED, Opened, open_input
+from inbedder_cli.corpus.table import corpus_from_table
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import EmptyTexts, InputFormat
 
@@ -41,6 +41,7 @@ def read_corpus(
     limit: int | None = None,
     sample: int | None = None,
     seed: int = 0,
+    require_text: bool = True,
 ) -> Corpus:
     """Return the rows of a file, a pipe, a frame or a list as a corpus.
 
@@ -65,12 +66,13 @@ def read_corpus(
     :param limit: maximum number of rows, taken from the beginning.
     :param sample: size of a random sample of the rows, kept in their order; None keeps all.
     :param seed: seed of the sample.
+    :param require_text: whether at least one row must have a text.
     :return: the corpus.
     :raises InputError: for what cannot be read as asked, naming the place.
     :raises UsageError: for options that contradict each other or do not fit the source.
     """
     rows: dict[str, Any] = {"text": text, "text_template": text_template, "id_column": id_column}
-    rows |= {"empty": empty, "sample": sample, "seed": seed}
+    rows |= {"empty": empty, "sample": sample, "seed": seed, "require_text": require_text}
     if not isinstance(source, (str, os.PathLike)):
         for option, value in (("input_format", input_format), ("delimiter", delimiter), ("encoding", encoding)):
             if value is not None:

@@ -76,6 +76,7 @@ def corpus_from_table(
     seed: int = 0,
     index: pd.Index | None = None,
     allow_numbers: bool = False,
+    require_text: bool = True,
 ) -> Corpus:
     """Return the corpus of an Arrow table.
 
@@ -90,6 +91,7 @@ def corpus_from_table(
     :param index: one label per row; it is sampled with the rows.
     :param allow_numbers: whether the texts may all be numbers or dates, such as "007"; otherwise such a column
         is refused, as one that was named by mistake.
+    :param require_text: whether at least one row must have a text.
     :return: the corpus.
     :raises InputError: for a missing, ambiguous, non-textual or wholly empty text column.
     :raises UsageError: for options that contradict each other.
@@ -116,7 +118,8 @@ def corpus_from_table(
             columns = (guess_text_column(table, source),)
             notes.append(f'text column "{columns[0]}" (guessed; --text to change)')
         texts = join_texts(table, columns, source, rows, allow_numbers=allow_numbers)
-    _check_empty(texts, empty, source, columns, rows)
+    if require_text or empty is EmptyTexts.fail:
+        _check_empty(texts, empty, source, columns, rows)
     return Corpus(
         source=source,
         table=table,
