@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Algorithm": "options",
     "ClusterOptions": "options",
     "ClusterSummary": "explanation.summaries",
     "Clustering": "clustering",
@@ -45,7 +44,6 @@ _HOMES = {
 }
 
 __all__ = [
-    "Algorithm",
     "ClusterOptions",
     "ClusterSummary",
     "Clustering",
@@ -79,7 +77,6 @@ if TYPE_CHECKING:
     from inbedder_cli.errors import InbedderError
     from inbedder_cli.explanation.summaries import ClusterSummary, explain
     from inbedder_cli.options import (
-        Algorithm,
         ClusterOptions,
         EncodeOptions,
         ExplainOptions,

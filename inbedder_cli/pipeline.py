@@ -140,7 +140,7 @@ def flag_unanswered(
 ) -> list[RowStatus]:
     """Return each row's status, those told apart whose answers do not answer (none without decoded answers)."""
     status = list(embedding.status)
-    if not options.abstain or embedding.answers is None:
+    if not options.flag or embedding.answers is None:
         return status
     rows = [i for i, state in enumerate(embedding.status) if state is RowStatus.ok]
     found = is_unanswered(

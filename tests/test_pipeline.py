@@ -44,7 +44,7 @@ def test_the_group_of_those_that_do_not_answer_is_described_and_shares_add_up():
 
 def test_without_abstaining_or_without_answers_every_row_is_clustered():
     answers = ["unknown"] * 10 + ["joy"] * 10
-    kept = clustered([*ANGER, *JOY], answers, unanswered_options=UnansweredOptions(abstain=False))
+    kept = clustered([*ANGER, *JOY], answers, unanswered_options=UnansweredOptions(flag=False))
     assert kept.unanswered is None
     assert None not in kept.labels
     corpus, bare = kept.corpus, Embeddings(kept.embeddings.vectors, None, [RowStatus.ok] * 20)

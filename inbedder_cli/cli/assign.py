@@ -13,7 +13,7 @@ from inbedder_cli.cli.option_groups import InputOptions, PlaceOptions, with_grou
 from inbedder_cli.options import TableFormat
 
 if TYPE_CHECKING:
-    from inbedder_cli.clustering.predictor import DriftReport
+    from inbedder_cli.diagnostics.drift import DriftReport
     from inbedder_cli.runs.storage import SavedRun
 
 

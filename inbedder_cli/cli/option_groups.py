@@ -138,7 +138,7 @@ class ReadingOptions:
 class AnswerOptions:
     """Which answers count as none."""
 
-    abstain: parameters.FlagUnanswered = UnansweredOptions.abstain
+    abstain: parameters.FlagUnanswered = UnansweredOptions.flag
     min_confidence: parameters.MinConfidence = UnansweredOptions.min_confidence
 
     def settings(self) -> UnansweredOptions:

@@ -9,7 +9,7 @@ from inbedder_cli.cli.checks import check_before_work, needed_instruction, tell_
 from inbedder_cli.cli.console import Terminal, stdout_console
 from inbedder_cli.cli.destinations import checked_targets
 from inbedder_cli.cli.option_groups import AnswerOptions, InputOptions, ModelOptions, ReadingOptions, with_groups
-from inbedder_cli.options import Algorithm, ClusterOptions, TableFormat
+from inbedder_cli.options import ClusterOptions, TableFormat
 
 
 @with_groups
@@ -22,7 +22,7 @@ def tune(
     instruction: parameters.Instruction = None,
     k_min: parameters.KMin = 2,
     k_max: parameters.KMax = 20,
-    algorithm: parameters.AlgorithmOption = Algorithm.kmeans,
+    algorithm: parameters.AlgorithmOption = ClusterOptions.algorithm,
     output: parameters.Output = None,
     output_format: parameters.Format = None,
     force: parameters.Force = False,

@@ -70,7 +70,7 @@ class ClusterSummary:
     :param diverse: the most central row of each other frequent answer.
     :param borderline: the rows nearest to another cluster, the nearest first.
     :param check: how well the label fits; None without phrases.
-    :param lens: words with which answers would rather begin here than elsewhere (`next_words.lens`).
+    :param likely_next_words: words with which answers would rather begin here than elsewhere (`next_words.lens`).
     :param answers: the most frequent whole answers; empty where none were decoded.
     :param entropy: of the distribution of whole answers, in bits: 0 when all are the same.
     :param stability: how surely the cluster is found again in half of the rows, 0 to 1, where it was measured.
@@ -88,7 +88,7 @@ class ClusterSummary:
     diverse: list[Exemplar] = field(default_factory=list)
     borderline: list[Exemplar] = field(default_factory=list)
     check: LabelCheck | None = None
-    lens: list[str] = field(default_factory=list)
+    likely_next_words: list[str] = field(default_factory=list)
 
 
 def explain(
@@ -127,7 +127,7 @@ def explain(
     marking = rank_phrases(found, counted)
     labels = choose_labels(marking)
     checks = check_labels(found, counted, {c: ranked[0].text for c, ranked in marking.items() if ranked})
-    lenses = lens(next_words, clustering.labels, options.phrases) if next_words else {}
+    next_words_by_cluster = lens(next_words, clustering.labels, options.phrases) if next_words else {}
     summaries = []
     for cluster in [*range(clustering.k), NOISE]:
         inside = np.flatnonzero(clustering.labels == cluster)
@@ -164,7 +164,7 @@ def explain(
                 entropy=entropy,
                 stability=_stability_of(cluster, clustering),
                 check=checks.get(cluster),
-                lens=lenses.get(cluster, []),
+                likely_next_words=next_words_by_cluster.get(cluster, []),
             )
         )
     return summaries

@@ -127,7 +127,7 @@ def clusters_table(runs: Mapping[str, ClusteringResult]) -> pa.Table:
         "label_f1": pa.array([s.check and _rounded(s.check.f1) for s in summaries], pa.float64()),
         "phrases": ["; ".join(f"{p.text} ({p.support:.2f})" for p in s.phrases) for s in summaries],
         "answers": ["; ".join(f"{a.text} ({a.share:.2f})" for a in s.answers) for s in summaries],
-        "lens": ["; ".join(s.lens) for s in summaries],
+        "likely_next_words": ["; ".join(s.likely_next_words) for s in summaries],
         "exemplar_ids": ["; ".join(e.id for e in s.exemplars) for s in summaries],
         "exemplar": [s.exemplars[0].text if s.exemplars else "" for s in summaries],
     }
@@ -161,7 +161,7 @@ def document(run: ClusteringResult, model: str) -> dict[str, Any]:
         "model": model,
         "rows": {"total": len(status)} | {name: status.count(name) for name in sorted(set(status))},
         "clustering": {
-            "algorithm": str(options.algorithm),
+            "algorithm": options.algorithm,
             "k": run.clustering.k,
             "min_cluster_size": options.min_cluster_size,
             "seed": options.seed,
@@ -185,7 +185,7 @@ def document(run: ClusteringResult, model: str) -> dict[str, Any]:
                     }
                     for p in s.phrases
                 ],
-                "lens": s.lens,
+                "likely_next_words": s.likely_next_words,
                 **_answers_and_exemplars(s),
                 "diverse": [_exemplar(e) for e in s.diverse],
                 "borderline": [_exemplar(e) | {"nearest": e.nearest} for e in s.borderline],

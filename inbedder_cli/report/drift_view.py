@@ -13,7 +13,7 @@ from inbedder_cli.report.terminal import percent, printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from inbedder_cli.clustering.predictor import DriftReport
+    from inbedder_cli.diagnostics.drift import DriftReport
 
 DIGITS = 6
 

@@ -51,7 +51,7 @@ def overview(run: SavedRun, question: str | None = None) -> pa.Table:
                     "size": cluster["size"],
                     "stability": cluster["stability"],
                     "answers": "; ".join(f"{a['text']} ({a['share']:.2f})" for a in cluster["answers"][:4]),
-                    "lens": "; ".join(cluster["lens"]),
+                    "likely_next_words": "; ".join(cluster["likely_next_words"]),
                 }
             )
     return pa.Table.from_pylist(records)

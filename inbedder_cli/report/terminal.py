@@ -11,7 +11,7 @@ from rich.text import Text
 from inbedder_cli.clustering import NOISE, UNSTABLE
 from inbedder_cli.diagnostics.baseline import SAME
 from inbedder_cli.explanation.summaries import UNANSWERED
-from inbedder_cli.options import Algorithm
+from inbedder_cli.registry import algorithms
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -87,12 +87,14 @@ def _example(summary: ClusterSummary, room: int) -> Text:
 def closing_lines(run: ClusteringResult) -> list[str]:
     """Return why so many clusters, and what was left out."""
     options, choice = run.clustering.options, run.clustering.choice
+    algorithm = algorithms[options.algorithm]
     if run.unanswered and not run.rows:
         lines = ["no row answers the question: ask another, or cluster all the same with --no-abstain"]
-    elif options.algorithm is Algorithm.hdbscan:
-        lines = [f"{run.clustering.k} clusters found by HDBSCAN (min_cluster_size {options.min_cluster_size})"]
+    elif not algorithm.takes_k:
+        lines = [f"{run.clustering.k} clusters found by {algorithm.describe(options)}"]
         if not run.clustering.k:
-            lines.append("every row is noise: lower --min-cluster-size, or use kmeans")
+            remedy = "lower --min-cluster-size, or use" if algorithm.takes_min_cluster_size else "use"
+            lines.append(f"every row is noise: {remedy} kmeans")
     elif choice is None:
         lines = [f"k = {run.clustering.k} as asked"]
     else:

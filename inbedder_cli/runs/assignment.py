@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inbedder_cli.clustering import NOISE, Clustering, fit_clusters
-from inbedder_cli.clustering.predictor import DriftReport, drift
 from inbedder_cli.clustering.preprocess import sample_indices
+from inbedder_cli.diagnostics.drift import DriftReport, drift
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.explanation.summaries import NOISE_LABEL, ClusterSummary
 from inbedder_cli.pipeline import flag_unanswered
@@ -65,7 +65,7 @@ def assign_corpus(
 
 def _placed(question: SavedQuestion, vectors: npt.NDArray[np.float32]) -> Prediction:
     try:
-        return question.predictor.assign(vectors)
+        return question.predictor.predict(vectors)
     except ValueError as error:
         raise InputError(str(error), hint="save the run again with this version: cluster --save") from error
 

@@ -18,7 +18,7 @@ from inbedder_cli.clustering import Clustering, KScore, KSelection
 from inbedder_cli.corpus import Corpus
 from inbedder_cli.explanation.phrases import Phrase
 from inbedder_cli.explanation.summaries import ClusterSummary, Exemplar
-from inbedder_cli.options import Algorithm, ClusterOptions
+from inbedder_cli.options import ClusterOptions
 from inbedder_cli.report.terminal import closing_lines, percent, print_run, printable, shortened
 from inbedder_cli.results import ClusteringResult, Embeddings, RowStatus
 
@@ -27,7 +27,7 @@ EVIL = "\x1b[31mred\x1b[0m [red]markup[/red] :smile: \x07bell\r\nnext\u202eline\
 LABELS = ["slow delivery", "refund", "wrong item", "kind staff"]
 
 
-def a_run(text="Nothing came.", *, labels=LABELS, algorithm=Algorithm.hdbscan, choice=None, answers=True):
+def a_run(text="Nothing came.", *, labels=LABELS, algorithm="hdbscan", choice=None, answers=True):
     """40 rows: four clusters of 8, six rows of noise, one empty, one failed."""
     n = 40
     corpus = Corpus(
@@ -159,12 +159,12 @@ def test_nothing_left_out_is_not_mentioned():
 
 
 def test_the_last_lines_tell_that_k_was_given():
-    assert closing_lines(a_run(algorithm=Algorithm.kmeans))[0] == "k = 4 as asked"
+    assert closing_lines(a_run(algorithm="kmeans"))[0] == "k = 4 as asked"
 
 
 def test_the_last_lines_tell_why_k_was_chosen_and_the_runner_up():
     choice = KSelection(4, {4: KScore(0.7, 0.9, 0.8, 1), 5: KScore(0.6, 0.8, 0.7, -1)}, 38)
-    line = closing_lines(a_run(algorithm=Algorithm.kmeans, choice=choice))[0]
+    line = closing_lines(a_run(algorithm="kmeans", choice=choice))[0]
     assert line == (
         "k = 4 chosen from 2 to 20: best by silhouette 0.70, stability 0.90 and agreement with answers 0.80; "
         "next is k = 5 (see them all: inbedder tune)"
@@ -173,12 +173,12 @@ def test_the_last_lines_tell_why_k_was_chosen_and_the_runner_up():
 
 def test_the_last_lines_tell_when_no_k_stands_out():
     choice = KSelection(4, {3: KScore(0.04, 0.9), 4: KScore(0.05, 0.9)}, 38)
-    lines = closing_lines(a_run(algorithm=Algorithm.kmeans, choice=choice))
+    lines = closing_lines(a_run(algorithm="kmeans", choice=choice))
     assert any("no k stands out" in line for line in lines)
 
 
 def test_the_last_lines_tell_when_there_was_no_choice():
-    line = closing_lines(a_run(algorithm=Algorithm.kmeans, choice=KSelection(4, {}, 38)))[0]
+    line = closing_lines(a_run(algorithm="kmeans", choice=KSelection(4, {}, 38)))[0]
     assert line == "k = 4 chosen from 2 to 20: too few different rows for a choice"
 
 
