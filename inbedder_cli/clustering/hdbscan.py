@@ -184,7 +184,7 @@ class HDBSCANClusterer(ClusterMixin, BaseEstimator, ClusterAlgorithm):  # type: 
         numbers = dict(zip(fitted.labels_.tolist(), self.sample_labels_.tolist(), strict=True))
         same = [numbers[label] for label in fitted.labels_.tolist()] == self.sample_labels_.tolist()
         if not same or len(set(numbers.values())) < len(numbers):
-            raise ValueError("hdbscan finds other clusters than it did")
+            raise ValueError("hdbscan finds other clusters in the saved sample than it did when the run was made")
         if set(numbers) <= {NOISE}:
             return np.full(len(points), NOISE, np.int64)
         chunks = [self._reduce(points[i : i + CHUNK]) for i in range(0, len(points), CHUNK)]

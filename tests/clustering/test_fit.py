@@ -47,7 +47,7 @@ def assert_same_groups(found, expected):
 
 def test_kmeans_with_the_true_k_finds_the_groups():
     vectors, truth = blobs((20, 20, 20, 20))
-    found = fit_clusters(vectors, ClusterOptions(k=4))
+    found = fit_clusters(vectors, ClusterOptions(k=4, stability=False))
     assert_same_groups(found.labels, truth)
     assert found.k == 4
     assert found.choice is None
@@ -56,7 +56,7 @@ def test_kmeans_with_the_true_k_finds_the_groups():
 @pytest.mark.parametrize("true_k", [2, 3, 5])
 def test_auto_chooses_the_true_k_and_names_the_runner_up(true_k):
     vectors, truth = blobs([12] * true_k)
-    found = fit_clusters(vectors, ClusterOptions(k_max=7))
+    found = fit_clusters(vectors, ClusterOptions(k_max=7, stability=False))
     assert found.k == found.options.k == found.choice.k == true_k
     assert_same_groups(found.labels, truth)
     assert set(found.choice.scores) == set(range(2, 8))
@@ -67,21 +67,21 @@ def test_auto_chooses_the_true_k_and_names_the_runner_up(true_k):
 
 def test_auto_tries_only_the_range_asked_for():
     vectors, _ = blobs((10, 10, 10))
-    found = fit_clusters(vectors, ClusterOptions(k_min=4, k_max=5))
+    found = fit_clusters(vectors, ClusterOptions(k_min=4, k_max=5, stability=False))
     assert set(found.choice.scores) == {4, 5}
     assert {found.choice.k, found.choice.runner_up} == {4, 5}
 
 
 def test_with_one_k_to_try_there_is_no_runner_up():
     vectors, _ = blobs((10, 10, 10))
-    choice = fit_clusters(vectors, ClusterOptions(k_min=3, k_max=3)).choice
+    choice = fit_clusters(vectors, ClusterOptions(k_min=3, k_max=3, stability=False)).choice
     assert (choice.k, choice.runner_up) == (3, None)
 
 
 def test_auto_chooses_on_a_sample_of_many_rows_but_clusters_them_all(monkeypatch):
     monkeypatch.setattr(select_k, "ROWS", 40)
     vectors, truth = blobs((40, 40, 40))
-    found = fit_clusters(vectors, ClusterOptions(k_max=5))
+    found = fit_clusters(vectors, ClusterOptions(k_max=5, stability=False))
     assert found.choice.n_rows == 40
     assert_same_groups(found.labels, truth)
 
@@ -131,7 +131,7 @@ def test_hdbscan_may_find_nothing_but_noise():
 def test_the_order_of_rows_does_not_matter_to_kmeans(seed, n, width, k):
     vectors = cloud(n, width, seed)
     order = np.random.default_rng(seed + 1).permutation(n)
-    found, moved = (fit_clusters(v, ClusterOptions(k=k)) for v in (vectors, vectors[order]))
+    found, moved = (fit_clusters(v, ClusterOptions(k=k, stability=False)) for v in (vectors, vectors[order]))
     np.testing.assert_array_equal(moved.labels, found.labels[order])
     np.testing.assert_array_equal(moved.distances, found.distances[order])
     np.testing.assert_array_equal(moved.centroids, found.centroids)
@@ -142,7 +142,7 @@ def test_the_order_of_rows_does_not_matter_to_kmeans(seed, n, width, k):
 def test_the_order_of_rows_does_not_matter_to_hdbscan(seed, sizes):
     vectors = np.concatenate([blobs(sizes, width=4, seed=seed)[0], 8 * cloud(8, 4, seed)])
     order = np.random.default_rng(seed).permutation(len(vectors))
-    found, moved = (fit_clusters(v, HDBSCAN) for v in (vectors, vectors[order]))
+    found, moved = (fit_clusters(v, ClusterOptions("hdbscan", stability=False)) for v in (vectors, vectors[order]))
     np.testing.assert_array_equal(moved.labels, found.labels[order])
     np.testing.assert_array_equal(moved.distances, found.distances[order])
 
@@ -150,7 +150,7 @@ def test_the_order_of_rows_does_not_matter_to_hdbscan(seed, sizes):
 def test_the_order_of_rows_does_not_matter_to_the_choice_of_k():
     vectors = cloud(40, 5, seed=3)
     order = np.random.default_rng(4).permutation(40)
-    found, moved = (fit_clusters(v, ClusterOptions(k_max=6)) for v in (vectors, vectors[order]))
+    found, moved = (fit_clusters(v, ClusterOptions(k_max=6, stability=False)) for v in (vectors, vectors[order]))
     assert moved.choice == found.choice
     np.testing.assert_array_equal(moved.labels, found.labels[order])
 
@@ -158,7 +158,7 @@ def test_the_order_of_rows_does_not_matter_to_the_choice_of_k():
 def test_the_order_of_rows_does_not_matter_where_their_first_numbers_are_the_same():
     vectors = np.concatenate([np.zeros((60, 8), np.float32), cloud(60, 4, seed=0)], axis=1)
     order = np.random.default_rng(1).permutation(60)
-    found, moved = (fit_clusters(v, ClusterOptions(k=5)) for v in (vectors, vectors[order]))
+    found, moved = (fit_clusters(v, ClusterOptions(k=5, stability=False)) for v in (vectors, vectors[order]))
     np.testing.assert_array_equal(moved.labels, found.labels[order])
     np.testing.assert_array_equal(moved.distances, found.distances[order])
 
@@ -172,7 +172,7 @@ def test_the_order_of_rows_does_not_matter_where_their_first_numbers_are_the_sam
 )
 def test_scaling_and_shifting_all_vectors_changes_nothing(seed, power, shift, algorithm):
     vectors, _ = blobs((14, 10, 8), width=5, seed=seed)
-    options = ClusterOptions(algorithm, k=3)
+    options = ClusterOptions(algorithm, k=3, stability=False)
     found = fit_clusters(vectors, options)
     moved = fit_clusters((vectors + np.array(shift, np.float32)) * np.float32(2.0**power), options)
     np.testing.assert_array_equal(moved.labels, found.labels)
@@ -181,7 +181,7 @@ def test_scaling_and_shifting_all_vectors_changes_nothing(seed, power, shift, al
 
 def test_very_small_vectors_are_clustered_like_large_ones():
     vectors, truth = blobs((14, 10, 8), width=5)
-    found = fit_clusters(vectors * np.float32(2.0**-40), ClusterOptions(k=3))
+    found = fit_clusters(vectors * np.float32(2.0**-40), ClusterOptions(k=3, stability=False))
     assert_same_groups(found.labels, truth)
 
 
@@ -202,13 +202,13 @@ def test_a_row_at_the_mean_stays_zero():
 
 def test_copies_of_a_row_share_its_cluster_and_distance():
     vectors = np.repeat(cloud(12, 4, seed=5), 3, axis=0)
-    found = fit_clusters(vectors, ClusterOptions(k=4))
+    found = fit_clusters(vectors, ClusterOptions(k=4, stability=False))
     assert (found.labels.reshape(12, 3) == found.labels[::3, None]).all()
     assert (found.distances.reshape(12, 3) == found.distances[::3, None]).all()
 
 
 def test_there_can_be_as_many_clusters_as_rows():
-    found = fit_clusters(cloud(6, 4, seed=2), ClusterOptions(k=6))
+    found = fit_clusters(cloud(6, 4, seed=2), ClusterOptions(k=6, stability=False))
     assert sorted(found.labels) == list(range(6))
     np.testing.assert_allclose(found.distances, 0, atol=1e-6)
 
@@ -298,7 +298,7 @@ def test_clusters_are_numbered_from_the_largest(options):
 @given(seed=st.integers(0, 10**6), n=st.integers(12, 40), algorithm=st.sampled_from(ALGORITHMS))
 def test_distances_and_centroids_are_cosines_and_unit_vectors(seed, n, algorithm):
     vectors = np.concatenate([blobs((10, 8), width=4, seed=seed)[0], 10 * cloud(n - 10, 4, seed)])
-    found = fit_clusters(vectors, ClusterOptions(algorithm, k=3))
+    found = fit_clusters(vectors, ClusterOptions(algorithm, k=3, stability=False))
     kept = found.labels != NOISE
     assert found.distances.dtype == np.float32
     assert ((found.distances[kept] >= 0) & (found.distances[kept] <= 2)).all()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from inbedder_cli.clustering import UNSTABLE, fit_clusters, stability
 from inbedder_cli.clustering.preprocess import center_and_normalize
@@ -47,6 +49,16 @@ def test_noise_is_no_cluster_and_the_order_does_not_matter():
     order = np.random.default_rng(0).permutation(45)
     one, other = (fit_clusters(v, ClusterOptions(k=4)) for v in (vectors, vectors[order]))
     np.testing.assert_array_equal(one.stability, other.stability)
+
+
+@settings(deadline=None, max_examples=15)
+@given(seed=st.integers(0, 10**6), n=st.integers(6, 24), algorithm=st.sampled_from(["kmeans", "hdbscan"]))
+def test_of_any_clusters_it_is_a_share_and_does_not_depend_on_the_order(seed, n, algorithm):
+    vectors = np.concatenate([blobs((6, 8), width=4, seed=seed)[0], 8 * cloud(n, 4, seed)])
+    order = np.random.default_rng(seed).permutation(len(vectors))
+    found, moved = (fit_clusters(v, ClusterOptions(algorithm, k=3)).stability for v in (vectors, vectors[order]))
+    np.testing.assert_array_equal(moved, found)
+    assert ((found >= 0) & (found <= 1)).all()
 
 
 def test_parts_of_groups_that_are_there_are_clustered_alike():
