@@ -40,6 +40,7 @@ def tune(
 
     inbedder tune reviews.csv -i "What emotion is expressed?" -a hdbscan -f csv
     """
+    from inbedder_cli.clustering import check_tunable
     from inbedder_cli.output.files import open_output, write_json, write_table
 
     reporter = Terminal(quiet=quiet)
@@ -49,6 +50,7 @@ def tune(
     corpus = source.read(file, reporter)
 
     clustering = ClusterOptions(algorithm, None, k_min, k_max, None, source.seed)
+    check_tunable(clustering)
     check_before_work(corpus, clustering)
 
     from inbedder_cli.pipeline import embed_corpus, tune_corpus

@@ -6,6 +6,7 @@ from inbedder_cli.clustering.base import ClusterAlgorithm
 from inbedder_cli.clustering.fit import (
     Clustering,
     check_options,
+    check_tunable,
     distances_to,
     fit_clusters,
     no_clusters,
@@ -27,6 +28,7 @@ __all__ = [
     "algorithms",
     "center_and_normalize",
     "check_options",
+    "check_tunable",
     "distances_to",
     "fit_clusters",
     "no_clusters",

@@ -146,18 +146,24 @@ def sweep(
     :raises UsageError: for options that make no sense, or an algorithm that takes neither k nor a smallest size.
     """
     options = replace(options or ClusterOptions(), k=None)
+    check_tunable(options)
     check_options(options, len(vectors))
-    kind = algorithms[options.algorithm]
     order = canonical_order(vectors)
     points, _ = center_and_normalize(vectors[order])
-    if kind.takes_k:
+    if algorithms[options.algorithm].takes_k:
         return select_n_clusters(points, options, None if phrases is None else [phrases[i] for i in order])
-    if kind.takes_min_cluster_size:
-        return sweep_sizes(points, options)
-    raise UsageError(
-        f"{options.algorithm} has no setting to tune",
-        hint="choose another --algorithm",
-    )
+    return sweep_sizes(points, options)
+
+
+def check_tunable(options: ClusterOptions) -> None:
+    """Refuse an algorithm that takes neither a number of clusters nor a smallest cluster size.
+
+    :param options: what the user chose.
+    :raises UsageError: for an algorithm that `sweep` cannot vary.
+    """
+    kind = algorithms[options.algorithm]
+    if not kind.takes_k and not kind.takes_min_cluster_size:
+        raise UsageError(f"{options.algorithm} has no setting to tune", hint="choose another --algorithm")
 
 
 def check_options(options: ClusterOptions, n_rows: int) -> None:

@@ -82,6 +82,12 @@ def test_it_says_how_many_rows_it_needs_and_that_there_is_nothing_to_tune(toy):
         sweep(cloud(9, 3, 0), ClusterOptions(algorithm=toy))
 
 
+def test_tuning_it_is_refused_before_any_work(toy, inbedder, reviews):
+    result = inbedder("tune", reviews, "-i", "Which room?", "-m", "no-such-model", "-a", toy)
+    assert result.exit_code == 2
+    assert "toy has no setting to tune" in result.stderr
+
+
 def test_its_name_is_unknown_once_it_is_unregistered(toy):
     algorithms.unregister(toy)
     with pytest.raises(UsageError, match='unknown algorithm "toy"') as refused:
