@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LONGEST_PHRASE = 3  # words
 CANDIDATES = 100  # best phrases of a cluster that are compared with each other
-PRIOR_SHARE = 0.1  # weight of the corpus as a prior: the larger, the more a phrase must be frequent to rank high
+PRIOR_SHARE = 0.1  # weight of the corpus as a prior: larger values favor phrases of one cluster only
 COVERED = 0.8  # share of a shorter phrase's rows from which a longer phrase replaces it
 NEGATIONS = frozenset("not no never nothing nobody none nor neither nowhere cannot without".split())
 
