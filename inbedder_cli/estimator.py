@@ -259,7 +259,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         if not isinstance(self.n_clusters, (int, np.integer)) and self.n_clusters not in ("auto", None):
             raise UsageError(f'n_clusters is a number or "auto", not {self.n_clusters!r}')
         return ClusterOptions(
-            algorithm=self.algorithm,  # type: ignore[arg-type]
+            algorithm=self.algorithm,
             k=int(self.n_clusters) if isinstance(self.n_clusters, (int, np.integer)) else None,
             k_min=self.k_min,
             k_max=self.k_max,

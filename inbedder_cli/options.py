@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Self
 
 from inbedder_cli.errors import UsageError, did_you_mean
+from inbedder_cli.registry import algorithms
 
 
 class Choice(StrEnum):
@@ -65,13 +66,6 @@ class Pooling(Choice):
     def reads_answer(self) -> bool:
         """Whether the vector depends on the decoded answer."""
         return self in (Pooling.answer_mean, Pooling.answer_last, Pooling.all_mean)
-
-
-class Algorithm(Choice):
-    """How vectors are grouped."""
-
-    kmeans = "kmeans"
-    hdbscan = "hdbscan"
 
 
 class EmptyTexts(Choice):
@@ -138,14 +132,17 @@ class EncodeOptions:
 class ClusterOptions:
     """How vectors become clusters.
 
-    :param algorithm: kmeans or hdbscan.
-    :param k: number of clusters (kmeans); None chooses between k_min and k_max.
-    :param min_cluster_size: smallest cluster (hdbscan), in rows; None takes 2 % of the rows, at least 5.
-    :param seed: of every random choice.
-    :param stability: whether each cluster's is measured, which takes seconds.
+    :param algorithm: name of a registered algorithm (`registry.algorithms`), such as kmeans or hdbscan.
+    :param k: number of clusters, for algorithms that take one (kmeans); None selects it.
+    :param k_min: smallest k that is tried.
+    :param k_max: largest k that is tried.
+    :param min_cluster_size: smallest cluster, in rows, for algorithms that take it (hdbscan); None takes 2 % of
+        the rows, at least 5.
+    :param seed: seed of every random choice.
+    :param stability: whether the stability of each cluster is measured, which takes seconds.
     """
 
-    algorithm: Algorithm = Algorithm.kmeans
+    algorithm: str = "kmeans"
     k: int | None = None
     k_min: int = 2
     k_max: int = 20
@@ -154,15 +151,15 @@ class ClusterOptions:
     stability: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "algorithm", Algorithm(self.algorithm))
+        algorithms.check(self.algorithm)
 
 
 @dataclass(frozen=True)
 class UnansweredOptions:
-    """Which answers count as none.
+    """Which rows count as unanswered.
 
-    :param flag: whether rows that do not answer are flagged, and kept out of the clusters.
-    :param min_confidence: of an answer, 0 to 1: below it, it counts as none.
+    :param flag: whether rows that do not answer the question are kept out of the clusters.
+    :param min_confidence: answers below this confidence, 0 to 1, count as unanswered.
     """
 
     flag: bool = True

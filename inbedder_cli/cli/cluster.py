@@ -21,7 +21,8 @@ from inbedder_cli.cli.option_groups import (
     with_groups,
 )
 from inbedder_cli.errors import UsageError
-from inbedder_cli.options import Algorithm, ClusterOptions, ExplainOptions
+from inbedder_cli.options import ClusterOptions, ExplainOptions
+from inbedder_cli.registry import algorithms
 
 if TYPE_CHECKING:
     from inbedder_cli.corpus import Corpus
@@ -54,7 +55,7 @@ def cluster(
     ] = None,
     k_min: parameters.KMin = 2,
     k_max: parameters.KMax = 20,
-    algorithm: parameters.AlgorithmOption = Algorithm.kmeans,
+    algorithm: parameters.AlgorithmOption = ClusterOptions.algorithm,
     min_cluster_size: Annotated[
         int | None,
         typer.Option(
@@ -213,11 +214,13 @@ def _questions(instructions: list[str] | None, vectors: str | None, *, dry_run: 
     return {"": (instructions or [""])[0]}
 
 
-def _numbers_of_clusters(given: list[str] | None, n_questions: int, algorithm: Algorithm) -> list[int | None]:
+def _numbers_of_clusters(given: list[str] | None, n_questions: int, algorithm: str) -> list[int | None]:
     """Return the k of each question; None: to be chosen."""
     given = given or ["auto"]
-    if algorithm is Algorithm.hdbscan and given != ["auto"]:
-        raise UsageError("-k is for kmeans; hdbscan finds the number itself", hint="use --min-cluster-size")
+    if given != ["auto"] and not algorithms[algorithm].takes_k:
+        others = ", ".join(name for name in algorithms if algorithms[name].takes_k)
+        hint = "use --min-cluster-size" if algorithms[algorithm].takes_min_cluster_size else "leave out -k"
+        raise UsageError(f"-k is for {others}; {algorithm} finds the number itself", hint=hint)
     if len(given) not in (1, n_questions):
         raise UsageError(
             f"-k is given {len(given)} times for {n_questions} questions", hint="give it once, or once for each"

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from inbedder_cli.errors import UsageError
 from inbedder_cli.models.names import DEFAULT_MODEL
-from inbedder_cli.options import Algorithm, Dtype, EmptyTexts, InputFormat, Pooling
+from inbedder_cli.options import Dtype, EmptyTexts, InputFormat, Pooling
 from inbedder_cli.output.formats import check_format, format_names
+from inbedder_cli.registry import algorithms
 
 INPUT = "Input"
 MODEL = "Model"
@@ -144,8 +146,25 @@ BatchTokens = Annotated[
 
 KMin = Annotated[int, typer.Option(help="Smallest k that auto tries.", rich_help_panel=CLUSTERING)]
 KMax = Annotated[int, typer.Option(help="Largest k that auto tries.", rich_help_panel=CLUSTERING)]
+
+
+def _known_algorithm(name: str) -> str:
+    try:
+        return algorithms.check(name)
+    except UsageError as error:
+        raise typer.BadParameter(f"{error}; {error.hint}") from error
+
+
 AlgorithmOption = Annotated[
-    Algorithm, typer.Option("--algorithm", "-a", rich_help_panel=CLUSTERING, help="Clustering algorithm.")
+    str,
+    typer.Option(
+        "--algorithm",
+        "-a",
+        callback=_known_algorithm,
+        metavar="|".join(algorithms),
+        rich_help_panel=CLUSTERING,
+        help="Clustering algorithm.",
+    ),
 ]
 FlagUnanswered = Annotated[
     bool,

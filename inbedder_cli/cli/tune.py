@@ -11,7 +11,7 @@ from inbedder_cli.cli.console import TerminalReporter, stdout_console
 from inbedder_cli.cli.destinations import check_targets
 from inbedder_cli.cli.instructions import check_instruction
 from inbedder_cli.cli.option_groups import AnswerOptions, EncodingOptions, InputOptions, ModelOptions, with_groups
-from inbedder_cli.options import Algorithm, ClusterOptions
+from inbedder_cli.options import ClusterOptions
 
 
 @with_groups
@@ -24,7 +24,7 @@ def tune(
     instruction: parameters.Instruction = None,
     k_min: parameters.KMin = 2,
     k_max: parameters.KMax = 20,
-    algorithm: parameters.AlgorithmOption = Algorithm.kmeans,
+    algorithm: parameters.AlgorithmOption = ClusterOptions.algorithm,
     output: parameters.Output = None,
     output_format: parameters.Format = None,
     force: parameters.Force = False,
@@ -42,6 +42,7 @@ def tune(
 
     inbedder tune reviews.csv -i "What emotion is expressed?" -a hdbscan -f csv
     """
+    from inbedder_cli.clustering import check_tunable
     from inbedder_cli.output.documents import tuning_document
     from inbedder_cli.output.files import open_output
     from inbedder_cli.output.formats import TABLE, write_table
@@ -54,6 +55,7 @@ def tune(
     corpus = source.read(file, reporter)
 
     clustering = ClusterOptions(algorithm, None, k_min, k_max, None, source.seed)
+    check_tunable(clustering)
 
     from inbedder_cli import pipeline
     from inbedder_cli.report.tuning_view import print_tuning

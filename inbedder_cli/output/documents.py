@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from inbedder_cli.clustering import SizeScore
-    from inbedder_cli.clustering.predictor import DriftReport
     from inbedder_cli.diagnostics.crosstab import Crosstab
+    from inbedder_cli.diagnostics.drift import DriftReport
     from inbedder_cli.diagnostics.wordings import Wording
     from inbedder_cli.explanation.summaries import ClusterSummary, Exemplar
     from inbedder_cli.results import ClusteringResult
@@ -102,7 +102,7 @@ def _cluster(summary: ClusterSummary) -> dict[str, Any]:
             }
             for phrase in summary.phrases
         ],
-        "likely_next_words": summary.lens,
+        "likely_next_words": summary.likely_next_words,
         **_answers_and_exemplars(summary),
         "diverse": [_exemplar(exemplar) for exemplar in summary.diverse],
         "borderline": [_exemplar(exemplar) | {"nearest": exemplar.nearest} for exemplar in summary.borderline],

@@ -45,8 +45,7 @@ def rows_frame(results: Mapping[str, ClusteringResult], prefix: str = "") -> pd.
         labels |= dict.fromkeys(name for name in result.names if name is not None)  # of rows outside the clusters
         name = prefix + column_name(question, "cluster_label")
         frame[name] = pd.Categorical(frame[name], categories=list(labels))
-    index = getattr(corpus, "index", None)
-    return frame if index is None else frame.set_axis(index, axis="index")
+    return frame if corpus.index is None else frame.set_axis(corpus.index, axis="index")
 
 
 def clusters_frame(results: Mapping[str, ClusteringResult]) -> pd.DataFrame:

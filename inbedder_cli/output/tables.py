@@ -152,7 +152,7 @@ def clusters_table(results: Mapping[str, ClusteringResult]) -> pa.Table:
         "label_f1": pa.array([s.check and rounded(s.check.f1) for s in summaries], pa.float64()),
         "phrases": _texts("; ".join(f"{p.text} ({p.support:.2f})" for p in s.phrases) for s in summaries),
         "answers": _texts("; ".join(f"{a.text} ({a.share:.2f})" for a in s.answers) for s in summaries),
-        "likely_next_words": _texts("; ".join(s.lens) for s in summaries),
+        "likely_next_words": _texts("; ".join(s.likely_next_words) for s in summaries),
         "exemplar_ids": _texts("; ".join(e.id for e in s.exemplars) for s in summaries),
         "exemplar": _texts(s.exemplars[0].text if s.exemplars else "" for s in summaries),
     }

@@ -14,7 +14,7 @@ from inbedder_cli.report.view import percent, printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from inbedder_cli.clustering.predictor import DriftReport
+    from inbedder_cli.diagnostics.drift import DriftReport
 
 
 def print_drift(console: Console, title: str, report: DriftReport) -> None:

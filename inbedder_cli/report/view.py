@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from inbedder_cli.clustering import NOISE, UNSTABLE
 from inbedder_cli.diagnostics.baseline import SAME
 from inbedder_cli.explanation.summaries import UNANSWERED
+from inbedder_cli.registry import algorithms
 from inbedder_cli.results import RowStatus
 
 if TYPE_CHECKING:
@@ -150,17 +151,21 @@ def n_clusters_lines(result: ClusteringResult) -> list[str]:
     """
     clustering, options = result.clustering, result.clustering.options
     if result.unanswered and not result.rows:
-        return ["no row answers the question: ask another, or cluster all the same with --no-abstain"]
+        return ["no row answers the question: ask another, or cluster all the same: --no-flag-unanswered"]
     if clustering.choice is not None:
         lines = [k_selection_line(clustering.choice, options.k_min, options.k_max)]
         best = clustering.choice.scores.get(clustering.choice.k)
         if best is not None and best.silhouette < WEAK_SILHOUETTE:
             lines.append("no k stands out: the answers shade into each other; choose -k by how fine you want them")
         return lines
-    if options.algorithm != "hdbscan":
+    algorithm = algorithms[options.algorithm]
+    if algorithm.takes_k:
         return [f"k = {clustering.k} as asked"]
-    lines = [f"{clustering.k} clusters found by HDBSCAN (min_cluster_size {options.min_cluster_size})"]
-    return lines if clustering.k else [*lines, "every row is noise: lower --min-cluster-size, or use kmeans"]
+    lines = [f"{clustering.k} clusters found by {algorithm.describe(options)}"]
+    if clustering.k:
+        return lines
+    way_out = "lower --min-cluster-size, or use kmeans" if algorithm.takes_min_cluster_size else "use kmeans"
+    return [*lines, f"every row is noise: {way_out}"]
 
 
 def k_selection_line(selection: KSelection, k_min: int, k_max: int) -> str:

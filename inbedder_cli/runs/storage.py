@@ -1,7 +1,7 @@
 """Saved runs: a folder of JSON, safetensors and Parquet from which new rows get the same clusters.
 
     run.json          what was asked of what, with which model and settings, and what was found
-    run.safetensors   what is subtracted from vectors, centroids, and what HDBSCAN needs to place rows
+    run.safetensors   what is subtracted from vectors, centroids, and what the algorithm needs to place rows
     rows.parquet      every row: id, text, cluster, label, answer, ...
     names.txt         yours: renames and merges (`names`)
 
@@ -11,6 +11,7 @@ Nothing in it is a pickle. The texts are in it: share it as you would share them
 from __future__ import annotations
 
 import json
+import shlex
 import tempfile
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -21,12 +22,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inbedder_cli import __version__
-from inbedder_cli.clustering import NOISE, HDBSCANModel
+from inbedder_cli.clustering import NOISE
 from inbedder_cli.clustering.predictor import ClusterPredictor
 from inbedder_cli.encoders.base import ModelRecord
 from inbedder_cli.errors import InbedderError, InputError, UsageError
 from inbedder_cli.models.convert import file_sha256
-from inbedder_cli.options import Algorithm, ClusterOptions, EncodeOptions, Pooling, UnansweredOptions
+from inbedder_cli.options import ClusterOptions, EncodeOptions, Pooling, UnansweredOptions
 from inbedder_cli.output.vectors import texts_sha256
 from inbedder_cli.runs.renames import NAMES, apply_changes, read_changes
 
@@ -168,8 +169,10 @@ def save_run(folder: Path, analysis: Analysis) -> Path | None:
         table = table.append_column(rows.column_names[place], rows.column(place))
     tensors: dict[str, Any] = {}
     for question, result in analysis.results.items():
-        predictor = ClusterPredictor.of(result.clustering)
-        tensors |= {f"{question}/{name}": array for name, array in _tensors(predictor).items()}
+        tensors |= {
+            f"{question}/{name}": np.ascontiguousarray(array)
+            for name, array in ClusterPredictor.of(result.clustering).to_arrays().items()
+        }
     manifest = results_document(analysis.results, analysis.model, analysis.crosstabs) | {
         "schema": SCHEMA,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -236,16 +239,16 @@ def load_run(folder: Path) -> SavedRun:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if manifest["schema"] != SCHEMA:
             raise InputError(
-                f"saved by another version of inbedder (schema {manifest['schema']}, not {SCHEMA})",
+                f"made by another version of inbedder (schema {manifest['schema']}, not {SCHEMA})",
                 source=str(folder),
-                hint=f'make it anew: inbedder cluster FILE -i "..." --save {folder} --force',
+                hint=f"save the run again: {_command(folder, manifest)}",
             )
         damaged = [name for name, sha256 in manifest["files"].items() if file_sha256(folder / name) != sha256]
         if damaged:
             raise InputError(
                 f"{damaged[0]} is not the file that was saved",
                 source=str(folder),
-                hint=f'make it anew: inbedder cluster FILE -i "..." --save {folder} --force',
+                hint=f"save the run again: {_command(folder, manifest)}",
             )
         tensors = load_file(folder / TENSORS)
         encoding = manifest["encoding"]
@@ -261,7 +264,7 @@ def load_run(folder: Path) -> SavedRun:
                 for name, document in questions.items()
             },
         )
-    except InputError:
+    except InbedderError:
         raise
     except FileNotFoundError as error:
         raise InputError(
@@ -269,8 +272,6 @@ def load_run(folder: Path) -> SavedRun:
             source=str(folder),
             hint='make one: inbedder cluster FILE -i "..." --save RUN',
         ) from error
-    except InbedderError:
-        raise
     except (OSError, ValueError, KeyError, TypeError) as error:  # another file of that name
         raise InputError(f"not a saved run: {error!r}", source=str(folder), hint="save the run again") from error
 
@@ -288,8 +289,8 @@ def _question(
     names, merged = apply_changes({c["cluster"]: c["label"] for c in clusters}, changes)
     return SavedQuestion(
         document["instruction"],
-        _assigner(own),
-        ClusterOptions(**(settings | {"algorithm": Algorithm(settings["algorithm"])})),
+        ClusterPredictor.from_arrays(own, settings["algorithm"]),
+        ClusterOptions(**settings),
         UnansweredOptions(**manifest["unanswered_options"]),
         {c["cluster"]: c["size"] for c in clusters},
         names,
@@ -297,34 +298,16 @@ def _question(
     )
 
 
-def _tensors(predictor: ClusterPredictor) -> dict[str, Any]:
-    found = {
-        name: getattr(predictor, name) for name in ("mean", "centroids", "novelty_thresholds", "centroid_norms")
-    }
-    if predictor.hdbscan_model is not None:
-        hdbscan_model = predictor.hdbscan_model
-        found |= {
-            f"hdbscan_model/{name}": getattr(hdbscan_model, name)
-            for name in ("components", "offset", "reduced", "labels")
-        }
-        found["hdbscan_model/size"] = np.array([hdbscan_model.size])
-    return {name: np.ascontiguousarray(array) for name, array in found.items()}
-
-
-def _assigner(tensors: dict[str, Any]) -> ClusterPredictor:
-    hdbscan_model = None
-    if "hdbscan_model/size" in tensors:
-        hdbscan_model = HDBSCANModel(
-            tensors["hdbscan_model/components"],
-            tensors["hdbscan_model/offset"],
-            tensors["hdbscan_model/reduced"],
-            tensors["hdbscan_model/labels"],
-            int(tensors["hdbscan_model/size"][0]),
-        )
-    return ClusterPredictor(
-        tensors["mean"],
-        tensors["centroids"],
-        tensors["novelty_thresholds"],
-        tensors["centroid_norms"],
-        hdbscan_model,
-    )
+def _command(folder: Path, manifest: dict[str, Any]) -> str:
+    """Return the command that makes a run of any schema again."""
+    words = ["inbedder", "cluster", manifest["source"]]
+    for name, document in documents_in(manifest).items():
+        question = document["instruction"]
+        words += ["-i", f"{name}={question}" if name else question]
+    first, *_ = settings = list(manifest["settings"].values())
+    if all(s["k"] for s in settings):
+        words += [word for s in settings for word in ("-k", str(s["k"]))]
+    if first["min_cluster_size"]:
+        words += ["--min-cluster-size", str(first["min_cluster_size"])]
+    words += ["-a", first["algorithm"], "-m", manifest["model"]["reference"], "--save", str(folder), "--force"]
+    return shlex.join(words)

@@ -273,10 +273,23 @@ def test_a_run_that_hdbscan_no_longer_finds_is_told(inbedder, saved, monkeypatch
     def cannot(self, vectors):
         raise ValueError("hdbscan finds other clusters than it did")
 
-    monkeypatch.setattr(ClusterPredictor, "assign", cannot)
+    monkeypatch.setattr(ClusterPredictor, "predict", cannot)
     result = inbedder("verify", run)
     assert result.exit_code == 5
     assert "hdbscan finds other clusters" in result.stderr
+
+
+def test_a_run_of_an_older_schema_is_refused_with_the_command_that_makes_it_again(inbedder, saved, stays, tiny):
+    run, _ = saved("-a", "hdbscan", "--min-cluster-size", "3")
+    manifest = json.loads((run / "run.json").read_text())
+    assert manifest["schema"] == 3
+    (run / "run.json").write_text(json.dumps(manifest | {"schema": 2}))
+    result = inbedder("assign", run, stays)
+    assert result.exit_code == 5
+    shown = " ".join(result.stderr.split())
+    assert "made by another version of inbedder (schema 2, not 3)" in shown
+    options = f"-i '{QUESTION}' --min-cluster-size 3 -a hdbscan -m {tiny} --save {run} --force"
+    assert f"inbedder cluster {stays} {options}" in shown
 
 
 def test_new_rows_of_which_none_answers(inbedder, saved, tmp_path):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from inbedder_cli.clustering import KScore, KSelection
-from inbedder_cli.clustering.predictor import Drift, DriftReport
-from inbedder_cli.diagnostics.crosstab import Grouping, cross
+from inbedder_cli.diagnostics.crosstab import Grouping, crosstab
+from inbedder_cli.diagnostics.drift import Drift, DriftReport
 from inbedder_cli.options import ClusterOptions
 from inbedder_cli.output.documents import drift_document, result_document, results_document, tuning_document
 from inbedder_cli.output.files import write_json
@@ -84,14 +84,14 @@ def test_a_real_run_makes_a_document_of_plain_json(algorithm):
 
 
 def test_several_questions_share_what_they_have_in_common(result):
-    table = cross(Grouping("mood", ["a", "b", "a"]), Grouping("rank", ["1", "2", None]))
+    table = crosstab(Grouping("mood", ["a", "b", "a"]), Grouping("rank", ["1", "2", None]))
     found = results_document({"mood": result, "why": result}, "m", [table])
     assert list(found) == ["schema", "source", "model", "questions", "crosstabs"]
     assert list(found["questions"]) == ["mood", "why"]
     assert "model" not in found["questions"]["mood"]
     (crosstab,) = found["crosstabs"]
-    assert (crosstab["row_name"], crosstab["column_name"]) == ("mood", "rank")
-    assert crosstab["counts"] == [[1, 0], [0, 1]]
+    assert (shown["row_name"], shown["column_name"]) == ("mood", "rank")
+    assert shown["counts"] == [[1, 0], [0, 1]]
     assert results_document({"": result}, "m") == result_document(result, "m") | {"crosstabs": []}
 
 

@@ -71,10 +71,9 @@ def test_a_column_of_a_results_name_is_refused_until_there_is_a_prefix(result):
     assert frame["inbedder_cluster"].dtype == "Int64"
 
 
-def test_the_index_of_a_frame_is_kept(result, monkeypatch):
+def test_the_index_of_a_frame_is_kept(result):
     index = pd.Index(list("uvwxyz"), name="key")
-    monkeypatch.setattr(type(result.corpus), "index", index, raising=False)
-    frame = rows_frame({"": result})
+    frame = rows_frame({"": replace(result, corpus=replace(result.corpus, index=index))})
     pd.testing.assert_index_equal(frame.index, index)
     assert frame.loc["w", "cluster_label"] == "anger"
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inbedder_cli.clustering import KScore, KSelection
-from inbedder_cli.clustering.predictor import Drift, DriftReport
 from inbedder_cli.diagnostics.baseline import BaselineAgreement
-from inbedder_cli.diagnostics.crosstab import Grouping, cross
+from inbedder_cli.diagnostics.crosstab import Grouping, crosstab
+from inbedder_cli.diagnostics.drift import Drift, DriftReport
 from inbedder_cli.explanation.summaries import UNANSWERED, AnswerShare, ClusterSummary
 from inbedder_cli.report.crosstab_view import association
 from inbedder_cli.report.drift_view import drift_line
@@ -161,8 +161,10 @@ def test_the_agreement_with_a_neutral_question_is_told(ami, shown):
 
 def test_the_association_of_groupings_is_named_by_its_size():
     values = ["a", "b"] * 30
-    assert association(cross(Grouping("x", values), Grouping("y", values))).startswith("strong association: Cram")
-    unrelated = cross(Grouping("x", values), Grouping("y", ["c", "c", "d", "d"] * 15))
+    assert association(crosstab(Grouping("x", values), Grouping("y", values))).startswith(
+        "strong association: Cram"
+    )
+    unrelated = crosstab(Grouping("x", values), Grouping("y", ["c", "c", "d", "d"] * 15))
     assert association(unrelated) == "no association beyond chance: p = 1.00, 60 rows"
 
 
