@@ -89,7 +89,7 @@ def test_several_questions_share_what_they_have_in_common(result):
     assert list(found) == ["schema", "source", "model", "questions", "crosstabs"]
     assert list(found["questions"]) == ["mood", "why"]
     assert "model" not in found["questions"]["mood"]
-    (crosstab,) = found["crosstabs"]
+    (shown,) = found["crosstabs"]
     assert (shown["row_name"], shown["column_name"]) == ("mood", "rank")
     assert shown["counts"] == [[1, 0], [0, 1]]
     assert results_document({"": result}, "m") == result_document(result, "m") | {"crosstabs": []}
