@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inbedder_cli.cli import parameters
-from inbedder_cli.cli.console import Terminal, stdout_console
-from inbedder_cli.cli.option_groups import tell_about
+from inbedder_cli.cli.console import TerminalReporter, stdout_console
+from inbedder_cli.cli.option_groups import report_corpus
 from inbedder_cli.errors import UsageError
 from inbedder_cli.evaluation.settings import EvaluateOptions, EvaluationFormat, Part, ProtocolName
 from inbedder_cli.models import DEFAULT_MODEL
-from inbedder_cli.options import Dtype, InputFormat, Pooling, TableFormat
+from inbedder_cli.options import Dtype, InputFormat, Pooling
 
 if TYPE_CHECKING:
     from inbedder_cli.evaluation.runner import Evaluation
@@ -98,7 +98,7 @@ def evaluate(
         list[int] | None,
         typer.Option(
             help="Index into the hidden states. Repeat to compare.",
-            rich_help_panel=parameters.READING,
+            rich_help_panel=parameters.ENCODING,
             show_default="the model's",
         ),
     ] = None,
@@ -106,7 +106,7 @@ def evaluate(
         list[Pooling] | None,
         typer.Option(
             help="Which hidden states become the vector. Repeat to compare.",
-            rich_help_panel=parameters.READING,
+            rich_help_panel=parameters.ENCODING,
             show_default="the model's",
         ),
     ] = None,
@@ -142,7 +142,7 @@ def evaluate(
     """
     from inbedder_cli.output.files import check_target
 
-    reporter = Terminal(quiet=quiet)
+    reporter = TerminalReporter(quiet=quiet)
     check_target(output, force=force)
     check_target(resume, force=True)
     wanted = _format(output_format, output)
@@ -198,7 +198,7 @@ def _parts(only: str | None) -> tuple[Part, ...]:
 
 
 def _format(wanted: EvaluationFormat | None, output: Path | None) -> EvaluationFormat:
-    from inbedder_cli.output.files import format_of
+    from inbedder_cli.output.formats import format_of
 
     if wanted is None and output is not None:
         told = format_of(output)
@@ -224,7 +224,7 @@ def _own_suite(
             hint='give each column of classes its question: --gold emotion -i "What emotion is expressed?"',
         )
     corpus = read_corpus(files[0], **reading)
-    tell_about(corpus, reporter)
+    report_corpus(corpus, reporter)
     return table_suite(corpus, gold, instructions)
 
 
@@ -250,7 +250,8 @@ def _known_suite(names: list[str], offline: bool, wordings: Path | None) -> Suit
 
 
 def _write(result: Evaluation, wanted: EvaluationFormat, output: Path | None) -> None:
-    from inbedder_cli.output.files import open_output, write_json, write_table
+    from inbedder_cli.output.files import open_output, write_json
+    from inbedder_cli.output.formats import write_table
     from inbedder_cli.report.evaluation_view import document, figures_table, markdown, print_evaluation
 
     if wanted is EvaluationFormat.table:
@@ -260,7 +261,7 @@ def _write(result: Evaluation, wanted: EvaluationFormat, output: Path | None) ->
         if wanted is EvaluationFormat.json:
             write_json(document(result), stream)
         elif wanted is EvaluationFormat.csv:
-            write_table(figures_table(result), stream, TableFormat.csv)
+            write_table(figures_table(result), stream, "csv")
         else:
             stream.write(markdown(result).encode())
     if output is not None and sys.stdout.isatty():

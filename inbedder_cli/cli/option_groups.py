@@ -1,4 +1,4 @@
-"""Groups of options that several commands take, and what each group makes: a corpus, an encoder, settings."""
+"""Groups of options that several commands share, and what each group makes: a corpus, an encoder, settings."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ if TYPE_CHECKING:
 
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.encoders import Encoder
-    from inbedder_cli.encoders.base import ModelRecord
     from inbedder_cli.progress import Reporter
     from inbedder_cli.runs.storage import SavedRun
 
 
 @dataclass(frozen=True)
 class InputOptions:
-    """What to read, and which of its columns and rows."""
+    """Which rows and columns of the input are read."""
 
     text: parameters.Text = None
     text_template: parameters.TextTemplate = None
@@ -37,18 +36,22 @@ class InputOptions:
     seed: parameters.Seed = 0
 
     def read(self, file: str, reporter: Reporter) -> Corpus:
-        """Return the corpus, and say what was read."""
+        """Return the corpus, and report what was read.
+
+        :param file: a path, or - for standard input.
+        :param reporter: hears of it.
+        """
         from inbedder_cli.corpus import read_corpus
 
         chosen = {field.name: getattr(self, field.name) for field in fields(self)}
         corpus = read_corpus(file, **(chosen | {"text": self.text or ()}))
-        tell_about(corpus, reporter)
+        report_corpus(corpus, reporter)
         return corpus
 
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """Which model, how it is asked, and where it runs."""
+    """Which model encodes the texts, with which template, and where it runs."""
 
     model: parameters.Model = parameters.ModelDefault
     template: parameters.TemplateOption = None
@@ -60,7 +63,11 @@ class ModelOptions:
     devices: parameters.Devices = 1
 
     def load(self, reporter: Reporter) -> Encoder:
-        """Return the encoder, and say what it is; one that remembers rows loads its model when it needs it."""
+        """Return the encoder; its model is loaded when the first text needs it.
+
+        :param reporter: hears which model it is.
+        :return: the encoder.
+        """
         from inbedder_cli.encoders import load_encoder
 
         encoder = load_encoder(
@@ -69,15 +76,9 @@ class ModelOptions:
         reporter.info(f"model: {encoder.description}")
         return encoder
 
-    def used(self, encoder: Encoder) -> ModelRecord:
-        """Return what a saved run tells of its model."""
-        if encoder.record is None:
-            raise ModelError(f"{encoder.name} cannot be loaded again", hint="leave out --save")
-        return encoder.record
-
 
 @dataclass(frozen=True)
-class PlaceOptions:
+class RuntimeOptions:
     """Where the model of a saved run runs."""
 
     device: parameters.Device = "auto"
@@ -87,9 +88,11 @@ class PlaceOptions:
     devices: parameters.Devices = 1
 
     def load(self, run: SavedRun, reporter: Reporter) -> Encoder:
-        """Return the encoder that read the run.
+        """Return the encoder that made the vectors of a run.
 
-        :raises ModelError: when the model has become another one.
+        :param run: as it was saved.
+        :param reporter: hears of it.
+        :raises ModelError: when the model is not the one that made the run.
         """
         used = run.model
         chosen = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -104,8 +107,8 @@ class PlaceOptions:
 
 
 @dataclass(frozen=True)
-class ReadingOptions:
-    """How a model reads texts."""
+class EncodingOptions:
+    """How texts are encoded."""
 
     pooling: parameters.PoolingOption = None
     layer: parameters.Layer = None
@@ -114,7 +117,10 @@ class ReadingOptions:
     batch_tokens: parameters.BatchTokens = None
 
     def settings(self, *, answers: bool = True) -> EncodeOptions:
-        """Return the settings of the encode step."""
+        """Return the options of the encode step.
+
+        :param answers: whether answers are decoded.
+        """
         return EncodeOptions(answers=answers, **{field.name: getattr(self, field.name) for field in fields(self)})
 
 
@@ -122,17 +128,18 @@ class ReadingOptions:
 class AnswerOptions:
     """Which answers count as none."""
 
-    abstain: parameters.FlagUnanswered = UnansweredOptions.abstain
+    flag_unanswered: parameters.FlagUnanswered = UnansweredOptions.flag
     min_confidence: parameters.MinConfidence = UnansweredOptions.min_confidence
 
     def settings(self) -> UnansweredOptions:
-        """Return the settings."""
-        return UnansweredOptions(self.abstain, self.min_confidence)
+        """Return the options of the step that flags unanswered rows."""
+        return UnansweredOptions(self.flag_unanswered, self.min_confidence)
 
 
 def with_groups(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command take whole groups: each parameter that is one of the dataclasses becomes its fields.
+    """Return the command with one option for each field of the dataclasses among its parameters.
 
+    :param command: whose keyword parameters may be dataclasses of options.
     Typer reads the signature that this gives the command, so every option has one home and one help text.
     """
     hints = get_type_hints(command, include_extras=True)
@@ -163,13 +170,17 @@ def _as_parameters(group: Any) -> list[inspect.Parameter]:  # noqa: ANN401
     ]
 
 
-def tell_about(corpus: Corpus, reporter: Reporter) -> None:
-    """Say in one line what was read."""
+def report_corpus(corpus: Corpus, reporter: Reporter) -> None:
+    """Report in one line what was read.
+
+    :param corpus: the rows.
+    :param reporter: hears the line.
+    """
     n_empty = corpus.texts.count("")
-    facts = [f"{len(corpus):,} rows"]
+    counts = [f"{len(corpus):,} rows"]
     if n_empty:
-        facts.append(f"{n_empty:,} without text ({'kept' if corpus.keep_empty else 'skipped'})")
+        counts.append(f"{n_empty:,} without text ({'kept' if corpus.keep_empty else 'skipped'})")
     different = len(set(corpus.texts) - {""})
     if different < len(corpus) - n_empty:
-        facts.append(f"{different:,} different texts")
-    reporter.info(f"{corpus.source}: {', '.join([*facts, *corpus.notes])}")
+        counts.append(f"{different:,} different texts")
+    reporter.info(f"{corpus.source}: {', '.join([*counts, *corpus.notes])}")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from inbedder_cli.cli import parameters
-from inbedder_cli.cli.console import Terminal
+from inbedder_cli.cli.console import TerminalReporter
 from inbedder_cli.errors import UsageError
 from inbedder_cli.options import Dtype, Pooling
 from inbedder_cli.progress import SILENT
@@ -193,7 +193,7 @@ def train(
     )
     from inbedder_cli.training.workflow import train as run
 
-    reporter = Terminal(quiet=quiet) if is_first() else SILENT
+    reporter = TerminalReporter(quiet=quiet) if is_first() else SILENT
     files = TrainFiles(tuple(data), output, dev=dev, suite=suite, suite_limit=suite_limit)
     folder = run(files, settings, model, device=device, offline=offline, force=force, reporter=reporter)
     reporter.info(f'{folder} is ready: inbedder cluster FILE -i "..." --model {folder}')

@@ -12,8 +12,8 @@ from rich.text import Text
 from inbedder_cli.evaluation.awareness import BOTH_GOALS, BOTH_GOALS_CENTRED, CENTRED, RAW, SUCCESS
 from inbedder_cli.evaluation.means import MEANS, VIEWS
 from inbedder_cli.evaluation.robustness import GAP_CI, GAP_II
-from inbedder_cli.output.files import markdown_table
-from inbedder_cli.report.terminal import printable
+from inbedder_cli.output.formats import markdown_table
+from inbedder_cli.report.view import printable
 
 if TYPE_CHECKING:
     import pyarrow as pa

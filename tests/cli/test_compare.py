@@ -16,7 +16,7 @@ def compare(inbedder, tiny, tmp_path):
     path.write_text("text\n" + "".join(f"text {i} {'cold' if i % 2 else 'kind'} {i % 5}\n" for i in range(30)))
 
     def run(*arguments):
-        fixed = ["-m", tiny, "--device", "cpu", "--dtype", "float32", "--no-abstain", "-k", "3"]
+        fixed = ["-m", tiny, "--device", "cpu", "--dtype", "float32", "--no-flag-unanswered", "-k", "3"]
         return inbedder("compare", path, *fixed, *arguments)
 
     return run

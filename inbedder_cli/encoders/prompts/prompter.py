@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.encoders.prompts.templates import defuse, replace_surrogates
+from inbedder_cli.corpus.values import replace_surrogates
+from inbedder_cli.encoders.prompts.templates import defuse
 from inbedder_cli.errors import UsageError
 
 if TYPE_CHECKING:

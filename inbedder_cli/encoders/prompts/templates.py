@@ -97,21 +97,6 @@ def _chat_template(tokenizer: Any) -> Template:  # noqa: ANN401
     return Template(CHAT, pattern + CHAT_OPENING, special_tokens=False)
 
 
-def replace_surrogates(text: str) -> str:
-    r"""Return the text with "?" in place of lone surrogates, which tokenizers refuse.
-
-    :param text: any text.
-    :return: a text that UTF-8 can encode.
-
-    >>> replace_surrogates("caf\udce9")
-    'caf?'
-    """
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
-whole = replace_surrogates  # the name by which corpus/columns.py imports it
-
-
 def defuse(text: str, special_tokens: Iterable[str]) -> str:
     """Return the text with the model's control tokens broken up, so that a text cannot end or open a turn.
 
