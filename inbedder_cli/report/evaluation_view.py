@@ -1,4 +1,4 @@
-"""An evaluation as a table for people (means first, one column per model) and as figures for programs."""
+"""An evaluation as a table for people (means first, one column per model) and as scores for programs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,20 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from inbedder_cli.evaluation.awareness import BOTH_GOALS, BOTH_GOALS_CENTRED, CENTRED, RAW, SUCCESS
-from inbedder_cli.evaluation.means import MEANS, VIEWS
-from inbedder_cli.evaluation.robustness import GAP_CI, GAP_II
+from inbedder_cli.evaluation.scores import (
+    ALL_VIEWS,
+    BOTH_GOALS,
+    BOTH_GOALS_CENTERED,
+    GAP_CORRECT,
+    GAP_IMPLICIT,
+    MAP,
+    MEANS,
+    SPEARMAN,
+    SPEARMAN_CENTERED,
+    SPEARMAN_RAW,
+    SUCCESS,
+    V_MEASURE,
+)
 from inbedder_cli.output.files import markdown_table
 from inbedder_cli.report.terminal import printable
 
@@ -22,60 +33,72 @@ if TYPE_CHECKING:
     from inbedder_cli.evaluation.runner import Evaluation, ModelResult
     from inbedder_cli.evaluation.scores import Score
 
-SCHEMA = 1
+SCHEMA = 2
 MANY_TASKS = 4  # from here on a table shows the main metrics only
 MAIN_METRICS = (
-    "V-measure",
+    V_MEASURE,
     BOTH_GOALS,
-    BOTH_GOALS_CENTRED,
+    BOTH_GOALS_CENTERED,
     SUCCESS,
-    VIEWS,
-    CENTRED,
-    RAW,
-    GAP_CI,
-    GAP_II,
-    "Spearman",
-    "MAP",
+    ALL_VIEWS,
+    SPEARMAN_CENTERED,
+    SPEARMAN_RAW,
+    GAP_CORRECT,
+    GAP_IMPLICIT,
+    SPEARMAN,
+    MAP,
 )
-NOTHING = "–"
+NO_VALUE = "–"
 Row = tuple[str, str, str]  # part, task, metric
 
 
-def print_evaluation(console: Console, result: Evaluation) -> None:
-    """Print the table, and what each of its columns is."""
-    title = Text(printable(result.suite), style="bold")
+def print_evaluation(console: Console, evaluation: Evaluation) -> None:
+    """Print the table, and below it what each column is.
+
+    :param console: where to print.
+    :param evaluation: what was measured.
+    """
+    title = Text(printable(evaluation.suite), style="bold")
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1))
     table.add_column("x 100", overflow="fold")
-    for number, column in enumerate(result.columns, start=1):
-        table.add_column(_heading(number, column), justify="right", overflow="fold")
+    for number, result in enumerate(evaluation.results, start=1):
+        table.add_column(_heading(number, result), justify="right", overflow="fold")
     part = None
-    for row in shown_rows(result):
+    for row in table_rows(evaluation):
         if part not in (None, row[0]):
             table.add_section()
         part = row[0]
-        cells = [_rich_cell(_find(column, row)) for column in result.columns]
+        cells = [_rich_cell(_find(result, row)) for result in evaluation.results]
         table.add_row(Text(_row_name(row), style="bold" if part == MEANS else ""), *cells)
     console.print(table)
-    for line in closing_lines(result):
+    for line in footnotes(evaluation):
         console.print(Text(line, style="dim"))
 
 
-def markdown(result: Evaluation) -> str:
-    """Return the same table and lines as Markdown."""
-    header = ["x 100", *(_heading(n, column).replace("\n", ", ") for n, column in enumerate(result.columns, 1))]
+def evaluation_markdown(evaluation: Evaluation) -> str:
+    """Return the table and the lines below it as Markdown.
+
+    :param evaluation: what was measured.
+    """
+    results = evaluation.results
+    header = ["x 100", *(_heading(n, result).replace("\n", ", ") for n, result in enumerate(results, 1))]
     rows = [
-        [_row_name(row), *(_plain_cell(_find(column, row)) for column in result.columns)]
-        for row in shown_rows(result)
+        [_row_name(row), *(_plain_cell(_find(result, row)) for result in results)]
+        for row in table_rows(evaluation)
     ]
-    return markdown_table(header, rows) + "\n" + "".join(f"- {line}\n" for line in closing_lines(result))
+    return markdown_table(header, rows) + "\n" + "".join(f"- {line}\n" for line in footnotes(evaluation))
 
 
-def shown_rows(result: Evaluation) -> list[Row]:
-    """Return the rows of the table: means first; of many tasks the main metrics only."""
+def table_rows(evaluation: Evaluation) -> list[Row]:
+    """Return the rows of the table: means first; with many tasks, only the main metrics.
+
+    :param evaluation: what was measured.
+    :return: (part, task, metric) of each row; the task is "" for means.
+    """
     rows: dict[Row, None] = {}
-    for column in result.columns:
-        for figure in column.figures:
-            rows.setdefault((figure.part, "" if figure.part == MEANS else figure.task, figure.metric))
+    for result in evaluation.results:
+        for score in result.scores:
+            rows.setdefault((score.part, "" if score.part == MEANS else score.task, score.metric))
     many = len({task for part, task, _ in rows if part != MEANS}) >= MANY_TASKS
     kept = [r for r in rows if r[0] == MEANS or not many or r[2] in MAIN_METRICS]
     parts = [MEANS, *dict.fromkeys(part for part, _, _ in kept if part != MEANS)]
@@ -83,16 +106,19 @@ def shown_rows(result: Evaluation) -> list[Row]:
     return sorted(kept, key=lambda row: order[row[0]])
 
 
-def closing_lines(result: Evaluation) -> list[str]:
-    """Return what each column is, how it was measured, and on how many rows."""
+def footnotes(evaluation: Evaluation) -> list[str]:
+    """Return what each column is, how it was measured, and on how many rows.
+
+    :param evaluation: what was measured.
+    """
     lines = []
-    for number, column in enumerate(result.columns, start=1):
-        facts = [column.name, f"weights {column.revision}", f"template {column.template!r}"]
-        if column.layer:
-            facts += [f"layer {column.layer}"]
-        facts += [column.pooling, column.number_format, f"asked: {column.asked}"]
-        lines.append(printable(f"[{number}] {', '.join(facts)}"))
-    options, protocol = result.options, result.protocol
+    for number, result in enumerate(evaluation.results, start=1):
+        setting = [result.name, f"weights {result.revision}", f"template {result.template!r}"]
+        if result.layer:
+            setting += [f"layer {result.layer}"]
+        setting += [result.pooling, result.dtype, f"instruction: {result.instruction}"]
+        lines.append(printable(f"[{number}] {', '.join(setting)}"))
+    options, protocol = evaluation.options, evaluation.protocol
     runs = (
         f"seeds 0-{protocol.seeds - 1}, n_init {protocol.n_init}" if protocol.name == "ours" else "one run, seed 0"
     )
@@ -101,49 +127,59 @@ def closing_lines(result: Evaluation) -> list[str]:
     return lines
 
 
-def figures_as_records(result: Evaluation) -> list[dict[str, Any]]:
-    """Return every figure with everything that it rests on; values are shares of one."""
+def scores_as_records(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Return every score together with the model, setting and protocol it was measured with.
+
+    :param evaluation: what was measured.
+    :return: one flat dictionary per score; values are not multiplied by 100.
+    """
     from inbedder_cli.diagnostics.baseline import BASELINE_INSTRUCTION
 
-    options, protocol = result.options, result.protocol
+    options, protocol = evaluation.options, evaluation.protocol
     records = []
-    for column in result.columns:
+    for result in evaluation.results:
         about = {
-            "suite": result.suite,
-            "model": column.name,
-            "revision": column.revision,
-            "template": column.template,
-            "layer": column.layer,
-            "pooling": column.pooling,
-            "number_format": column.number_format,
-            "asked": column.asked,
-            "baseline_instruction": BASELINE_INSTRUCTION if column.asked == "baseline" else "",
+            "suite": evaluation.suite,
+            "model": result.name,
+            "revision": result.revision,
+            "template": result.template,
+            "layer": result.layer,
+            "pooling": result.pooling,
+            "dtype": result.dtype,
+            "instruction": result.instruction,
+            "baseline_instruction": BASELINE_INSTRUCTION if result.instruction == "baseline" else "",
             "protocol": str(protocol.name),
             "seeds": protocol.seeds,
             "n_init": protocol.n_init,
             "limit": options.limit,
             "max_tokens": options.max_tokens,
         }
-        records += [about | asdict(figure) | {"part": str(figure.part)} for figure in column.figures]
+        records += [about | asdict(score) | {"part": str(score.part)} for score in result.scores]
     return records
 
 
-def document(result: Evaluation) -> dict[str, Any]:
-    """Return the evaluation as one JSON document."""
-    return {"schema": SCHEMA, "suite": result.suite, "figures": figures_as_records(result)}
+def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
+    """Return the evaluation as one JSON document.
+
+    :param evaluation: what was measured.
+    """
+    return {"schema": SCHEMA, "suite": evaluation.suite, "scores": scores_as_records(evaluation)}
 
 
-def figures_table(result: Evaluation) -> pa.Table:
-    """Return one row per figure."""
+def scores_table(evaluation: Evaluation) -> pa.Table:
+    """Return one row per score.
+
+    :param evaluation: what was measured.
+    """
     import pyarrow as pa
 
-    return pa.Table.from_pylist(figures_as_records(result))
+    return pa.Table.from_pylist(scores_as_records(evaluation))
 
 
-def _heading(number: int, column: ModelResult) -> str:
-    name = column.name.rstrip("/").rsplit("/", 1)[-1]
-    setting = f"{f'layer {column.layer} ' if column.layer else ''}{column.pooling}"
-    return f"[{number}] {name}\n{setting}\n{column.asked}"
+def _heading(number: int, result: ModelResult) -> str:
+    name = result.name.rstrip("/").rsplit("/", 1)[-1]
+    setting = f"{f'layer {result.layer} ' if result.layer else ''}{result.pooling}"
+    return f"[{number}] {name}\n{setting}\n{result.instruction}"
 
 
 def _row_name(row: Row) -> str:
@@ -151,28 +187,26 @@ def _row_name(row: Row) -> str:
     return metric if part == MEANS else f"{task}  {metric}"
 
 
-def _find(column: ModelResult, row: Row) -> Score | None:
+def _find(result: ModelResult, row: Row) -> Score | None:
     part, task, metric = row
     return next(
-        (f for f in column.figures if (f.part, f.metric) == (part, metric) and task in ("", f.task)),
+        (s for s in result.scores if (s.part, s.metric) == (part, metric) and task in ("", s.task)),
         None,
     )
 
 
-def _numbers(figure: Score | None) -> tuple[str, str]:
-    if figure is None or figure.value is None:
-        return NOTHING, ""
-    ends = (
-        "" if figure.low is None or figure.high is None else f"[{100 * figure.low:.1f}, {100 * figure.high:.1f}]"
-    )
-    return f"{100 * figure.value:.1f}", ends
+def _value_and_interval(score: Score | None) -> tuple[str, str]:
+    if score is None or score.value is None:
+        return NO_VALUE, ""
+    ends = "" if score.low is None or score.high is None else f"[{100 * score.low:.1f}, {100 * score.high:.1f}]"
+    return f"{100 * score.value:.1f}", ends
 
 
-def _plain_cell(figure: Score | None) -> str:
-    return " ".join(filter(None, _numbers(figure)))
+def _plain_cell(score: Score | None) -> str:
+    return " ".join(filter(None, _value_and_interval(score)))
 
 
-def _rich_cell(figure: Score | None) -> Text:
-    value, ends = _numbers(figure)
+def _rich_cell(score: Score | None) -> Text:
+    value, ends = _value_and_interval(score)
     text = Text(value)
     return text.append(f" {ends}", style="dim") if ends else text

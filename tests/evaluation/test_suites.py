@@ -79,7 +79,9 @@ def test_a_goal_asks_one_question(suite_folder):
     path = suite_folder / "triplets.jsonl"
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], json.dumps(json.loads(lines[1]) | {"instruction": "Why?"})]))
-    with pytest.raises(InputError, match='line 2, column "instruction": asks another question'):
+    with pytest.raises(
+        InputError, match='line 2, column "instruction": is another question than the goal has above'
+    ):
         read_folder(suite_folder)
 
 

@@ -11,7 +11,8 @@ import time
 import pytest
 from safetensors.torch import load_file
 
-from inbedder_cli.training.checkpoints import last_checkpoint, open_run
+from inbedder_cli.errors import UsageError
+from inbedder_cli.training.checkpoints import SCHEMA, last_checkpoint, open_run
 
 FEW = ("--max-examples", 96, "--batch-size", 16, "--rank", 4, "--device", "cpu", "--dtype", "float32")
 
@@ -105,7 +106,7 @@ def test_a_killed_run_goes_on_and_ends_like_an_unbroken_one(inbedder, data, tiny
     assert not (tmp_path / "killed").exists()
     again = inbedder(*run, "-o", tmp_path / "killed")
     assert again.exit_code == 0, again.stderr
-    assert "going on from" in again.stderr
+    assert "continuing from" in again.stderr
     unbroken, killed = adapter_of(tmp_path / "unbroken"), adapter_of(tmp_path / "killed")
     assert all(unbroken[name].equal(killed[name]) for name in unbroken)
     assert not partial.exists()
@@ -122,7 +123,7 @@ def checkpoint(folder, step, state="{}", rng=True):
 
 def test_an_unfinished_run_with_other_settings_is_kept(inbedder, data, tiny, tmp_path):
     partial = tmp_path / "mine.partial"
-    open_run(partial, {"settings": {"learning_rate": 1.0}}, force=False)
+    open_run(partial, {"schema": SCHEMA, "settings": {"learning_rate": 1.0}}, force=False)
     kept = checkpoint(partial, 5, '{"global_step": 5}')
     refused = inbedder("train", data, "-m", tiny, "-o", tmp_path / "mine", *FEW)
     assert refused.exit_code == 2
@@ -130,6 +131,18 @@ def test_an_unfinished_run_with_other_settings_is_kept(inbedder, data, tiny, tmp
     assert "--force" in refused.stderr
     assert kept.exists()
     assert inbedder("train", data, "-m", tiny, "-o", tmp_path / "mine", "--force", *FEW).exit_code == 0
+
+
+def test_an_unfinished_run_of_another_version_is_kept(tmp_path):
+    partial = tmp_path / "x.partial"
+    open_run(partial, {"settings": {"readout": "masks"}, "number_format": "float32"}, force=False)
+    kept = checkpoint(partial, 5, '{"global_step": 5}')
+    record = {"schema": SCHEMA, "settings": {"pooling": "masks"}, "dtype": "float32"}
+    with pytest.raises(UsageError, match="another version of inbedder") as error:
+        open_run(partial, record, force=False)
+    assert "--force" in error.value.hint
+    assert kept.exists()
+    assert open_run(partial, record, force=True) is None
 
 
 def test_without_a_checkpoint_there_is_nothing_to_keep(tmp_path):
@@ -174,7 +187,7 @@ def test_a_suite_is_measured_beside_the_loss(inbedder, data, tiny, tmp_path):
     assert all(mine[name].equal(plain[name]) for name in mine)
 
 
-def test_the_suite_measures_the_layer_and_readout_of_the_result(tiny, data):
+def test_the_suite_measures_the_layer_and_pooling_of_the_result(tiny, data):
     from inbedder_cli.progress import SILENT
     from inbedder_cli.training.learner import load_learner
     from inbedder_cli.training.recipes import Recipe, train_options
@@ -188,7 +201,7 @@ def test_the_suite_measures_the_layer_and_readout_of_the_result(tiny, data):
     ("arguments", "code", "words"),
     [
         (["missing.jsonl"], 5, "no such file"),
-        (["DATA", "--keep-stop-words", "--stop-words", "x.txt"], 2, "contradict"),
+        (["DATA", "--keep-stop-words", "--stop-words", "x.txt"], 2, "exclude each other"),
         (["DATA", "--template", "none"], 2, "unknown template"),
         (["DATA", "--layer", "99"], 2, "no layer 99"),
         (["DATA", "-m", "smollm"], 3, "unknown model"),
@@ -240,13 +253,13 @@ def test_activations_can_be_computed_twice(inbedder, data, tiny_models, tmp_path
 def test_bfloat16_learns_too(inbedder, data, tiny, tmp_path):
     done = inbedder("train", data, "-m", tiny, "-o", tmp_path / "mine", *FEW[:-1], "bfloat16")
     assert done.exit_code == 0, done.stderr
-    assert json.loads((tmp_path / "mine" / "card.json").read_text())["number_format"] == "bfloat16"
+    assert json.loads((tmp_path / "mine" / "card.json").read_text())["dtype"] == "bfloat16"
 
 
 def test_with_nothing_held_out_the_loss_is_not_watched(inbedder, tiny, tmp_path, rows):
-    from inbedder_cli.training.examples import Example, held_out
+    from inbedder_cli.training.examples import Example, hold_out
 
-    learned = next(t for t in map(str, range(99)) if held_out([Example(t, "?", "!")], 300)[0])
+    learned = next(t for t in map(str, range(99)) if hold_out([Example(t, "?", "!")], 300)[0])
     few = tmp_path / "few.jsonl"
     few.write_text(
         "".join(json.dumps(rows[0] | {"input": learned, "output": colour}) + "\n" for colour in ("red", "blue"))
@@ -268,8 +281,8 @@ def test_an_adapter_learns_on(inbedder, data, reviews, tiny, tmp_path):
     manifests = [json.loads((tmp_path / name / "inbedder.json").read_text()) for name in ("mine", "more")]
     assert manifests[0]["base"] == manifests[1]["base"]
     cards = [json.loads((tmp_path / name / "card.json").read_text()) for name in ("mine", "more")]
-    assert cards[0]["begins_with"] is None
-    assert len(cards[1]["begins_with"]) == 64
+    assert cards[0]["initial_adapter"] is None
+    assert len(cards[1]["initial_adapter"]) == 64
     read = inbedder("answer", reviews, "-i", "Which animal is it?", "-m", tmp_path / "more", "-f", "csv")
     assert read.exit_code == 0, read.stderr
 
