@@ -101,7 +101,7 @@ def evaluate(
             "--model",
             "-m",
             help="Bundled name, folder, .gguf file or hub id; st:NAME or st+i:NAME (a sentence embedder without "
-            "or with the question); 're-encode:MODEL>NAME'. Repeat to compare. [env var: INBEDDER_MODEL]",
+            "or with the question); 're-encode:MODEL>NAME'. Repeat to compare. \\[env var: INBEDDER_MODEL]",
             rich_help_panel=parameters.MODEL,
             show_default=DEFAULT_MODEL,
         ),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.errors import InputError, ModelError, did_you_mean
 from inbedder_cli.evaluation.hub_files import config_files, read_file
-from inbedder_cli.evaluation.records import Record, labelled
+from inbedder_cli.evaluation.records import Record, labeled_texts
 from inbedder_cli.evaluation.tasks import (
     ClusteringTask,
     Goal,
@@ -144,6 +144,7 @@ def is_hub_name(name: str) -> bool:
     """Return whether a name is that of a set or a group of sets.
 
     :param name: may end in @revision.
+    :return: whether `hub_suite` takes it.
     """
     bare = name.partition("@")[0]
     return bare in SETS or bare in GROUPS
@@ -156,6 +157,7 @@ def hub_suite(name: str, *, offline: bool = False, wordings: Path | None = None)
     :param offline: use the local cache only.
     :param wordings: JSON file of questions for robustness: for each task, correct_instructions,
         implicit_instructions and incorrect_instructions.
+    :return: the tasks.
     :raises ModelError: when the hub is out of reach, or has no such revision.
     :raises InputError: when a file does not have the expected columns.
     """
@@ -174,6 +176,7 @@ def suite_of_folder(name: str, known: HubSet, folder: Path) -> Suite:
     :param name: of the set.
     :param known: its layout and questions.
     :param folder: where its files are.
+    :return: the tasks.
     :raises InputError: when a file or column is missing, or a cell has the wrong type.
     """
     rows = {
@@ -194,7 +197,7 @@ def suite_of_folder(name: str, known: HubSet, folder: Path) -> Suite:
             return Suite(name, clusterings=tuple(folds))
     tasks, notes = [], []
     for config, records in rows.items():
-        texts, labels, left_out = labelled(records, "text", "cluster")
+        texts, labels, left_out = labeled_texts(records, "text", "cluster")
         task = f"{name}/{config}" if config else name
         tasks.append(ClusteringTask(task, name, texts, labels, known.questions[config]))
         if left_out:
@@ -284,6 +287,7 @@ def unknown_suite(name: str) -> InputError:
     """Return the error for a name that is neither a folder, a file nor a set.
 
     :param name: what the user gave.
+    :return: the error, with a hint.
     """
     names = [*GROUPS, *SETS]
     return InputError(

@@ -26,6 +26,7 @@ def config_files(folder: Path, config: str, split: str) -> list[Path]:
     :param folder: the downloaded dataset.
     :param config: name of the configuration; "" for a dataset without configurations.
     :param split: name of the split, for example "test".
+    :return: paths, sorted by name.
     :raises InputError: when there is no such file.
     """
     files = sorted(p for p in folder.rglob("*") if p.is_file() and _suffix(p))
@@ -53,6 +54,7 @@ def read_file(path: Path, broken: list[str] | None = None) -> list[Record]:
 
     :param path: the file; JSON lines may be gzipped.
     :param broken: collects one message per unusable line of JSON; None raises the first one.
+    :return: one record per row.
     :raises InputError: when the file cannot be read.
     """
     import pyarrow as pa

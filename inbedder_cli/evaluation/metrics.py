@@ -20,6 +20,7 @@ def v_measure(labels: Labels, fitted: Labels) -> float:
 
     :param labels: the true class of each row.
     :param fitted: the cluster of each row, shape (n_rows,).
+    :return: 0 to 1.
     """
     from sklearn.metrics import v_measure_score
 
@@ -31,6 +32,7 @@ def adjusted_rand(labels: Labels, fitted: Labels) -> float:
 
     :param labels: the true class of each row.
     :param fitted: the cluster of each row, shape (n_rows,).
+    :return: -0.5 to 1.
     """
     from sklearn.metrics import adjusted_rand_score
 
@@ -44,6 +46,7 @@ def normalized_mutual_information(labels: Labels, fitted: Labels) -> float:
 
     :param labels: the true class of each row.
     :param fitted: the cluster of each row, shape (n_rows,).
+    :return: 0 to 1.
     """
     from sklearn.metrics import normalized_mutual_info_score
 
@@ -55,6 +58,7 @@ def purity(labels: Labels, fitted: Labels) -> float:
 
     :param labels: the true class of each row.
     :param fitted: the cluster of each row, shape (n_rows,).
+    :return: above 0, at most 1.
 
     >>> purity(["a", "a", "b"], np.array([0, 0, 0]))
     0.6666666666666666

@@ -76,6 +76,7 @@ def protocol_of(options: EvaluateOptions) -> Protocol:
     """Return the protocol that the options ask for.
 
     :param options: `paper` ignores `seeds` and `n_init`.
+    :return: the protocol with its number of runs.
     """
     if options.protocol is ProtocolName.paper:
         return Protocol(ProtocolName.paper, seeds=1, n_init=1)

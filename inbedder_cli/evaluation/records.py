@@ -35,6 +35,7 @@ class Record:
         """Return a cell as stripped text.
 
         :param name: key of the cell.
+        :return: never empty.
         :raises InputError: when it is missing, empty, or not a string.
         """
         value = self._not_null(name)
@@ -46,6 +47,7 @@ class Record:
         """Return a cell that holds a list of texts, each stripped.
 
         :param name: key of the cell.
+        :return: may be empty, and hold empty texts.
         :raises InputError: when it does not.
         """
         value = self._not_null(name)
@@ -57,6 +59,7 @@ class Record:
         """Return a cell as a finite number.
 
         :param name: key of the cell.
+        :return: the number.
         :raises InputError: when it is missing, or not a finite number.
         """
         value = self._not_null(name)
@@ -68,6 +71,7 @@ class Record:
         """Return a cell as a class name; None where it is null or empty.
 
         :param name: key of the cell.
+        :return: the class name.
         :raises InputError: when there is no such key.
         """
         text = value_as_text(self._present(name)).strip()
@@ -78,6 +82,7 @@ class Record:
 
         :param problem: what is wrong.
         :param column: the cell that is wrong, if it is one.
+        :return: the error, to be raised.
         """
         return InputError(problem, source=self.source, line=self.line, column=column)
 
@@ -99,6 +104,7 @@ def read_records(path: Path, broken: list[str] | None = None) -> list[Record]:
 
     :param path: the file.
     :param broken: collects one message per unusable line; None raises the first one.
+    :return: one record per line.
     :raises InputError: naming the file and the line that is not a JSON object.
     """
     records = []
@@ -125,7 +131,9 @@ def _parsed(line: str, path: Path, number: int) -> dict[str, Any]:
     return cells
 
 
-def labelled(records: Sequence[Record], text: str, label: str) -> tuple[tuple[str, ...], tuple[str, ...], int]:
+def labeled_texts(
+    records: Sequence[Record], text: str, label: str
+) -> tuple[tuple[str, ...], tuple[str, ...], int]:
     """Return the texts and labels of the records that have both.
 
     :param records: of one file.

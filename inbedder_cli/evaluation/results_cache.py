@@ -48,6 +48,7 @@ class ResultsCache:
         """Return the scores stored under a key, or None.
 
         :param key: everything that influences the scores.
+        :return: the scores, if there are any.
         """
         return self.entries.get(_as_json(key))
 

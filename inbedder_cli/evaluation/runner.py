@@ -88,6 +88,7 @@ class ModelResult:
 
         :param metric: for example "mean V-measure".
         :param task: only scores of this task; None takes any.
+        :return: the value; also None where it is undefined.
         """
         return next((s.value for s in self.scores if s.metric == metric and task in (None, s.task)), None)
 
@@ -175,6 +176,7 @@ def jobs_of(suite: Suite, parts: Sequence[Part]) -> list[Job]:
 
     :param suite: the tasks.
     :param parts: families of tests to run.
+    :return: one job per task and family of tests.
     """
     jobs = []
     corpora = [t.corpus for t in suite.clusterings]
@@ -260,7 +262,10 @@ def _headline(scores: Sequence[Score]) -> str:
 
 
 class _LoadedModel:
-    """Loads a model once, when it is first needed, and makes one task encoder per setting."""
+    """Loads a model once, when it is first needed, and makes one task encoder per setting.
+
+    :param model: the model, not yet loaded.
+    """
 
     def __init__(self, model: ModelUnderTest) -> None:
         self.model = model

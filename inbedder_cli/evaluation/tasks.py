@@ -44,6 +44,7 @@ class ClusteringTask:
         """Return the first `limit` rows of one fixed shuffle (numpy's `RandomState(0).permutation`).
 
         :param limit: number of rows.
+        :return: the shortened task.
         """
         rows = _shuffled(len(self.texts), limit)
         texts, labels = (tuple(cells[i] for i in rows) for cells in (self.texts, self.labels))
@@ -94,6 +95,7 @@ class TripletTask:
         """Return the first `limit` triplets of each goal.
 
         :param limit: number of triplets per goal.
+        :return: the shortened task.
         """
         return replace(self, goals=tuple(replace(g, triplets=g.triplets[:limit]) for g in self.goals))
 
@@ -128,6 +130,7 @@ class PairTask:
         """Return the first `limit` pairs; files are ordered so that questions and scores alternate.
 
         :param limit: number of pairs.
+        :return: the shortened task.
         """
         return replace(self, pairs=self.pairs[:limit])
 
@@ -140,6 +143,7 @@ class SimilarityTask(PairTask):
         """Return the first `limit` pairs of one fixed shuffle.
 
         :param limit: number of pairs.
+        :return: the shortened task.
         """
         return replace(self, pairs=tuple(self.pairs[i] for i in _shuffled(len(self.pairs), limit)))
 
@@ -174,6 +178,7 @@ class RerankingTask:
         """Return the first `limit` queries of one fixed shuffle.
 
         :param limit: number of queries.
+        :return: the shortened task.
         """
         return replace(self, queries=tuple(self.queries[i] for i in _shuffled(len(self.queries), limit)))
 
@@ -207,6 +212,7 @@ class Suite:
         an anchor from its other questions.
 
         :param limit: rows per task; None keeps all.
+        :return: the shortened suite.
         """
         if limit is None:
             return self
@@ -237,6 +243,7 @@ def joined(suites: Sequence[Suite]) -> Suite:
     """Return one suite with the tasks of several.
 
     :param suites: in the order of their tasks.
+    :return: the suite.
     """
     return Suite(
         name=" + ".join(s.name for s in suites),

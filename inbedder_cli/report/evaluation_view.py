@@ -79,6 +79,7 @@ def evaluation_markdown(evaluation: Evaluation) -> str:
     """Return the table and the lines below it as Markdown.
 
     :param evaluation: what was measured.
+    :return: the text of a Markdown file.
     """
     results = evaluation.results
     header = ["x 100", *(_heading(n, result).replace("\n", ", ") for n, result in enumerate(results, 1))]
@@ -110,6 +111,7 @@ def footnotes(evaluation: Evaluation) -> list[str]:
     """Return what each column is, how it was measured, and on how many rows.
 
     :param evaluation: what was measured.
+    :return: one line per column, and one about the protocol.
     """
     lines = []
     for number, result in enumerate(evaluation.results, start=1):
@@ -162,6 +164,7 @@ def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
     """Return the evaluation as one JSON document.
 
     :param evaluation: what was measured.
+    :return: a dictionary for `json.dump`.
     """
     return {"schema": SCHEMA, "suite": evaluation.suite, "scores": scores_as_records(evaluation)}
 
@@ -170,6 +173,7 @@ def scores_table(evaluation: Evaluation) -> pa.Table:
     """Return one row per score.
 
     :param evaluation: what was measured.
+    :return: a table with the columns of `scores_as_records`.
     """
     import pyarrow as pa
 

@@ -37,6 +37,7 @@ def run_record(
     :param options: settings of the run.
     :param dtype: in which the model computes.
     :param batches: hash of all examples in the order in which they are learned.
+    :return: the record, which the training card includes.
     """
     return {
         "schema": SCHEMA,
@@ -86,6 +87,7 @@ def last_checkpoint(folder: Path) -> str | None:
     Trainer writes its state and the states of the random generators last, so a checkpoint with both is complete.
 
     :param folder: holds the checkpoints.
+    :return: the path of the checkpoint.
     """
     found = [
         path

@@ -8,12 +8,18 @@ from inbedder_cli.errors import UsageError
 
 
 def is_first_process() -> bool:
-    """Return whether this process is the one that prints and writes; true for a single process."""
+    """Return whether this process is the one that prints and writes; true for a single process.
+
+    :return: True for the first or only process.
+    """
     return os.environ.get("RANK", "0") == "0"
 
 
 def n_processes() -> int:
-    """Return the number of processes."""
+    """Return the number of processes.
+
+    :return: 1 unless torchrun started several.
+    """
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
@@ -21,6 +27,7 @@ def device_of_process(device: str) -> str:
     """Return the device of this process: of several processes, each has a GPU of its own.
 
     :param device: what the user asked for.
+    :return: the device, as `choose_device` takes it.
     :raises UsageError: for a GPU by number, because Trainer would use another one.
     """
     if device.startswith("cuda:"):

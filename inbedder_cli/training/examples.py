@@ -64,7 +64,10 @@ class Examples:
         return dict(Counter(row.source for row in self.rows).most_common())
 
     def warning(self) -> str | None:
-        """Return one line about the unusable rows, or None if there are none."""
+        """Return one line about the unusable rows, or None if there are none.
+
+        :return: the line, without a final period.
+        """
         if not self.broken:
             return None
         more = f", and {len(self.broken) - SHOWN:,} more" if len(self.broken) > SHOWN else ""
@@ -79,6 +82,7 @@ def read_examples(references: Sequence[str], stop_words: frozenset[str], *, offl
     :param references: paths of JSON-lines, Parquet or CSV files, or names of `HUB_SETS`.
     :param stop_words: removed from the answers, see `shorten_answer`.
     :param offline: use the local cache only.
+    :return: the usable examples, and what is wrong with the others.
     :raises InputError: when a file cannot be read, or there is no usable example.
     :raises ModelError: when a set cannot be fetched.
     """
@@ -104,6 +108,7 @@ def shorten_answer(answer: str, stop_words: frozenset[str]) -> str:
 
     :param answer: the answer as it was read.
     :param stop_words: lower-case words.
+    :return: never empty, unless the answer has no words.
 
     >>> shorten_answer("in the garden of a king", frozenset(["in", "the", "of", "a"]))
     'garden king'
@@ -142,6 +147,7 @@ def add_unanswerable(rows: Sequence[Example], share: float, seed: int) -> list[E
     :param rows: all examples.
     :param share: share of the examples to change, 0 to 1.
     :param seed: of the random choice.
+    :return: as many examples, in the same order.
     """
     if not share:
         return list(rows)

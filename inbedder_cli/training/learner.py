@@ -58,6 +58,7 @@ def load_learner(model: str, options: TrainOptions, *, device: str, offline: boo
     :param device: "auto", "cpu", "cuda", "mps".
     :param offline: use the local cache only.
     :param reporter: shows downloads.
+    :return: the model, in training mode.
     :raises UsageError: when peft is missing, or the base's adapter has another shape than the options ask for.
     :raises ModelError: when the base cannot be loaded.
     """
@@ -125,6 +126,7 @@ def linear_names(lm: Any, top_layers: int | None) -> list[str]:  # noqa: ANN401
 
     :param lm: a language model of transformers.
     :param top_layers: only the last layers of each stack (encoder, decoder); None takes all.
+    :return: names as in `named_modules`.
     """
     import torch
 

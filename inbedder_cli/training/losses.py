@@ -47,6 +47,7 @@ class AnsweringModel(torch.nn.Module):
         """Return the losses of one part.
 
         :param part: tensors by name, see `tokens.Collator`.
+        :return: the losses, not yet divided by the number of answer tokens.
         """
         logits, vectors = self._causal(part) if self.architecture is Architecture.causal else self._whole(part)
         answer = F.cross_entropy(logits.float(), part["targets"], reduction="sum")
@@ -56,7 +57,10 @@ class AnsweringModel(torch.nn.Module):
             return Losses(answer, contrastive_loss(vectors.float(), part["classes"], self.temperature))
 
     def trained_parameters(self) -> dict[str, torch.nn.Parameter]:
-        """Return the parameters that are trained, by name."""
+        """Return the parameters that are trained, by name.
+
+        :return: parameters as in `named_parameters`.
+        """
         return {name: p for name, p in self.named_parameters() if p.requires_grad}
 
     def _causal(self, part: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -38,6 +38,7 @@ def plan_run(examples: Sequence[Example], options: TrainOptions) -> list[Batch]:
 
     :param examples: training examples.
     :param options: sizes, epochs, shares and seed.
+    :return: one batch per step and process.
     """
     rng = random.Random(options.seed)  # noqa: S311
     pools = contrast_pools(examples) if options.contrast and options.contrast_share else []
@@ -68,6 +69,7 @@ def contrast_pools(examples: Sequence[Example]) -> list[Pool]:
     """Return the questions that have at least two answers with several texts each.
 
     :param examples: training examples.
+    :return: the examples of each such question.
     """
     by_question: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for i, example in enumerate(examples):

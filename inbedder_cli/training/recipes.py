@@ -117,7 +117,8 @@ def train_options(recipe: Recipe, **chosen: Any) -> TrainOptions:  # noqa: ANN40
     """Return the settings of a recipe, with some of them replaced.
 
     :param recipe: where the defaults come from.
-    :param chosen: settings by name; None keeps the recipe's.
+    :param **chosen: settings by name; None keeps the recipe's.
+    :return: the settings.
     """
     given = {name: value for name, value in chosen.items() if value is not None}
     return replace(TrainOptions(recipe=recipe, **RECIPES[recipe]), **given)

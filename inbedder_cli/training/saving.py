@@ -100,6 +100,7 @@ def adapter_sha256(folder: Path) -> str:
     """Return the SHA-256 of an adapter's matrices.
 
     :param folder: of the adapter.
+    :return: 64 hexadecimal digits.
     """
     with (folder / MATRICES).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -129,6 +130,7 @@ def base_entry(files: ModelFiles, reference: str) -> dict[str, Any]:
 
     :param files: of the base.
     :param reference: of the base, as the user gave it.
+    :return: the entry, as `models.manifest` reads it.
     """
     from inbedder_cli.models.convert import weights_sha256
     from inbedder_cli.models.manifest import bundled, read_manifest

@@ -49,6 +49,7 @@ class ExampleTokenizer:
         """Return the ids of one example.
 
         :param example: the example.
+        :return: its ids.
         """
         reserved = self.options.max_answer_tokens + 1  # positions
         prompter = self.encoder.prompter(example.instruction, self.options.max_tokens, reserved)
@@ -79,6 +80,7 @@ def examples_that_fit(examples: Sequence[Example], encoder: ModelEncoder, max_to
     :param examples: of any length.
     :param encoder: whose tokenizer and template count.
     :param max_tokens: longest prompt, in tokens.
+    :return: in the same order.
     """
     if not examples:
         return []

@@ -34,9 +34,9 @@ WEIGHTS = "trained.safetensors"
 class PlannedTrainer(Trainer):  # type: ignore[misc]
     """Trains on batches in the order they were planned, part by part.
 
-    :param args: of Trainer.
+    :param *args: of Trainer.
     :param contrast: weight of the contrastive term.
-    :param kwargs: of Trainer.
+    :param **kwargs: of Trainer.
     """
 
     def __init__(self, *args: Any, contrast: float, **kwargs: Any) -> None:  # noqa: ANN401
@@ -86,8 +86,8 @@ class PlannedTrainer(Trainer):  # type: ignore[misc]
         """Log the two terms of the loss separately, each as a mean since the last log entry.
 
         :param logs: the log entry, to which the terms are added.
-        :param args: of Trainer.
-        :param kwargs: of Trainer.
+        :param *args: of Trainer.
+        :param **kwargs: of Trainer.
         """
         sums = self.sums
         if "loss" in logs:
@@ -102,6 +102,7 @@ class PlannedTrainer(Trainer):  # type: ignore[misc]
         """Return 0: operations are not counted.
 
         :param inputs: unused.
+        :return: 0.
         """
         return 0
 
@@ -163,6 +164,7 @@ def run_trainer(
     :param record: everything that determines the run, see `checkpoints.run_record`.
     :param force: replace another unfinished run.
     :param reporter: shows progress.
+    :return: one entry per logged step.
     :raises UsageError: when the folder holds another unfinished run.
     :raises OutOfMemoryError: when a step does not fit the device's memory.
     """
@@ -214,6 +216,7 @@ def training_arguments(
     :param steps: number of steps in the run.
     :param learner: whose device and dtype count.
     :param has_dev: whether there are held-out examples to measure the loss on.
+    :return: the arguments.
     """
     cpu = learner.encoder.model.device.type == "cpu"
     arguments = TrainingArguments(

@@ -51,6 +51,7 @@ def train(
     :param offline: use the local cache only.
     :param force: replace an existing output, and another unfinished run.
     :param reporter: shows progress.
+    :return: the folder of the encoder, `files.output`.
     :raises InputError: when examples cannot be read.
     :raises ModelError: when the base cannot be loaded.
     :raises UsageError: when an unfinished run has other settings, peft is missing, or the base's adapter has
