@@ -114,7 +114,7 @@ PROBLEMS = [
 
 
 @pytest.mark.parametrize(("arguments", "code", "message"), PROBLEMS)
-def test_what_is_wrong_is_said(run, own, suite_folder, monkeypatch, tmp_path, arguments, code, message):
+def test_mistakes_are_reported(run, own, suite_folder, monkeypatch, tmp_path, arguments, code, message):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     result = run(*[a.format(own=own, folder=suite_folder) for a in arguments], code=code)

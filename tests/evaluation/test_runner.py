@@ -104,7 +104,7 @@ class Stopping(WordEncoder):
         return super().encode(*arguments)
 
 
-def test_a_run_goes_on_where_it_stopped(suite, tmp_path):
+def test_a_run_continues_where_it_stopped(suite, tmp_path):
     path = tmp_path / "scores.jsonl"
     whole = run(suite, as_model(WordEncoder()))
     with pytest.raises(KeyboardInterrupt):

@@ -33,7 +33,7 @@ def test_each_part_may_stand_alone(suite_folder, kept):
     assert [bool(part) for part in parts].count(True) == 1
 
 
-def test_rows_without_text_or_label_are_left_out_and_told(suite_folder):
+def test_rows_without_text_or_label_are_left_out_and_reported(suite_folder):
     rows = [{"text": f"t{i}", "colour": str(i % 2), "animal": i % 3} for i in range(9)]
     rows += [{"text": " ", "colour": "0", "animal": 1}, {"text": "x", "colour": None, "animal": 2}]
     rows += [{"text": "y", "colour": "1", "animal": ""}]
