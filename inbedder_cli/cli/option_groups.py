@@ -8,8 +8,16 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from inbedder_cli.cli import parameters
-from inbedder_cli.errors import ModelError
-from inbedder_cli.options import Dtype, EmptyTexts, EncodeOptions, UnansweredOptions
+from inbedder_cli.errors import ModelError, UsageError
+from inbedder_cli.options import (
+    ClusterOptions,
+    Dtype,
+    EmptyTexts,
+    EncodeOptions,
+    ExplainOptions,
+    UnansweredOptions,
+)
+from inbedder_cli.registry import algorithms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,6 +142,74 @@ class AnswerOptions:
     def settings(self) -> UnansweredOptions:
         """Return the options of the step that flags unanswered rows."""
         return UnansweredOptions(self.flag_unanswered, self.min_confidence)
+
+
+@dataclass(frozen=True)
+class ClusteringOptions:
+    """How vectors are clustered."""
+
+    k: parameters.K = None
+    k_min: parameters.KMin = 2
+    k_max: parameters.KMax = 20
+    algorithm: parameters.AlgorithmOption = ClusterOptions.algorithm
+    min_cluster_size: parameters.MinClusterSize = None
+    stability: parameters.Stability = True
+
+    def settings(self, n_questions: int, seed: int) -> list[ClusterOptions]:
+        """Return the options of each question.
+
+        :param n_questions: how many there are.
+        :param seed: of every random choice.
+        :raises UsageError: for a k that is no number, one for each of another number of questions, or one that
+            the algorithm does not take.
+        """
+        rest = (self.k_min, self.k_max, self.min_cluster_size, seed, self.stability)
+        return [ClusterOptions(self.algorithm, k, *rest) for k in self._numbers_of_clusters(n_questions)]
+
+    def _numbers_of_clusters(self, n_questions: int) -> list[int | None]:
+        """Return the k of each question; None: to be chosen."""
+        given = self.k or ["auto"]
+        if given != ["auto"] and not algorithms[self.algorithm].takes_k:
+            others = ", ".join(name for name in algorithms if algorithms[name].takes_k)
+            own = "--min-cluster-size" if algorithms[self.algorithm].takes_min_cluster_size else ""
+            raise UsageError(
+                f"-k is for {others}; {self.algorithm} finds the number itself",
+                hint=f"use {own}" if own else "leave out -k",
+            )
+        if len(given) not in (1, n_questions):
+            raise UsageError(
+                f"-k is given {len(given)} times for {n_questions} questions",
+                hint="give it once, or once for each",
+            )
+        numbers = [_number_of_clusters(k) for k in given]
+        return numbers * n_questions if len(numbers) == 1 else numbers
+
+
+def _number_of_clusters(k: str) -> int | None:
+    if k == "auto":
+        return None
+    try:
+        return int(k)
+    except ValueError:
+        raise UsageError(f'-k takes a number or auto, not "{k}"') from None
+
+
+@dataclass(frozen=True)
+class ExplanationOptions:
+    """How clusters are explained."""
+
+    stop_words: parameters.StopWords = None
+    exemplars: parameters.Exemplars = 3
+
+    def settings(self) -> ExplainOptions:
+        """Return the options of the step that explains clusters.
+
+        :raises InbedderError: for a file of stop words that cannot be read: now, not after hours of encoding.
+        """
+        from inbedder_cli.explanation.stop_words import load_stop_words
+
+        load_stop_words(self.stop_words)
+        return ExplainOptions(self.stop_words, exemplars=self.exemplars)
 
 
 def with_groups(command: Callable[..., None]) -> Callable[..., None]:

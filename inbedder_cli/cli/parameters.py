@@ -144,6 +144,15 @@ BatchTokens = Annotated[
 ]
 
 
+K = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-k",
+        help="Number of clusters, or auto. With several questions: once, or once for each.",
+        rich_help_panel=CLUSTERING,
+        show_default="auto",
+    ),
+]
 KMin = Annotated[int, typer.Option(help="Smallest k that auto tries.", rich_help_panel=CLUSTERING)]
 KMax = Annotated[int, typer.Option(help="Largest k that auto tries.", rich_help_panel=CLUSTERING)]
 
@@ -166,6 +175,25 @@ AlgorithmOption = Annotated[
         help="Clustering algorithm.",
     ),
 ]
+MinClusterSize = Annotated[
+    int | None,
+    typer.Option(help="Smallest cluster (hdbscan).", rich_help_panel=CLUSTERING, show_default="2 % of the rows"),
+]
+Stability = Annotated[
+    bool,
+    typer.Option(
+        "--stability/--no-stability",
+        help="Measure how often each cluster is found again in random halves of the rows.",
+        rich_help_panel=CLUSTERING,
+    ),
+]
+StopWords = Annotated[
+    str | None,
+    typer.Option(
+        help="File of stop words for labels, or none.", rich_help_panel=CLUSTERING, show_default="English"
+    ),
+]
+Exemplars = Annotated[int, typer.Option(min=0, help="Example rows per cluster.", rich_help_panel=CLUSTERING)]
 FlagUnanswered = Annotated[
     bool,
     typer.Option(

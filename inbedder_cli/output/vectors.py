@@ -87,14 +87,16 @@ def write_vectors(corpus: Corpus, embedding: Embeddings, stream: IO[bytes], suff
     vector_format(suffix).write(corpus, embedding, stream)
 
 
-def read_vectors(path: str, corpus: Corpus) -> Embeddings:
+def read_vectors(path: str, corpus: Corpus, instruction: str = "") -> Embeddings:
     """Read vectors written by `write_vectors`, one per row of the corpus.
 
     .parquet and .safetensors know of which texts they were made, and under which question; .npy does not.
 
     :param path: the file.
     :param corpus: the rows that the vectors belong to.
+    :param instruction: the question that they are taken to answer; "" takes the one that the file knows.
     :return: the vectors as float32, with the answers, instruction and model that the file knows.
+    :raises UsageError: when the file knows another question.
     :raises InputError: for another format, other texts, another number of rows, and for a row with text whose
         vector is not finite.
     """
@@ -111,14 +113,20 @@ def read_vectors(path: str, corpus: Corpus) -> Embeddings:
             source=path,
             hint="embed the same file again, with the same --text, --limit and --sample",
         )
+    asked = origin.get(INSTRUCTION)
+    if instruction and asked and instruction.strip() != asked.strip():
+        raise UsageError(
+            f'{path} was made with "{asked}", not with "{instruction}"',
+            hint="leave out -i, or leave out --vectors to encode the texts again",
+        )
     vectors = np.asarray(vectors, np.float32)
     return Embeddings(
         vectors,
         stored.answers,
         _status(vectors, corpus, path),
         confidences=stored.confidences,
-        instruction=origin.get(INSTRUCTION),
-        model=origin.get(MODEL),
+        instruction=instruction or asked,
+        model=origin.get(MODEL) or path,
     )
 
 
