@@ -85,14 +85,14 @@ def plain_causal(encoder, text: str, pooling: Pooling, layer: int, max_answer_to
     ends = [ends] if isinstance(ends, int) else ends
     answer = new[: next((i for i, token in enumerate(new) if token in ends), len(new))]
     prompt = out.hidden_states[0][layer][0]
-    spoken_from = [prompt[-1]] + [step[layer][0, 0] for step in out.hidden_states[1:]]
-    spoken_from = torch.stack(spoken_from[: max(1, len(answer))])
+    predicting = [prompt[-1]] + [step[layer][0, 0] for step in out.hidden_states[1:]]
+    predicting = torch.stack(predicting[: max(1, len(answer))])
     vector = {
-        Pooling.first_token: spoken_from[0],
-        Pooling.answer_mean: spoken_from.mean(0),
-        Pooling.answer_last: spoken_from[-1],
+        Pooling.first_token: predicting[0],
+        Pooling.answer_mean: predicting.mean(0),
+        Pooling.answer_last: predicting[-1],
         Pooling.prompt_mean: prompt.mean(0),
-        Pooling.all_mean: torch.cat([prompt, spoken_from[1:]]).mean(0),
+        Pooling.all_mean: torch.cat([prompt, predicting[1:]]).mean(0),
     }[pooling]
     return vector.numpy(), answer
 
@@ -143,12 +143,12 @@ def plain_seq2seq(encoder, text: str, pooling: Pooling, layer: int | None, max_a
     ends = [ends] if isinstance(ends, int) else ends
     answer = new[: next((i for i, token in enumerate(new) if token in ends), len(new))]
     layer = -1 if layer is None else layer
-    spoken_from = torch.stack([step[layer][0, -1] for step in out.decoder_hidden_states[forced:]])
-    spoken_from = spoken_from[: max(1, len(answer))]
+    predicting = torch.stack([step[layer][0, -1] for step in out.decoder_hidden_states[forced:]])
+    predicting = predicting[: max(1, len(answer))]
     vector = {
-        Pooling.first_token: lambda: spoken_from[0],
-        Pooling.answer_mean: lambda: spoken_from.mean(0),
-        Pooling.answer_last: lambda: spoken_from[-1],
+        Pooling.first_token: lambda: predicting[0],
+        Pooling.answer_mean: lambda: predicting.mean(0),
+        Pooling.answer_last: lambda: predicting[-1],
         Pooling.prompt_mean: lambda: out.encoder_hidden_states[layer][0].mean(0),
     }[pooling]()
     return vector.numpy(), answer

@@ -34,7 +34,7 @@ def fresh(encoder, tiny_models):
 
 @pytest.mark.parametrize("layer", [0, 2, 3])
 @pytest.mark.parametrize("pooling", [r for r in CausalEncoder.poolings if r is not Pooling.answer_words])
-def test_readouts_equal_the_plain_computation(encoder, pooling, layer):
+def test_poolings_equal_the_plain_computation(encoder, pooling, layer):
     encoded = encoder.encode(TEXTS, QUESTION, EncodeOptions(pooling=pooling, layer=layer, max_answer_tokens=5))
     for text, vector, answer in zip(TEXTS, encoded.vectors, encoded.answers, strict=True):
         expected, answer_ids = plain_causal(encoder, text, pooling, layer, 5)
@@ -110,7 +110,7 @@ def test_identical_texts_are_computed_once(encoder):
     np.testing.assert_array_equal(encoded.vectors[0], encoded.vectors[2])
 
 
-def test_long_texts_are_shortened_and_the_question_is_kept(encoder, monkeypatch):
+def test_long_texts_are_truncated_and_the_question_is_kept(encoder, monkeypatch):
     from inbedder_cli.encoders.prompts.prompter import Prompter
 
     prompter = Prompter(encoder.tokenizer, encoder.template, QUESTION, 120)

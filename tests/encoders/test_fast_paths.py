@@ -18,7 +18,7 @@ from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE, load, load_fresh, p
 VECTORS = EncodeOptions(answers=False)
 
 
-class Told(SilentReporter):
+class Recorder(SilentReporter):
     def __init__(self):
         self.warnings = []
 
@@ -95,7 +95,7 @@ def test_what_holds_at_one_layer_is_tried_at_another(tiny_models, architecture):
             np.testing.assert_allclose(vector, expected, atol=TOLERANCE)
 
 
-def test_a_model_for_which_a_shortcut_is_wrong_is_read_the_plain_way(tiny_models, monkeypatch):
+def test_a_fast_path_that_gives_other_vectors_is_disabled(tiny_models, monkeypatch):
     expected = load(tiny_models["llama"], "question-first").encode(TEXTS, QUESTION).vectors
     right = fast_paths.SharedPrefix.for_rows
 
@@ -105,14 +105,14 @@ def test_a_model_for_which_a_shortcut_is_wrong_is_read_the_plain_way(tiny_models
         return cache
 
     monkeypatch.setattr(fast_paths.SharedPrefix, "for_rows", wrong)
-    encoder, told = load(tiny_models["llama"], "question-first"), Told()
-    found = encoder.encode(TEXTS, QUESTION, reporter=told).vectors
+    encoder, recorder = load(tiny_models["llama"], "question-first"), Recorder()
+    found = encoder.encode(TEXTS, QUESTION, reporter=recorder).vectors
     assert not any(encoder.fast_paths.values())
-    assert "fast paths disabled" in told.warnings[0]
+    assert "fast paths disabled" in recorder.warnings[0]
     np.testing.assert_allclose(found, expected, atol=TOLERANCE)
 
 
-def test_a_model_that_cannot_take_a_shortcut_is_read_the_plain_way(tiny_models, monkeypatch):
+def test_a_fast_path_that_a_model_does_not_support_is_disabled(tiny_models, monkeypatch):
     def cannot(self, n):
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""From a model's files to an encoder of the right architecture, asked the right way."""
+"""From a model's files to an encoder of the right architecture, with the right settings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.mark.parametrize(("name", "architecture"), ALL, ids=[name for name, _ in ALL])
-def test_the_kind_is_found_from_the_config(tiny_models, name, architecture):
+def test_the_architecture_is_found_from_the_config(tiny_models, name, architecture):
     encoder = load_by_name(tiny_models[name])
     assert encoder.architecture is architecture
     assert encoder.pooling is (Pooling.masks if architecture is Architecture.masked else Pooling.first_token)
@@ -55,7 +55,7 @@ def test_architecture_goes_before_type(config, architecture):
     assert architecture_of(config) is architecture
 
 
-def test_models_that_do_not_speak_are_refused():
+def test_models_that_are_not_language_models_are_refused():
     with pytest.raises(ModelError, match="vit is not a language model"):
         architecture_of(transformers.ViTConfig())
 
@@ -85,7 +85,7 @@ def hub(tiny_models, tmp_path, monkeypatch):
     return put
 
 
-def test_a_masked_model_is_read_from_the_hubs_cache(hub):
+def test_a_masked_model_is_loaded_from_the_hubs_cache(hub):
     hub("modernbert", "someone/tiny")
     encoder = load_by_name("someone/tiny", dtype=Dtype.float32, offline=True)
     assert difference(encoder, plain_masked, EncodeOptions(pooling=Pooling.masks)) < TOLERANCE
@@ -151,13 +151,13 @@ def test_a_damaged_tokenizer_config_is_no_chat_model(tiny_models, tmp_path, dama
     assert resolve_model(str(folder)).template == "paper"
 
 
-def test_a_readout_of_another_kind_in_the_models_own_settings_is_refused(tiny_models):
+def test_a_pooling_of_another_architecture_in_the_models_own_settings_is_refused(tiny_models):
     files = ModelFiles("tiny", tiny_models["llama"], pooling=Pooling.masks)
     with pytest.raises(UsageError, match="a causal model does not support the pooling masks"):
         encoder_from_files(files).encode(TEXTS, QUESTION)
 
 
-def test_a_number_format_may_be_named_by_its_string(tiny_models):
+def test_a_dtype_may_be_named_by_its_string(tiny_models):
     assert str(load_by_name(tiny_models["llama"], dtype="float32").model.dtype) == "torch.float32"
     load_by_name(tiny_models["llama"], dtype="auto")
     with pytest.raises(UsageError, match="float64"):

@@ -21,7 +21,7 @@ def encoder(request, tiny_models):
 
 @pytest.mark.parametrize("layer", [None, 0, 1, 2])
 @pytest.mark.parametrize("pooling", Seq2SeqEncoder.poolings)
-def test_readouts_equal_the_plain_computation(encoder, pooling, layer):
+def test_poolings_equal_the_plain_computation(encoder, pooling, layer):
     options = EncodeOptions(pooling=pooling, layer=layer, max_answer_tokens=5)
     assert difference(encoder, plain_seq2seq, options) < TOLERANCE
 
@@ -70,7 +70,7 @@ def test_order_and_batch_size_change_nothing(encoder, expected, order, batch_tok
 
 
 @pytest.mark.parametrize("pooling", [Pooling.all_mean, Pooling.masks])
-def test_readouts_of_other_kinds_are_refused(encoder, pooling):
+def test_poolings_of_other_architectures_are_refused(encoder, pooling):
     with pytest.raises(UsageError, match="a seq2seq model does not support") as caught:
         encoder.encode(TEXTS, QUESTION, EncodeOptions(pooling=pooling))
     assert "first-token" in caught.value.hint

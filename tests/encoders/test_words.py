@@ -57,7 +57,7 @@ def test_a_layer_means_nothing_for_words(tiny_models):
 
 
 @pytest.mark.parametrize("architecture", ["roberta", "t5"])
-def test_other_kinds_say_that_it_means_nothing_for_them(tiny_models, architecture):
+def test_other_architectures_do_not_support_it(tiny_models, architecture):
     encoder = load(tiny_models[architecture])
     with pytest.raises(UsageError, match="answer-words"):
         encoder.encode(TEXTS, QUESTION, WORDS)

@@ -33,7 +33,7 @@ def test_a_folder_is_taken_as_it_is(tiny_models):
     assert (files.folder, files.template, files.layer) == (tiny_models["opt"], "paper", None)
 
 
-def test_a_manifest_says_how_the_model_wants_to_be_asked(tiny_models, tmp_path):
+def test_a_manifest_sets_template_layer_and_pooling(tiny_models, tmp_path):
     folder = tmp_path / "mine"
     shutil.copytree(tiny_models["llama"], folder)
     manifest_for(folder)
@@ -42,7 +42,7 @@ def test_a_manifest_says_how_the_model_wants_to_be_asked(tiny_models, tmp_path):
     assert (encoder.layer, encoder.pooling) == (2, "prompt-mean")
 
 
-def test_a_manifest_may_say_how_a_masked_model_is_read(tiny_models, tmp_path):
+def test_a_manifest_may_set_masks_and_standardization(tiny_models, tmp_path):
     folder = tmp_path / "mine"
     shutil.copytree(tiny_models["roberta"], folder)
     manifest_for(folder, layer=None, pooling=None)

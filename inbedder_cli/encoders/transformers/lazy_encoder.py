@@ -51,7 +51,7 @@ class LazyEncoder(BaseEncoder):
         self.files = resolve_model(reference, offline=offline, reporter=reporter)
         self._template, self._asked_device, self._asked_dtype = template, device, Dtype(dtype)
         self._model: ModelEncoder | None = None
-        self._place = recall(self._place_fact) or self._choose_place()
+        self._placement = recall(self._placement_key) or self._choose_placement()
 
     @property
     def name(self) -> str:
@@ -61,12 +61,12 @@ class LazyEncoder(BaseEncoder):
     @property
     def dtype(self) -> str:
         """The dtype of the model; loading it may correct what was remembered."""
-        return self._place[0]
+        return self._placement[0]
 
     @property
     def device(self) -> str:
         """The device of the model; loading it may correct what was remembered."""
-        return self._place[1]
+        return self._placement[1]
 
     @cached_property
     def identity(self) -> str:
@@ -93,9 +93,9 @@ class LazyEncoder(BaseEncoder):
             self._model = encoder_from_files(
                 self.files, template=self._template, device=self._asked_device, dtype=self._asked_dtype
             )
-            self._model.fast_paths |= recall(self._fast_paths_fact) or {}
-            self._place = [self._model.dtype, self._model.device]
-            remember(self._place_fact, self._place)
+            self._model.fast_paths |= recall(self._fast_paths_key) or {}
+            self._placement = [self._model.dtype, self._model.device]
+            remember(self._placement_key, self._placement)
         return self._model
 
     @property
@@ -135,30 +135,30 @@ class LazyEncoder(BaseEncoder):
         self._remember_fast_paths()
         return preview
 
-    def _choose_place(self) -> list[str]:
+    def _choose_placement(self) -> list[str]:
         """Return dtype and device of the model, from its configuration alone."""
-        from inbedder_cli.encoders.transformers.loading import choose_place
+        from inbedder_cli.encoders.transformers.loading import choose_placement
 
-        device, dtype = choose_place(self.files, self._asked_device, self._asked_dtype)
-        place = [str(dtype).removeprefix("torch."), str(device)]
-        remember(self._place_fact, place)
-        return place
+        device, dtype = choose_placement(self.files, self._asked_device, self._asked_dtype)
+        placement = [str(dtype).removeprefix("torch."), str(device)]
+        remember(self._placement_key, placement)
+        return placement
 
     def _remember_fast_paths(self) -> None:
         """Remember the fast paths that work; the others are tried again, since memory may have been short."""
         if working := {name: True for name, works in self.model.fast_paths.items() if works}:
-            remember(self._fast_paths_fact, working)
+            remember(self._fast_paths_key, working)
 
     @property
     def _setting(self) -> str:
         return f"{self.identity} {self._asked_device} {self._asked_dtype} {machine()}"
 
     @property
-    def _place_fact(self) -> str:
+    def _placement_key(self) -> str:
         return f"dtype and device: {self._setting}"
 
     @property
-    def _fast_paths_fact(self) -> str:
+    def _fast_paths_key(self) -> str:
         from inbedder_cli import __version__
 
         return f"fast paths: {self._setting} transformers {version('transformers')} inbedder {__version__}"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from inbedder_cli.models import ModelFiles
 
 
-def choose_place(files: ModelFiles, device: str, dtype: Dtype) -> tuple[torch.device, torch.dtype]:
+def choose_placement(files: ModelFiles, device: str, dtype: Dtype) -> tuple[torch.device, torch.dtype]:
     """Return the device and the dtype of a model, from its configuration alone.
 
     :param files: the resolved model.
@@ -36,7 +36,8 @@ def choose_place(files: ModelFiles, device: str, dtype: Dtype) -> tuple[torch.de
     place = choose_device(device)
     place = torch.empty(0, device=place).device  # "cuda" -> "cuda:0"
     config = _load_config(files)
-    _ = files.architecture or architecture_of(config)  # is it a language model at all?
+    if files.architecture is None:
+        architecture_of(config)  # refuses what is not a language model
     return place, choose_dtype(dtype, place, config.get_text_config(decoder=True).hidden_size)
 
 
