@@ -72,11 +72,10 @@ def prepared(step: str, n: int, folder: Path):  # noqa: ANN201
 
     from inbedder_cli import ClusterOptions, Embeddings, corpus_from_table, read_corpus
     from inbedder_cli.clustering import fit_clusters
-    from inbedder_cli.explanation.summaries import explain
-    from inbedder_cli.options import Algorithm, TableFormat
-    from inbedder_cli.output.files import open_output, write_table
+    from inbedder_cli.output.files import open_output
+    from inbedder_cli.output.formats import write_table
     from inbedder_cli.output.tables import rows_table
-    from inbedder_cli.pipeline import cluster_corpus
+    from inbedder_cli.pipeline import analyze, explain
     from inbedder_cli.results import RowStatus
 
     rng = np.random.default_rng(0)
@@ -84,7 +83,7 @@ def prepared(step: str, n: int, folder: Path):  # noqa: ANN201
     if step == "embedding":
         from inbedder_cli import load_encoder
 
-        encoder = load_encoder()
+        encoder = load_encoder(cache=False)
         encoder.encode(some_texts[:8], QUESTION)
         return lambda: encoder.encode(some_texts, QUESTION)
     if step == "reading":
@@ -101,20 +100,21 @@ def prepared(step: str, n: int, folder: Path):  # noqa: ANN201
             np.float32
         )
     if step in ("kmeans", "hdbscan"):
-        options = ClusterOptions(k=GROUPS) if step == "kmeans" else ClusterOptions(Algorithm.hdbscan)
+        options = ClusterOptions(k=GROUPS) if step == "kmeans" else ClusterOptions("hdbscan")
         fit_clusters(vectors[:500], options)
         return lambda: fit_clusters(vectors, options)
     words = "joy anger fear late parcel refund kind staff cold room noise price".split()
     answers = [f"{words[g]} {words[int(w)]}" for g, w in zip(group, rng.integers(0, GROUPS, n), strict=True)]
     corpus = corpus_from_table(pa.table({"text": some_texts}), text=("text",))
     embedding = Embeddings(vectors, answers, [RowStatus.ok] * n)
-    run = cluster_corpus(corpus, QUESTION, embedding, ClusterOptions(k=GROUPS, stability=False))
+    options = ClusterOptions(k=GROUPS, stability=False)
+    result = analyze(corpus, QUESTION, embeddings=embedding, cluster_options=options).result
     if step == "explaining":
-        return lambda: explain(run.clustering, answers, texts=corpus.texts, ids=corpus.ids, instruction=QUESTION)
+        return lambda: explain(corpus, result.embeddings, result.clustering)
 
     def written() -> None:
         with open_output(folder / "rows.csv") as stream:
-            write_table(rows_table({"": run}), stream, TableFormat.csv)
+            write_table(rows_table({"": result}), stream, "csv")
 
     return written
 

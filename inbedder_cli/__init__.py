@@ -1,13 +1,13 @@
 """Cluster texts by their answers to your question.
 
-    from inbedder_cli import cluster_texts, load_encoder, read_corpus
+    from inbedder_cli import InBedder
 
-    corpus = read_corpus("sample_data/reviews.csv", id_column="id")
-    run = cluster_texts(corpus, "What emotion is expressed?", load_encoder())
-    for cluster in run.summaries:
-        print(cluster.label, cluster.size)
+    model = InBedder("What emotion is expressed?", n_clusters=8)
+    df["emotion"] = model.fit_predict(df["text"])
+    model.result_
 
-Names are imported when first used: `import inbedder_cli` alone costs nothing.
+The same in steps: `read_corpus`, `load_encoder`, `embed`, `cluster`, `explain`; and for several questions at once:
+`analyze`. Names are imported when they are first used: `import inbedder_cli` alone loads nothing else.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from inbedder_cli.version import __version__
 
 _HOMES = {
-    "Algorithm": "options",
+    "Analysis": "results",
     "ClusterOptions": "options",
     "ClusterSummary": "explanation.summaries",
     "Clustering": "clustering",
@@ -29,15 +29,18 @@ _HOMES = {
     "Encoded": "encoders",
     "Encoder": "encoders",
     "ExplainOptions": "options",
+    "InBedder": "estimator",
     "InbedderError": "errors",
     "Pooling": "options",
+    "RowStatus": "results",
     "UnansweredOptions": "options",
-    "cluster_corpus": "pipeline",
-    "cluster_texts": "pipeline",
+    "analyze": "pipeline",
+    "cluster": "pipeline",
     "corpus_from_table": "corpus",
-    "embed_corpus": "pipeline",
-    "explain": "explanation.summaries",
+    "embed": "pipeline",
+    "explain": "pipeline",
     "fit_clusters": "clustering",
+    "flag_unanswered": "pipeline",
     "load_encoder": "encoders",
     "read_corpus": "corpus",
     "read_vectors": "output.vectors",
@@ -45,7 +48,7 @@ _HOMES = {
 }
 
 __all__ = [
-    "Algorithm",
+    "Analysis",
     "ClusterOptions",
     "ClusterSummary",
     "Clustering",
@@ -56,16 +59,19 @@ __all__ = [
     "Encoded",
     "Encoder",
     "ExplainOptions",
+    "InBedder",
     "InbedderError",
     "Pooling",
+    "RowStatus",
     "UnansweredOptions",
     "__version__",
-    "cluster_corpus",
-    "cluster_texts",
+    "analyze",
+    "cluster",
     "corpus_from_table",
-    "embed_corpus",
+    "embed",
     "explain",
     "fit_clusters",
+    "flag_unanswered",
     "load_encoder",
     "read_corpus",
     "read_vectors",
@@ -77,9 +83,9 @@ if TYPE_CHECKING:
     from inbedder_cli.corpus import Corpus, corpus_from_table, read_corpus
     from inbedder_cli.encoders import Encoded, Encoder, load_encoder
     from inbedder_cli.errors import InbedderError
-    from inbedder_cli.explanation.summaries import ClusterSummary, explain
+    from inbedder_cli.estimator import InBedder
+    from inbedder_cli.explanation.summaries import ClusterSummary
     from inbedder_cli.options import (
-        Algorithm,
         ClusterOptions,
         EncodeOptions,
         ExplainOptions,
@@ -87,8 +93,8 @@ if TYPE_CHECKING:
         UnansweredOptions,
     )
     from inbedder_cli.output.vectors import read_vectors, write_vectors
-    from inbedder_cli.pipeline import cluster_corpus, cluster_texts, embed_corpus
-    from inbedder_cli.results import ClusteringResult, Embeddings
+    from inbedder_cli.pipeline import analyze, cluster, embed, explain, flag_unanswered
+    from inbedder_cli.results import Analysis, ClusteringResult, Embeddings, RowStatus
 
 
 def __getattr__(name: str) -> object:

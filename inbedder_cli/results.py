@@ -1,20 +1,27 @@
-"""What the steps of the pipeline give: rows with vectors and answers, and one question answered over a corpus."""
+"""What the pipeline gives: embeddings, one result per question, and the analysis that holds them all."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.explanation.summaries import UNANSWERED_LABEL
+from inbedder_cli.options import EncodeOptions, UnansweredOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
     import numpy as np
     import numpy.typing as npt
+    import pandas as pd
 
     from inbedder_cli.clustering import Clustering
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.diagnostics.baseline import BaselineAgreement
+    from inbedder_cli.diagnostics.crosstab import Crosstab
+    from inbedder_cli.encoders.base import ModelRecord
     from inbedder_cli.encoders.next_words import NextWords
     from inbedder_cli.explanation.summaries import ClusterSummary
 
@@ -24,8 +31,8 @@ class RowStatus(StrEnum):
 
     ok = "ok"
     empty = "empty"  # it has no text
-    noise = "noise"  # HDBSCAN put it into no cluster
-    no_answer = "no-answer"  # its answer answers nothing
+    noise = "noise"  # the algorithm put it into no cluster
+    no_answer = "no-answer"  # its answer does not answer the question
     failed = "failed"  # its vector is not finite
 
 
@@ -35,13 +42,15 @@ class Embeddings:
 
     :param vectors: float32, shape (n_rows, hidden_size); NaN where a row has no vector.
     :param answers: one per row, None where a row has none; or None when none were decoded.
-    :param status: one per row: ok, empty or failed.
-    :param confidences: of the answers, 0 to 1, NaN where a row has none; or None.
-    :param n_unique: different texts read.
-    :param n_truncated: how many of them were shortened.
-    :param instruction: what was asked, where it is known.
-    :param model: what read them, where it is known.
-    :param next_words: what the answers might have begun with, one row each; None where it is not known.
+    :param status: one per row: ok, empty, failed, or (after `flag_unanswered`) no-answer.
+    :param n_unique: different texts that were encoded.
+    :param n_truncated: how many of them were truncated to fit.
+    :param instruction: the question, where it is known.
+    :param model: the encoder in one line, where it is known.
+    :param confidences: of the answers, 0 to 1, shape (n_rows,), NaN where a row has none; or None.
+    :param next_words: the likeliest first words of each answer; None where they are not known.
+    :param record: how to load the encoder again; None where it was not loaded by name.
+    :param options: how the texts were encoded.
     """
 
     vectors: npt.NDArray[np.float32]
@@ -53,16 +62,36 @@ class Embeddings:
     model: str | None = None
     confidences: npt.NDArray[np.float32] | None = None
     next_words: NextWords | None = None
+    record: ModelRecord | None = None
+    options: EncodeOptions = field(default_factory=EncodeOptions)
+
+    @property
+    def rows(self) -> list[int]:
+        """Indices of the rows that can be clustered: those with a vector and, where it was flagged, an answer."""
+        return [i for i, status in enumerate(self.status) if status is RowStatus.ok]
+
+    @property
+    def unanswered(self) -> list[int]:
+        """Indices of the rows that were flagged as unanswered."""
+        return [i for i, status in enumerate(self.status) if status is RowStatus.no_answer]
 
 
 @dataclass(frozen=True)
 class ClusteringResult:
-    """One question answered over one corpus.
+    """One question answered over one corpus: its clusters, what they mean, and the cluster of every row.
 
-    :param rows: the rows that were clustered, in the order of `clustering`'s arrays.
+    :param corpus: the rows.
+    :param instruction: the question.
+    :param embeddings: vectors and answers, one per row of the corpus.
+    :param clustering: the clusters of the rows in `rows`.
+    :param summaries: what each cluster means, by cluster number; noise last.
+    :param rows: indices into the corpus of the rows that were clustered, in the order of `clustering`'s arrays.
     :param status: one per row of the corpus.
     :param unanswered: the rows that do not answer the question, if there are any.
-    :param baseline: how alike the clusters are to those without the question, where that was asked for.
+    :param baseline: how alike the clusters are to those of the question-blind baseline, where it was measured.
+    :param name: of the question, where several were asked; else "".
+    :param crosstabs: of these clusters with those of other questions and with columns of the corpus.
+    :param unanswered_options: which answers counted as none.
     """
 
     corpus: Corpus
@@ -74,9 +103,16 @@ class ClusteringResult:
     status: list[RowStatus]
     unanswered: ClusterSummary | None = None
     baseline: BaselineAgreement | None = None
+    name: str = ""
+    crosstabs: Sequence[Crosstab] = ()
+    unanswered_options: UnansweredOptions = field(default_factory=UnansweredOptions)
 
     def by_row(self, values: npt.NDArray[Any]) -> list[Any]:
-        """Return what a clustering says of its rows as one value per row of the corpus, None for the others."""
+        """Return values of the clustered rows as one value per row of the corpus.
+
+        :param values: shape (len(rows),).
+        :return: one value per row of the corpus, None for rows that were not clustered.
+        """
         placed: list[Any] = [None] * len(self.corpus)
         for row, value in zip(self.rows, values.tolist(), strict=True):
             placed[row] = value
@@ -89,9 +125,136 @@ class ClusteringResult:
 
     @property
     def names(self) -> list[str | None]:
-        """Each row's cluster by its label, None where the row is in no group at all."""
+        """The name of each row's cluster, None where the row is in no group at all."""
         known = {summary.cluster: summary.label for summary in self.summaries}
         return [
             UNANSWERED_LABEL if status is RowStatus.no_answer else None if label is None else known[label]
             for label, status in zip(self.labels, self.status, strict=True)
         ]
+
+    @property
+    def analysis(self) -> Analysis:
+        """The analysis of this one question."""
+        return Analysis({self.name: self}, self.embeddings.model or "", self.crosstabs)
+
+    def to_frame(self, prefix: str = "") -> pd.DataFrame:
+        """Return the corpus as a pandas frame: its rows and columns in order, and the results' columns.
+
+        :param prefix: put before the names of the results' columns.
+        :raises UsageError: when the corpus has a column of such a name already.
+        """
+        return self.analysis.to_frame(prefix)
+
+    def clusters_frame(self) -> pd.DataFrame:
+        """Return one row per cluster: number, label, size, share, stability, phrases, answers, exemplars."""
+        return self.analysis.clusters_frame()
+
+    def save(self, folder: str | Path, *, force: bool = False) -> None:
+        """Save the run, so that new rows can get its clusters (`InBedder.load`, `inbedder assign`).
+
+        :param folder: to be made; its parent must be there.
+        :param force: replace a run that is there.
+        :raises UsageError: for a folder that is there, or an encoder that cannot be loaded again by name.
+        :raises InbedderError: when it cannot be written.
+        """
+        self.analysis.save(folder, force=force)
+
+    def __repr__(self) -> str:
+        from inbedder_cli.report.notebook import clusters_text
+
+        return clusters_text(self)
+
+    def _repr_html_(self) -> str:
+        from inbedder_cli.report.notebook import clusters_html
+
+        return clusters_html(self)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One corpus under one or several questions.
+
+    :param results: by the name of the question, "" for the only one.
+    :param model: the encoder in one line.
+    :param crosstabs: of the questions with each other and with columns of the corpus.
+    """
+
+    results: dict[str, ClusteringResult]
+    model: str
+    crosstabs: Sequence[Crosstab] = ()
+
+    @property
+    def corpus(self) -> Corpus:
+        """The rows."""
+        return next(iter(self.results.values())).corpus
+
+    @property
+    def result(self) -> ClusteringResult:
+        """The result of the only question, or of the first one."""
+        return next(iter(self.results.values()))
+
+    def __getitem__(self, name: str) -> ClusteringResult:
+        """Return the result of a question by its name."""
+        return self.results[name]
+
+    def __iter__(self) -> Iterator[ClusteringResult]:
+        """Iterate over the results in the order of the questions."""
+        return iter(self.results.values())
+
+    def __len__(self) -> int:
+        """Return the number of questions."""
+        return len(self.results)
+
+    def to_frame(self, prefix: str = "") -> pd.DataFrame:
+        """Return the corpus as a pandas frame with the columns of all questions' results.
+
+        :param prefix: put before the names of the results' columns.
+        :raises UsageError: when the corpus has a column of such a name already.
+        """
+        from inbedder_cli.output.frames import rows_frame
+
+        return rows_frame(self.results, prefix)
+
+    def clusters_frame(self) -> pd.DataFrame:
+        """Return one row per cluster; with several questions, whose cluster it is comes first."""
+        from inbedder_cli.output.frames import clusters_frame
+
+        return clusters_frame(self.results)
+
+    def save(self, folder: str | Path, *, force: bool = False) -> None:
+        """Save the run; see `ClusteringResult.save`.
+
+        :param folder: to be made; its parent must be there.
+        :param force: replace a run that is there.
+        :raises UsageError: for a folder that is there, or an encoder that cannot be loaded again by name.
+        :raises InbedderError: when it cannot be written.
+        """
+        from pathlib import Path
+
+        from inbedder_cli.runs.storage import check_run_folder, save_run
+
+        check_run_folder(Path(folder), force=force)
+        save_run(Path(folder), self)
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self))
+
+    def _repr_html_(self) -> str:
+        return "".join(result._repr_html_() for result in self)
+
+
+def with_crosstabs(results: dict[str, ClusteringResult], crosstabs: Sequence[Crosstab], model: str) -> Analysis:
+    """Return results as an analysis, each with the cross-tables that it is part of.
+
+    :param results: by the name of the question.
+    :param crosstabs: whose row or column names are names of questions, "cluster" for the only one.
+    :param model: the encoder in one line.
+    """
+    own = {
+        name: replace(
+            result,
+            crosstabs=[t for t in crosstabs if (name or "cluster") in (t.row_name, t.column_name)],
+        )
+        for name, result in results.items()
+    }
+    return Analysis(own, model, crosstabs)

@@ -21,11 +21,20 @@ def test_the_column_runs_from_python(tiny, reviews):
     options = inbedder_cli.ClusterOptions(k=2)
     sure = inbedder_cli.UnansweredOptions(min_confidence=0)
     question = "What emotion is expressed?"
-    run = inbedder_cli.cluster_texts(corpus, question, encoder, clustering=options, unanswered_options=sure)
-    assert [summary.cluster for summary in run.summaries] == [0, 1]
-    assert run.labels[2] is None
-    assert run.status[2] == "empty"
-    assert run.embeddings.vectors.shape == (6, 32)
+    analysis = inbedder_cli.analyze(
+        corpus, question, encoder, cluster_options=options, unanswered_options=sure, baseline=False
+    )
+    result = analysis.result
+    assert [summary.cluster for summary in result.summaries] == [0, 1]
+    assert result.labels[2] is None
+    assert result.status[2] == "empty"
+    assert result.embeddings.vectors.shape == (6, 32)
+
+    embeddings = inbedder_cli.embed(corpus, question, encoder)
+    flagged = inbedder_cli.flag_unanswered(corpus, embeddings, sure)
+    by_hand = inbedder_cli.explain(corpus, flagged, inbedder_cli.cluster(flagged, options))
+    assert by_hand.labels == result.labels
+    assert by_hand.names == result.names
 
 
 def test_a_pandas_frame_becomes_a_corpus():

@@ -5,9 +5,9 @@ import pyarrow as pa
 import pytest
 
 from inbedder_cli.corpus import Corpus
-from inbedder_cli.errors import InputError
+from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import ClusterOptions, UnansweredOptions
-from inbedder_cli.pipeline import cluster_corpus
+from inbedder_cli.pipeline import analyze, named_instructions
 from inbedder_cli.results import Embeddings, RowStatus
 
 QUESTION = "What emotion is expressed?"
@@ -19,7 +19,8 @@ def clustered(vectors, answers, **settings):
     texts = [f"text {i}" for i in range(len(answers))]
     corpus = Corpus("x.csv", pa.table({"text": texts}), texts, [str(i) for i in range(len(texts))], ("text",))
     embedding = Embeddings(np.asarray(vectors, np.float32), answers, [RowStatus.ok] * len(answers))
-    return cluster_corpus(corpus, QUESTION, embedding, ClusterOptions(k=2), **settings)
+    options = ClusterOptions(k=2)
+    return analyze(corpus, QUESTION, embeddings=embedding, cluster_options=options, **settings).result
 
 
 def test_rows_that_do_not_answer_neither_form_nor_bend_clusters():
@@ -44,17 +45,18 @@ def test_the_group_of_those_that_do_not_answer_is_described_and_shares_add_up():
 
 def test_without_abstaining_or_without_answers_every_row_is_clustered():
     answers = ["unknown"] * 10 + ["joy"] * 10
-    kept = clustered([*ANGER, *JOY], answers, unanswered_options=UnansweredOptions(abstain=False))
+    kept = clustered([*ANGER, *JOY], answers, unanswered_options=UnansweredOptions(flag=False))
     assert kept.unanswered is None
     assert None not in kept.labels
     corpus, bare = kept.corpus, Embeddings(kept.embeddings.vectors, None, [RowStatus.ok] * 20)
-    assert None not in cluster_corpus(corpus, "unknown", bare, ClusterOptions(k=2)).labels
+    found = analyze(corpus, "unknown", embeddings=bare, cluster_options=ClusterOptions(k=2))
+    assert None not in found.result.labels
 
 
 def test_too_few_answers_for_the_clusters_asked_for_are_told_with_the_way_out():
     with pytest.raises(InputError, match="1 rows") as caught:
         clustered([*ANGER, *JOY], ["unknown"] * 19 + ["joy"])
-    assert "19 rows do not answer the question; --no-abstain" in caught.value.hint
+    assert "19 rows do not answer the question; --no-flag-unanswered" in caught.value.hint
 
 
 def test_exemplars_of_every_group_name_their_row_in_the_corpus():
@@ -65,3 +67,12 @@ def test_exemplars_of_every_group_name_their_row_in_the_corpus():
     assert shown
     assert all((e.id, e.text) == (run.corpus.ids[e.row], run.corpus.texts[e.row]) for e in shown)
     assert all(answers[e.row] == e.answer for e in shown)
+
+
+def test_questions_get_names_by_their_place():
+    assert named_instructions(QUESTION) == {"": QUESTION}
+    assert named_instructions([QUESTION]) == {"": QUESTION}
+    assert named_instructions([QUESTION, "Why?"]) == {"q1": QUESTION, "q2": "Why?"}
+    assert named_instructions({"mood": QUESTION}) == {"mood": QUESTION}
+    with pytest.raises(UsageError, match="no instruction"):
+        named_instructions([])

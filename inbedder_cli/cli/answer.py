@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from inbedder_cli.cli import parameters
-from inbedder_cli.cli.checks import needed_instruction, tell_about_embedding
-from inbedder_cli.cli.console import Terminal
-from inbedder_cli.cli.option_groups import InputOptions, ModelOptions, ReadingOptions, with_groups
+from inbedder_cli.cli.checks import warn_about_embeddings
+from inbedder_cli.cli.console import TerminalReporter
+from inbedder_cli.cli.destinations import check_terminal
+from inbedder_cli.cli.instructions import check_instruction
+from inbedder_cli.cli.option_groups import EncodingOptions, InputOptions, ModelOptions, with_groups
 from inbedder_cli.errors import UsageError
-from inbedder_cli.options import TableFormat
 
 
 @with_groups
@@ -15,7 +16,7 @@ def answer(
     file: parameters.File,
     source: InputOptions,
     model: ModelOptions,
-    reading: ReadingOptions,
+    encoding: EncodingOptions,
     instruction: parameters.Instruction = None,
     output: parameters.Output = None,
     output_format: parameters.Format = None,
@@ -24,7 +25,7 @@ def answer(
 ) -> None:
     """Print the answer of each row of FILE, one a line; rows without text get an empty line.
 
-    With --format csv, tsv, jsonl, markdown or parquet: id, answer, confidence and status.
+    With --format (csv, tsv, json, jsonl, markdown, parquet): id, answer, confidence and status.
 
     [bold]Examples[/bold]
 
@@ -34,28 +35,30 @@ def answer(
     """
     import pyarrow as pa
 
-    from inbedder_cli.output.files import check_target, format_of, open_output, write_table
+    from inbedder_cli.output.files import check_target, open_output
+    from inbedder_cli.output.formats import TABLE, format_of, write_table
 
-    reporter = Terminal(quiet=quiet)
-    question = needed_instruction(instruction)
+    reporter = TerminalReporter(quiet=quiet)
+    question = check_instruction(instruction)
     check_target(output, force=force)
     known_suffix = output is not None and output.suffix.lower() not in ("", ".txt")
     wanted = output_format or (format_of(output) if output is not None and known_suffix else None)
-    if wanted in (TableFormat.table, TableFormat.json):
-        raise UsageError(f"answer has no {wanted} format", hint="use csv, tsv, jsonl, markdown or parquet")
+    if wanted == TABLE:
+        raise UsageError("answer has no table format", hint="leave out --format to see one answer a line")
+    check_terminal(wanted, output)
     corpus = source.read(file, reporter)
 
-    from inbedder_cli.pipeline import embed_corpus
+    from inbedder_cli.pipeline import embed
 
-    embedding = embed_corpus(corpus, question, model.load(reporter), reading.settings(), reporter)
-    answers = embedding.answers or []
+    embeddings = embed(corpus, question, model.load(reporter), encoding.settings(), reporter)
+    answers = embeddings.answers or []
     with open_output(output) as stream:
         if wanted is None:
             stream.writelines(f"{a or ''}\n".encode("utf-8", "surrogatepass") for a in answers)
         else:
-            status = [str(s) for s in embedding.status]
+            status = [str(s) for s in embeddings.status]
             columns = {"id": corpus.ids, "answer": answers, "status": status}
             table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
-            table = table.add_column(2, "confidence", pa.array(embedding.confidences, from_pandas=True))
+            table = table.add_column(2, "confidence", pa.array(embeddings.confidences, from_pandas=True))
             write_table(table, stream, wanted)
-    tell_about_embedding(embedding, reading.max_tokens, reporter)
+    warn_about_embeddings(embeddings, encoding.max_tokens, reporter)

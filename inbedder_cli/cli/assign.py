@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from functools import partial
 
 from inbedder_cli.cli import parameters
-from inbedder_cli.cli.checks import tell_about_embedding
-from inbedder_cli.cli.console import Terminal, stdout_console
-from inbedder_cli.cli.destinations import checked_targets, like_input, write_rows
-from inbedder_cli.cli.option_groups import InputOptions, PlaceOptions, with_groups
-from inbedder_cli.options import TableFormat
-
-if TYPE_CHECKING:
-    from inbedder_cli.clustering.predictor import DriftReport
-    from inbedder_cli.runs.storage import SavedRun
+from inbedder_cli.cli.checks import warn_about_embeddings
+from inbedder_cli.cli.console import TerminalReporter, stdout_console
+from inbedder_cli.cli.destinations import check_targets, like_input, write_rows
+from inbedder_cli.cli.option_groups import InputOptions, RuntimeOptions, with_groups
 
 
 @with_groups
@@ -22,7 +17,7 @@ def assign(
     run: parameters.Run,
     file: parameters.File,
     source: InputOptions,
-    place: PlaceOptions,
+    runtime: RuntimeOptions,
     output: parameters.Output = None,
     output_format: parameters.Format = None,
     prefix: parameters.Prefix = "",
@@ -43,42 +38,36 @@ def assign(
     from inbedder_cli.output.tables import RESULT_COLUMNS, check_free, column_name
     from inbedder_cli.runs.storage import load_run
 
-    reporter = Terminal(quiet=quiet)
-    wanted = checked_targets(output, output_format, None, force=force)
+    reporter = TerminalReporter(quiet=quiet)
+    wanted = check_targets(output, output_format, None, force=force)
     saved = load_run(run)
     corpus = source.read(file, reporter)
     names = [column_name(name, column) for name in saved.questions for column in (*RESULT_COLUMNS, "novel")]
     check_free(corpus, names, prefix)
 
+    from inbedder_cli.output.documents import drift_document
+    from inbedder_cli.output.formats import TABLE
     from inbedder_cli.output.tables import assigned_table
-    from inbedder_cli.pipeline import embed_corpus
-    from inbedder_cli.report.drift_view import print_drift, summary
-    from inbedder_cli.runs.assignment import assign_corpus, drift_of
+    from inbedder_cli.pipeline import embed
+    from inbedder_cli.report.drift_view import drift_line, print_drift
+    from inbedder_cli.runs.assignment import assign_rows, drift_of
 
-    encoder = place.load(saved, reporter)
-    assigned, drifts, embeddings = {}, {}, []
+    encoder = runtime.load(saved, reporter)
+    assigned, drifts = {}, {}
     for name, question in saved.questions.items():
-        embedding = embed_corpus(corpus, question.instruction, encoder, saved.encoding, reporter)
-        assigned[name] = assign_corpus(corpus, question, embedding)
+        embeddings = embed(corpus, question.instruction, encoder, saved.encode_options, reporter)
+        assigned[name] = assign_rows(corpus, question, embeddings)
         drifts[name] = drift_of(question, *assigned[name])
-        embeddings.append(embedding)
     if wanted is None:
-        wanted = TableFormat.table if sys.stdout.isatty() else like_input(corpus)
-    if wanted is not TableFormat.table:
-        write_rows(assigned_table(assigned, prefix), lambda: _document(saved, drifts), wanted, output, corpus)
-    shown = wanted is TableFormat.table or (output is not None and sys.stdout.isatty())
+        wanted = TABLE if sys.stdout.isatty() else like_input(corpus)
+    if wanted != TABLE:
+        document = partial(drift_document, drifts, str(saved.folder))
+        write_rows(assigned_table(assigned, prefix), document, wanted, output, corpus)
+    shown = wanted == TABLE or (output is not None and sys.stdout.isatty())
     for name, report in drifts.items():
         if shown:
             print_drift(stdout_console(), saved.questions[name].instruction, report)
         else:
-            reporter.info(f"{name}: {summary(report)}" if name else summary(report))
-    for embedding in embeddings:
-        tell_about_embedding(embedding, saved.encoding.max_tokens, reporter)
-
-
-def _document(run: SavedRun, drifts: dict[str, DriftReport]) -> dict[str, Any]:
-    from inbedder_cli.output.tables import SCHEMA
-    from inbedder_cli.report.drift_view import as_json
-
-    drift = {name: as_json(report) for name, report in drifts.items()}
-    return {"schema": SCHEMA, "run": str(run.folder), "drift": drift}
+            reporter.info(f"{name}: {drift_line(report)}" if name else drift_line(report))
+    for result, _ in assigned.values():
+        warn_about_embeddings(result.embeddings, saved.encode_options.max_tokens, reporter)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from inbedder_cli.cli import parameters
-from inbedder_cli.cli.checks import check_before_work, tell_about_embedding
-from inbedder_cli.cli.console import Terminal, stdout_console
-from inbedder_cli.cli.destinations import checked_targets
-from inbedder_cli.cli.instructions import parse_questions
-from inbedder_cli.cli.option_groups import AnswerOptions, InputOptions, ModelOptions, ReadingOptions, with_groups
-from inbedder_cli.diagnostics.baseline import baseline_agreement, encode_baseline
+from inbedder_cli.cli.checks import warn_about_embeddings
+from inbedder_cli.cli.console import TerminalReporter, stdout_console
+from inbedder_cli.cli.destinations import check_targets
+from inbedder_cli.cli.instructions import parse_instructions
+from inbedder_cli.cli.option_groups import AnswerOptions, EncodingOptions, InputOptions, ModelOptions, with_groups
 from inbedder_cli.errors import UsageError
-from inbedder_cli.options import ClusterOptions, TableFormat
+from inbedder_cli.options import ClusterOptions
+from inbedder_cli.output.formats import TABLE, write_table
 
 ROWS = 500  # that are read, unless --sample or --limit says otherwise
 
@@ -26,8 +27,8 @@ def compare(
     file: parameters.File,
     source: InputOptions,
     model: ModelOptions,
-    reading: ReadingOptions,
-    answering: AnswerOptions,
+    encoding: EncodingOptions,
+    answers: AnswerOptions,
     instruction: parameters.Instructions = None,
     k: Annotated[int | None, typer.Option("-k", help="Number of clusters.", show_default="auto")] = None,
     output: parameters.Output = None,
@@ -44,38 +45,40 @@ def compare(
 
     inbedder compare reviews.csv -i "What emotion is expressed?" -i "How does the customer feel?"
     """
-    reporter = Terminal(quiet=quiet)
-    questions = parse_questions(instruction)
+    reporter = TerminalReporter(quiet=quiet)
+    questions = parse_instructions(instruction)
     if len(questions) < 2:
         raise UsageError("one wording has nothing to be compared with", hint="repeat -i")
-    wanted = checked_targets(output, output_format, None, force=force)
-    wanted = wanted or (TableFormat.table if sys.stdout.isatty() else TableFormat.csv)
+    wanted = check_targets(output, output_format, None, force=force)
+    wanted = wanted or (TABLE if sys.stdout.isatty() else "csv")
     corpus = (source if source.sample or source.limit else replace(source, sample=ROWS)).read(file, reporter)
 
-    clustering = ClusterOptions(k=k, seed=source.seed)
-    check_before_work(corpus, clustering)
+    cluster_options = ClusterOptions(k=k, seed=source.seed)
 
     from inbedder_cli.diagnostics.wordings import agreement, describe
-    from inbedder_cli.output.files import open_output, write_json, write_table
-    from inbedder_cli.pipeline import cluster_corpus, embed_corpus
-    from inbedder_cli.report.wordings_view import as_table, document, print_wordings
+    from inbedder_cli.output.documents import wordings_document
+    from inbedder_cli.output.files import open_output
+    from inbedder_cli.output.tables import wordings_table
+    from inbedder_cli.pipeline import analyze, check_analysis
+    from inbedder_cli.report.wordings_view import print_wordings
 
-    encoder, settings = model.load(reporter), reading.settings()
-    baseline = encode_baseline(corpus, encoder, settings, reporter)
-    runs = {}
-    for question in questions:
-        embedding = embed_corpus(corpus, question.text, encoder, settings, reporter)
-        run = cluster_corpus(corpus, question.text, embedding, clustering, None, answering.settings())
-        runs[question.name] = replace(run, baseline=baseline_agreement(run, baseline))
-    wordings = [describe(name, run) for name, run in runs.items()]
-    agreements = agreement(list(runs.values()))
-    if wanted is TableFormat.table:
+    check_analysis(corpus, [cluster_options])
+    analysis = analyze(
+        corpus,
+        questions,
+        model.load(reporter),
+        encode_options=encoding.settings(),
+        cluster_options=cluster_options,
+        unanswered_options=answers.settings(),
+        reporter=reporter,
+    )
+    wordings = [describe(name, result) for name, result in analysis.results.items()]
+    agreements = agreement(list(analysis))
+    if wanted == TABLE:
         print_wordings(stdout_console(), wordings, agreements)
     else:
+        document = partial(wordings_document, wordings, agreements)
         with open_output(output) as stream:
-            if wanted is TableFormat.json:
-                write_json(document(wordings, agreements), stream)
-            else:
-                write_table(as_table(wordings, agreements), stream, wanted)
-    for run in runs.values():
-        tell_about_embedding(run.embeddings, reading.max_tokens, reporter)
+            write_table(wordings_table(wordings, agreements), stream, wanted, document=document)
+    for result in analysis:
+        warn_about_embeddings(result.embeddings, encoding.max_tokens, reporter)

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from inbedder_cli.cli import parameters
-from inbedder_cli.cli.checks import needed_instruction, show_preview, tell_about_embedding
-from inbedder_cli.cli.console import Terminal
-from inbedder_cli.cli.option_groups import InputOptions, ModelOptions, ReadingOptions, with_groups
-from inbedder_cli.errors import UsageError
+from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
+from inbedder_cli.cli.console import TerminalReporter
+from inbedder_cli.cli.instructions import check_instruction
+from inbedder_cli.cli.option_groups import EncodingOptions, InputOptions, ModelOptions, with_groups
 
 
 @with_groups
@@ -18,12 +18,12 @@ def embed(
     file: parameters.File,
     source: InputOptions,
     model: ModelOptions,
-    reading: ReadingOptions,
+    encoding: EncodingOptions,
     instruction: parameters.Instruction = None,
     answers: Annotated[
         bool,
         typer.Option(
-            "--answers/--no-answers", help="Also decode the answers.", rich_help_panel=parameters.READING
+            "--answers/--no-answers", help="Also decode the answers.", rich_help_panel=parameters.ENCODING
         ),
     ] = True,
     output: parameters.Output = None,
@@ -45,24 +45,23 @@ def embed(
     inbedder cluster reviews.csv --vectors vectors.parquet -k 8
     """
     from inbedder_cli.output.files import check_target, open_output
-    from inbedder_cli.output.vectors import SUFFIXES, write_vectors
+    from inbedder_cli.output.vectors import vector_format, write_vectors
 
-    reporter = Terminal(quiet=quiet)
-    question = needed_instruction(instruction)
+    reporter = TerminalReporter(quiet=quiet)
+    question = check_instruction(instruction)
     check_target(output, force=force)
-    suffix = output.suffix.lower() if output else ".jsonl"
-    if suffix not in SUFFIXES:
-        raise UsageError(f'no vector format has the suffix "{suffix}"', hint=f"use one of {', '.join(SUFFIXES)}")
+    suffix = output.suffix if output else ".jsonl"
+    vector_format(suffix)  # an unknown one is refused before any work is done
     corpus = source.read(file, reporter)
 
-    from inbedder_cli.pipeline import embed_corpus
+    from inbedder_cli import pipeline
 
-    settings = reading.settings(answers=answers)
+    settings = encoding.settings(answers=answers)
     encoder = model.load(reporter)
     if dry_run:
         show_preview(encoder, corpus, [question], settings)
         return
-    embedding = embed_corpus(corpus, question, encoder, settings, reporter)
+    embeddings = pipeline.embed(corpus, question, encoder, settings, reporter)
     with open_output(output) as stream:
-        write_vectors(corpus, embedding, stream, suffix)
-    tell_about_embedding(embedding, reading.max_tokens, reporter)
+        write_vectors(corpus, embeddings, stream, suffix)
+    warn_about_embeddings(embeddings, encoding.max_tokens, reporter)

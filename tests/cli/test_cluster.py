@@ -129,7 +129,7 @@ def test_the_table_names_every_cluster_at_80_and_at_200_columns(cluster, reviews
 
 def test_the_json_document_holds_settings_clusters_and_rows(cluster, reviews):
     document = json.loads(cluster(reviews, "-f", "json", "--id", "id").stdout)
-    assert document["schema"] == 1
+    assert document["schema"] == 2
     assert document["instruction"] == QUESTION
     assert document["rows"] == {"total": 6, "empty": 1, "ok": 5}
     assert sum(c["size"] for c in document["clusters"]) == 5
@@ -171,7 +171,7 @@ def test_vectors_of_other_texts_or_another_question_are_refused(inbedder, review
     assert inbedder("embed", reviews, "-i", QUESTION, "-m", tiny, "-o", vectors).exit_code == 0
     other = inbedder("cluster", reviews, "--vectors", vectors, "-k", "2", "-i", "Which room is it?")
     assert other.exit_code == 2
-    assert f'was read under "{QUESTION}"' in other.stderr
+    assert f'was made with "{QUESTION}"' in other.stderr
     document = json.loads(inbedder("cluster", reviews, "--vectors", vectors, "-k", "2", "-f", "json").stdout)
     assert document["instruction"] == QUESTION
     assert "on cpu" in document["model"]
@@ -224,9 +224,9 @@ def test_where_no_row_answers_there_are_no_clusters_and_nothing_is_lost(cluster,
     assert "100%" in table
     document = json.loads(cluster(reviews, "-f", "json").stdout)
     assert document["clusters"] == []
-    assert document["no_answer"]["size"] == 5
-    assert document["no_answer"]["answers"] == [{"text": "not mentioned", "share": 1.0}]
-    assert {row["status"] for row in read_csv(cluster(reviews, "--no-abstain").stdout)} == {"ok", "empty"}
+    assert document["unanswered"]["size"] == 5
+    assert document["unanswered"]["answers"] == [{"text": "not mentioned", "share": 1.0}]
+    assert {row["status"] for row in read_csv(cluster(reviews, "--no-flag-unanswered").stdout)} == {"ok", "empty"}
 
 
 def test_row_order_does_not_change_the_clusters(cluster, tmp_path):
@@ -285,7 +285,7 @@ def test_a_prefix_keeps_new_columns_apart(cluster, tmp_path):
 def test_rows_without_a_finite_vector_are_marked_and_exit_4(inbedder, reviews, tiny, tmp_path, monkeypatch):
     from inbedder_cli.encoders.transformers.causal import CausalEncoder
 
-    whole = CausalEncoder.read
+    whole = CausalEncoder.encode_batches
 
     def broken(self, texts, *arguments):
         for rows in whole(self, texts, *arguments):
@@ -293,7 +293,7 @@ def test_rows_without_a_finite_vector_are_marked_and_exit_4(inbedder, reviews, t
                 row.vector[:] = np.nan if text == texts[1] else row.vector
             yield rows
 
-    monkeypatch.setattr(CausalEncoder, "read", broken)
+    monkeypatch.setattr(CausalEncoder, "encode_batches", broken)
     out = tmp_path / "y.csv"
     result = inbedder("cluster", reviews, "-i", QUESTION, "-m", tiny, "-k", "2", "-o", out)
     assert result.exit_code == 4

@@ -9,7 +9,7 @@ import pytest
 from inbedder_cli.corpus import Corpus
 from inbedder_cli.diagnostics.wordings import agreement, describe
 from inbedder_cli.options import ClusterOptions
-from inbedder_cli.pipeline import cluster_corpus
+from inbedder_cli.pipeline import analyze
 from inbedder_cli.results import Embeddings, RowStatus
 from tests.clustering.test_fit import blobs
 
@@ -20,7 +20,7 @@ def a_run(vectors, answers, k=2):
     texts = [f"text {i}" for i in range(len(answers))]
     corpus = Corpus("x.csv", pa.table({"text": texts}), texts, [str(i) for i in range(len(texts))], ("text",))
     embedding = Embeddings(np.asarray(vectors, np.float32), answers, [RowStatus.ok] * len(answers))
-    return cluster_corpus(corpus, "Which one?", embedding, ClusterOptions(k=k))
+    return analyze(corpus, "Which one?", embeddings=embedding, cluster_options=ClusterOptions(k=k)).result
 
 
 def test_a_wording_is_described_by_its_answers_and_clusters():

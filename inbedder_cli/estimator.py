@@ -1,0 +1,355 @@
+"""`InBedder`: the pipeline as a scikit-learn estimator over texts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from inbedder_cli.clustering import NOISE
+from inbedder_cli.clustering.preprocess import normalize
+from inbedder_cli.corpus import read_corpus
+from inbedder_cli.encoders import load_encoder
+from inbedder_cli.errors import ModelError, UsageError
+from inbedder_cli.models import DEFAULT_MODEL
+from inbedder_cli.options import ClusterOptions, EncodeOptions, ExplainOptions, UnansweredOptions
+from inbedder_cli.pipeline import analyze, embed
+from inbedder_cli.progress import SILENT
+from inbedder_cli.runs.assignment import assign_rows
+from inbedder_cli.runs.storage import SavedQuestion, load_run
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import pandas as pd
+
+    from inbedder_cli.corpus import Corpus
+    from inbedder_cli.encoders import Encoder
+    from inbedder_cli.progress import Reporter
+    from inbedder_cli.results import ClusteringResult, Embeddings
+    from inbedder_cli.runs.storage import SavedRun
+
+
+class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[misc]
+    """Cluster texts by their answers to a question, in scikit-learn's manners.
+
+    Texts come as a list, a numpy array, a pandas Series or DataFrame, an Arrow table, or a path that `read_corpus`
+    takes. What is returned for each row is a numpy array, or, where the input is one of pandas, a Series (of
+    vectors: a DataFrame) with its index.
+
+    :param instruction: the question to ask about each text.
+    :param n_clusters: number of clusters, or "auto": chosen between `k_min` and `k_max`. Not for hdbscan.
+    :param algorithm: kmeans, hdbscan, or a registered one.
+    :param model: a bundled name, a folder, a GGUF file, or a Hugging Face id with an optional @revision; or an
+        `Encoder`.
+    :param text: text column, or columns, of a DataFrame or table; guessed where one is obvious.
+    :param k_min: smallest number of clusters that "auto" tries.
+    :param k_max: largest number of clusters that "auto" tries.
+    :param min_cluster_size: smallest cluster (hdbscan), in rows; None: 2 % of the rows, at least 5.
+    :param flag_unanswered: whether rows that do not answer the question are kept out of the clusters.
+    :param min_confidence: answers below this confidence, 0 to 1, count as none.
+    :param baseline: whether at most 500 rows are encoded without the question, to say how far it mattered.
+    :param stability: whether each cluster's stability is measured.
+    :param stop_words: a file of words to leave out of labels, "none", or None for English ones.
+    :param exemplars: example rows kept for each cluster.
+    :param pooling: which hidden states become the vector; None: the model's own.
+    :param layer: index into the hidden states; None: the model's own.
+    :param max_tokens: longest prompt, in tokens; longer texts are truncated.
+    :param max_answer_tokens: longest answer, in tokens.
+    :param template: prompt template; None: the model's own.
+    :param device: auto, cpu, cuda, cuda:N or mps.
+    :param dtype: auto, float32, bfloat16 or float16.
+    :param offline: never use the network.
+    :param cache: whether rows are kept in the cache, and taken from it.
+    :param random_state: seed of every random choice, an integer.
+    :param reporter: hears of progress and warnings (`inbedder_cli.progress.Reporter`); None: nobody.
+
+    Attributes of a fitted estimator:
+
+    - `labels_`: int64, shape (n_rows,): each row's cluster, -1 for rows without text, without an answer, or noise;
+    - `status_`: one `RowStatus` per row, which tells these apart;
+    - `cluster_names_`: the names of the clusters, by number;
+    - `clusters_`: a pandas DataFrame, one row per cluster;
+    - `result_`: the `ClusteringResult` (not after `load`, which has no vectors).
+    """
+
+    def __init__(
+        self,
+        instruction: str,
+        *,
+        n_clusters: int | str = "auto",
+        algorithm: str = "kmeans",
+        model: str | Encoder = DEFAULT_MODEL,
+        text: str | list[str] | None = None,
+        k_min: int = 2,
+        k_max: int = 20,
+        min_cluster_size: int | None = None,
+        flag_unanswered: bool = True,
+        min_confidence: float = 0.1,
+        baseline: bool = True,
+        stability: bool = True,
+        stop_words: str | None = None,
+        exemplars: int = 3,
+        pooling: str | None = None,
+        layer: int | None = None,
+        max_tokens: int = 512,
+        max_answer_tokens: int = 8,
+        template: str | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
+        offline: bool = False,
+        cache: bool = True,
+        random_state: int = 0,
+        reporter: Reporter | None = None,
+    ) -> None:
+        self.instruction = instruction
+        self.n_clusters = n_clusters
+        self.algorithm = algorithm
+        self.model = model
+        self.text = text
+        self.k_min = k_min
+        self.k_max = k_max
+        self.min_cluster_size = min_cluster_size
+        self.flag_unanswered = flag_unanswered
+        self.min_confidence = min_confidence
+        self.baseline = baseline
+        self.stability = stability
+        self.stop_words = stop_words
+        self.exemplars = exemplars
+        self.pooling = pooling
+        self.layer = layer
+        self.max_tokens = max_tokens
+        self.max_answer_tokens = max_answer_tokens
+        self.template = template
+        self.device = device
+        self.dtype = dtype
+        self.offline = offline
+        self.cache = cache
+        self.random_state = random_state
+        self.reporter = reporter
+
+    def fit(self, X: Any, y: object = None) -> Self:  # noqa: ANN401
+        """Encode the texts under the question, cluster them, and explain the clusters.
+
+        :param X: texts, n_rows of them.
+        :param y: ignored.
+        :return: the estimator.
+        :raises InbedderError: whatever a step raises; see `analyze`.
+        """
+        analysis = analyze(
+            self._corpus(X, require_text=True),
+            self.instruction,
+            self._loaded(),
+            encode_options=self._encode_options(),
+            cluster_options=self._cluster_options(),
+            unanswered_options=UnansweredOptions(self.flag_unanswered, self.min_confidence),
+            explain_options=ExplainOptions(self.stop_words, exemplars=self.exemplars),
+            baseline=self.baseline,
+            reporter=self.reporter or SILENT,
+        )
+        self.result_: ClusteringResult = analysis.result
+        self._question = SavedQuestion.of(self.result_)
+        self.labels_, self.status_ = _labels(self.result_), np.array([str(s) for s in self.result_.status])
+        self.cluster_names_ = _names(self._question)
+        self.clusters_: pd.DataFrame = self.result_.clusters_frame()
+        return self
+
+    def fit_predict(self, X: Any, y: object = None, **_: object) -> Any:  # noqa: ANN401
+        """Fit, and return `labels_`.
+
+        :param X: texts, n_rows of them.
+        :param y: ignored.
+        :return: int64, shape (n_rows,); a Series with the index of X where X is one of pandas.
+        """
+        self.fit(X, y)
+        return _with_index(self.labels_, self.result_.corpus)
+
+    def fit_transform(self, X: Any, y: object = None, **_: object) -> Any:  # noqa: ANN401
+        """Fit, and return the vectors of the texts; see `transform`.
+
+        :param X: texts, n_rows of them.
+        :param y: ignored.
+        :return: float32, shape (n_rows, hidden_size).
+        """
+        self.fit(X, y)
+        return self._points(self.result_.embeddings, self.result_.corpus)
+
+    def predict(self, X: Any) -> Any:  # noqa: ANN401
+        """Return the clusters of new texts, -1 for those without text, without an answer, or noise.
+
+        :param X: texts, n_rows of them.
+        :return: int64, shape (n_rows,); a Series with the index of X where X is one of pandas.
+        """
+        check_is_fitted(self)
+        corpus = self._corpus(X)
+        result, _ = assign_rows(corpus, self._question, self._embed(corpus))
+        return _with_index(_labels(result), corpus)
+
+    def transform(self, X: Any) -> Any:  # noqa: ANN401
+        """Return the vectors of texts as they are clustered: less the mean of the fitted ones, of unit length.
+
+        :param X: texts, n_rows of them.
+        :return: float32, shape (n_rows, hidden_size), NaN for rows without text; a DataFrame with the index of X
+            where X is one of pandas.
+        """
+        check_is_fitted(self)
+        corpus = self._corpus(X)
+        return self._points(self._embed(corpus), corpus)
+
+    def save(self, folder: str | Path, *, force: bool = False) -> None:
+        """Save the run, as `inbedder cluster --save` does: its clusters for new rows, here or on the command line.
+
+        :param folder: to be made; its parent must be there.
+        :param force: replace a run that is there.
+        :raises UsageError: after `load`, for a folder that is there, or a model that has no name to load it by.
+        """
+        check_is_fitted(self)
+        if not hasattr(self, "result_"):
+            raise UsageError("this estimator was loaded from a saved run", hint="copy its folder instead")
+        self.result_.save(folder, force=force)
+
+    @classmethod
+    def load(cls, folder: str | Path, *, question: str | None = None, **runtime: Any) -> Self:  # noqa: ANN401
+        """Return the estimator of a saved run, ready to `predict` and `transform`.
+
+        :param folder: of the run, with the renames and merges of its names.txt.
+        :param question: its name, in a run of several.
+        :param **runtime: parameters that may differ from machine to machine: device, offline, cache, reporter.
+        :raises InputError: for a folder that holds no run, or a damaged one.
+        :raises UsageError: for a question that is not there, or none named in a run of several.
+        """
+        run = load_run(Path(folder))
+        name = next(iter(run.questions)) if question is None and len(run.questions) == 1 else question
+        if name is None or name not in run.questions:
+            raise UsageError(
+                f'no question is called "{question}"' if question else "this run holds several questions",
+                hint=f"name one of them: {', '.join(run.questions)}",
+            )
+        saved = run.questions[name]
+        estimator = cls(saved.instruction, **_parameters(run, saved), **runtime)
+        rows = run.rows(name)
+        estimator._question = saved
+        estimator._identity = run.model.identity
+        estimator.labels_ = np.array([NOISE if r["cluster"] is None else r["cluster"] for r in rows], np.int64)
+        estimator.status_ = np.array([r["status"] for r in rows])
+        estimator.cluster_names_ = _names(saved)
+        estimator.clusters_ = _saved_clusters(run, name)
+        return estimator
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether there are clusters to predict."""
+        return hasattr(self, "_question")
+
+    def _corpus(self, texts: Any, *, require_text: bool = False) -> Corpus:  # noqa: ANN401
+        has_columns = isinstance(texts, (str, Path)) or hasattr(texts, "columns") or hasattr(texts, "column_names")
+        return read_corpus(texts, text=self.text if has_columns else None, require_text=require_text)
+
+    def _encode_options(self) -> EncodeOptions:
+        return EncodeOptions(
+            pooling=self.pooling,  # type: ignore[arg-type]
+            layer=self.layer,
+            max_tokens=self.max_tokens,
+            max_answer_tokens=self.max_answer_tokens,
+        )
+
+    def _cluster_options(self) -> ClusterOptions:
+        if not isinstance(self.n_clusters, (int, np.integer)) and self.n_clusters not in ("auto", None):
+            raise UsageError(f'n_clusters is a number or "auto", not {self.n_clusters!r}')
+        return ClusterOptions(
+            algorithm=self.algorithm,
+            k=int(self.n_clusters) if isinstance(self.n_clusters, (int, np.integer)) else None,
+            k_min=self.k_min,
+            k_max=self.k_max,
+            min_cluster_size=self.min_cluster_size,
+            seed=self.random_state,
+            stability=self.stability,
+        )
+
+    def _loaded(self) -> Encoder:
+        """Return the encoder, loaded once for the same parameters."""
+        if not isinstance(self.model, str):
+            return self.model
+        names = ("model", "template", "device", "dtype", "offline", "cache")
+        wanted = {name: getattr(self, name) for name in names}
+        if getattr(self, "_encoder_of", None) != wanted:
+            self._encoder = load_encoder(**wanted, reporter=self.reporter or SILENT)
+            self._encoder_of = wanted
+        if getattr(self, "_identity", self._encoder.identity) != self._encoder.identity:
+            raise ModelError(
+                f"{self.model} is not the model that made this run", hint="bring back that model, or fit again"
+            )
+        return self._encoder
+
+    def _embed(self, corpus: Corpus) -> Embeddings:
+        instruction = self._question.instruction
+        return embed(corpus, instruction, self._loaded(), self._encode_options(), self.reporter or SILENT)
+
+    def _points(self, embeddings: Embeddings, corpus: Corpus) -> Any:  # noqa: ANN401
+        vectors = np.full_like(embeddings.vectors, np.nan)
+        finite = np.isfinite(embeddings.vectors).all(axis=1)
+        vectors[finite] = normalize(embeddings.vectors[finite], self._question.predictor.mean)
+        return _with_index(vectors, corpus)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()
+        return {name: value for name, value in state.items() if name not in ("_encoder", "_encoder_of")}
+
+
+def _labels(result: ClusteringResult) -> npt.NDArray[np.int64]:
+    return np.array([NOISE if label is None else label for label in result.labels], np.int64)
+
+
+def _names(question: SavedQuestion) -> dict[int, str]:
+    return {number: name for number, name in question.names.items() if number not in question.merged}
+
+
+def _with_index(values: npt.NDArray[Any], corpus: Corpus) -> Any:  # noqa: ANN401
+    if corpus.index is None:
+        return values
+    import pandas as pd
+
+    made = pd.Series if values.ndim == 1 else pd.DataFrame
+    return made(values, index=corpus.index)
+
+
+def _parameters(run: SavedRun, saved: SavedQuestion) -> dict[str, Any]:
+    """Return the parameters that a run was made with."""
+    options, encoding = saved.clustering, asdict(run.encode_options)
+    return {
+        "n_clusters": "auto" if options.k is None else options.k,
+        "algorithm": str(options.algorithm),
+        "model": run.model.reference,
+        "template": run.model.template,
+        "dtype": run.model.dtype,
+        "k_min": options.k_min,
+        "k_max": options.k_max,
+        "min_cluster_size": options.min_cluster_size,
+        "random_state": options.seed,
+        "stability": options.stability,
+        "flag_unanswered": saved.unanswered_options.flag,
+        "min_confidence": saved.unanswered_options.min_confidence,
+    } | {name: encoding[name] for name in ("pooling", "layer", "max_tokens", "max_answer_tokens")}
+
+
+def _saved_clusters(run: SavedRun, name: str) -> pd.DataFrame:
+    """Return the clusters of a saved run as a frame, under the user's names, without those that were merged."""
+    import pandas as pd
+
+    saved = run.questions[name]
+    sizes: dict[int, int] = {}
+    for number, size in saved.sizes.items():
+        into = saved.merged.get(number, number)
+        sizes[into] = sizes.get(into, 0) + size
+    total = max(1, sum(sizes.values()))
+    names = _names(saved)
+    return pd.DataFrame(
+        {
+            "cluster": list(names),
+            "label": list(names.values()),
+            "size": [sizes[number] for number in names],
+            "share": [sizes[number] / total for number in names],
+        }
+    )

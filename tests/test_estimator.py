@@ -1,0 +1,166 @@
+"""InBedder keeps scikit-learn's manners and gives pandas users what they expect."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from inbedder_cli import InBedder
+from inbedder_cli.errors import InputError, ModelError, UsageError
+
+QUESTION = "What emotion is expressed?"
+TEXTS = [f"text {i} {'cold and loud' if i % 2 else 'kind staff'} room {i % 5}" for i in range(24)]
+
+
+@pytest.fixture
+def make(tiny):
+    def made(**parameters):
+        fixed = {"n_clusters": 3, "model": tiny, "device": "cpu", "dtype": "float32", "min_confidence": 0.0}
+        return InBedder(QUESTION, **(fixed | {"baseline": False} | parameters))
+
+    return made
+
+
+def test_fitted_attributes_and_predictions_of_the_rows_that_were_fitted(make):
+    model = make().fit(TEXTS)
+    assert model.labels_.dtype == np.int64
+    assert model.labels_.shape == (24,)
+    assert set(model.labels_) == {0, 1, 2}
+    assert set(model.status_) == {"ok"}
+    assert sorted(model.cluster_names_) == [0, 1, 2]
+    assert list(model.clusters_["cluster"]) == [0, 1, 2]
+    np.testing.assert_array_equal(model.predict(TEXTS), model.labels_)
+    np.testing.assert_array_equal(make().fit_predict(TEXTS), model.labels_)
+    vectors = model.transform(TEXTS)
+    assert vectors.shape == (24, 32)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(make().fit_transform(TEXTS), vectors)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        tuple(TEXTS),
+        np.array(TEXTS),
+        pd.Series(TEXTS),
+        pd.DataFrame({"text": TEXTS, "n": range(24)}),
+        pa.table({"text": TEXTS, "n": range(24)}),
+    ],
+    ids=["tuple", "array", "Series", "DataFrame", "table"],
+)
+def test_texts_come_in_many_forms(make, given):
+    np.testing.assert_array_equal(np.asarray(make().fit_predict(given)), make().fit_predict(TEXTS))
+
+
+def test_the_index_of_a_series_is_kept(make):
+    series = pd.Series(TEXTS, index=[f"r{i}" for i in range(24)])
+    labels = make().fit_predict(series)
+    assert isinstance(labels, pd.Series)
+    assert list(labels.index) == list(series.index)
+    frame = series.to_frame("review")
+    model = make(text="review")
+    frame["cluster"] = model.fit_predict(frame)
+    assert list(frame["cluster"]) == list(labels)
+    vectors = model.transform(frame.head(3))
+    assert list(vectors.index) == ["r0", "r1", "r2"]
+    assert list(model.result_.to_frame().index) == list(series.index)
+
+
+def test_rows_without_text_are_minus_one_and_the_status_tells(make):
+    model = make()
+    labels = model.fit_predict([*TEXTS, None, "  "])
+    assert list(labels[-2:]) == [-1, -1]
+    assert list(model.status_[-2:]) == ["empty", "empty"]
+    assert model.predict(["", "kind staff room 1"])[0] == -1
+    assert np.isnan(model.transform([None, "x"])[0]).all()
+    assert list(model.predict(["", None])) == [-1, -1]
+    with pytest.raises(InputError, match="all texts are empty"):
+        make().fit(["", None])
+
+
+def test_rows_without_an_answer_are_minus_one_and_the_status_tells(make):
+    model = make(n_clusters=2, min_confidence=1.0).fit(TEXTS)  # no answer is that sure
+    assert set(model.labels_) == {-1}
+    assert set(model.status_) == {"no-answer"}
+
+
+def test_parameters_are_scikit_learns(make):
+    model = make(n_clusters=2)
+    assert model.get_params()["n_clusters"] == 2
+    assert model.set_params(n_clusters=4).n_clusters == 4
+    copy = clone(model)
+    assert copy.get_params() == model.get_params()
+    assert "InBedder(" in repr(model)
+    with pytest.raises(NotFittedError):
+        copy.predict(TEXTS)
+    with pytest.raises(UsageError, match="n_clusters"):
+        make(n_clusters="many").fit(TEXTS)
+    with pytest.raises(UsageError, match="kmean"):
+        make(algorithm="kmean").fit(TEXTS)
+    assert set(make(n_clusters="auto", k_max=4).fit(TEXTS).labels_) >= {0, 1}
+    dense = make(n_clusters="auto", algorithm="hdbscan", min_cluster_size=3).fit(TEXTS)
+    np.testing.assert_array_equal(dense.predict(TEXTS), dense.labels_)
+
+
+def test_a_saved_estimator_predicts_the_same(make, tmp_path, tiny_models):
+    model = make().fit(TEXTS)
+    model.save(tmp_path / "emotions")
+    with pytest.raises(UsageError, match="exists"):
+        model.save(tmp_path / "emotions")
+    loaded = InBedder.load(tmp_path / "emotions", device="cpu")
+    new = [f"another {text}" for text in TEXTS]
+    np.testing.assert_array_equal(loaded.predict(new), model.predict(new))
+    np.testing.assert_allclose(loaded.transform(new), model.transform(new))
+    np.testing.assert_array_equal(loaded.labels_, model.labels_)
+    np.testing.assert_array_equal(loaded.status_, model.status_)
+    assert loaded.cluster_names_ == model.cluster_names_
+    assert loaded.get_params()["n_clusters"] == 3
+    assert loaded.instruction == QUESTION
+    with pytest.raises(UsageError, match="loaded from a saved run"):
+        loaded.save(tmp_path / "copy")
+    with pytest.raises(InputError):
+        InBedder.load(tmp_path / "nothing")
+    with pytest.raises(UsageError, match='"mood"'):
+        InBedder.load(tmp_path / "emotions", question="mood")
+
+
+def test_another_model_than_that_of_the_run_is_refused(make, tmp_path, tiny_models, tiny):
+    make().fit(TEXTS).save(tmp_path / "emotions")
+    loaded = InBedder.load(tmp_path / "emotions", device="cpu")
+    loaded.set_params(model=str(tiny_models["opt"]))
+    with pytest.raises(ModelError, match="is not the model"):
+        loaded.predict(TEXTS)
+
+
+def test_a_fitted_estimator_can_be_pickled_without_its_encoder(make):
+    model = make().fit(TEXTS)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict(TEXTS), model.labels_)
+
+
+def test_the_command_line_and_the_estimator_find_the_same_clusters(make, tiny, tmp_path, inbedder):
+    frame = pd.DataFrame({"text": TEXTS})
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    fixed = ["-m", tiny, "--device", "cpu", "--dtype", "float32", "--min-confidence", "0", "--no-baseline"]
+    result = inbedder("cluster", tmp_path / "x.csv", "-i", QUESTION, "-k", "3", *fixed, "-o", tmp_path / "y.csv")
+    assert result.exit_code == 0, result.stderr
+    written = pd.read_csv(tmp_path / "y.csv")
+    model = make().fit(frame)
+    assert list(written["cluster"]) == list(model.labels_)
+    ours = model.result_.to_frame()
+    assert list(ours.columns) == list(written.columns)
+    assert list(ours["cluster_label"]) == list(written["cluster_label"])
+
+
+def test_results_are_short_in_a_console_and_escaped_in_a_notebook(make):
+    model = make().fit([*TEXTS, "<script>alert(1)</script> cold & loud"])
+    assert len(repr(model.result_).splitlines()) < 10
+    page = model.result_._repr_html_()
+    assert "<script>" not in page
+    assert "<table" in page
