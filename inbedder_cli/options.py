@@ -10,6 +10,8 @@ from typing import Self
 from inbedder_cli.errors import UsageError, did_you_mean
 from inbedder_cli.registry import algorithms
 
+DEFAULT_MODEL = "inbedder-135m"
+
 
 class Choice(StrEnum):
     """An option with a fixed set of values. Its plain strings are accepted wherever a member is."""

@@ -10,7 +10,7 @@ import typer
 from inbedder_cli.cli.console import TerminalReporter, print_line
 from inbedder_cli.cli.parameters import Offline, Quiet
 from inbedder_cli.errors import ModelError, did_you_mean
-from inbedder_cli.models import DEFAULT_MODEL
+from inbedder_cli.options import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from inbedder_cli.models.manifest import Manifest

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from inbedder_cli.encoders.base import BaseEncoder, Encoder
 from inbedder_cli.errors import UsageError
-from inbedder_cli.models import DEFAULT_MODEL
-from inbedder_cli.options import Dtype
+from inbedder_cli.options import DEFAULT_MODEL, Dtype
 from inbedder_cli.progress import SILENT
 from inbedder_cli.registry import Registry
 

@@ -21,7 +21,6 @@ from inbedder_cli.progress import SILENT
 if TYPE_CHECKING:
     from inbedder_cli.progress import Reporter
 
-DEFAULT_MODEL = "inbedder-135m"
 DEFAULT_TEMPLATE = "paper"
 CHAT_TEMPLATE = "chat"
 

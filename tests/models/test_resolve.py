@@ -7,9 +7,10 @@ import pytest
 
 from inbedder_cli.encoders.transformers.loading import encoder_from_files
 from inbedder_cli.errors import ModelError
-from inbedder_cli.models import DEFAULT_MODEL, resolve_model
+from inbedder_cli.models import resolve_model
 from inbedder_cli.models.convert import weights_sha256
 from inbedder_cli.models.manifest import bundled, read_manifest
+from inbedder_cli.options import DEFAULT_MODEL
 from tests.encoders.plain import load_by_name
 
 
