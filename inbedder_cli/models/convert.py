@@ -6,13 +6,16 @@ import contextlib
 import hashlib
 import io
 import os
+import shutil
+import tempfile
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import ModelError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 CHUNK_BYTES = 2**20
 
@@ -42,9 +45,10 @@ def convert_gguf(file: Path, folder: Path) -> None:
 
     quiet_transformers()
     try:
-        with contextlib.redirect_stderr(io.StringIO()):  # transformers draws its own progress bar
-            read = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
-            tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
+        with contextlib.redirect_stderr(io.StringIO()), _alone(file) as place:  # transformers draws a progress bar
+            settings = {"gguf_file": file.name, "local_files_only": True, "trust_remote_code": False}
+            read = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32, **settings)
+            tokenizer = AutoTokenizer.from_pretrained(place, **settings)
     except (ValueError, KeyError, RuntimeError, ImportError, NotImplementedError) as error:
         raise ModelError(f"cannot convert {file.name}: {error}") from error
     config = read.config
@@ -55,6 +59,18 @@ def convert_gguf(file: Path, folder: Path) -> None:
     model.load_state_dict(read.state_dict())
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+@contextlib.contextmanager
+def _alone(file: Path) -> Iterator[Path]:
+    """Yield a folder that contains this file only: transformers would use, or run, what lies beside it."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        try:
+            (place / file.name).symlink_to(file.resolve())
+        except OSError:  # Windows without the right to make links
+            shutil.copyfile(file, place / file.name)
+        yield place
 
 
 def weights_sha256(folder: Path) -> str:
