@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_readme import commands
+
+from tests.test_readme import commands
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("docs", "benchmarks", "sample_data")
@@ -87,7 +88,7 @@ def test_every_page_is_in_the_index():
 
 @pytest.fixture
 def gold_encoder(monkeypatch):
-    """The default model becomes an encoder without weights: it answers with the gold columns of the sample data."""
+    """Make an encoder without weights the default model: it answers with the gold columns of the sample data."""
     from inbedder_cli import InBedder, load_encoder
     from inbedder_cli.encoders import BaseEncoder, EncodedText, encoder_backends
     from inbedder_cli.encoders.base import Answer
@@ -120,6 +121,8 @@ def gold_encoder(monkeypatch):
 
 def test_the_python_of_the_docs_runs(gold_encoder, tmp_path, monkeypatch, capsys):
     from inbedder_cli.output.formats import FORMATS
+
+    from inbedder_cli.encoders import encoder_backends
     from inbedder_cli.registry import algorithms
 
     lines = (ROOT / "sample_data" / "reviews.csv").read_text(encoding="utf-8")
@@ -139,8 +142,6 @@ def test_the_python_of_the_docs_runs(gold_encoder, tmp_path, monkeypatch, capsys
     finally:
         algorithms.unregister("ward")
         FORMATS.unregister("psv")
-        from inbedder_cli.encoders import encoder_backends
-
         encoder_backends.unregister("words")
     assert "gratitude" in capsys.readouterr().out
     assert (tmp_path / "emotions" / "run.json").is_file()
