@@ -12,11 +12,13 @@ demo: .venv/ready  ## set up, and cluster the sample reviews by two questions
 test: check  ## set up, lint, type-check, and run all tests, those of the real model too
 	$(MODEL) $(BIN)/pytest -q -m slow
 
-check: .venv/ready-dev  ## lint, types and the fast tests: no network, no model
+check: .venv/ready-dev  ## lint, types, layers, docstrings and the fast tests: no network, no model
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/flake8 inbedder_cli
+	$(BIN)/pytest -q -n auto
 
 bench: .venv/ready-dev  ## how fast rows are read, and how each step grows with them
 	$(MODEL) $(BIN)/python benchmarks/throughput.py

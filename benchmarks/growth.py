@@ -72,8 +72,8 @@ def prepared(step: str, n: int, folder: Path):  # noqa: ANN201
 
     from inbedder_cli import ClusterOptions, Embeddings, corpus_from_table, read_corpus
     from inbedder_cli.clustering import fit_clusters
-    from inbedder_cli.options import Algorithm, TableFormat
-    from inbedder_cli.output.files import open_output, write_table
+    from inbedder_cli.output.files import open_output
+    from inbedder_cli.output.formats import write_table
     from inbedder_cli.output.tables import rows_table
     from inbedder_cli.pipeline import analyze, explain
     from inbedder_cli.results import RowStatus
@@ -100,7 +100,7 @@ def prepared(step: str, n: int, folder: Path):  # noqa: ANN201
             np.float32
         )
     if step in ("kmeans", "hdbscan"):
-        options = ClusterOptions(k=GROUPS) if step == "kmeans" else ClusterOptions(Algorithm.hdbscan)
+        options = ClusterOptions(k=GROUPS) if step == "kmeans" else ClusterOptions("hdbscan")
         fit_clusters(vectors[:500], options)
         return lambda: fit_clusters(vectors, options)
     words = "joy anger fear late parcel refund kind staff cold room noise price".split()
@@ -114,7 +114,7 @@ def prepared(step: str, n: int, folder: Path):  # noqa: ANN201
 
     def written() -> None:
         with open_output(folder / "rows.csv") as stream:
-            write_table(rows_table({"": result}), stream, TableFormat.csv)
+            write_table(rows_table({"": result}), stream, "csv")
 
     return written
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from inbedder_cli.version import __version__
 
 _HOMES = {
-    "Algorithm": "options",
     "Analysis": "results",
     "ClusterOptions": "options",
     "ClusterSummary": "explanation.summaries",
@@ -49,7 +48,6 @@ _HOMES = {
 }
 
 __all__ = [
-    "Algorithm",
     "Analysis",
     "ClusterOptions",
     "ClusterSummary",
@@ -88,7 +86,6 @@ if TYPE_CHECKING:
     from inbedder_cli.estimator import InBedder
     from inbedder_cli.explanation.summaries import ClusterSummary
     from inbedder_cli.options import (
-        Algorithm,
         ClusterOptions,
         EncodeOptions,
         ExplainOptions,

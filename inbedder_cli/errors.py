@@ -1,17 +1,16 @@
-"""Everything that can go wrong, as a tree; each kind has its own exit code.
+"""The errors that are the user's to act on, as a tree; each class has its own exit code.
 
-    InbedderError        1   anything that is none of the below
-    ├── UsageError     2   options that cannot work together or make no sense
-    ├── ModelError       3   a model that cannot be found, fetched, verified or loaded
-    ├── RowsFailedError       4   the run finished, but some rows failed
-    ├── InputError       5   a file, row or column that cannot be read as asked
-    └── OutOfMemoryError      6   even one row does not fit
+    InbedderError               1   anything that is none of the below
+    ├── UsageError              2   options that contradict each other or have no such value (also a ValueError)
+    ├── ModelError              3   a model that cannot be found, downloaded, verified or loaded
+    ├── RowsFailedError         4   the run finished, but some rows failed
+    ├── InputError              5   a file, row or column that cannot be read as asked (also a ValueError)
+    └── OutOfMemoryError        6   not even one row fits into memory
 
-An interrupted run (Ctrl-C) ends with 130. Each error says what happened and where, and carries the
-next step as its hint:
+An interrupted run (Ctrl-C) exits with 130. The message says what happened and where; `hint` says what to do next:
 
     try:
-        corpus = read_corpus("reviews.csv", text=["body"])
+        corpus = read_corpus("reviews.csv", text="body")
     except InbedderError as error:
         print(error, error.hint, error.exit_code)
 """
@@ -28,10 +27,10 @@ INTERRUPTED = 130
 
 
 class InbedderError(Exception):
-    """Base of all errors that are the user's to act on.
+    """Base class of all errors of the package.
 
     :param message: what happened and where, in one line.
-    :param hint: what to do next, in one line.
+    :param hint: what to do next, in one line; None where there is nothing to suggest.
     """
 
     exit_code: ClassVar[int] = 1
@@ -41,14 +40,17 @@ class InbedderError(Exception):
         self.hint = hint
 
 
-class UsageError(InbedderError):
-    """Options that cannot work together or make no sense. Change the command."""
+class UsageError(InbedderError, ValueError):
+    """Options that contradict each other or have no such value. Change the command or the arguments.
+
+    It is a `ValueError` too, as users of scikit-learn expect.
+    """
 
     exit_code = 2
 
 
 class ModelError(InbedderError):
-    """A model that cannot be found, fetched, verified or loaded."""
+    """A model that cannot be found, downloaded, verified or loaded."""
 
     exit_code = 3
 
@@ -59,13 +61,17 @@ class RowsFailedError(InbedderError):
     exit_code = 4
 
 
-class InputError(InbedderError):
+class InputError(InbedderError, ValueError):
     """A file, row or column that cannot be read as asked. Nothing was written.
 
-    :param source: the file's name as the user gave it.
-    :param row: data row, counted from 1 without the header.
+    It is a `ValueError` too, as users of scikit-learn expect.
+
+    :param message: what is wrong, in one line; the place is put before it.
+    :param source: the file as the user named it, or the kind of object that was passed ("DataFrame").
+    :param row: row of data, counted from 1 without the header.
     :param line: line of the file, counted from 1.
-    :param column: column name.
+    :param column: name of the column.
+    :param hint: what to do next, in one line; None where there is nothing to suggest.
     """
 
     exit_code = 5
@@ -91,13 +97,17 @@ class InputError(InbedderError):
 
 
 class OutOfMemoryError(InbedderError):
-    """Even one row at a time does not fit the device's memory."""
+    """Not even one row at a time fits into the memory of the device."""
 
     exit_code = 6
 
 
 def did_you_mean(word: str, options: Iterable[str]) -> str:
-    """Return 'did you mean "x"? ' for the nearest option, or nothing.
+    """Return the beginning of a hint that names the option most similar to a word.
+
+    :param word: what the user wrote; case does not matter.
+    :param options: what there is to choose from.
+    :return: 'did you mean "x"? ', or "" if no option is similar.
 
     >>> did_you_mean("txt", ["id", "text"])
     'did you mean "text"? '

@@ -140,7 +140,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         :raises InbedderError: whatever a step raises; see `analyze`.
         """
         analysis = analyze(
-            self._corpus(X),
+            self._corpus(X, require_text=True),
             self.instruction,
             self._loaded(),
             encode_options=self._encode_options(),
@@ -217,7 +217,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
 
         :param folder: of the run, with the renames and merges of its names.txt.
         :param question: its name, in a run of several.
-        :param runtime: parameters that may differ from machine to machine: device, offline, cache, reporter.
+        :param **runtime: parameters that may differ from machine to machine: device, offline, cache, reporter.
         :raises InputError: for a folder that holds no run, or a damaged one.
         :raises UsageError: for a question that is not there, or none named in a run of several.
         """
@@ -243,8 +243,9 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         """Whether there are clusters to predict."""
         return hasattr(self, "_question")
 
-    def _corpus(self, texts: Any) -> Corpus:  # noqa: ANN401
-        return read_corpus(texts, text=self.text or ())
+    def _corpus(self, texts: Any, *, require_text: bool = False) -> Corpus:  # noqa: ANN401
+        has_columns = isinstance(texts, (str, Path)) or hasattr(texts, "columns") or hasattr(texts, "column_names")
+        return read_corpus(texts, text=self.text if has_columns else None, require_text=require_text)
 
     def _encode_options(self) -> EncodeOptions:
         return EncodeOptions(
@@ -258,7 +259,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         if not isinstance(self.n_clusters, (int, np.integer)) and self.n_clusters not in ("auto", None):
             raise UsageError(f'n_clusters is a number or "auto", not {self.n_clusters!r}')
         return ClusterOptions(
-            algorithm=self.algorithm,  # type: ignore[arg-type]
+            algorithm=self.algorithm,
             k=int(self.n_clusters) if isinstance(self.n_clusters, (int, np.integer)) else None,
             k_min=self.k_min,
             k_max=self.k_max,
@@ -306,7 +307,7 @@ def _names(question: SavedQuestion) -> dict[int, str]:
 
 
 def _with_index(values: npt.NDArray[Any], corpus: Corpus) -> Any:  # noqa: ANN401
-    if getattr(corpus, "index", None) is None:
+    if corpus.index is None:
         return values
     import pandas as pd
 

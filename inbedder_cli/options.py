@@ -1,53 +1,66 @@
-"""The settings of each step, as plain values: no heavy imports, so the command line can show them at once."""
+"""The options of each step. Nothing heavy is imported here, so that `inbedder --help` answers at once."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
 from inbedder_cli.errors import UsageError, did_you_mean
+from inbedder_cli.registry import algorithms
 
 
 class Choice(StrEnum):
-    """An option with a fixed set of values; the plain string is as good as the member."""
+    """An option with a fixed set of values. Its plain strings are accepted wherever a member is."""
+
+    @classmethod
+    def option_name(cls) -> str:
+        """Return what messages call the option.
+
+        :return: the name of the class in lower case, such as "table format".
+        """
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cls.__name__).lower()
 
     @classmethod
     def _missing_(cls, value: object) -> Self:
         """Refuse any other value.
 
-        :raises UsageError: always, with the values that there are.
+        :param value: the value.
+        :return: never.
+        :raises UsageError: always; it lists the values that there are.
         """
         values = [str(member) for member in cls]
         raise UsageError(
-            f'"{value}" is no {cls.__name__}',
+            f'unknown {cls.option_name()} "{value}"',
             hint=f"{did_you_mean(str(value), values)}use one of: {', '.join(values)}",
         )
 
 
 class Architecture(Choice):
-    """How a language model says an answer, which is how it is read."""
+    """How a language model generates its answer."""
 
-    causal = "causal"  # one stack goes on from the prompt: LLaMA, OPT, Qwen
-    masked = "masked"  # one stack fills masks after the prompt: RoBERTa, BERT, ModernBERT
-    seq2seq = "seq2seq"  # an encoder reads, a decoder speaks: T5, BART
+    causal = "causal"  # a decoder continues the prompt: LLaMA, OPT, Qwen
+    masked = "masked"  # an encoder fills masks after the prompt: RoBERTa, BERT, ModernBERT
+    seq2seq = "seq2seq"  # a decoder answers what an encoder has read: T5, BART
 
 
 class Pooling(Choice):
-    """Which hidden states become a text's vector (InBedder, section 3.2, in the paper's names in brackets).
+    """How hidden states become the vector of a text.
 
-    With answer tokens a1..am, state s1 is that of the last prompt token (seq2seq: of the decoder's start), from
-    which a1 is spoken, and s(i+1) is that of token ai, from which the next one is spoken. A masked model speaks
-    its whole answer at once, from its masks.
+    The names in brackets are those of the InBedder paper (arXiv 2402.09642, section 3.2). For an answer of the
+    tokens a1..am, state s1 is the one that predicts a1: that of the last prompt token, or of the decoder's start
+    token (seq2seq). State s(i+1) is that of token ai. A masked model predicts all answer tokens at once, at its
+    mask tokens.
     """
 
-    first_token = "first-token"  # s1 (1st-gen, the paper's best): one forward pass, no decoding
+    first_token = "first-token"  # s1 (1st-gen, best in the paper): one forward pass, no decoding
     answer_mean = "answer-mean"  # mean of s1..sm (avg-gen)
     answer_last = "answer-last"  # sm (last-gen)
-    answer_words = "answer-words"  # the words that a1 may be, with their chances: one forward pass and the head
-    prompt_mean = "prompt-mean"  # mean over the prompt's tokens (avg-ppt)
-    all_mean = "all-mean"  # mean over the prompt's tokens and a1..a(m-1), or the masks (avg-all)
-    masks = "masks"  # mean over the masks of a masked model (its avg-gen)
+    answer_words = "answer-words"  # probabilities of the words that may begin the answer: one pass and the head
+    prompt_mean = "prompt-mean"  # mean over the prompt tokens (avg-ppt)
+    all_mean = "all-mean"  # mean over the prompt tokens and a1..a(m-1), or the masks (avg-all)
+    masks = "masks"  # mean over the mask tokens of a masked model (its avg-gen)
 
     @property
     def reads_answer(self) -> bool:
@@ -55,23 +68,24 @@ class Pooling(Choice):
         return self in (Pooling.answer_mean, Pooling.answer_last, Pooling.all_mean)
 
 
-class Algorithm(Choice):
-    """How vectors are grouped."""
-
-    kmeans = "kmeans"
-    hdbscan = "hdbscan"
-
-
 class EmptyTexts(Choice):
     """What to do with rows that have no text."""
 
-    skip = "skip"
-    keep = "keep"
-    fail = "fail"
+    skip = "skip"  # they get no vector and no cluster
+    keep = "keep"  # they are embedded like the others
+    fail = "fail"  # the first one is an error
+
+    @classmethod
+    def option_name(cls) -> str:
+        """Return what messages call the option.
+
+        :return: "treatment of empty texts".
+        """
+        return "treatment of empty texts"
 
 
 class Dtype(Choice):
-    """The format in which the model computes."""
+    """Number format of the model's weights and activations; auto takes the fastest one of the device."""
 
     auto = "auto"
     float32 = "float32"
@@ -79,20 +93,8 @@ class Dtype(Choice):
     float16 = "float16"
 
 
-class TableFormat(Choice):
-    """How results are written."""
-
-    table = "table"
-    csv = "csv"
-    tsv = "tsv"
-    json = "json"
-    jsonl = "jsonl"
-    markdown = "markdown"
-    parquet = "parquet"
-
-
 class InputFormat(Choice):
-    """How the input is read."""
+    """The format of an input file."""
 
     csv = "csv"
     tsv = "tsv"
@@ -104,14 +106,14 @@ class InputFormat(Choice):
 class EncodeOptions:
     """How texts become vectors and answers.
 
-    :param pooling: which hidden states become the vector; None takes the model's own.
-    :param layer: index into the hidden states, 0 = embeddings, N = after the final norm, negative counts
-        from the end; None takes the model's own. A masked model's own is, at its masks, one step past N: what
-        its head computes before it chooses words.
-    :param answers: whether answers are decoded at all.
-    :param max_answer_tokens: longest answer, in tokens.
-    :param max_tokens: longest prompt, in tokens; longer texts are shortened, the instruction never.
-    :param batch_tokens: padded tokens that are read at a time; None chooses by device.
+    :param pooling: how hidden states become the vector; None takes the model's own.
+    :param layer: index into the hidden states: 0 is the embeddings, N the last layer after the final norm;
+        negative numbers count from the end. None takes the model's own, which for the masks of a masked model
+        is one step past N: the states that its head has transformed.
+    :param answers: whether answers are decoded.
+    :param max_answer_tokens: maximum length of an answer, in tokens.
+    :param max_tokens: maximum length of a prompt, in tokens; longer texts are truncated, the instruction never.
+    :param batch_tokens: tokens per batch, with padding; None chooses by device.
     """
 
     pooling: Pooling | None = None
@@ -130,14 +132,17 @@ class EncodeOptions:
 class ClusterOptions:
     """How vectors become clusters.
 
-    :param algorithm: kmeans or hdbscan.
-    :param k: number of clusters (kmeans); None chooses between k_min and k_max.
-    :param min_cluster_size: smallest cluster (hdbscan), in rows; None takes 2 % of the rows, at least 5.
-    :param seed: of every random choice.
-    :param stability: whether each cluster's is measured, which takes seconds.
+    :param algorithm: name of a registered algorithm (`registry.algorithms`), such as kmeans or hdbscan.
+    :param k: number of clusters, for algorithms that take one (kmeans); None selects it.
+    :param k_min: smallest k that is tried.
+    :param k_max: largest k that is tried.
+    :param min_cluster_size: smallest cluster, in rows, for algorithms that take it (hdbscan); None takes 2 % of
+        the rows, at least 5.
+    :param seed: seed of every random choice.
+    :param stability: whether the stability of each cluster is measured, which takes seconds.
     """
 
-    algorithm: Algorithm = Algorithm.kmeans
+    algorithm: str = "kmeans"
     k: int | None = None
     k_min: int = 2
     k_max: int = 20
@@ -146,15 +151,15 @@ class ClusterOptions:
     stability: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "algorithm", Algorithm(self.algorithm))
+        algorithms.check(self.algorithm)
 
 
 @dataclass(frozen=True)
 class UnansweredOptions:
-    """Which answers count as none.
+    """Which rows count as unanswered.
 
-    :param flag: whether rows that do not answer are flagged, and kept out of the clusters.
-    :param min_confidence: of an answer, 0 to 1: below it, it counts as none.
+    :param flag: whether rows that do not answer the question are kept out of the clusters.
+    :param min_confidence: answers below this confidence, 0 to 1, count as unanswered.
     """
 
     flag: bool = True
@@ -165,9 +170,9 @@ class UnansweredOptions:
 class ExplainOptions:
     """How clusters are explained.
 
-    :param stop_words: a file with one or more words a line, "none", or None for the package's English list.
-    :param phrases: answer n-grams kept per cluster.
-    :param exemplars: example rows kept per cluster.
+    :param stop_words: a file with one or more words per line, "none", or None for the English list of the package.
+    :param phrases: number of phrases (n-grams of answers) kept per cluster.
+    :param exemplars: number of example rows kept per cluster.
     """
 
     stop_words: str | None = None

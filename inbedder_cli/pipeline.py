@@ -88,7 +88,11 @@ def analyze(
         result = replace(explain(corpus, flagged, clustering, explain_options), name=name)
         if unanswered_options is not None:
             result = replace(result, unanswered_options=unanswered_options)
-        results[name] = replace(result, baseline=baseline_agreement(result, sample)) if sample else result
+        results[name] = (
+            replace(result, baseline=baseline_agreement(result.labels, result.clustering.options, sample))
+            if sample
+            else result
+        )
     groupings = [Grouping(name or "cluster", result.names) for name, result in results.items()]
     tables = crosstabs(list(pairs_of(groupings, columns)))
     return with_crosstabs(results, tables, next(iter(encoded.values())).model or "")

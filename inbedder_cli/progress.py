@@ -1,4 +1,4 @@
-"""How the steps tell a person what goes on, without knowing about terminals."""
+"""Messages and progress: what the steps report to, without knowing about terminals."""
 
 from __future__ import annotations
 
@@ -11,38 +11,58 @@ if TYPE_CHECKING:
 
 
 class Reporter(Protocol):
-    """What a step may say: single lines, and progress through a known amount of work."""
+    """Receives the messages and the progress of long steps; the command line has one that writes to stderr."""
 
     def info(self, message: str) -> None:
-        """Tell one plain line."""
+        """Report what is being done.
+
+        :param message: one line.
+        """
 
     def warn(self, message: str) -> None:
-        """Tell one line that deserves attention."""
+        """Report something that the user should know or act on.
+
+        :param message: one line.
+        """
 
     def task(
         self, description: str, total: float | None, *, unit: str = ""
     ) -> AbstractContextManager[Callable[[float, float], None]]:
-        """Show progress; the function it yields takes (work done so far, units done so far).
+        """Report the progress of a step, from entering the context to leaving it.
 
-        :param total: amount of work, of any measure; None when unknown.
-        :param unit: name of what is counted per second, for example "rows"; "" shows no rate.
+        :param description: what is being done, in a few words.
+        :param total: amount of work in any measure, for example prompt tokens; None if unknown.
+        :param unit: what is counted per second, for example "rows"; "" reports no rate.
+        :return: a context manager that yields a function to call with the work and the units done so far.
         """
 
 
 class SilentReporter:
-    """Says nothing (the default of the Python API)."""
+    """Reports nothing: the default of the Python API."""
 
     def info(self, message: str) -> None:
-        """Ignore the line."""
+        """Ignore the message.
+
+        :param message: one line.
+        """
 
     def warn(self, message: str) -> None:
-        """Ignore the line."""
+        """Ignore the message.
+
+        :param message: one line.
+        """
 
     @contextmanager
     def task(
         self, description: str, total: float | None, *, unit: str = ""
     ) -> Iterator[Callable[[float, float], None]]:
-        """Ignore the progress."""
+        """Ignore the progress.
+
+        :param description: what is being done.
+        :param total: amount of work.
+        :param unit: what is counted per second.
+        :yield: a function that does nothing.
+        """
         yield lambda done, units: None
 
 

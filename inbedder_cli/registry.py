@@ -14,6 +14,8 @@ from inbedder_cli.errors import UsageError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from inbedder_cli.clustering.base import ClusterAlgorithm
+
 T = TypeVar("T")
 
 
@@ -58,6 +60,7 @@ class Registry(Generic[T]):
     def __getitem__(self, name: str) -> T:
         """Return the thing of that name.
 
+        :param name: what a user asks for.
         :raises UsageError: when nothing has that name.
         """
         entry = self._entries[self.check(name)]
@@ -74,3 +77,13 @@ class Registry(Generic[T]):
     def __contains__(self, name: object) -> bool:
         """Whether a thing has that name."""
         return name in self._entries
+
+
+# Declared here, where importing costs nothing: options and the command line need the names alone.
+algorithms: Registry[type[ClusterAlgorithm]] = Registry(
+    "algorithm",
+    {
+        "kmeans": "inbedder_cli.clustering.kmeans:KMeansClusterer",
+        "hdbscan": "inbedder_cli.clustering.hdbscan:HDBSCANClusterer",
+    },
+)

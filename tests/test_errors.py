@@ -39,6 +39,13 @@ def test_no_kind_of_error_was_forgotten():
     assert INTERRUPTED == 130
 
 
+@pytest.mark.parametrize("kind", [UsageError, InputError])
+def test_wrong_arguments_are_value_errors_as_in_scikit_learn(kind):
+    with pytest.raises(ValueError, match="went wrong"):
+        raise kind("went wrong")
+    assert not issubclass(ModelError, ValueError)
+
+
 def test_a_hint_is_not_needed():
     assert InbedderError("went wrong").hint is None
 

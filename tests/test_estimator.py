@@ -77,8 +77,11 @@ def test_rows_without_text_are_minus_one_and_the_status_tells(make):
     labels = model.fit_predict([*TEXTS, None, "  "])
     assert list(labels[-2:]) == [-1, -1]
     assert list(model.status_[-2:]) == ["empty", "empty"]
-    assert list(model.predict(["", "kind staff room 1"]))[0] == -1
+    assert model.predict(["", "kind staff room 1"])[0] == -1
     assert np.isnan(model.transform([None, "x"])[0]).all()
+    assert list(model.predict(["", None])) == [-1, -1]
+    with pytest.raises(InputError, match="all texts are empty"):
+        make().fit(["", None])
 
 
 def test_rows_without_an_answer_are_minus_one_and_the_status_tells(make):

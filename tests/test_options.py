@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inbedder_cli.clustering import fit_clusters
+from inbedder_cli.clustering import algorithms, fit_clusters
 from inbedder_cli.errors import UsageError
 from inbedder_cli.evaluation.settings import EvaluateOptions, Part
-from inbedder_cli.options import Algorithm, ClusterOptions, Dtype, EncodeOptions, Pooling, TableFormat
+from inbedder_cli.options import ClusterOptions, Dtype, EncodeOptions, Pooling
+from inbedder_cli.output.formats import check_format
 from inbedder_cli.training.recipes import Recipe, TrainOptions
 
 
 def test_strings_become_members():
-    assert ClusterOptions(algorithm="hdbscan").algorithm is Algorithm.hdbscan
+    assert ClusterOptions(algorithm="hdbscan").algorithm == "hdbscan"
     assert EncodeOptions(pooling="answer-words").pooling is Pooling.answer_words
     assert TrainOptions(recipe="paper", dtype="float32").recipe is Recipe.paper
     assert EvaluateOptions(parts=("sts",)).parts == (Part.sts,)
@@ -22,7 +23,7 @@ def test_strings_become_members():
 def test_a_string_runs_the_algorithm_that_it_names():
     blobs = np.repeat(np.eye(2, 8, dtype=np.float32), 20, axis=0)
     vectors = blobs + np.random.default_rng(0).normal(0, 0.01, blobs.shape).astype(np.float32)
-    assert fit_clusters(vectors, ClusterOptions(algorithm="hdbscan")).hdbscan_model is not None
+    assert isinstance(fit_clusters(vectors, ClusterOptions(algorithm="hdbscan")).algorithm, algorithms["hdbscan"])
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ def test_a_string_runs_the_algorithm_that_it_names():
         (lambda: EncodeOptions(pooling="last"), "first-token"),
         (lambda: TrainOptions(schedule="constant"), "linear, cosine"),
         (lambda: Dtype("float64"), "float32"),
-        (lambda: TableFormat("xlsx"), "parquet"),
+        (lambda: check_format("xlsx"), "parquet"),
     ],
 )
 def test_other_values_are_refused_with_those_that_are_right(make, hint):

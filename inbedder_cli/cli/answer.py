@@ -5,10 +5,10 @@ from __future__ import annotations
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.checks import warn_about_embeddings
 from inbedder_cli.cli.console import TerminalReporter
+from inbedder_cli.cli.destinations import check_terminal
 from inbedder_cli.cli.instructions import check_instruction
 from inbedder_cli.cli.option_groups import EncodingOptions, InputOptions, ModelOptions, with_groups
 from inbedder_cli.errors import UsageError
-from inbedder_cli.options import TableFormat
 
 
 @with_groups
@@ -25,7 +25,7 @@ def answer(
 ) -> None:
     """Print the answer of each row of FILE, one a line; rows without text get an empty line.
 
-    With --format csv, tsv, jsonl, markdown or parquet: id, answer, confidence and status.
+    With --format (csv, tsv, json, jsonl, markdown, parquet): id, answer, confidence and status.
 
     [bold]Examples[/bold]
 
@@ -35,15 +35,17 @@ def answer(
     """
     import pyarrow as pa
 
-    from inbedder_cli.output.files import check_target, format_of, open_output, write_table
+    from inbedder_cli.output.files import check_target, open_output
+    from inbedder_cli.output.formats import TABLE, format_of, write_table
 
     reporter = TerminalReporter(quiet=quiet)
     question = check_instruction(instruction)
     check_target(output, force=force)
     known_suffix = output is not None and output.suffix.lower() not in ("", ".txt")
     wanted = output_format or (format_of(output) if output is not None and known_suffix else None)
-    if wanted in (TableFormat.table, TableFormat.json):
-        raise UsageError(f"answer has no {wanted} format", hint="use csv, tsv, jsonl, markdown or parquet")
+    if wanted == TABLE:
+        raise UsageError("answer has no table format", hint="leave out --format to see one answer a line")
+    check_terminal(wanted, output)
     corpus = source.read(file, reporter)
 
     from inbedder_cli.pipeline import embed

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from functools import partial
 
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.checks import warn_about_embeddings
 from inbedder_cli.cli.console import TerminalReporter, stdout_console
 from inbedder_cli.cli.destinations import check_targets, like_input, write_rows
 from inbedder_cli.cli.option_groups import InputOptions, RuntimeOptions, with_groups
-from inbedder_cli.options import TableFormat
-
-if TYPE_CHECKING:
-    from inbedder_cli.clustering.predictor import DriftReport
-    from inbedder_cli.runs.storage import SavedRun
 
 
 @with_groups
@@ -50,9 +45,11 @@ def assign(
     names = [column_name(name, column) for name in saved.questions for column in (*RESULT_COLUMNS, "novel")]
     check_free(corpus, names, prefix)
 
+    from inbedder_cli.output.documents import drift_document
+    from inbedder_cli.output.formats import TABLE
     from inbedder_cli.output.tables import assigned_table
     from inbedder_cli.pipeline import embed
-    from inbedder_cli.report.drift_view import print_drift, summary
+    from inbedder_cli.report.drift_view import drift_line, print_drift
     from inbedder_cli.runs.assignment import assign_rows, drift_of
 
     encoder = runtime.load(saved, reporter)
@@ -62,22 +59,15 @@ def assign(
         assigned[name] = assign_rows(corpus, question, embeddings)
         drifts[name] = drift_of(question, *assigned[name])
     if wanted is None:
-        wanted = TableFormat.table if sys.stdout.isatty() else like_input(corpus)
-    if wanted is not TableFormat.table:
-        write_rows(assigned_table(assigned, prefix), lambda: _document(saved, drifts), wanted, output, corpus)
-    shown = wanted is TableFormat.table or (output is not None and sys.stdout.isatty())
+        wanted = TABLE if sys.stdout.isatty() else like_input(corpus)
+    if wanted != TABLE:
+        document = partial(drift_document, drifts, str(saved.folder))
+        write_rows(assigned_table(assigned, prefix), document, wanted, output, corpus)
+    shown = wanted == TABLE or (output is not None and sys.stdout.isatty())
     for name, report in drifts.items():
         if shown:
             print_drift(stdout_console(), saved.questions[name].instruction, report)
         else:
-            reporter.info(f"{name}: {summary(report)}" if name else summary(report))
+            reporter.info(f"{name}: {drift_line(report)}" if name else drift_line(report))
     for result, _ in assigned.values():
         warn_about_embeddings(result.embeddings, saved.encode_options.max_tokens, reporter)
-
-
-def _document(run: SavedRun, drifts: dict[str, DriftReport]) -> dict[str, Any]:
-    from inbedder_cli.output.tables import SCHEMA
-    from inbedder_cli.report.drift_view import as_json
-
-    drift = {name: as_json(report) for name, report in drifts.items()}
-    return {"schema": SCHEMA, "run": str(run.folder), "drift": drift}

@@ -1,4 +1,4 @@
-"""`inbedder cache`: the rows that were read before."""
+"""`inbedder cache`: the rows that were encoded before."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from inbedder_cli.cli.console import TerminalReporter, print_line
 from inbedder_cli.errors import UsageError
 
 app = typer.Typer(
-    help="Show and clear the rows that were read before. Vectors and answers are kept, texts are not.",
+    help="Show, prune and clear the cache of encoded rows. It holds vectors and answers, never texts.",
     no_args_is_help=True,
 )
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -21,7 +21,7 @@ BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 @app.command()
 def path() -> None:
-    """Print where they are kept."""
+    """Print the path of the cache."""
     from inbedder_cli.encoders.cache.store import RowCache
 
     print_line(str(RowCache().path))
@@ -29,7 +29,7 @@ def path() -> None:
 
 @app.command()
 def info() -> None:
-    """Print how many there are and what they take."""
+    """Print the path, the number of rows, the size, and when the oldest row was used."""
     from inbedder_cli.encoders.cache.store import RowCache
 
     found = RowCache(reporter=TerminalReporter()).info()
@@ -44,18 +44,20 @@ def info() -> None:
 def prune(
     older_than: Annotated[
         str | None,
-        typer.Option(help="Remove what was not used for so long: 30d, 12h, 2w.", show_default=False),
+        typer.Option(help="Remove rows that were not used for this long: 30d, 12h, 2w.", show_default=False),
     ] = None,
     max_size: Annotated[
         str | None,
-        typer.Option(help="Remove what was not used for longest until so much is left: 2GB.", show_default=False),
+        typer.Option(
+            help="Remove the least recently used rows until the cache is this small: 2GB.", show_default=False
+        ),
     ] = None,
 ) -> None:
-    """Remove rows that were not used for long."""
+    """Remove rows that were not used for a while, or the least recently used ones."""
     from inbedder_cli.encoders.cache.store import RowCache
 
     if older_than is None and max_size is None:
-        raise UsageError("nothing says what to remove", hint="give --older-than 30d, or --max-size 2GB")
+        raise UsageError("there is no limit to prune to", hint="give --older-than 30d, or --max-size 2GB")
     seconds = None if older_than is None else _amount(older_than, SECONDS, "30d, 12h or 2w")
     size = None if max_size is None else int(_amount(max_size.lower().removesuffix("b"), BYTES, "500MB or 2GB"))
     reporter = TerminalReporter()
@@ -72,8 +74,8 @@ def clear() -> None:
 
 
 def _amount(written: str, units: dict[str, int], example: str) -> float:
-    """Return a number with a unit as a number."""
+    """Return a number with a unit, such as 30d or 2GB, as a number."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]?)", written.strip().lower())
     if match is None or match[2] not in units:
-        raise UsageError(f'"{written}" is no amount', hint=f"write it like {example}")
+        raise UsageError(f'cannot parse "{written}"', hint=f"for example {example}")
     return float(match[1]) * units[match[2]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,13 +14,14 @@ from inbedder_cli.cli.destinations import check_targets, write_analysis, write_c
 from inbedder_cli.cli.instructions import parse_instructions
 from inbedder_cli.cli.option_groups import (
     AnswerOptions,
+    ClusteringOptions,
     EncodingOptions,
+    ExplanationOptions,
     InputOptions,
     ModelOptions,
     with_groups,
 )
 from inbedder_cli.errors import UsageError
-from inbedder_cli.options import Algorithm, ClusterOptions, ExplainOptions
 
 if TYPE_CHECKING:
     from inbedder_cli.corpus import Corpus
@@ -36,59 +36,22 @@ def cluster(
     model: ModelOptions,
     encoding: EncodingOptions,
     answers: AnswerOptions,
+    clustering: ClusteringOptions,
+    explanation: ExplanationOptions,
     instruction: parameters.Instructions = None,
     by: Annotated[
         list[str] | None,
         typer.Option(
-            help="Cross the clusters with these columns: rating,product.", rich_help_panel=parameters.OUTPUT
-        ),
-    ] = None,
-    k: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-k",
-            help="Number of clusters, or auto; with several questions once, or once for each.",
-            rich_help_panel=parameters.CLUSTERING,
-            show_default="auto",
-        ),
-    ] = None,
-    k_min: parameters.KMin = 2,
-    k_max: parameters.KMax = 20,
-    algorithm: parameters.AlgorithmOption = Algorithm.kmeans,
-    min_cluster_size: Annotated[
-        int | None,
-        typer.Option(
-            help="Smallest cluster (hdbscan).",
-            rich_help_panel=parameters.CLUSTERING,
-            show_default="2 % of the rows",
+            help="Cross the clusters with columns of the input: rating,product.", rich_help_panel=parameters.OUTPUT
         ),
     ] = None,
     vectors: Annotated[
         str | None,
         typer.Option(
-            help="Start from these vectors (made by inbedder embed) instead of a model.",
+            help="Cluster the vectors in this file (see: inbedder embed); no model is loaded.",
             rich_help_panel=parameters.CLUSTERING,
         ),
     ] = None,
-    stop_words: Annotated[
-        str | None,
-        typer.Option(
-            help="File of words to leave out of labels, or none.",
-            rich_help_panel=parameters.CLUSTERING,
-            show_default="English",
-        ),
-    ] = None,
-    stability: Annotated[
-        bool,
-        typer.Option(
-            "--stability/--no-stability",
-            help="Measure how surely each cluster is found again in half of the rows.",
-            rich_help_panel=parameters.CLUSTERING,
-        ),
-    ] = True,
-    exemplars: Annotated[
-        int, typer.Option(min=0, help="Example rows per cluster.", rich_help_panel=parameters.CLUSTERING)
-    ] = 3,
     baseline: Annotated[
         bool,
         typer.Option(
@@ -118,8 +81,8 @@ def cluster(
 ) -> None:
     """Cluster the rows of FILE by their answers to a question, and explain the clusters.
 
-    On a terminal it prints a table of clusters. In a pipe it writes every input row with its cluster.
-    Several questions are answered apart, and crossed: -i emotion="..." -i reason="...".
+    On a terminal this prints a table of clusters; in a pipe it writes every input row with its cluster.
+    With several questions (-i emotion="..." -i reason="...") each has its own clusters, which are then crossed.
 
     [bold]Examples[/bold]
 
@@ -131,17 +94,13 @@ def cluster(
 
     cat tickets.jsonl | inbedder cluster - -i "What does the user want?" | jq -r .cluster_label
     """
-    from inbedder_cli.explanation.stop_words import load_stop_words
     from inbedder_cli.output.tables import RESULT_COLUMNS, check_free, column_name
     from inbedder_cli.runs.storage import check_run_folder
 
     reporter = TerminalReporter(quiet=quiet)
     questions = _questions(instruction, vectors, dry_run=dry_run)
-    cluster_options = [
-        ClusterOptions(algorithm, number, k_min, k_max, min_cluster_size, source.seed, stability)
-        for number in _numbers_of_clusters(k, len(questions), algorithm)
-    ]
-    explain_options = ExplainOptions(stop_words, exemplars=exemplars)
+    cluster_options = clustering.settings(len(questions), source.seed)
+    explain_options = explanation.settings()
     row_format = check_targets(output, output_format, clusters, force=force)
     if save is not None:
         if vectors:
@@ -149,7 +108,6 @@ def cluster(
                 "a saved run needs the model that encoded the texts", hint="leave out --vectors, or --save"
             )
         check_run_folder(save, force=force)
-    load_stop_words(stop_words)  # a wrong file is an error now, not after hours of encoding
     corpus = source.read(file, reporter)
     check_free(corpus, [column_name(name, column) for name in questions for column in RESULT_COLUMNS], prefix)
     columns = [name.strip() for names in by or () for name in names.split(",") if name.strip()]
@@ -157,7 +115,9 @@ def cluster(
     from inbedder_cli.pipeline import analyze, check_analysis
 
     check_analysis(corpus, cluster_options, columns)
-    encode_options = encoding.settings()
+    encode_options, embeddings = encoding.settings(), None
+    if vectors:
+        embeddings = _read_vectors(vectors, corpus, questions[""], reporter)
     encoder = None if vectors else model.load(reporter)
     if encoder and dry_run:
         show_preview(encoder, corpus, list(questions.values()), encode_options)
@@ -166,7 +126,7 @@ def cluster(
         corpus,
         questions,
         encoder,
-        embeddings=_read_vectors(vectors, corpus, next(iter(questions.values())), reporter) if vectors else None,
+        embeddings=embeddings,
         encode_options=encode_options,
         cluster_options=cluster_options,
         unanswered_options=answers.settings(),
@@ -195,11 +155,11 @@ def _save(analysis: Analysis, folder: Path, reporter: Reporter) -> None:
 
 
 def _report_baseline(analysis: Analysis, reporter: Reporter) -> None:
-    from inbedder_cli.report.terminal import how_far_it_mattered
+    from inbedder_cli.report.view import baseline_line
 
     for result in analysis:
         if result.baseline:
-            reporter.info(how_far_it_mattered(result.baseline))
+            reporter.info(baseline_line(result.baseline))
 
 
 def _questions(instructions: list[str] | None, vectors: str | None, *, dry_run: bool) -> dict[str, str]:
@@ -213,38 +173,10 @@ def _questions(instructions: list[str] | None, vectors: str | None, *, dry_run: 
     return {"": (instructions or [""])[0]}
 
 
-def _numbers_of_clusters(given: list[str] | None, n_questions: int, algorithm: Algorithm) -> list[int | None]:
-    """Return the k of each question; None: to be chosen."""
-    given = given or ["auto"]
-    if algorithm is Algorithm.hdbscan and given != ["auto"]:
-        raise UsageError("-k is for kmeans; hdbscan finds the number itself", hint="use --min-cluster-size")
-    if len(given) not in (1, n_questions):
-        raise UsageError(
-            f"-k is given {len(given)} times for {n_questions} questions", hint="give it once, or once for each"
-        )
-    numbers = [_number_of_clusters(k) for k in given]
-    return numbers * n_questions if len(numbers) == 1 else numbers
-
-
-def _number_of_clusters(k: str) -> int | None:
-    if k == "auto":
-        return None
-    try:
-        return int(k)
-    except ValueError:
-        raise UsageError(f'-k takes a number or auto, not "{k}"') from None
-
-
 def _read_vectors(path: str, corpus: Corpus, instruction: str, reporter: Reporter) -> Embeddings:
-    """Return saved vectors, which know the question that they were made with; another one is refused."""
     from inbedder_cli.output.vectors import read_vectors
 
-    embeddings = read_vectors(path, corpus)
-    if instruction and embeddings.instruction and instruction.strip() != embeddings.instruction.strip():
-        raise UsageError(
-            f'{path} was made with "{embeddings.instruction}", not with "{instruction}"',
-            hint="leave out -i, or leave out --vectors to encode the texts again",
-        )
+    embeddings = read_vectors(path, corpus, instruction)
     if embeddings.answers is None:
         reporter.info(f"{path} holds no answers: clusters are explained by words of the texts")
-    return replace(embeddings, instruction=instruction or embeddings.instruction, model=embeddings.model or path)
+    return embeddings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -15,7 +16,8 @@ from inbedder_cli.cli.destinations import check_targets
 from inbedder_cli.cli.instructions import parse_instructions
 from inbedder_cli.cli.option_groups import AnswerOptions, EncodingOptions, InputOptions, ModelOptions, with_groups
 from inbedder_cli.errors import UsageError
-from inbedder_cli.options import ClusterOptions, TableFormat
+from inbedder_cli.options import ClusterOptions
+from inbedder_cli.output.formats import TABLE, write_table
 
 ROWS = 500  # that are read, unless --sample or --limit says otherwise
 
@@ -48,15 +50,17 @@ def compare(
     if len(questions) < 2:
         raise UsageError("one wording has nothing to be compared with", hint="repeat -i")
     wanted = check_targets(output, output_format, None, force=force)
-    wanted = wanted or (TableFormat.table if sys.stdout.isatty() else TableFormat.csv)
+    wanted = wanted or (TABLE if sys.stdout.isatty() else "csv")
     corpus = (source if source.sample or source.limit else replace(source, sample=ROWS)).read(file, reporter)
 
     cluster_options = ClusterOptions(k=k, seed=source.seed)
 
     from inbedder_cli.diagnostics.wordings import agreement, describe
-    from inbedder_cli.output.files import open_output, write_json, write_table
+    from inbedder_cli.output.documents import wordings_document
+    from inbedder_cli.output.files import open_output
+    from inbedder_cli.output.tables import wordings_table
     from inbedder_cli.pipeline import analyze, check_analysis
-    from inbedder_cli.report.wordings_view import as_table, document, print_wordings
+    from inbedder_cli.report.wordings_view import print_wordings
 
     check_analysis(corpus, [cluster_options])
     analysis = analyze(
@@ -70,13 +74,11 @@ def compare(
     )
     wordings = [describe(name, result) for name, result in analysis.results.items()]
     agreements = agreement(list(analysis))
-    if wanted is TableFormat.table:
+    if wanted == TABLE:
         print_wordings(stdout_console(), wordings, agreements)
     else:
+        document = partial(wordings_document, wordings, agreements)
         with open_output(output) as stream:
-            if wanted is TableFormat.json:
-                write_json(document(wordings, agreements), stream)
-            else:
-                write_table(as_table(wordings, agreements), stream, wanted)
+            write_table(wordings_table(wordings, agreements), stream, wanted, document=document)
     for result in analysis:
         warn_about_embeddings(result.embeddings, encoding.max_tokens, reporter)

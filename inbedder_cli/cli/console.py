@@ -1,4 +1,4 @@
-"""The two consoles: results on standard output, reporter on standard error; and how errors are shown."""
+"""The two consoles, results on stdout and messages on stderr, and how errors are shown."""
 
 from __future__ import annotations
 
@@ -31,16 +31,22 @@ class TerminalReporter:
         self.quiet = quiet
 
     def info(self, message: str) -> None:
-        """Tell one plain line."""
+        """Print one line, unless quiet.
+
+        :param message: the line.
+        """
         if not self.quiet:
             self._line(message)
 
     def warn(self, message: str) -> None:
-        """Tell one line that deserves attention, even when quiet."""
+        """Print one line that deserves attention, even when quiet.
+
+        :param message: the line.
+        """
         self._line(f"warning: {message}")
 
     def _line(self, message: str) -> None:
-        from inbedder_cli.report.terminal import printable
+        from inbedder_cli.report.view import printable
 
         print(printable(message), file=sys.stderr, flush=True)  # noqa: T201
 
@@ -48,7 +54,12 @@ class TerminalReporter:
     def task(
         self, description: str, total: float | None, *, unit: str = ""
     ) -> Iterator[Callable[[float, float], None]]:
-        """Show a bar on a terminal, a plain line every few seconds elsewhere."""
+        """Show a progress bar on a terminal, a plain line every few seconds elsewhere.
+
+        :param description: what is done.
+        :param total: amount of work; None when unknown.
+        :param unit: what is counted per second; "" shows no rate.
+        """
         if self.quiet:
             yield lambda done, units: None
         elif sys.stderr.isatty():
@@ -97,12 +108,15 @@ def stderr_console() -> Console:
 
 
 def print_line(line: str) -> None:
-    """Write one line of data to stdout, as it is."""
+    """Write one line of data to stdout.
+
+    :param line: without its line break.
+    """
     sys.stdout.write(line + "\n")
 
 
 def stdout_console() -> Console:
-    """Return rich's console on standard output; off a terminal it is wide enough not to cut much."""
+    """Return rich's console on standard output; off a terminal it is wide enough to cut little."""
     from rich.console import Console
 
     wide = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else PIPE_WIDTH
@@ -111,7 +125,10 @@ def stdout_console() -> Console:
 
 @contextmanager
 def errors_shown(*, debug: bool) -> Iterator[None]:
-    """Turn whatever goes wrong into one line (and a hint) on standard error, and its exit code."""
+    """Turn errors into one line (and a hint) on standard error, and the exit code.
+
+    :param debug: whether errors are raised with their traceback instead.
+    """
     try:
         yield
     except InbedderError as error:
@@ -128,12 +145,12 @@ def errors_shown(*, debug: bool) -> Iterator[None]:
     except MemoryError:
         if debug:
             raise
-        _show("this machine's memory is full", "read less at a time: --limit, or --sample")
+        _show("this machine's memory is full", "take fewer rows: --limit, or --sample")
         raise typer.Exit(6) from None
 
 
 def _show(message: str, hint: str | None) -> None:
-    from inbedder_cli.report.terminal import printable
+    from inbedder_cli.report.view import printable
 
     print(f"inbedder: {printable(message)}", file=sys.stderr)  # noqa: T201
     if hint:

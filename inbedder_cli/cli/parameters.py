@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from inbedder_cli.errors import UsageError
 from inbedder_cli.models.names import DEFAULT_MODEL
-from inbedder_cli.options import Algorithm, Dtype, EmptyTexts, InputFormat, Pooling, TableFormat
+from inbedder_cli.options import Dtype, EmptyTexts, InputFormat, Pooling
+from inbedder_cli.output.formats import check_format, format_names
+from inbedder_cli.registry import algorithms
 
 INPUT = "Input"
 MODEL = "Model"
-READING = "Reading"
+ENCODING = "Encoding"
 ANSWERS = "Answers"
 CLUSTERING = "Clustering"
 OUTPUT = "Output"
@@ -27,7 +30,7 @@ Instructions = Annotated[
     typer.Option(
         "--instruction",
         "-i",
-        help="The question to ask about each text; repeat to ask several, with names: reason='Why ...?'.",
+        help="The question to ask about each text; repeat for several, with names: reason='Why ...?'.",
         show_default=False,
     ),
 ]
@@ -36,30 +39,30 @@ Text = Annotated[
     list[str] | None,
     typer.Option(
         "--text",
-        help="Text column; guessed when one is obvious. Repeat to join several.",
+        help="Text column; guessed where one is obvious. Repeat to join several.",
         rich_help_panel=INPUT,
     ),
 ]
 TextTemplate = Annotated[
-    str | None, typer.Option(help="Text made of columns: '{title}. {body}'.", rich_help_panel=INPUT)
+    str | None, typer.Option(help="Text made from columns: '{title}. {body}'.", rich_help_panel=INPUT)
 ]
 IdColumn = Annotated[
-    str | None, typer.Option("--id", help="Column of row ids; row numbers otherwise.", rich_help_panel=INPUT)
+    str | None, typer.Option("--id", help="Column of row ids. Default: row numbers.", rich_help_panel=INPUT)
 ]
 InputFormatOption = Annotated[
     InputFormat | None,
     typer.Option(
-        "--input-format", help="Taken from the suffix or the content if not given.", rich_help_panel=INPUT
+        "--input-format", help="Format of the input. Default: by suffix, else by content.", rich_help_panel=INPUT
     ),
 ]
 Delimiter = Annotated[
-    str | None, typer.Option(help="Delimiter of CSV files; guessed if not given.", rich_help_panel=INPUT)
+    str | None, typer.Option(help="Delimiter of CSV files. Default: guessed.", rich_help_panel=INPUT)
 ]
 Encoding = Annotated[
-    str | None, typer.Option(help="Encoding of text files; UTF-8 if not given.", rich_help_panel=INPUT)
+    str | None, typer.Option(help="Encoding of text files. Default: UTF-8.", rich_help_panel=INPUT)
 ]
 Empty = Annotated[EmptyTexts, typer.Option(help="What to do with rows that have no text.", rich_help_panel=INPUT)]
-Limit = Annotated[int | None, typer.Option(min=1, help="Read only the first N rows.", rich_help_panel=INPUT)]
+Limit = Annotated[int | None, typer.Option(min=1, help="Take only the first N rows.", rich_help_panel=INPUT)]
 Sample = Annotated[int | None, typer.Option(min=1, help="Take a random sample of N rows.", rich_help_panel=INPUT)]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random choice.", rich_help_panel=INPUT)]
 
@@ -77,34 +80,44 @@ TemplateOption = Annotated[
     str | None,
     typer.Option(
         "--template",
-        help="paper, question-first, chat, or a pattern with {text} and {instruction}; the model's own otherwise.",
+        help="Prompt template: paper, question-first, chat, or a pattern with {text} and {instruction}.",
         rich_help_panel=MODEL,
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=MODEL)]
-DtypeOption = Annotated[Dtype, typer.Option(help="Number format; auto finds the fast one.", rich_help_panel=MODEL)]
+DtypeOption = Annotated[
+    Dtype,
+    typer.Option(
+        help="Number format of the model; auto takes the fastest that this machine computes natively.",
+        rich_help_panel=MODEL,
+    ),
+]
 Offline = Annotated[bool, typer.Option("--offline", help="Never use the network.", rich_help_panel=MODEL)]
 
 Cache = Annotated[
     bool,
     typer.Option(
-        "--cache/--no-cache", help="Remember rows, and read none twice (inbedder cache).", rich_help_panel=MODEL
+        "--cache/--no-cache",
+        help="Keep encoded rows, so that none is encoded twice (see: inbedder cache).",
+        rich_help_panel=MODEL,
     ),
 ]
 Devices = Annotated[
     int,
     typer.Option(
-        min=1, help="Read with so many processes, each on a GPU of its own (cuda:0, ...).", rich_help_panel=MODEL
+        min=1, help="Encode with N processes, each on its own GPU (cuda:0, cuda:1, ...).", rich_help_panel=MODEL
     ),
 ]
-Refresh = Annotated[bool, typer.Option("--refresh", help="Read cached_value rows again.", rich_help_panel=MODEL)]
+Refresh = Annotated[
+    bool, typer.Option("--refresh", help="Encode again what the cache holds.", rich_help_panel=MODEL)
+]
 
 PoolingOption = Annotated[
     Pooling | None,
     typer.Option(
         "--pooling",
         help="Which hidden states become the vector; masks is for masked models (RoBERTa, BERT).",
-        rich_help_panel=READING,
+        rich_help_panel=ENCODING,
         show_default="the model's",
     ),
 ]
@@ -112,30 +125,75 @@ Layer = Annotated[
     int | None,
     typer.Option(
         help="Index into the hidden states: 0 embeddings, N or -1 last.",
-        rich_help_panel=READING,
+        rich_help_panel=ENCODING,
         show_default="the model's",
     ),
 ]
-MaxAnswerTokens = Annotated[int, typer.Option(min=1, help="Longest answer.", rich_help_panel=READING)]
+MaxAnswerTokens = Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.", rich_help_panel=ENCODING)]
 MaxTokens = Annotated[
     int,
     typer.Option(
         min=16,
-        help="Longest prompt; longer texts are shortened, the question never.",
-        rich_help_panel=READING,
+        help="Longest prompt, in tokens; longer texts are truncated, the question never.",
+        rich_help_panel=ENCODING,
     ),
 ]
 BatchTokens = Annotated[
     int | None,
-    typer.Option(min=1, help="Padded tokens read at a time.", rich_help_panel=READING, show_default="by device"),
+    typer.Option(min=1, help="Padded tokens in one batch.", rich_help_panel=ENCODING, show_default="by device"),
 ]
 
 
+K = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-k",
+        help="Number of clusters, or auto. With several questions: once, or once for each.",
+        rich_help_panel=CLUSTERING,
+        show_default="auto",
+    ),
+]
 KMin = Annotated[int, typer.Option(help="Smallest k that auto tries.", rich_help_panel=CLUSTERING)]
 KMax = Annotated[int, typer.Option(help="Largest k that auto tries.", rich_help_panel=CLUSTERING)]
+
+
+def _known_algorithm(name: str) -> str:
+    try:
+        return algorithms.check(name)
+    except UsageError as error:
+        raise typer.BadParameter(f"{error}; {error.hint}") from error
+
+
 AlgorithmOption = Annotated[
-    Algorithm, typer.Option("--algorithm", "-a", rich_help_panel=CLUSTERING, help="How vectors are grouped.")
+    str,
+    typer.Option(
+        "--algorithm",
+        "-a",
+        callback=_known_algorithm,
+        metavar="|".join(algorithms),
+        rich_help_panel=CLUSTERING,
+        help="Clustering algorithm.",
+    ),
 ]
+MinClusterSize = Annotated[
+    int | None,
+    typer.Option(help="Smallest cluster (hdbscan).", rich_help_panel=CLUSTERING, show_default="2 % of the rows"),
+]
+Stability = Annotated[
+    bool,
+    typer.Option(
+        "--stability/--no-stability",
+        help="Measure how often each cluster is found again in random halves of the rows.",
+        rich_help_panel=CLUSTERING,
+    ),
+]
+StopWords = Annotated[
+    str | None,
+    typer.Option(
+        help="File of stop words for labels, or none.", rich_help_panel=CLUSTERING, show_default="English"
+    ),
+]
+Exemplars = Annotated[int, typer.Option(min=0, help="Example rows per cluster.", rich_help_panel=CLUSTERING)]
 FlagUnanswered = Annotated[
     bool,
     typer.Option(
@@ -146,9 +204,7 @@ FlagUnanswered = Annotated[
 ]
 MinConfidence = Annotated[
     float,
-    typer.Option(
-        min=0, max=1, help="An answer of which the model is less sure counts as none.", rich_help_panel=ANSWERS
-    ),
+    typer.Option(min=0, max=1, help="Treat answers below this confidence as unanswered.", rich_help_panel=ANSWERS),
 ]
 
 
@@ -162,20 +218,29 @@ Output = Annotated[
         "--output", "-o", callback=_unless_stdout, help="Write to this file; - is stdout.", rich_help_panel=OUTPUT
     ),
 ]
+
+
+def _known_format(name: str | None) -> str | None:
+    return name if name is None else check_format(name)
+
+
 Format = Annotated[
-    TableFormat | None,
+    str | None,
     typer.Option(
         "--format",
         "-f",
-        help="Taken from the file's suffix if not given; a table on a terminal, rows in a pipe.",
+        callback=_known_format,
+        autocompletion=format_names,
+        metavar=f"[{'|'.join(format_names())}]",
+        help="Output format. Default: by the file's suffix; a table on a terminal, rows in a pipe.",
         rich_help_panel=OUTPUT,
     ),
 ]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a saved run (cluster --save).")]
-Prefix = Annotated[str, typer.Option(help="Put before the names of the new columns.", rich_help_panel=OUTPUT)]
-Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.", rich_help_panel=OUTPUT)]
+Prefix = Annotated[str, typer.Option(help="Prefix of the new columns' names.", rich_help_panel=OUTPUT)]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.", rich_help_panel=OUTPUT)]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Only warnings and errors on stderr.", rich_help_panel=OUTPUT)
+    bool, typer.Option("--quiet", "-q", help="Print only warnings and errors on stderr.", rich_help_panel=OUTPUT)
 ]
 
 ModelDefault = DEFAULT_MODEL

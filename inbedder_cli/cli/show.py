@@ -10,7 +10,6 @@ import typer
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.console import stdout_console
 from inbedder_cli.errors import UsageError
-from inbedder_cli.options import TableFormat
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,15 +21,17 @@ def show(
     run: parameters.Run,
     cluster: Annotated[
         str | None,
-        typer.Argument(help="Number or label of a cluster, noise, or no-answer; all clusters if not given."),
+        typer.Argument(
+            help="Number or label of a cluster, noise, or no-answer. Default: a table of all clusters."
+        ),
     ] = None,
     question: Annotated[
         str | None, typer.Option("--question", help="Name of the question, in a run of several.")
     ] = None,
     borderline: Annotated[
-        bool, typer.Option("--borderline", help="The rows nearest to another cluster first.")
+        bool, typer.Option("--borderline", help="Show the rows nearest to another cluster first.")
     ] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Show at most N rows.")] = None,
     output: parameters.Output = None,
     output_format: parameters.Format = None,
     force: parameters.Force = False,
@@ -46,22 +47,26 @@ def show(
     inbedder show emotions 3 --borderline -f csv
     """
     from inbedder_cli.cli.destinations import check_targets
-    from inbedder_cli.output.files import open_output, write_table
-    from inbedder_cli.report.run_view import overview, print_table
+    from inbedder_cli.output.files import open_output
+    from inbedder_cli.output.formats import TABLE, write_table
+    from inbedder_cli.output.tables import saved_clusters_table
+    from inbedder_cli.report.run_view import print_table
     from inbedder_cli.runs.storage import load_run
 
     wanted = check_targets(output, output_format, None, force=force)
-    wanted = wanted or (TableFormat.table if sys.stdout.isatty() else TableFormat.csv)
-    if wanted is TableFormat.json:
-        raise UsageError("show has no json format", hint="use jsonl")
+    wanted = wanted or (TABLE if sys.stdout.isatty() else "csv")
     saved = load_run(run)
     if cluster is None and question is None:
-        table = overview(saved)
+        table = saved_clusters_table(saved)
     else:
         name = _question_of(saved, question)
-        table = overview(saved, name) if cluster is None else _rows(saved, name, cluster, borderline=borderline)
+        table = (
+            saved_clusters_table(saved, name)
+            if cluster is None
+            else _rows(saved, name, cluster, borderline=borderline)
+        )
     table = table.slice(0, limit) if limit else table
-    if wanted is TableFormat.table:
+    if wanted == TABLE:
         print_table(stdout_console(), table)
         return
     with open_output(output) as stream:
@@ -79,9 +84,9 @@ def _question_of(saved: SavedRun, name: str | None) -> str:
 
 
 def _rows(saved: SavedRun, question: str, cluster: str, *, borderline: bool) -> pa.Table:
-    from inbedder_cli.report.run_view import cluster_rows
+    from inbedder_cli.output.tables import saved_rows_table
 
-    found = cluster_rows(saved, question, cluster, borderline=borderline)
+    found = saved_rows_table(saved, question, cluster, borderline=borderline)
     if found is None:
         names = ", ".join(f"{number} {name}" for number, name in saved.questions[question].names.items())
         raise UsageError(f'{saved.folder} has no cluster "{cluster}"', hint=f"its clusters: {names}")

@@ -12,11 +12,11 @@ from inbedder_cli.cli.console import TerminalReporter
 from inbedder_cli.errors import UsageError
 from inbedder_cli.options import Dtype, Pooling
 from inbedder_cli.progress import SILENT
-from inbedder_cli.training.distributed import is_first
+from inbedder_cli.training.distributed import is_first_process
 from inbedder_cli.training.recipes import Recipe, Schedule, TrainFiles, train_options
 
-RECIPE = "Recipe (what is not given is the recipe's own)"
-WATCHING = "Watching and resuming"
+RECIPE = "Recipe (defaults depend on --recipe)"
+MONITORING = "Monitoring and resuming"
 
 
 def train(
@@ -24,135 +24,153 @@ def train(
         list[str],
         typer.Argument(
             metavar="DATA...",
-            help="JSON lines, Parquet or CSV with input, instruction and output (and source); or the paper's "
-            "KomeijiForce/Inbedder-Pretrain-Data.",
+            help="JSON lines, Parquet or CSV with the fields input, instruction and output (and perhaps source); "
+            "or the paper's set, KomeijiForce/Inbedder-Pretrain-Data.",
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The new folder.", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to create.", show_default=False)],
     model: Annotated[
         str,
-        typer.Option("--model", "-m", help="The base: bundled name, folder, .gguf file, or Hugging Face id."),
+        typer.Option("--model", "-m", help="Base model: bundled name, folder, .gguf file or Hugging Face id."),
     ] = "smollm2-135m",
     recipe: Annotated[
         Recipe,
         typer.Option(
-            help="contrast: a LoRA adapter, and vectors that are alike where answers are; "
-            "paper: all weights, one epoch, answers alone.",
+            help="contrast: a LoRA adapter, the loss of the answers, and a contrastive term on the vectors; "
+            "paper: all weights, one epoch, the loss of the answers alone.",
             rich_help_panel=RECIPE,
         ),
     ] = Recipe.contrast,
     full: Annotated[
         bool | None,
-        typer.Option("--full/--lora", help="Train all weights, or an adapter.", rich_help_panel=RECIPE),
+        typer.Option("--full/--lora", help="Train all weights, or a LoRA adapter.", rich_help_panel=RECIPE),
     ] = None,
-    rank: Annotated[int | None, typer.Option(min=1, help="Of the adapter.", rich_help_panel=RECIPE)] = None,
+    rank: Annotated[int | None, typer.Option(min=1, help="Rank of the adapter.", rich_help_panel=RECIPE)] = None,
     top_layers: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Adapt only so many of the last layers: faster.",
+            help="Adapt only this many of the last layers, which is faster.",
             rich_help_panel=RECIPE,
             show_default="all",
         ),
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option("--lr", min=0, help="Highest learning rate.", rich_help_panel=RECIPE)
+        float | None, typer.Option("--lr", min=0, help="Peak learning rate.", rich_help_panel=RECIPE)
     ] = None,
     schedule: Annotated[
-        Schedule | None, typer.Option(help="How the learning rate falls.", rich_help_panel=RECIPE)
+        Schedule | None, typer.Option(help="How the learning rate decreases.", rich_help_panel=RECIPE)
     ] = None,
     epochs: Annotated[
-        float | None, typer.Option(min=0.001, help="Passes over the data.", rich_help_panel=RECIPE)
+        float | None, typer.Option(min=0.001, help="Passes over the examples.", rich_help_panel=RECIPE)
     ] = None,
     max_examples: Annotated[
-        int | None, typer.Option(min=1, help="End after so many examples.", rich_help_panel=RECIPE)
+        int | None, typer.Option(min=1, help="Stop after this many examples.", rich_help_panel=RECIPE)
     ] = None,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Examples per step and process.", rich_help_panel=RECIPE)
     ] = None,
     contrast: Annotated[
         float | None,
-        typer.Option(min=0, help="Weight of the contrastive term; 0: none.", rich_help_panel=RECIPE),
+        typer.Option(min=0, help="Weight of the contrastive term; 0 disables it.", rich_help_panel=RECIPE),
     ] = None,
     contrast_share: Annotated[
-        float | None, typer.Option(min=0, max=0.95, help="Share of batches for it.", rich_help_panel=RECIPE)
+        float | None,
+        typer.Option(min=0, max=0.95, help="Share of the batches that are contrastive.", rich_help_panel=RECIPE),
     ] = None,
     temperature: Annotated[
-        float | None, typer.Option(min=0.001, help="Of the contrastive term.", rich_help_panel=RECIPE)
+        float | None, typer.Option(min=0.001, help="Temperature of the contrastive term.", rich_help_panel=RECIPE)
     ] = None,
     unanswerable: Annotated[
         float | None,
         typer.Option(
-            min=0, max=0.5, help='Share of examples whose answer is "not mentioned".', rich_help_panel=RECIPE
+            min=0,
+            max=0.5,
+            help='Share of examples to turn into unanswerable ones ("not mentioned").',
+            rich_help_panel=RECIPE,
         ),
     ] = None,
     template: Annotated[
         str | None,
         typer.Option(
-            help="paper, question-first, chat, or a pattern with {text} and {instruction}.", rich_help_panel=RECIPE
+            help="Prompt: paper, question-first, chat, or a pattern with {text} and {instruction}.",
+            rich_help_panel=RECIPE,
         ),
     ] = None,
     layer: Annotated[
         int | None,
-        typer.Option(
-            help="Hidden state that becomes the vector.", rich_help_panel=RECIPE, show_default="the base's"
-        ),
+        typer.Option(help="Hidden layer to take vectors from.", rich_help_panel=RECIPE, show_default="the base's"),
     ] = None,
     pooling: Annotated[
         Pooling | None,
-        typer.Option(help="What the encoder will read.", rich_help_panel=RECIPE, show_default="the base's"),
+        typer.Option(
+            help="Which hidden states become the vector.", rich_help_panel=RECIPE, show_default="the base's"
+        ),
     ] = None,
     max_tokens: Annotated[
-        int | None, typer.Option(min=32, help="Longest prompt; the text is shortened.", rich_help_panel=RECIPE)
+        int | None,
+        typer.Option(
+            min=32, help="Longest prompt, in tokens; longer texts are truncated.", rich_help_panel=RECIPE
+        ),
     ] = None,
     stop_words: Annotated[
         str | None,
-        typer.Option(help="File of words to drop from answers, one a line.", rich_help_panel=RECIPE),
+        typer.Option(help="File of words to remove from answers, one per line.", rich_help_panel=RECIPE),
     ] = None,
     keep_stop_words: Annotated[
-        bool, typer.Option("--keep-stop-words", help="Learn the answers as they are.", rich_help_panel=RECIPE)
+        bool, typer.Option("--keep-stop-words", help="Keep stop words in the answers.", rich_help_panel=RECIPE)
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of every random choice.", rich_help_panel=RECIPE)] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every random choice.", rich_help_panel=RECIPE)] = 0,
     dev: Annotated[
         Path | None,
-        typer.Option(help="Examples to watch the loss on.", rich_help_panel=WATCHING, show_default="300 held out"),
+        typer.Option(
+            help="File of examples to measure the loss on.",
+            rich_help_panel=MONITORING,
+            show_default="300 held out",
+        ),
     ] = None,
     suite: Annotated[
         Path | None,
-        typer.Option("--eval", help="Folder of tasks (as for evaluate) to measure too.", rich_help_panel=WATCHING),
+        typer.Option(
+            "--eval", help="Folder of tasks, as for inbedder evaluate, to measure too.", rich_help_panel=MONITORING
+        ),
     ] = None,
     suite_limit: Annotated[
-        int, typer.Option("--eval-limit", min=2, help="Rows of each of its tasks.", rich_help_panel=WATCHING)
+        int, typer.Option("--eval-limit", min=2, help="Rows of each task of --eval.", rich_help_panel=MONITORING)
     ] = 100,
     eval_every: Annotated[
         int | None,
-        typer.Option(min=1, help="Steps between.", rich_help_panel=WATCHING, show_default="a tenth of the run"),
+        typer.Option(
+            min=1, help="Steps between evaluations.", rich_help_panel=MONITORING, show_default="a tenth of the run"
+        ),
     ] = None,
     save_every: Annotated[
         int | None,
-        typer.Option(min=1, help="Steps between checkpoints.", rich_help_panel=WATCHING, show_default="100"),
+        typer.Option(min=1, help="Steps between checkpoints.", rich_help_panel=MONITORING, show_default="100"),
     ] = None,
     device: parameters.Device = "auto",
     dtype: parameters.DtypeOption = Dtype.auto,
     batch_tokens: Annotated[
         int | None,
         typer.Option(
-            min=64, help="Padded tokens computed at once.", rich_help_panel=parameters.MODEL, show_default="2048"
+            min=64, help="Padded tokens per forward pass.", rich_help_panel=parameters.MODEL, show_default="2048"
         ),
     ] = None,
     checkpointing: Annotated[
         bool,
         typer.Option(
-            "--checkpointing", help="Save memory: compute activations twice.", rich_help_panel=parameters.MODEL
+            "--checkpointing",
+            help="Save memory: compute activations twice instead of storing them.",
+            rich_help_panel=parameters.MODEL,
         ),
     ] = False,
     offline: parameters.Offline = False,
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
 ) -> None:
-    """Train an encoder on questions and short answers; the result is a folder that --model takes.
+    """Train an encoder on questions and short answers. The result is a folder that --model takes.
 
-    Stopped runs go on from their last checkpoint when the same command is given again. Several GPUs: start it with
+    A run that was stopped continues from its last checkpoint when the command is repeated. For several GPUs, run
     [bold]torchrun --nproc-per-node N -m inbedder_cli train ...[/bold]
 
     [bold]Examples[/bold]
@@ -164,8 +182,8 @@ def train(
     inbedder train KomeijiForce/Inbedder-Pretrain-Data -m facebook/opt-1.3b --recipe paper -o opt-inbedder
     """
     if keep_stop_words and stop_words is not None:
-        raise UsageError("--keep-stop-words and --stop-words contradict each other", hint="give one of them")
-    settings = train_options(
+        raise UsageError("--keep-stop-words and --stop-words exclude each other", hint="give one of them")
+    options = train_options(
         recipe,
         full=full,
         rank=rank,
@@ -193,7 +211,7 @@ def train(
     )
     from inbedder_cli.training.workflow import train as run
 
-    reporter = TerminalReporter(quiet=quiet) if is_first() else SILENT
+    reporter = TerminalReporter(quiet=quiet) if is_first_process() else SILENT
     files = TrainFiles(tuple(data), output, dev=dev, suite=suite, suite_limit=suite_limit)
-    folder = run(files, settings, model, device=device, offline=offline, force=force, reporter=reporter)
-    reporter.info(f'{folder} is ready: inbedder cluster FILE -i "..." --model {folder}')
+    folder = run(files, options, model, device=device, offline=offline, force=force, reporter=reporter)
+    reporter.info(f'{folder} is ready; use it with: inbedder cluster FILE -i "..." --model {folder}')

@@ -1,155 +1,136 @@
-"""Points -> labels: KMeans and HDBSCAN, and what many rows make them do otherwise."""
+"""KMeans, on mini-batches first where there are many rows."""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from inbedder_cli.clustering.preprocess import CHUNK, NOISE, sample_indices
-from inbedder_cli.options import Algorithm
+from inbedder_cli.clustering.base import ClusterAlgorithm
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+    import numpy.typing as npt
+
+    from inbedder_cli.clustering.base import Arrays
     from inbedder_cli.clustering.preprocess import Labels, Vectors
     from inbedder_cli.options import ClusterOptions
 
-STARTS = 10  # KMeans restarts (n_init), as in the paper's own clustering of explanations
-MINI_BATCH_ABOVE = 50_000  # rows, from where KMeans looks at them in batches
+N_INIT = 10  # as in the paper's own clustering of explanations
+QUICK_N_INIT = 3
+MINI_BATCH_ABOVE = 50_000  # rows
 MINI_BATCH = 4096
-LAST_STEPS = 10  # over all rows, so that rows lie in the cluster whose mean is nearest
-HDBSCAN_DIMENSIONS = 50  # above this, hdbscan falls back to a slow generic path
-HDBSCAN_ROWS = 20_000  # its time grows with the square of the rows: above, a sample finds the clusters
-LEAST_CLUSTER = 5
-ALIKE = 1e-3  # a point so near to one of the sample is that one
-CLUSTER_SHARE = 0.02
+LAST_STEPS = 10  # iterations over all rows after the mini-batches, so that rows lie in the nearest cluster
 
 
-def fit_kmeans(points: Vectors, k: int, seed: int, starts: int = STARTS) -> tuple[Labels, Vectors]:
-    """Return the labels of k clusters, and the means to which each point's label is that of the nearest."""
-    from sklearn.cluster import KMeans, MiniBatchKMeans
-    from sklearn.exceptions import ConvergenceWarning
+class KMeansClusterer(ClusterMixin, BaseEstimator, ClusterAlgorithm):  # type: ignore[misc]
+    """KMeans (Lloyd 1982) from k-means++ starts (Arthur & Vassilvitskii 2007), as a scikit-learn estimator.
 
-    if len(points) > MINI_BATCH_ABOVE:
-        rough = MiniBatchKMeans(k, batch_size=MINI_BATCH, n_init=starts, random_state=seed).fit(points)
-        last = KMeans(k, init=rough.cluster_centers_, n_init=1, max_iter=LAST_STEPS, random_state=seed)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            fitted = last.fit(points)
-    else:
-        fitted = KMeans(k, n_init=starts, random_state=seed).fit(points)
-    return np.asarray(fitted.labels_, np.int64), np.asarray(fitted.cluster_centers_, np.float32)
+    Above 50,000 rows the centers are found on mini-batches (Sculley 2010) and refined by ten iterations over all
+    rows. It computes in float32.
 
-
-@dataclass(frozen=True)
-class HDBSCANModel:
-    """What HDBSCAN found in a sample, enough to find it again and to place other rows (no pickle is needed).
-
-    :param components: principal directions, float32, shape (dimensions, hidden_size).
-    :param offset: what is subtracted before, float32, shape (hidden_size,).
-    :param reduced: the sample in these directions, float32, shape (n_sample, dimensions).
-    :param labels: of the sample, shape (n_sample,), -1 for noise.
-    :param size: smallest cluster in the sample, in rows.
+    :param n_clusters: number of clusters.
+    :param n_init: number of starts, of which the best counts.
+    :param random_state: seed of the starts and mini-batches.
     """
 
-    components: Vectors
-    offset: Vectors
-    reduced: Vectors
-    labels: Labels
-    size: int
+    takes_k = True
 
-    def place(self, points: Vectors, fitted: Any = None) -> Labels:  # noqa: ANN401
-        """Return in which cluster each point would lie, -1 for none: hdbscan's approximate prediction.
+    def __init__(
+        self,
+        n_clusters: int = 8,
+        *,
+        n_init: int = N_INIT,
+        random_state: int | np.random.RandomState | None = 0,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.n_init = n_init
+        self.random_state = random_state
 
-        Points of the sample keep the labels that they have, which the prediction does not promise.
+    @classmethod
+    def min_rows(cls, options: ClusterOptions) -> int:
+        """Return the number of clusters, or the smallest that may be selected.
 
-        :param fitted: hdbscan's own object where it is at hand; None: found again.
-        :raises ValueError: when this version of hdbscan finds other clusters in the sample.
+        :param options: what the user chose.
+        :return: a number of rows.
         """
-        from hdbscan import approximate_predict
-        from scipy.spatial import KDTree
+        return options.k or options.k_min
 
-        fitted = fitted or _fitted(self.reduced, self.size, predicting=True)
-        numbers = dict(zip(fitted.labels_.tolist(), self.labels.tolist(), strict=True))
-        same = [numbers[label] for label in fitted.labels_.tolist()] == self.labels.tolist()
-        if not same or len(set(numbers.values())) < len(numbers):
-            raise ValueError("hdbscan finds other clusters than it did")
-        if set(numbers) <= {NOISE} or not len(points):
-            return np.full(len(points), NOISE, np.int64)
-        chunks = [self._reduced(points[i : i + CHUNK]) for i in range(0, len(points), CHUNK)]
-        found = np.concatenate([approximate_predict(fitted, chunk)[0] for chunk in chunks])
-        sample = KDTree(self.reduced)
-        known = np.concatenate([sample.query(chunk, distance_upper_bound=ALIKE)[1] for chunk in chunks])
-        own = np.append(self.labels, NOISE)[known]  # what is not in the sample has the number after its last
-        placed = np.array([numbers.get(int(label), NOISE) for label in found], np.int64)
-        return np.where(known < len(self.labels), own, placed)
+    @classmethod
+    def from_options(cls, options: ClusterOptions, *, quick: bool = False) -> Self:
+        """Return a KMeans that is not fitted yet.
 
-    def _reduced(self, points: Vectors) -> Vectors:
-        return ((points.astype(np.float64) - self.offset) @ self.components.T).astype(np.float32)
+        :param options: with `k` filled in.
+        :param quick: 3 starts instead of 10.
+        :return: the algorithm.
+        """
+        return cls(options.k or 1, n_init=QUICK_N_INIT if quick else N_INIT, random_state=options.seed)
 
+    def fit(self, X: Vectors, y: None = None) -> Self:
+        """Cluster points; a cluster that is left without rows is dropped.
 
-def _fitted(reduced: Vectors, size: int, *, predicting: bool) -> Any:  # noqa: ANN401
-    from hdbscan import HDBSCAN
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # between hdbscan's and scikit-learn's releases
-        return HDBSCAN(min_cluster_size=size, core_dist_n_jobs=1, prediction_data=predicting).fit(reduced)
-
-
-def fit_hdbscan(points: Vectors, size: int, seed: int) -> tuple[Labels, HDBSCANModel]:
-    """Cluster by hdbscan_model (Campello et al. 2013), in at most 50 principal dimensions; -1 is noise.
-
-    Of many rows a sample makes the clusters, and the others join the cluster in which they would lie.
-
-    :param size: smallest cluster, in rows.
-    """
-    from sklearn.decomposition import PCA
-
-    n_rows = len(points)
-    sample = sample_indices(n_rows, HDBSCAN_ROWS, seed)
-    with np.errstate(invalid="ignore"):  # the share of variance of identical points
-        pca = PCA(min(HDBSCAN_DIMENSIONS, len(sample), points.shape[1]), random_state=seed)
-        reduced = pca.fit_transform(points[sample].astype(np.float64)).astype(np.float32)
-    in_sample = max(2, round(size * len(sample) / n_rows))
-    fitted = _fitted(reduced, in_sample, predicting=len(sample) < n_rows)
-    labels = np.asarray(fitted.labels_, np.int64)
-    basis = pca.components_.astype(np.float32), pca.mean_.astype(np.float32)
-    hdbscan_model = HDBSCANModel(*basis, reduced, labels, in_sample)
-    if len(sample) == n_rows:
-        return labels, hdbscan_model
-    everywhere = np.full(n_rows, NOISE, np.int64)
-    everywhere[sample] = labels
-    others = np.setdiff1d(np.arange(n_rows), sample, assume_unique=True)
-    everywhere[others] = hdbscan_model.place(points[others], fitted)
-    return everywhere, hdbscan_model
-
-
-def shortcut_for(algorithm: Algorithm, n_rows: int) -> str | None:
-    """Return what so many rows make an algorithm do otherwise, as a sentence; None: nothing."""
-    if algorithm is Algorithm.hdbscan and n_rows > HDBSCAN_ROWS:
-        return f"more than {HDBSCAN_ROWS:,} rows: a sample of so many made the clusters, and the others joined"
-    if algorithm is Algorithm.kmeans and n_rows > MINI_BATCH_ABOVE:
-        return f"more than {MINI_BATCH_ABOVE:,} rows: KMeans on mini-batches of {MINI_BATCH:,}"
-    return None
-
-
-def refit(points: Vectors, options: ClusterOptions, seed: int, starts: int, share: float = 1.0) -> Labels:
-    """Return labels of some of the rows that a clustering with these options was made of.
-
-    :param options: with k or min_cluster_size filled in.
-    :param share: of the rows that are here; clusters may be that much smaller.
-    """
-    if options.algorithm is Algorithm.kmeans:
+        :param X: points, shape (n_rows, n_features).
+        :param y: ignored.
+        :return: the algorithm itself.
+        """
+        from sklearn.cluster import KMeans, MiniBatchKMeans
         from sklearn.exceptions import ConvergenceWarning
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different rows than clusters, by chance
-            return fit_kmeans(points, options.k or 1, seed, starts)[0]
-    return fit_hdbscan(points, max(2, round((options.min_cluster_size or LEAST_CLUSTER) * share)), seed)[0]
+        points = validate_data(self, X, dtype=np.float32)
+        self.shortcut_ = None
+        seed = self.random_state
+        if len(points) > MINI_BATCH_ABOVE:
+            rough = MiniBatchKMeans(
+                self.n_clusters, batch_size=MINI_BATCH, n_init=self.n_init, random_state=seed
+            ).fit(points)
+            last = KMeans(
+                self.n_clusters, init=rough.cluster_centers_, n_init=1, max_iter=LAST_STEPS, random_state=seed
+            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                fitted = last.fit(points)
+            self.shortcut_ = f"more than {MINI_BATCH_ABOVE:,} rows: KMeans on mini-batches of {MINI_BATCH:,}"
+        else:
+            fitted = KMeans(self.n_clusters, n_init=self.n_init, random_state=seed).fit(points)
+        used, labels = np.unique(fitted.labels_, return_inverse=True)
+        self.labels_: Labels = labels.astype(np.int64)
+        self.cluster_centers_: Vectors = np.asarray(fitted.cluster_centers_[used], np.float32)
+        return self
 
+    def predict(self, X: Vectors) -> Labels:
+        """Assign points to the clusters with the nearest means.
 
-def with_size(options: ClusterOptions, n_rows: int) -> ClusterOptions:
-    """Return the options with min_cluster_size filled in (HDBSCAN)."""
-    size = options.min_cluster_size or max(LEAST_CLUSTER, round(CLUSTER_SHARE * n_rows))
-    return replace(options, min_cluster_size=size)
+        :param X: points, shape (n_rows, n_features).
+        :return: numbers of clusters, int64, shape (n_rows,).
+        """
+        check_is_fitted(self)
+        points = validate_data(self, X, dtype=np.float32, reset=False)
+        norms = np.linalg.norm(self.cluster_centers_, axis=1)
+        directions = self.cluster_centers_ / np.where(norms > 0, norms, 1)[:, None]
+        # |x - c|² = |x|² - 2 (x c - |c|² / 2), and |x|² is the same for all c.
+        nearness = (points @ directions.T) * norms - norms**2 / 2
+        return np.asarray(nearness.argmax(1), np.int64)
+
+    def to_arrays(self) -> Arrays:
+        """Return the means of the clusters.
+
+        :return: `cluster_centers`, float32, shape (n_clusters, n_features).
+        """
+        return {"cluster_centers": self.cluster_centers_}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """Return a fitted KMeans, without `labels_`.
+
+        :param arrays: what `to_arrays` returned.
+        :return: the algorithm.
+        """
+        fitted = cls(len(arrays["cluster_centers"]))
+        fitted.cluster_centers_ = arrays["cluster_centers"]
+        fitted.n_features_in_ = fitted.cluster_centers_.shape[1]
+        return fitted

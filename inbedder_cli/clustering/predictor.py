@@ -1,36 +1,43 @@
-"""New rows -> the clusters of a saved run, and how far they have drifted from it."""
+"""New rows -> the clusters of a saved run, and which rows are unlike any of them."""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inbedder_cli.clustering import NOISE, HDBSCANModel, distances_to
-from inbedder_cli.clustering.preprocess import normalize
+from inbedder_cli.clustering.fit import distances_to, renumber
+from inbedder_cli.clustering.preprocess import NOISE, normalize
+from inbedder_cli.registry import algorithms
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
+    from typing import Self
 
     import numpy.typing as npt
 
-    from inbedder_cli.clustering import Clustering
+    from inbedder_cli.clustering.base import Arrays, ClusterAlgorithm
+    from inbedder_cli.clustering.fit import Clustering
     from inbedder_cli.clustering.preprocess import Labels, Vectors
 
     Numbers = npt.NDArray[np.float64]
 
-NOVEL_ABOVE = 0.99  # of a cluster's own rows are nearer to the mean of its others than a row that is novel is
-ALIKE = 1e-3  # distance that rounding may make
-SURE = 0.95  # of intervals
+NOVEL_ABOVE = 0.99  # quantile of a cluster's own distances beyond which a new row is novel
+ROUNDING = 1e-3  # cosine distance that rounding may cause
+PREFIX = "algorithm/"  # of the algorithm's own arrays
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Rows in the clusters of a saved run, with the arrays of a `Clustering`.
+    """New rows in the clusters of a saved run.
 
-    :param novel: shape (n_rows,): farther from the center than nearly all of the cluster's own rows, or in none.
+    :param labels: as in `Clustering`.
+    :param distances: as in `Clustering`.
+    :param second_cluster: as in `Clustering`.
+    :param margins: as in `Clustering`.
+    :param novel: bool, shape (n_rows,): whether a row is in no cluster, or farther from its centroid than nearly
+        all of the cluster's own rows.
     """
 
     labels: Labels
@@ -42,130 +49,109 @@ class Prediction:
 
 @dataclass(frozen=True)
 class ClusterPredictor:
-    """What is needed to label new rows like old ones.
+    """What is needed to assign new rows to the clusters of a run.
 
     :param mean: what is subtracted from every vector, float32, shape (hidden_size,).
-    :param centroids: float32, shape (k, hidden_size), as in `Clustering`.
+    :param centroids: as in `Clustering`.
     :param novelty_thresholds: cosine distances to the centroids beyond which rows are novel, float32, shape (k,):
-        most rows of a cluster are nearer than that to the mean of the others (`distances_to_the_others`).
-    :param centroid_norms: of the clusters' means (centroids times lengths), float32, shape (k,): KMeans goes by
-        the nearest mean.
-    :param hdbscan_model: how HDBSCAN places rows; None: the nearest mean does.
+        the 99 % quantile of the distances of a cluster's rows to the mean of its others (`distances_to_others`).
+    :param numbers: as in `Clustering`.
+    :param algorithm: the fitted algorithm; None where there are no clusters.
     """
 
     mean: Vectors
     centroids: Vectors
     novelty_thresholds: Vectors
-    centroid_norms: Vectors
-    hdbscan_model: HDBSCANModel | None = None
+    numbers: Labels
+    algorithm: ClusterAlgorithm | None
 
     @classmethod
-    def of(cls, clustering: Clustering) -> ClusterPredictor:
-        """Return the predictor of a clustering."""
-        lengths = (
-            np.ones(clustering.k, np.float32) if clustering.centroid_norms is None else clustering.centroid_norms
-        )
-        limits = []
+    def of(cls, clustering: Clustering) -> Self:
+        """Return the predictor of a clustering.
+
+        :param clustering: what `fit_clusters` returned.
+        :return: the predictor.
+        """
+        thresholds = []
         for cluster in range(clustering.k):
             own = clustering.distances[clustering.labels == cluster].astype(np.float64)
             if clustering.centroid_norms is not None:
-                own = distances_to_the_others(own, float(lengths[cluster]))
-            limits.append(max(ALIKE, float(np.quantile(own, NOVEL_ABOVE, method="higher"))))
+                own = distances_to_others(own, float(clustering.centroid_norms[cluster]))
+            thresholds.append(max(ROUNDING, float(np.quantile(own, NOVEL_ABOVE, method="higher"))))
         return cls(
-            clustering.mean, clustering.centroids, np.array(limits, np.float32), lengths, clustering.hdbscan_model
+            clustering.mean,
+            clustering.centroids,
+            np.array(thresholds, np.float32),
+            np.empty(0, np.int64) if clustering.numbers is None else clustering.numbers,
+            clustering.algorithm,
         )
 
-    def assign(self, vectors: Vectors) -> Prediction:
-        """Label rows; those of the run itself get the labels that they have there.
+    def predict(self, vectors: Vectors) -> Prediction:
+        """Assign rows to clusters; those of the run itself get the labels that they have there.
 
         :param vectors: float32, shape (n_rows, hidden_size), finite.
-        :raises ValueError: when this version of hdbscan finds other clusters than the run's did.
+        :return: the rows' clusters, and which rows are novel.
+        :raises ValueError: when the installed version of a library finds other clusters than the run's did.
         """
         points = normalize(vectors, self.mean)
-        if self.hdbscan_model is not None:
-            labels = self.hdbscan_model.place(points)
-        elif len(self.centroids):
-            nearness = (points @ self.centroids.T) * self.centroid_norms - self.centroid_norms**2 / 2
-            labels = nearness.argmax(1).astype(np.int64)
-        else:
+        if self.algorithm is None or not len(self.centroids) or not len(points):
             labels = np.full(len(points), NOISE, np.int64)
+        else:
+            labels = renumber(self.algorithm.predict(points), self.numbers)
         distances, second, margins = distances_to(self.centroids, points, labels)
-        limits = np.append(self.novelty_thresholds, np.float32(-1))  # noise, the last, is always beyond
-        novel = ~(distances <= limits[labels])
-        alike = np.append(~self.centroids.any(axis=1), False)[
-            labels
-        ]  # where the rows of the run were all the same
-        return Prediction(labels, distances, second, margins, novel | (alike & points.any(axis=1)))
+        thresholds = np.append(self.novelty_thresholds, np.float32(-1))  # label -1 takes the last: always novel
+        novel = ~(distances <= thresholds[labels])
+        # All rows of such a cluster were the same: any other row is novel, though its distance is not defined.
+        of_copies = np.append(~self.centroids.any(axis=1), False)[labels]
+        return Prediction(labels, distances, second, margins, novel | (of_copies & points.any(axis=1)))
+
+    def to_arrays(self) -> Arrays:
+        """Return the predictor as arrays, to be saved.
+
+        :return: arrays by name.
+        """
+        arrays: Arrays = {
+            "mean": self.mean,
+            "centroids": self.centroids,
+            "novelty_thresholds": self.novelty_thresholds,
+            "numbers": self.numbers,
+        }
+        if self.algorithm is not None:
+            arrays |= {f"{PREFIX}{name}": array for name, array in self.algorithm.to_arrays().items()}
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]], algorithm: str) -> Self:
+        """Return a saved predictor.
+
+        :param arrays: what `to_arrays` returned.
+        :param algorithm: the name of the algorithm.
+        :return: the predictor.
+        """
+        own = {name.removeprefix(PREFIX): array for name, array in arrays.items() if name.startswith(PREFIX)}
+        return cls(
+            arrays["mean"],
+            arrays["centroids"],
+            arrays["novelty_thresholds"],
+            arrays["numbers"],
+            algorithms[algorithm].from_arrays(own) if len(arrays["centroids"]) else None,
+        )
 
 
-def distances_to_the_others(distances: Numbers, length: float) -> Numbers:
-    """Return how far each row of a cluster is from the mean of its other rows: what a new row would be.
+def distances_to_others(distances: Numbers, norm: float) -> Numbers:
+    """Return the distance of each row of a cluster to the mean of the cluster's other rows.
 
-    A row draws its center towards itself, the more so the smaller its cluster is.
+    That is how far a new row would be. A row's distance to the mean of all rows is smaller, since the row is part
+    of it, and the more so the smaller the cluster is. With points x of unit length and their mean m, the sum of
+    the others is s = n m - x, and x s = n x m - 1, |s|² = n² |m|² - 2 n x m + 1.
 
-    :param distances: of all rows, points of unit length, to the direction of their mean: 1 - cosine.
-    :param length: of that mean.
+    :param distances: cosine distances of all n rows of a cluster to their mean, float64, shape (n,).
+    :param norm: length |m| of that mean.
+    :return: cosine distances, float64, shape (n,).
     """
     n = len(distances)
     if n == 1:
         return distances
-    along = n * length * (1 - distances)  # the sum of all points, times each of them
-    left = np.sqrt(np.maximum((n * length) ** 2 - 2 * along + 1, np.finfo(np.float64).tiny))
-    return 1 - (along - 1) / left
-
-
-@dataclass(frozen=True)
-class Drift:
-    """A cluster's share of the rows, then and now.
-
-    :param now_low: and `now_high`: 95 % interval of the share now (Wilson 1927).
-    :param q_value: of Fisher's exact test of then against now, corrected for the number of clusters (Benjamini &
-        Hochberg 1995).
-    """
-
-    cluster: int
-    label: str
-    then: float
-    now: float
-    now_low: float
-    now_high: float
-    q_value: float
-
-    @property
-    def moved(self) -> bool:
-        """Whether the share is another one, beyond chance."""
-        return self.q_value < 1 - SURE
-
-
-@dataclass(frozen=True)
-class DriftReport:
-    """How new rows fell into the clusters of a run: the shares, how many rows, and how many of them are novel."""
-
-    clusters: list[Drift]
-    n_rows: int
-    n_novel: int
-
-
-def drift(then: dict[int, int], now: Sequence[int], names: dict[int, str]) -> list[Drift]:
-    """Return how the shares of clusters moved.
-
-    :param then: rows of each cluster in the run.
-    :param now: the cluster of each new row.
-    :param names: of the clusters.
-    """
-    from scipy.stats import binomtest, false_discovery_control, fisher_exact
-
-    if not then:
-        return []
-    total, counts = sum(then.values()), Counter(now)
-    p_values = [
-        fisher_exact([[size, total - size], [counts[c], len(now) - counts[c]]]).pvalue for c, size in then.items()
-    ]
-    moved = []
-    for (cluster, size), q_value in zip(then.items(), false_discovery_control(p_values), strict=True):
-        low, high = 0.0, 1.0
-        if now:
-            low, high = map(float, binomtest(counts[cluster], len(now)).proportion_ci(SURE, method="wilson"))
-        share = counts[cluster] / max(1, len(now))
-        moved.append(Drift(cluster, names[cluster], size / max(1, total), share, low, high, float(q_value)))
-    return moved
+    along = n * norm * (1 - distances)  # n x m
+    others = np.sqrt(np.maximum((n * norm) ** 2 - 2 * along + 1, np.finfo(np.float64).tiny))
+    return 1 - (along - 1) / others

@@ -1,4 +1,4 @@
-"""Vectors -> points: centred, of unit length, in an order that depends on their values alone."""
+"""Vectors -> points: centered, of unit length, in an order that depends on their values alone."""
 
 from __future__ import annotations
 
@@ -14,47 +14,57 @@ if TYPE_CHECKING:
     Labels = npt.NDArray[np.int64]
 
 NOISE = -1
-CHUNK = 16_384  # rows of which there is a copy in float64 at a time
-TINY = 1e-6  # of the largest number: a centred row shorter than this is the mean itself
+CHUNK = 16_384  # rows that are copied to float64 at a time
+TINY = 1e-6  # share of the largest value: a centered row shorter than this is at the mean
 
 
 def center_and_normalize(vectors: Vectors) -> tuple[Vectors, Vectors]:
     """Subtract the mean and scale each row to unit length (a row at the mean stays zero).
 
-    :return: the points, float32, shape (n_rows, hidden_size), and the mean, shape (hidden_size,).
+    :param vectors: float32, shape (n_rows, hidden_size).
+    :return: the points, float32, shape (n_rows, hidden_size), and the mean, float32, shape (hidden_size,).
     """
     mean = vectors.mean(axis=0, dtype=np.float64)
     return normalize(vectors, mean), mean.astype(np.float32)
 
 
 def normalize(vectors: Vectors, mean: npt.NDArray[np.floating]) -> Vectors:
-    """Subtract a mean and scale each row to unit length (a row at the mean stays zero)."""
+    """Subtract a given mean and scale each row to unit length (a row at the mean stays zero).
+
+    :param vectors: float32, shape (n_rows, hidden_size).
+    :param mean: shape (hidden_size,).
+    :return: the points, float32, shape (n_rows, hidden_size).
+    """
     least = TINY * max(float(vectors.max(initial=0)), -float(vectors.min(initial=0)))
     points = np.empty(vectors.shape, np.float32)
     for start in range(0, len(vectors), CHUNK):
-        some = vectors[start : start + CHUNK] - mean
-        norms = np.linalg.norm(some, axis=1, keepdims=True)
+        centered = vectors[start : start + CHUNK] - mean
+        norms = np.linalg.norm(centered, axis=1, keepdims=True)
         away = norms > least
-        points[start : start + CHUNK] = np.where(away, some / np.where(away, norms, 1), 0)
+        points[start : start + CHUNK] = np.where(away, centered / np.where(away, norms, 1), 0)
     return points
 
 
 def canonical_order(vectors: Vectors) -> npt.NDArray[np.int64]:
     """Return an order of the rows that depends on their values alone, and hardly on how these are rounded.
 
-    They are sorted along one direction, so that another machine or batch size makes neighbours change places at
-    most: an algorithm that starts from some rows, chosen at random, then starts from the same ones.
+    Rows are sorted by their projection on a fixed random direction. Another machine or batch size rounds
+    differently, and then neighbors may change places, but no more: an algorithm that starts from random rows
+    starts from the same ones.
+
+    :param vectors: shape (n_rows, hidden_size).
+    :return: row numbers in the new order, int64, shape (n_rows,).
     """
     bits = np.random.Philox(key=1).random_raw(vectors.shape[1])  # the same in every version and on every machine
     direction = bits / 2.0**63 - 1
     along = np.empty(len(vectors))
     for start in range(0, len(vectors), CHUNK):
         some = vectors[start : start + CHUNK]
-        along[start : start + CHUNK] = (some * direction).sum(axis=1)  # row by row, whatever their order
+        along[start : start + CHUNK] = (some * direction).sum(axis=1)  # not BLAS, whose sums depend on the order
     order = np.argsort(along, kind="stable")
     starts = np.flatnonzero(np.diff(along[order], prepend=np.nan) != 0)
     for first, last in zip(starts, [*starts[1:], len(order)], strict=True):
-        if last - first > 1:  # copies, mostly
+        if last - first > 1:  # mostly copies of one row
             order[first:last] = sorted(order[first:last], key=lambda row: _digest(vectors[row]))
     return order
 
@@ -64,17 +74,28 @@ def _digest(row: Vectors) -> bytes:
 
 
 def sample_indices(n_rows: int, n_wanted: int, seed: int) -> npt.NDArray[np.int64]:
-    """Return so many row numbers at random, in order; all of them where there are no more."""
+    """Return the numbers of rows drawn at random without replacement.
+
+    :param n_rows: rows to draw from.
+    :param n_wanted: rows to draw; where there are no more than that, all are returned.
+    :param seed: seed of the draw.
+    :return: row numbers, ascending, int64.
+    """
     if n_rows <= n_wanted:
         return np.arange(n_rows)
     return np.sort(np.random.default_rng(seed).choice(n_rows, n_wanted, replace=False))
 
 
 def n_different(points: Vectors, enough: int) -> int:
-    """Return how many different rows there are, counting no further than `enough`."""
+    """Return how many different rows there are, rounded to five digits.
+
+    :param points: shape (n_rows, hidden_size).
+    :param enough: where counting stops.
+    :return: the number of different rows, at most `enough`.
+    """
     found: set[bytes] = set()
     for row in points:
-        found.add((row.round(5) + 0.0).tobytes())  # -0.0 is 0.0
+        found.add((row.round(5) + 0.0).tobytes())  # -0.0 + 0.0 is 0.0
         if len(found) == enough:
             break
     return len(found)

@@ -1,4 +1,4 @@
-"""How many clusters: what each number, or each smallest size, would give, weighed on a sample."""
+"""How many clusters: each number of clusters, or each smallest cluster size, tried on a sample of the rows."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inbedder_cli.clustering.kmeans import LEAST_CLUSTER, fit_kmeans, refit
 from inbedder_cli.clustering.preprocess import NOISE, n_different, sample_indices
-from inbedder_cli.clustering.stability import part_size, partition_stability
+from inbedder_cli.clustering.stability import part_size, partition_stability, refit
+from inbedder_cli.registry import algorithms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,23 +17,25 @@ if TYPE_CHECKING:
     from inbedder_cli.clustering.preprocess import Vectors
     from inbedder_cli.options import ClusterOptions
 
-ROWS = 2000  # on which k is chosen
-STARTS = 3
-DIMENSIONS = 50  # principal ones, in which parts are compared: a twentieth of the time for the same verdict
+ROWS = 2000  # sample on which k is selected
+DIMENSIONS = 50  # principal ones in which stability is measured: the same verdict in a twentieth of the time
 PARTS = 6
-CHANCE = 0.1  # agreement that clusters which have nothing to do with the answers may have with them
-LEAST_SPREAD = 0.02  # of a figure over all k: smaller differences say nothing
+CHANCE = 0.1  # agreement with the answers that unrelated clusters may reach
+LEAST_SPREAD = 0.02  # standard deviation of a measure over all k, below which its differences mean nothing
+SHARES = (0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.08, 0.12)  # of the rows, tried as smallest cluster
+CLIFF = 2.0  # factor by which the number of clusters changes from one size to the next
 
 
 @dataclass(frozen=True)
 class KScore:
-    """What speaks for a number of clusters, each figure but the total at most 1.
+    """Measures of the clusters that one k gives.
 
-    :param silhouette: mean silhouette width (Rousseeuw 1987), from -1.
-    :param stability: mean adjusted Rand index of clusterings of parts of the rows (`partition_stability`).
-    :param agreement: adjusted mutual information (Vinh et al. 2010) of clusters and answers: how far each tells
-        the other, beyond chance; None without answers.
-    :param total: the mean of the figures, each in standard deviations from its mean over all k: by it k is chosen.
+    :param silhouette: mean silhouette width (Rousseeuw 1987), -1 to 1.
+    :param stability: mean adjusted Rand index between clusterings of random parts of the rows, at most 1
+        (`partition_stability`).
+    :param agreement: adjusted mutual information (Vinh et al. 2010) of clusters and answers, at most 1, about 0 by
+        chance; None without answers.
+    :param total: mean z-score of these measures over all k that were tried; k is selected by it.
     """
 
     silhouette: float
@@ -44,7 +46,12 @@ class KScore:
 
 @dataclass(frozen=True)
 class KSelection:
-    """How k was chosen: the scores of each k tried, on `n_rows` rows."""
+    """How k was selected.
+
+    :param k: the one with the highest total.
+    :param scores: by k, for each k that was tried.
+    :param n_rows: rows on which they were measured.
+    """
 
     k: int
     scores: dict[int, KScore]
@@ -60,15 +67,17 @@ class KSelection:
 def select_n_clusters(
     points: Vectors, options: ClusterOptions, phrases: Sequence[Sequence[str]] | None = None
 ) -> KSelection:
-    """Return the k between k_min and k_max that is the best in the mean of three figures, on a sample.
+    """Select the best k between `k_min` and `k_max` by three measures, on a sample of the rows.
 
-    They ask for different things: silhouettes for clusters apart from each other, stability for clusters that are
-    no accident of these rows, agreement for clusters that answers tell apart. Few clusters are always stabler, and
-    silhouettes hardly differ: so each figure counts by how far it stands out among its own. Agreement that is
-    everywhere that of chance does not count.
+    The silhouette asks whether clusters are apart, stability whether they are found again in other rows, and
+    agreement whether answers tell them apart. Fewer clusters are nearly always more stable, and silhouettes differ
+    little. So each measure counts as a z-score over all k, and k has the highest mean of the three. Agreement does
+    not count where it is that of chance for every k.
 
-    :param points: centred and normalize vectors, in canonical order.
-    :param phrases: n-grams of each row's answer, if there are answers.
+    :param points: centered and normalized vectors, float32, shape (n_rows, hidden_size), in canonical order.
+    :param options: which algorithm, the range of k, and the seed.
+    :param phrases: n-grams of each row's answer, one list per row, if there are answers.
+    :return: the selected k and all scores.
     """
     from sklearn.metrics import adjusted_mutual_info_score, silhouette_score
 
@@ -79,30 +88,30 @@ def select_n_clusters(
     most = min(options.k_max, n_different(points, options.k_max), len(points) - 1, part_size(len(points)))
     scores = {}
     for k in range(options.k_min, most + 1):
-        labels = fit_kmeans(points, k, options.seed, STARTS)[0]
+        tried = replace(options, k=k)
+        labels = refit(points, tried, options.seed)
         scores[k] = KScore(
             float(silhouette_score(points, labels)) if len(set(labels)) > 1 else -1.0,
-            partition_stability(reduced, replace(options, k=k), PARTS),
+            partition_stability(reduced, tried, PARTS),
             None if answers is None else float(adjusted_mutual_info_score(answers, labels)),
         )
-    if not scores:  # too few different rows for a choice
+    if not scores:  # there are too few different rows
         return KSelection(max(1, most), {}, len(points))
-    scores = _weighed(scores)
+    scores = _with_totals(scores)
     return KSelection(max(scores, key=lambda k: scores[k].total), scores, len(points))
 
 
-def _weighed(scores: dict[int, KScore]) -> dict[int, KScore]:
-    """Return the scores with their totals."""
+def _with_totals(scores: dict[int, KScore]) -> dict[int, KScore]:
     agreements = [s.agreement or 0.0 for s in scores.values()]
     agree = max(agreements) > CHANCE
-    figures = np.array(
+    measures = np.array(
         [
             [s.silhouette, s.stability, *([agreement] if agree else [])]
             for s, agreement in zip(scores.values(), agreements, strict=True)
         ]
     )
-    spread = np.maximum(figures.std(axis=0), LEAST_SPREAD)
-    totals = ((figures - figures.mean(axis=0)) / spread).mean(axis=1)
+    spread = np.maximum(measures.std(axis=0), LEAST_SPREAD)
+    totals = ((measures - measures.mean(axis=0)) / spread).mean(axis=1)
     return {
         k: replace(score, total=float(total)) for (k, score), total in zip(scores.items(), totals, strict=True)
     }
@@ -111,24 +120,20 @@ def _weighed(scores: dict[int, KScore]) -> dict[int, KScore]:
 def _principal(points: Vectors, seed: int) -> Vectors:
     from sklearn.decomposition import PCA
 
-    with np.errstate(invalid="ignore"):  # the share of variance of identical points
+    with np.errstate(invalid="ignore"):  # PCA divides by the variance, which is 0 for identical points
         pca = PCA(min(DIMENSIONS, *points.shape), random_state=seed)
         return np.asarray(pca.fit_transform(points.astype(np.float64)), np.float32)
 
 
-SHARES = (0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.08, 0.12)  # of the rows, tried as smallest cluster
-CLIFF = 2.0  # between neighbouring sizes: the number of clusters changes by this factor or more
-
-
 @dataclass(frozen=True)
 class SizeScore:
-    """What a smallest cluster size (HDBSCAN) gives.
+    """Measures of the clusters that one smallest cluster size gives.
 
-    :param min_cluster_size: in rows of the whole corpus.
-    :param k: clusters found.
-    :param noise: share of the rows in none, 0 to 1.
-    :param stability: as in `KScore`; 0 where nothing was found.
-    :param cliff: whether the number of clusters is quite another one at the size before.
+    :param min_cluster_size: smallest cluster, in rows of the whole corpus.
+    :param k: number of clusters.
+    :param noise: share of rows in no cluster, 0 to 1.
+    :param stability: as in `KScore`; 0 where there are no clusters.
+    :param cliff: whether the number of clusters at least doubles or halves from the size before.
     """
 
     min_cluster_size: int
@@ -139,18 +144,21 @@ class SizeScore:
 
 
 def sweep_sizes(points: Vectors, options: ClusterOptions) -> list[SizeScore]:
-    """Return what several smallest cluster sizes give, on a sample, smallest first.
+    """Return what several smallest cluster sizes give, on a sample of the rows.
 
-    :param points: centred and normalize vectors, in canonical order.
+    :param points: centered and normalized vectors, float32, shape (n_rows, hidden_size), in canonical order.
+    :param options: which algorithm, and the seed.
+    :return: one score per size, smallest first.
     """
     n_rows = len(points)
     sample = sample_indices(n_rows, ROWS, options.seed)
     points, share = points[sample], len(sample) / n_rows
-    sizes = sorted({max(LEAST_CLUSTER, round(part * n_rows)) for part in SHARES})
+    least = algorithms[options.algorithm].min_rows(replace(options, min_cluster_size=None))
+    sizes = sorted({max(least, round(part * n_rows)) for part in SHARES})
     swept: list[SizeScore] = []
     for size in (size for size in sizes if size * share <= len(points)):
         tried = replace(options, min_cluster_size=max(2, round(size * share)))
-        labels = refit(points, tried, options.seed, STARTS)
+        labels = refit(points, tried, options.seed)
         k = len(set(labels.tolist()) - {NOISE})
         stability = partition_stability(points, tried, PARTS) if k else 0.0
         before = swept[-1].k if swept else k

@@ -1,14 +1,17 @@
-"""Choose the text column or columns of a table, and turn rows into texts."""
+"""The columns of a table: which of them hold the texts, and the text and the id of each row."""
 
 from __future__ import annotations
 
+import datetime
+import numbers
 import re
 import string
+from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from inbedder_cli.corpus.jsonl import cell_value, has_json_cells
-from inbedder_cli.corpus.values import value_as_text
-from inbedder_cli.encoders.prompts.templates import whole
+from inbedder_cli.corpus.values import replace_surrogates, value_as_text
 from inbedder_cli.errors import InputError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -25,12 +28,45 @@ NUMBER = re.compile(
 )
 
 
+NEEDED = "a table needs a header and at least one row"
+
+
+def check_column_names(names: list[str], source: str) -> None:
+    """Refuse a table that has two columns of one name.
+
+    :param names: the column names.
+    :param source: what messages call the table.
+    :raises InputError: naming the first name that is there more than once.
+    """
+    repeated = [name for name, n in Counter(names).items() if n > 1]
+    if repeated:
+        raise InputError(
+            f'the header has "{repeated[0]}" more than once', source=source, hint="rename one of them"
+        )
+
+
+def column_tuple(names: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Return column names given as one string or several as a tuple; None gives an empty one.
+
+    :param names: one name, several, or None.
+    :return: the names; those that are no strings, which pandas allows, as strings.
+    """
+    if names is None:
+        return ()
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        return (str(names),)
+    return tuple(map(str, names))
+
+
 def column_values(table: pa.Table, name: str, source: str, rows: Sequence[int] | None = None) -> list[str | None]:
-    """Return the column's cells as strings, None where null.
+    """Return the cells of a column as strings, None where they are missing.
 
-    :param rows: each row's index in the file, for messages.
-
-    :raises InputError: when there is no such column, or a cell is not text.
+    :param table: the table.
+    :param name: name of the column.
+    :param source: what messages call the table.
+    :param rows: the row number of each row in the input, from 0, for messages; None: they are those of the table.
+    :return: one per row.
+    :raises InputError: if there is no such column, or a cell is not a text.
     """
     import pyarrow as pa
 
@@ -44,11 +80,9 @@ def column_values(table: pa.Table, name: str, source: str, rows: Sequence[int] |
         values = [cell_value(cell) for cell in column.to_pylist()]
         for place, value in enumerate(values):
             if value is not None and not isinstance(value, str):
-                kind = "a list or object" if isinstance(value, (list, dict)) else "a number or truth value"
                 row = (place if rows is None else rows[place]) + 1
-                hint = _text_hint(table)
-                raise InputError(f"holds {kind}, not text", source=source, row=row, column=name, hint=hint)
-        return [v if v is None else whole(v) for v in values]
+                raise not_text(value, source, row, name, _text_hint(table))
+        return [v if v is None else replace_surrogates(v) for v in values]
     kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
     if pa.types.is_null(kind):
         return [None] * table.num_rows
@@ -57,8 +91,41 @@ def column_values(table: pa.Table, name: str, source: str, rows: Sequence[int] |
     return list(column.to_pylist())
 
 
+def not_text(value: object, source: str, row: int, column: str | None, hint: str) -> InputError:
+    """Return the error for a cell that is not a text.
+
+    :param value: the cell.
+    :param source: what the message calls the input.
+    :param row: the row, counted from 1.
+    :param column: name of the column; None for the only one of a list.
+    :param hint: what to do next.
+    :return: the error, to be raised.
+    """
+    return InputError(f"holds {_kind_of(value)}, not text", source=source, row=row, column=column, hint=hint)
+
+
+def _kind_of(value: object) -> str:
+    if type(value).__name__ == "bool":  # numpy's too
+        return f"a truth value ({value})"
+    if isinstance(value, numbers.Number):
+        return f"a number ({value})"
+    if isinstance(value, (datetime.date, datetime.time, datetime.timedelta)):
+        return f"a date or time ({value})"
+    if isinstance(value, (bytes, bytearray)):
+        return "bytes"
+    return "a list or object" if isinstance(value, (list, tuple, dict)) else f"a {type(value).__name__}"
+
+
 def text_values(table: pa.Table, name: str, source: str, rows: Sequence[int] | None = None) -> list[str | None]:
-    """Return `column_values`, refusing a column of nothing but numbers or dates."""
+    """Return `column_values`, but refuse a column of nothing but numbers or dates.
+
+    :param table: the table.
+    :param name: name of the column.
+    :param source: what messages call the table.
+    :param rows: the row number of each row in the input, from 0, for messages.
+    :return: one per row.
+    :raises InputError: also if all texts are numbers or dates.
+    """
     values = column_values(table, name, source, rows)
     filled = [v for v in values if v and v.strip()]
     if filled and all(NUMBER.fullmatch(v.strip()) for v in filled):
@@ -71,9 +138,12 @@ def _text_hint(table: pa.Table) -> str:
 
 
 def guess_text_column(table: pa.Table, source: str) -> str:
-    """Return the one obvious text column: by its name, else the one with by far the most words.
+    """Return the name of the one obvious text column: by its name, else the one with by far the most words.
 
-    :raises InputError: when no column, or more than one, is obvious.
+    :param table: the table, of which the first 200 rows are looked at.
+    :param source: what messages call the table.
+    :return: the name.
+    :raises InputError: if no column, or more than one, is obvious.
     """
     head = table.slice(0, 200)
     words: dict[str, float] = {name: _mean_words(head, name) for name in table.column_names}
@@ -98,16 +168,39 @@ def _mean_words(head: pa.Table, name: str) -> float:
     return sum(len(v.split()) for v in values) / len(values) if values else 0.0
 
 
-def join_texts(table: pa.Table, names: Sequence[str], source: str, rows: Sequence[int] | None = None) -> list[str]:
-    """Return one stripped text per row; several columns are joined by a line break, empty ones left out."""
-    columns = [text_values(table, name, source, rows) for name in names]
+def join_texts(
+    table: pa.Table,
+    names: Sequence[str],
+    source: str,
+    rows: Sequence[int] | None = None,
+    *,
+    allow_numbers: bool = False,
+) -> list[str]:
+    """Return one stripped text per row; the cells of several columns are joined by line breaks.
+
+    :param table: the table.
+    :param names: names of the text columns; their empty cells are left out.
+    :param source: what messages call the table.
+    :param rows: the row number of each row in the input, from 0, for messages.
+    :param allow_numbers: whether a column may hold nothing but numbers or dates.
+    :return: one per row, "" where all cells are empty.
+    :raises InputError: if a column is missing or is not of texts.
+    """
+    values = column_values if allow_numbers else text_values
+    columns = [values(table, name, source, rows) for name in names]
     return ["\n".join(c.strip() for c in cells if c and c.strip()) for cells in zip(*columns, strict=True)]
 
 
 def fill_text_template(table: pa.Table, template: str, source: str) -> tuple[list[str], tuple[str, ...]]:
-    """Fill '{title}. {body}' per row; a row whose named columns are all empty is an empty text.
+    """Return one text per row by filling a template such as '{title}. {body}', and the columns that it names.
 
-    :return: the texts and the columns named.
+    A row whose named columns are all empty gets an empty text.
+
+    :param table: the table.
+    :param template: the pattern, with column names in braces.
+    :param source: what messages call the table.
+    :return: the texts, stripped, and the column names.
+    :raises InputError: for a column that is not there.
     :raises UsageError: for a template that names no column or asks for more than column names.
     """
     try:
@@ -138,11 +231,19 @@ def _any_values(table: pa.Table, name: str, source: str) -> list[object]:
 
 
 def _shown(value: object) -> str:
-    return whole(value_as_text(value)).strip()
+    return replace_surrogates(value_as_text(value)).strip()
 
 
 def row_ids(table: pa.Table, name: str | None, source: str, rows: Sequence[int]) -> list[str]:
-    """Return each row's id: the cell of column `name`, or its row number in the file, counted from 1."""
+    """Return the id of each row: its cell in a column, or its row number in the input, counted from 1.
+
+    :param table: the table.
+    :param name: name of the column; None takes the row numbers.
+    :param source: what messages call the table.
+    :param rows: the row number of each row in the input, from 0.
+    :return: one per row, "" where the cell is missing.
+    :raises InputError: if there is no such column.
+    """
     if name is None:
         return [str(row + 1) for row in rows]
     return [_shown(value) for value in _any_values(table, name, source)]

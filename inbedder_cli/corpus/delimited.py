@@ -1,6 +1,6 @@
-"""Strict CSV and TSV reading: every cell stays the string it was; what is broken is named, never guessed around.
+"""Strict CSV and TSV reading: every cell stays the string it was, and a broken file is an error with its place.
 
-The standard library's parser is used rather than a faster one because it alone reports unclosed quotes.
+We use the standard library's parser because it reports unclosed quotes, unlike the faster ones.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 import csv
 import re
 import sys
-from collections import Counter
 from typing import TYPE_CHECKING
 
+from inbedder_cli.corpus.columns import NEEDED, check_column_names
 from inbedder_cli.corpus.opening import Opened, checked_encoding, decoded_lines
 from inbedder_cli.errors import InputError
 from inbedder_cli.options import InputFormat
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
 DELIMITERS = (",", ";", "\t", "|")
 CHUNK_ROWS = 16_384
-EXCEL_LINE = re.compile(rb"sep=([,;\t|])\r?\n")  # how Excel tells itself the delimiter
-NEEDED = "a table needs a header and at least one row"
+EXCEL_LINE = re.compile(rb"sep=([,;\t|])\r?\n")  # Excel's own way to state the delimiter
 
 
 def read_delimited(
     opened: Opened, *, delimiter: str | None = None, encoding: str | None = None, limit: int | None = None
 ) -> tuple[pa.Table, str, int]:
-    """Read CSV or TSV into a table of strings.
+    """Return a CSV or TSV file as a table of strings.
 
     Blank lines are skipped, except in a file of one column, where they are rows without text.
 
-    :param opened: the bytes.
-    :param delimiter: one character; None guesses from the head (a tab for TSV).
+    :param opened: the file.
+    :param delimiter: one character; None guesses it from the first lines (TSV: a tab).
     :param encoding: None means UTF-8, with or without a byte-order mark.
-    :param limit: stop after this many rows.
+    :param limit: maximum number of rows; None reads all.
     :return: the table, the delimiter used, the number of blank lines skipped.
-    :raises InputError: for ragged rows, unclosed quotes, NUL bytes, wrong encodings, a missing or double header.
+    :raises InputError: for rows of another length than the header, unclosed quotes, NUL bytes, another encoding,
+        a missing header or one that names a column twice.
     """
     import pyarrow as pa
 
@@ -88,10 +88,10 @@ def read_delimited(
 
 
 def _delimiter_of(opened: Opened, delimiter: str | None, encoding: str) -> tuple[str, int]:
-    """Return the delimiter, and how many lines that only name it come before the header."""
-    told = EXCEL_LINE.match(opened.head.removeprefix(b"\xef\xbb\xbf"))
-    if told:
-        return delimiter or told[1].decode(), 1
+    """Return the delimiter, and the number of lines before the header that only state it."""
+    stated = EXCEL_LINE.match(opened.head.removeprefix(b"\xef\xbb\xbf"))
+    if stated:
+        return delimiter or stated[1].decode(), 1
     if delimiter is None and opened.format is not InputFormat.tsv:
         delimiter = guess_delimiter(opened.head, encoding)
     return delimiter or "\t", 0
@@ -140,25 +140,22 @@ def _explained(message: str) -> str:
     return message
 
 
-def check_column_names(header: list[str], name: str) -> None:
-    """Refuse two columns of one name: nobody could say which is meant."""
-    double = [column for column, n in Counter(header).items() if n > 1]
-    if double:
-        raise InputError(f'the header has "{double[0]}" more than once', source=name, hint="rename one of them")
-
-
 def guess_delimiter(head: bytes, encoding: str | None = None) -> str:
-    r"""Return the delimiter under which most records of the head are as wide as its header.
+    r"""Return the delimiter with which most records have as many fields as the header.
+
+    :param head: the first bytes of the file.
+    :param encoding: of the file; None means UTF-8.
+    :return: one of `DELIMITERS`.
 
     >>> guess_delimiter(b"id;text\n1;good, but late\n2;fine\n")
     ';'
     """
     text = head.decode(encoding or "utf-8", errors="replace")
-    whole = text[: text.rfind("\n") + 1] or text  # the head may end within a record
+    complete = text[: text.rfind("\n") + 1] or text  # the head may end inside a record
 
     def score(delimiter: str) -> tuple[float, int]:
         try:
-            records = [r for r in csv.reader(whole.splitlines(keepends=True), delimiter=delimiter) if r][:100]
+            records = [r for r in csv.reader(complete.splitlines(keepends=True), delimiter=delimiter) if r][:100]
         except csv.Error:
             return (0.0, 0)
         width = len(records[0]) if records else 0

@@ -1,4 +1,4 @@
-"""JSON lines in and out. Each cell is kept as its JSON text, so that whatever came in goes out again."""
+"""JSON lines. Each cell is kept as its JSON text, so that it can be written again exactly as it came."""
 
 from __future__ import annotations
 
@@ -17,9 +17,13 @@ JSON_CELLS = {b"inbedder.cells": b"json"}  # field metadata: the strings of this
 
 
 def read_jsonl(opened: Opened, *, encoding: str | None = None, limit: int | None = None) -> pa.Table:
-    """Read one JSON object a line into a table whose cells are JSON texts; a missing key is a null cell.
+    """Return a file of one JSON object per line as a table of JSON texts; a missing key is a null cell.
 
-    :raises InputError: naming the line that is not a JSON object.
+    :param opened: the file.
+    :param encoding: None means UTF-8.
+    :param limit: maximum number of rows; None reads all.
+    :return: one column per key, in order of appearance.
+    :raises InputError: naming the first line that is not a JSON object.
     """
     import pyarrow as pa
 
@@ -40,7 +44,7 @@ def read_jsonl(opened: Opened, *, encoding: str | None = None, limit: int | None
         if n_rows == limit:
             break
     if not n_rows:
-        raise InputError("has no rows", source=opened.name, hint="give a file with one JSON object a line")
+        raise InputError("has no rows", source=opened.name, hint="give a file with one JSON object per line")
     fields = [pa.field(name, pa.string(), metadata=JSON_CELLS) for name in columns]
     return pa.table([pa.array(c, pa.string()) for c in columns.values()], schema=pa.schema(fields))
 
@@ -67,10 +71,18 @@ def _parsed(line: str, name: str, number: int) -> dict[str, Any]:
 
 
 def has_json_cells(field: pa.Field) -> bool:
-    """Whether the column holds JSON texts."""
+    """Whether the strings of a column are JSON texts.
+
+    :param field: the field of the column in the schema of its table.
+    :return: whether `cell_value` gives their values.
+    """
     return bool(field.metadata) and field.metadata.get(b"inbedder.cells") == b"json"
 
 
 def cell_value(cell: str | None) -> Any:  # noqa: ANN401
-    """Return the Python value of a JSON cell; None for a missing key or a JSON null."""
+    """Return the Python value of a JSON cell.
+
+    :param cell: the JSON text; None for a missing key.
+    :return: the value; None for a missing key or a JSON null.
+    """
     return None if cell is None else json.loads(cell)

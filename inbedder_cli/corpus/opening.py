@@ -1,4 +1,4 @@
-"""Open a file or a pipe as seekable, decompressed bytes, and find out what format they hold."""
+"""Open a file or a pipe as seekable, decompressed bytes, and detect its format."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 STDIN = "-"
-SPOOL_BYTES = 256 * 2**20  # a pipe is kept in memory up to here, then on disk
-DAMAGED = (EOFError, OSError, zlib.error)  # what broken archives raise
-HEAD_BYTES = 64 * 1024  # what guesses are made from
+SPOOL_BYTES = 256 * 2**20  # a pipe is kept in memory up to this size, then on disk
+DAMAGED = (EOFError, OSError, zlib.error)  # raised for damaged archives
+HEAD_BYTES = 64 * 1024  # guesses look at these first bytes
 
 SUFFIXES = {
     ".csv": InputFormat.csv,
@@ -37,9 +37,9 @@ SUFFIXES = {
 }
 COMPRESSION_SUFFIXES = {".gz", ".bz2", ".zst"}
 
-STRAY_CONTROLS = 4  # control characters that a text may hold by accident
+STRAY_CONTROLS = 4  # control characters that a text may contain by accident
 
-FOREIGN = {  # first bytes -> what the file really is
+FOREIGN = {  # first bytes -> kind of file
     b"PK\x03\x04": "a zip archive or an Excel/LibreOffice workbook",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
     b"%PDF": "a PDF document",
@@ -54,12 +54,12 @@ FOREIGN = {  # first bytes -> what the file really is
 class Opened:
     """A seekable stream of decompressed bytes.
 
-    :param name: what messages call it.
-    :param stream: the bytes, at their beginning.
-    :param head: their first part, for guesses.
-    :param format: the input format: asked for, told by the suffix, or sniffed.
-    :param path: where these very bytes lie on disk; None for pipes and compressed files.
-    :param streams: what is to be closed.
+    :param name: what messages call the input.
+    :param stream: the bytes, at position 0.
+    :param head: the first 64 KiB.
+    :param format: the format asked for, else that of the suffix, else a guess from the content.
+    :param path: the file that holds exactly these bytes; None for pipes and compressed files.
+    :param streams: what `close` closes.
     """
 
     name: str
@@ -70,13 +70,16 @@ class Opened:
     streams: ExitStack = field(default_factory=ExitStack)
 
     def close(self) -> None:
-        """Close what was opened here; standard input stays open."""
+        """Close all streams that were opened; standard input stays open."""
         self.streams.close()
 
 
 def open_input(path: str, input_format: InputFormat | None = None) -> Opened:
-    """Open `path` (or standard input for "-") and settle its format; the caller closes it.
+    """Open a file, or standard input for "-", and detect its format. The caller closes it.
 
+    :param path: path of the file, or "-".
+    :param input_format: the format; None detects it.
+    :return: the stream and what is known of it.
     :raises InputError: for a missing file, a folder, an empty or a binary file.
     """
     name = "standard input" if path == STDIN else path
@@ -168,14 +171,14 @@ def _sniffed_format(head: bytes, name: str) -> InputFormat:
         return InputFormat.jsonl
     if start == b"[":
         raise InputError(
-            "is a JSON array, not JSON lines", source=name, hint="turn it into one object a line: jq -c '.[]'"
+            "is a JSON array, not JSON lines", source=name, hint="convert it to one object per line: jq -c '.[]'"
         )
     return InputFormat.csv
 
 
 def _refuse_binary(head: bytes, name: str) -> None:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return  # UTF-16: the reader gives its own hint
+        return  # UTF-16: decoded_lines gives its own hint
     for magic, kind in FOREIGN.items():
         if head.startswith(magic):
             raise InputError(f"is {kind}, not a text table", source=name, hint="export it as CSV or Parquet")
@@ -189,9 +192,12 @@ def _refuse_binary(head: bytes, name: str) -> None:
 
 
 def decoded_lines(opened: Opened, encoding: str | None) -> Iterator[str]:
-    """Yield the stream's lines as text, with a byte-order mark removed.
+    """Yield the lines of a text file, without the byte-order mark.
 
-    :raises InputError: naming the line of the first byte that is not of the encoding, or that is NUL.
+    :param opened: the file.
+    :param encoding: None means UTF-8.
+    :yield: each line, with its line end.
+    :raises InputError: naming the line of the first byte that is not of the encoding, or is NUL.
     """
     used = checked_encoding(encoding, opened.name)
     number = 0
@@ -222,7 +228,7 @@ def _lines(stream: IO[bytes], encoding: str) -> Iterator[str]:
         for line in stream:
             yield line.decode(encoding)
         return
-    wrapper = io.TextIOWrapper(stream, encoding=encoding, newline="")  # whose line ends are not single bytes
+    wrapper = io.TextIOWrapper(stream, encoding=encoding, newline="")  # a line end is more than one byte
     try:
         yield from wrapper
     finally:
@@ -230,14 +236,17 @@ def _lines(stream: IO[bytes], encoding: str) -> Iterator[str]:
 
 
 def checked_encoding(encoding: str | None, name: str) -> str:
-    """Return the usual name of a text encoding; UTF-8 for None.
+    """Return the canonical name of a text encoding.
 
-    :raises InputError: for an unknown one.
+    :param encoding: any name that Python knows, such as "latin1"; None means UTF-8.
+    :param name: what messages call the file.
+    :return: the name, such as "iso8859-1".
+    :raises InputError: for an unknown encoding.
     """
     if encoding is None:
         return "utf-8"
     try:
-        io.TextIOWrapper(io.BytesIO(), encoding=encoding).close()  # refuses codecs that are not of text
+        io.TextIOWrapper(io.BytesIO(), encoding=encoding).close()  # refuses codecs such as base64
     except LookupError as error:
         raise InputError(
             f'unknown encoding "{encoding}"', source=name, hint="use utf-8, utf-16, cp1252, latin-1, ..."

@@ -1,4 +1,4 @@
-"""One cell's value as text and as JSON."""
+"""The value of one cell: whether it is missing, and how it is shown as text and as JSON."""
 
 from __future__ import annotations
 
@@ -9,8 +9,40 @@ import math
 from typing import Any
 
 
+def is_missing(value: Any) -> bool:  # noqa: ANN401
+    """Whether a value stands for none; pandas is not imported for it.
+
+    :param value: any value of a list or a frame.
+    :return: True for None, NaN, and NaT and NA of pandas.
+    """
+    if value is None or type(value).__name__ == "NAType":
+        return True
+    if isinstance(value, str) or hasattr(value, "__len__"):
+        return False
+    try:
+        return bool(value != value)  # NaN and NaT alone are unequal to themselves
+    except (TypeError, ValueError):
+        return False
+
+
+def replace_surrogates(text: str) -> str:
+    r"""Replace halves of surrogate pairs, which UTF-8 and tokenizers refuse.
+
+    :param text: any text.
+    :return: the text, with "?" in their place.
+
+    >>> replace_surrogates("caf\udce9")
+    'caf?'
+    """
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 def value_as_text(value: Any) -> str:  # noqa: ANN401
-    """Return a cell for people and CSV: null is "", truth values and nested values are JSON."""
+    """Return a cell as it is written to CSV and to tables.
+
+    :param value: the cell.
+    :return: "" for null, JSON for truth values and nested values, base64 for bytes, ISO 8601 for dates and times.
+    """
     if value is None:
         return ""
     if isinstance(value, str):
@@ -27,11 +59,15 @@ def value_as_text(value: Any) -> str:  # noqa: ANN401
 
 
 def value_as_json(value: Any) -> str:  # noqa: ANN401
-    """Return a cell as JSON; what JSON does not know becomes a string, and a number that is none, null."""
+    """Return a cell as JSON.
+
+    :param value: the cell.
+    :return: one JSON text; values of other types are strings in it, NaN and infinity are null.
+    """
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=value_as_text)
         text.encode()
-    except UnicodeEncodeError:  # half a surrogate pair: only its escape can be written
+    except UnicodeEncodeError:  # half of a surrogate pair can only be written as an escape
         return json.dumps(value, allow_nan=False, default=value_as_text)
     except ValueError:
         return value_as_json(_finite(value))

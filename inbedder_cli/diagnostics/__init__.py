@@ -1,1 +1,1 @@
-"""How far a result can be relied on: the baseline, other wordings, cross-tables, drift."""
+"""Diagnostics of a clustering: the question-blind baseline, other wordings, cross-tables, drift."""

@@ -1,7 +1,7 @@
-"""The one neutral question: what an encoder's vectors would be without the user's.
+"""The question-blind baseline: the same texts, encoded under a neutral question instead of the user's.
 
-Whatever is measured under a user's question is shown beside the same encoder under this one. A difference
-between the two is what the question did; without one, the encoder does not follow instructions.
+What is measured under the user's question is shown beside the same measure of the baseline. The difference is
+the effect of the question. Without a difference, the encoder does not follow the instruction.
 """
 
 from __future__ import annotations
@@ -14,26 +14,27 @@ from typing import TYPE_CHECKING
 from inbedder_cli.progress import SILENT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     import numpy.typing as npt
 
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.encoders import Encoder
-    from inbedder_cli.options import EncodeOptions
+    from inbedder_cli.options import ClusterOptions, EncodeOptions
     from inbedder_cli.progress import Reporter
-    from inbedder_cli.results import ClusteringResult
 
 BASELINE_INSTRUCTION = "What does the text say?"
-ROWS = 500  # that are read once more
-SAME = 0.5  # agreement from which the question changed little
+ROWS = 500  # size of the sample that is encoded a second time
+SAME = 0.5  # agreement from which on the question changed little
 
 
 @dataclass(frozen=True)
 class BaselineSample:
-    """Some rows of a corpus, read under the neutral question.
+    """Rows of a corpus, encoded under the neutral question.
 
-    :param rows: their numbers in the corpus.
-    :param vectors: float32, shape (len(rows), hidden_size).
+    :param rows: row numbers in the corpus, from 0.
+    :param vectors: their vectors, float32, shape (len(rows), hidden_size).
     """
 
     rows: list[int]
@@ -42,10 +43,10 @@ class BaselineSample:
 
 @dataclass(frozen=True)
 class BaselineAgreement:
-    """How alike clusters are to those that the neutral question gives.
+    """Agreement of the clusters of a question with those of the neutral question.
 
     :param ami: adjusted mutual information (Vinh et al. 2010): 1 for the same clusters, about 0 by chance.
-    :param n_rows: on so many rows.
+    :param n_rows: number of rows that were compared.
     """
 
     ami: float
@@ -55,24 +56,41 @@ class BaselineAgreement:
 def encode_baseline(
     corpus: Corpus, encoder: Encoder, options: EncodeOptions, reporter: Reporter = SILENT
 ) -> BaselineSample:
-    """Read at most 500 rows under the neutral question; which ones depends on the texts alone."""
+    """Return at most 500 rows, encoded under the neutral question.
+
+    Which rows these are depends on the texts alone, not on their order.
+
+    :param corpus: the rows.
+    :param encoder: the encoder that the user's question is encoded with.
+    :param options: how it encodes; no answers are decoded.
+    :param reporter: receives messages and progress.
+    :return: the sample.
+    """
     seen: Counter[str] = Counter()
     keys: dict[int, bytes] = {}
     for row in corpus.readable:
-        keys[row] = _digest(f"{seen[corpus.texts[row]]} {corpus.texts[row]}")  # no text crowds out the others
-        seen[corpus.texts[row]] += 1
+        text = corpus.texts[row]
+        keys[row] = _digest(f"{seen[text]} {text}")  # with one key, all copies of a text would be in or out
+        seen[text] += 1
     ranked = sorted(corpus.readable, key=keys.__getitem__)[:ROWS]
-    reporter.info(f"reading {len(ranked):,} rows without the question, to see what it changes (--no-baseline)")
+    reporter.info(f"encoding {len(ranked):,} rows without the question, to see what it changes (--no-baseline)")
     texts = [corpus.texts[row] for row in ranked]
     encoded = encoder.encode(texts, BASELINE_INSTRUCTION, replace(options, answers=False), reporter)
     return BaselineSample(ranked, encoded.vectors)
 
 
-def baseline_agreement(run: ClusteringResult, sample: BaselineSample) -> BaselineAgreement | None:
-    """Return how alike a run's clusters are to those of the baseline vectors of the same rows.
+def baseline_agreement(
+    labels: Sequence[int | None], options: ClusterOptions, sample: BaselineSample
+) -> BaselineAgreement | None:
+    """Return the agreement of clusters with those of the baseline vectors of the same rows.
 
-    The baseline vectors are clustered like the run's, into as many clusters; rows in no cluster of the run are
-    left out. None where one side has fewer than two clusters.
+    The baseline vectors are clustered by the same algorithm, into as many clusters. Rows in no cluster are left
+    out.
+
+    :param labels: cluster of each row of the corpus: -1 for noise, None where the row was not clustered.
+    :param options: the options used for these clusters, with `k` filled in.
+    :param sample: the baseline vectors.
+    :return: the agreement; None if one side has fewer than two clusters.
     """
     import numpy as np
     from sklearn.metrics import adjusted_mutual_info_score
@@ -80,22 +98,21 @@ def baseline_agreement(run: ClusteringResult, sample: BaselineSample) -> Baselin
     from inbedder_cli.clustering import NOISE, fit_clusters
     from inbedder_cli.errors import InputError
 
-    labels = run.labels
     kept = [
         i for i, row in enumerate(sample.rows)
         if labels[row] not in (None, NOISE) and np.isfinite(sample.vectors[i]).all()
     ]  # fmt: skip
-    ours = [labels[sample.rows[i]] for i in kept]
-    if len(set(ours)) < 2:
+    clusters = [labels[sample.rows[i]] for i in kept]
+    if len(set(clusters)) < 2:
         return None
-    options = replace(run.clustering.options, stability=False, min_cluster_size=None)
+    options = replace(options, stability=False, min_cluster_size=None)
     try:
         baseline = fit_clusters(sample.vectors[kept], options).labels
-    except InputError:  # fewer different rows than clusters
+    except InputError:  # fewer distinct rows than clusters
         return None
     if len(set(baseline.tolist())) < 2:
         return None
-    return BaselineAgreement(float(adjusted_mutual_info_score(ours, baseline)), len(kept))
+    return BaselineAgreement(float(adjusted_mutual_info_score(clusters, baseline)), len(kept))
 
 
 def _digest(text: str) -> bytes:

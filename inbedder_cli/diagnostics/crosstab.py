@@ -1,4 +1,4 @@
-"""Two groupings of the same rows, crossed: which combinations are more frequent than chance would have it."""
+"""Cross-tables of two groupings of the same rows, and the combinations that are more frequent than by chance."""
 
 from __future__ import annotations
 
@@ -13,17 +13,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import numpy.typing as npt
+    import pandas as pd
 
-MOST = 20  # values of a side that are told apart
-NUMBERS = 12  # different numbers of a column; with more it is cut into quarters
-DIGITS = (6, 10, 17)  # of numbers in names of ranges
+MOST = 20  # maximum number of rows and of columns of a cross-table
+NUMBERS = 12  # a column with more distinct numbers is cut into quarters
+DIGITS = (6, 10, 17)  # significant digits to try in the names of ranges
 OTHERS = "(others)"
-NOTABLE = 3.0  # standardised residual from which a combination is no accident
+NOTABLE = 3.0  # standardized residual from which on a combination is notable
+ROUNDING = 1e-12  # a smaller phi squared is the rounding error of zero
 
 
 @dataclass(frozen=True)
 class Grouping:
-    """One of two groupings: its name, and a value for each row, None where it has none."""
+    """A value for each row: the label of its cluster, or its cell in a column.
+
+    :param name: name of the question or of the column.
+    :param values: one per row; None where the row has none.
+    """
 
     name: str
     values: Sequence[str | None]
@@ -31,9 +37,13 @@ class Grouping:
 
 @dataclass(frozen=True)
 class Combination:
-    """One cell of a cross-table that stands out.
+    """A cell of a cross-table.
 
-    :param ratio: its count over the count to be expected if the groupings had nothing to do with each other.
+    :param row: value of the first grouping.
+    :param column: value of the second grouping.
+    :param count: number of rows that have both values.
+    :param expected: the number to expect if the groupings were independent.
+    :param residual: adjusted standardized residual (Haberman 1973).
     """
 
     row: str
@@ -44,21 +54,26 @@ class Combination:
 
     @property
     def ratio(self) -> float:
-        """How many times the expected."""
+        """The count as a multiple of the expected count."""
         return self.count / self.expected
 
 
 @dataclass(frozen=True)
 class Crosstab:
-    """Counts of two groupings of the same rows, and how far they go together.
+    """Counts of two groupings of the same rows, and how strongly they are associated.
 
-    :param counts: shape (len(rows), len(columns)).
-    :param expected: the counts to be expected by chance, same shape.
-    :param residuals: adjusted standardised residuals (Haberman 1973), same shape: about normal by chance.
+    :param row_name: name of the first grouping.
+    :param column_name: name of the second grouping.
+    :param rows: values of the first grouping, the most frequent first.
+    :param columns: values of the second grouping, the most frequent first.
+    :param counts: number of rows per combination, shape (len(rows), len(columns)).
+    :param expected: counts to expect if the groupings were independent, same shape.
+    :param residuals: adjusted standardized residuals (Haberman 1973), same shape; about standard normal if the
+        groupings are independent.
     :param cramers_v: effect size, 0 to 1 (Cramér 1946), corrected for bias (Bergsma 2013).
     :param ami: adjusted mutual information (Vinh et al. 2010): 1 for the same grouping, about 0 by chance.
-    :param p_value: of the chi-squared test of independence.
-    :param q_value: the same, after correction for the number of tables (Benjamini & Hochberg 1995).
+    :param p_value: p-value of the chi-squared test of independence.
+    :param q_value: the same, corrected for the number of tables (Benjamini & Hochberg 1995).
     """
 
     row_name: str
@@ -75,11 +90,14 @@ class Crosstab:
 
     @property
     def n_rows(self) -> int:
-        """Rows that have a value on both sides."""
+        """Number of rows that have a value in both groupings."""
         return int(self.counts.sum())
 
     def notable(self) -> list[Combination]:
-        """Return the combinations that stand out, the farthest from chance first."""
+        """Return the combinations whose counts are far from those of independent groupings.
+
+        :return: cells with a residual of at least 3 or at most -3, the largest absolute value first.
+        """
         places = np.argwhere(np.abs(self.residuals) >= NOTABLE)
         found = [
             Combination(
@@ -93,11 +111,28 @@ class Crosstab:
         ]
         return sorted(found, key=lambda c: (-abs(c.residual), c.row, c.column))
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return the counts as a pandas DataFrame, with the values of the groupings as index and columns.
 
-def cross(one: Grouping, other: Grouping) -> Crosstab:
+        The names of the groupings are the names of the index and of the columns, as `pandas.crosstab` has it.
+
+        :return: int64, shape (len(rows), len(columns)).
+        """
+        import pandas as pd
+
+        index = pd.Index(self.rows, dtype=object, name=self.row_name)
+        columns = pd.Index(self.columns, dtype=object, name=self.column_name)
+        return pd.DataFrame(self.counts.copy(), index=index, columns=columns)
+
+
+def crosstab(one: Grouping, other: Grouping) -> Crosstab:
     """Return the cross-table of two groupings, over the rows that have a value in both.
 
-    Values of a side are in order of frequency; those after the twentieth are taken together.
+    A grouping of more than 20 values keeps the 19 most frequent ones; the rest are counted as "(others)".
+
+    :param one: gives the rows of the table.
+    :param other: gives its columns; one value per row of the corpus, as many as `one` has.
+    :return: the table, its q-value not yet corrected (see `crosstabs`).
     """
     from scipy.stats import chi2_contingency
     from sklearn.metrics import adjusted_mutual_info_score
@@ -130,7 +165,7 @@ def cross(one: Grouping, other: Grouping) -> Crosstab:
 
 
 def _cramers_v(counts: npt.NDArray[np.int64]) -> float:
-    """Return Cramér's V corrected for bias: without, tables of many cells seem to go together."""
+    """Return Cramér's V, corrected for bias: uncorrected, it is large by chance in tables of many cells."""
     from scipy.stats.contingency import association
 
     n, (r, c) = int(counts.sum()), counts.shape
@@ -138,15 +173,21 @@ def _cramers_v(counts: npt.NDArray[np.int64]) -> float:
         return 0.0
     phi2 = float(association(counts, method="cramer")) ** 2 * (min(r, c) - 1)
     corrected = max(0.0, phi2 - (r - 1) * (c - 1) / (n - 1))
+    if corrected < ROUNDING:
+        return 0.0
     smaller = min(r - (r - 1) ** 2 / (n - 1), c - (c - 1) ** 2 / (n - 1)) - 1
     return min(1.0, float(np.sqrt(corrected / smaller))) if smaller > 0 else 0.0
 
 
 def crosstabs(pairs: Sequence[tuple[Grouping, Grouping]]) -> list[Crosstab]:
-    """Return the cross-table of each pair, their p-values corrected for how many there are."""
+    """Return the cross-table of each pair of groupings, with p-values corrected for the number of tables.
+
+    :param pairs: the groupings to cross.
+    :return: one table per pair, in order.
+    """
     from scipy.stats import false_discovery_control
 
-    tables = [cross(one, other) for one, other in pairs]
+    tables = [crosstab(one, other) for one, other in pairs]
     if not tables:
         return []
     corrected = false_discovery_control([table.p_value for table in tables])
@@ -154,13 +195,18 @@ def crosstabs(pairs: Sequence[tuple[Grouping, Grouping]]) -> list[Crosstab]:
 
 
 def column_grouping(name: str, values: Sequence[Any]) -> Grouping:
-    """Return a column of the input as a grouping; numbers of many values are cut into quarters of the rows."""
+    """Return a column of the input as a grouping.
+
+    :param name: name of the column.
+    :param values: one cell per row; None and "" are rows without a value.
+    :return: the cells as strings; numbers with more than 12 distinct values as ranges of a quarter of the rows.
+    """
     present = [value for value in values if value not in (None, "")]
     numbers = _as_numbers(present)
     if numbers is None or len(set(numbers)) <= NUMBERS:
         return Grouping(name, [None if value in (None, "") else str(value) for value in values])
     cuts = np.unique(np.quantile(numbers, [0, 0.25, 0.5, 0.75, 1]))
-    if len(cuts) == 2:  # one value has three quarters of the rows or more
+    if len(cuts) == 2:  # three quarters of the rows or more have one value
         common = Counter(numbers).most_common(1)[0][0]
         grouped = iter([f"{common:.15g}" if number == common else OTHERS for number in numbers])
         return Grouping(name, [None if value in (None, "") else next(grouped) for value in values])
@@ -170,7 +216,7 @@ def column_grouping(name: str, values: Sequence[Any]) -> Grouping:
 
 
 def _ranges(cuts: npt.NDArray[np.float64]) -> list[str]:
-    """Return the names of the ranges between cuts, with as many digits as tell them apart."""
+    """Return the names of the ranges between cuts, with as many digits as make them distinct."""
     for digits in DIGITS:
         names = [f"{low:.{digits}g} to {high:.{digits}g}" for low, high in pairwise(cuts)]
         if len(set(names)) == len(names):
@@ -193,7 +239,12 @@ def _most_frequent(values: Sequence[Any]) -> list[str]:
 
 
 def pairs_of(questions: Sequence[Grouping], columns: Sequence[Grouping]) -> Iterator[tuple[Grouping, Grouping]]:
-    """Yield what is to be crossed: every two questions, and every question with every column."""
+    """Yield the pairs of groupings to cross.
+
+    :param questions: the clusters of each question.
+    :param columns: columns of the input.
+    :yield: every two questions, and every question with every column.
+    """
     for i, one in enumerate(questions):
         for other in [*questions[i + 1 :], *columns]:
             yield one, other

@@ -1,4 +1,4 @@
-"""Wordings of a question side by side: how they are answered, and what clusters they make."""
+"""Several wordings of a question, compared: their answers, their clusters, and how far they agree."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ import numpy as np
 from inbedder_cli.clustering import NOISE
 from inbedder_cli.explanation.stop_words import words_of
 from inbedder_cli.explanation.summaries import answer_shares
-from inbedder_cli.results import RowStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inbedder_cli.results import ClusteringResult
 
-SHORT = 3  # words of an answer that is to the point
+SHORT = 3  # maximum number of words of a short answer
 
 
 @dataclass(frozen=True)
 class Wording:
-    """What one wording of a question gives.
+    """Measures of one wording of a question.
 
+    :param name: name of the wording.
+    :param instruction: the question itself.
     :param answered: share of the rows with text that answer it, 0 to 1.
-    :param short: share of their answers of at most three words, 0 to 1.
-    :param distinct: different answers.
-    :param entropy: of their distribution, in bits.
-    :param k: clusters.
-    :param stability: of the clusters, mean by size; NaN without clusters.
-    :param baseline: adjusted mutual information with the clusters of a neutral question: high where the wording
-        changes little; None where it was not measured.
+    :param short: share of these answers that have at most three words, 0 to 1.
+    :param distinct: number of different answers.
+    :param entropy: entropy of the distribution of answers, in bits.
+    :param k: number of clusters.
+    :param stability: mean stability of the clusters, weighted by size, 0 to 1; NaN without clusters.
+    :param baseline: adjusted mutual information with the clusters of the question-blind baseline, high if the
+        question changes little; None if it was not measured.
     """
 
     name: str
@@ -45,40 +46,49 @@ class Wording:
     baseline: float | None
 
 
-def describe(name: str, run: ClusteringResult) -> Wording:
-    """Return what a run tells of the wording of its question."""
-    status, answers = run.status, run.embeddings.answers or [None] * len(run.status)
-    told = [answers[i] or "" for i, state in enumerate(status) if state in (RowStatus.ok, RowStatus.noise)]
-    n_read = len(told) + status.count(RowStatus.no_answer)
-    shares, entropy = answer_shares(told) if told else ([], 0.0)
-    known = [(s.size, s.stability) for s in run.summaries if s.stability is not None]
+def describe(name: str, result: ClusteringResult) -> Wording:
+    """Return the measures of the wording of a question.
+
+    :param name: name of the wording.
+    :param result: the clusters that it gives.
+    :return: the measures.
+    """
+    all_answers = result.embeddings.answers or [None] * len(result.status)
+    answers = [all_answers[row] or "" for row in result.rows]
+    n_unanswered = result.unanswered.size if result.unanswered else 0
+    shares, entropy = answer_shares(answers) if answers else ([], 0.0)
+    known = [(s.size, s.stability) for s in result.summaries if s.stability is not None]
     sizes, stabilities = zip(*known, strict=True) if known else ((), ())
     return Wording(
         name,
-        run.instruction,
-        len(told) / max(1, n_read),
-        sum(len(words_of(answer)) <= SHORT for answer in told) / max(1, len(told)),
+        result.instruction,
+        len(answers) / max(1, len(answers) + n_unanswered),
+        sum(len(words_of(answer)) <= SHORT for answer in answers) / max(1, len(answers)),
         len(shares),
         entropy,
-        run.clustering.k,
+        result.clustering.k,
         float(np.average(stabilities, weights=sizes)) if known else float("nan"),
-        run.baseline.ami if run.baseline else None,
+        result.baseline.ami if result.baseline else None,
     )
 
 
-def agreement(runs: Sequence[ClusteringResult]) -> list[list[float]]:
-    """Return the adjusted mutual information (Vinh et al. 2010) of each two runs, on rows in clusters of both.
+def agreement(results: Sequence[ClusteringResult]) -> list[list[float]]:
+    """Return the adjusted mutual information (Vinh et al. 2010) of every two clusterings of a corpus.
 
-    NaN where either has one cluster alone among them.
+    Two clusterings are compared on the rows that are in a cluster of both.
+
+    :param results: the clusterings.
+    :return: a symmetric matrix, shape (len(results), len(results)); NaN where one of the two has fewer than two
+        clusters on these rows.
     """
     from sklearn.metrics import adjusted_mutual_info_score
 
-    labels = [run.labels for run in runs]
-    table = [[1.0] * len(runs) for _ in runs]
+    labels = [result.labels for result in results]
+    table = [[1.0] * len(results) for _ in results]
     for i, one in enumerate(labels):
         for j, other in enumerate(labels[:i]):
             pairs = [(a, b) for a, b in zip(one, other, strict=True) if {a, b}.isdisjoint({None, NOISE})]
             sides = tuple(zip(*pairs, strict=True)) if pairs else ((), ())
-            telling = all(len(set(side)) > 1 for side in sides)
-            table[i][j] = table[j][i] = float(adjusted_mutual_info_score(*sides)) if telling else float("nan")
+            varying = all(len(set(side)) > 1 for side in sides)
+            table[i][j] = table[j][i] = float(adjusted_mutual_info_score(*sides)) if varying else float("nan")
     return table

@@ -1,7 +1,7 @@
-"""Bootstrap intervals (Efron & Tibshirani 1993): how far a figure would move with other rows of the same kind.
+"""Bootstrap intervals of scores (Efron & Tibshirani 1993).
 
-Rows are drawn with replacement, from a fixed seed. Clusterings are not fitted again: their rows are drawn
-together with the labels they were given.
+Rows are drawn with replacement, from a fixed seed. Clusterings are not fitted again: rows are drawn together with
+the cluster labels they have.
 """
 
 from __future__ import annotations
@@ -23,20 +23,34 @@ COVERAGE = 0.95
 
 
 def weights(n_rows: int, draws: int = DRAWS) -> Numbers:
-    """Return how often each row is drawn, shape (draws, n_rows): the same for the same number of rows,
-    so that figures over the same rows move together and their differences are paired.
-    """  # noqa: D205
+    """Return how often each row is drawn.
+
+    The counts depend on `n_rows` alone, so scores over the same rows share their draws and differences are paired.
+
+    :param n_rows: number of rows.
+    :param draws: number of bootstrap samples.
+    :return: float64, shape (draws, n_rows).
+    """
     counts = np.random.default_rng(SEED).multinomial(n_rows, np.full(n_rows, 1 / n_rows), size=draws)
     return counts.astype(np.float64)
 
 
 def mean_draws(values: npt.NDArray[np.bool_] | Numbers) -> Numbers:
-    """Return the mean of each draw, shape (draws,), of one value per row."""
+    """Return the mean of the values in each draw.
+
+    :param values: one value per row, shape (n_rows,).
+    :return: shape (draws,).
+    """
     return np.asarray(weights(len(values)) @ values.astype(np.float64) / len(values))
 
 
 def v_measure_draws(labels: Sequence[str], fits: Sequence[npt.NDArray[np.int64]]) -> Numbers:
-    """Return the V-measure of each draw, shape (draws,), its mean over the fits (one per seed)."""
+    """Return the V-measure of each draw, averaged over the fits.
+
+    :param labels: the true class of each row.
+    :param fits: cluster labels of shape (n_rows,), one array per seed.
+    :return: shape (draws,).
+    """
     drawn = weights(len(labels))
     classes = np.unique(np.asarray(labels), return_inverse=True)[1]
     return np.asarray(np.mean([_v_measures(drawn, classes, fitted) for fitted in fits], axis=0))
@@ -45,27 +59,32 @@ def v_measure_draws(labels: Sequence[str], fits: Sequence[npt.NDArray[np.int64]]
 def _v_measures(drawn: Numbers, classes: npt.NDArray[np.int64], fitted: npt.NDArray[np.int64]) -> Numbers:
     """Return 2 I(classes, fitted) / (H(classes) + H(fitted)) of each draw."""
     cells = classes * (int(fitted.max()) + 1) + fitted
-    of_classes, of_fitted, of_both = (_entropies(drawn, kind) for kind in (classes, fitted, cells))
+    of_classes, of_fitted, of_both = (_entropies(drawn, groups) for groups in (classes, fitted, cells))
     total = of_classes + of_fitted
     shared = 2 * np.maximum(total - of_both, 0)
     return np.asarray(np.divide(shared, total, out=np.ones_like(total), where=total > 0))
 
 
-def _entropies(drawn: Numbers, kinds: npt.NDArray[np.int64]) -> Numbers:
-    """Return the entropy of the kinds in each draw, shape (draws,)."""
+def _entropies(drawn: Numbers, groups: npt.NDArray[np.int64]) -> Numbers:
+    """Return the entropy of the groups in each draw, shape (draws,)."""
     from scipy.sparse import csr_array
 
-    found, column = np.unique(kinds, return_inverse=True)
-    ones = csr_array((np.ones(len(kinds)), (np.arange(len(kinds)), column)), shape=(len(kinds), len(found)))
-    shares = (drawn @ ones) / len(kinds)
+    found, column = np.unique(groups, return_inverse=True)
+    n = len(groups)
+    ones = csr_array((np.ones(n), (np.arange(n), column)), shape=(n, len(found)))
+    shares = (drawn @ ones) / n
     return np.asarray(-np.sum(shares * np.log(np.where(shares > 0, shares, 1)), axis=1))
 
 
 def interval(value: float | None, draws: Numbers | None) -> tuple[float | None, float | None]:
-    """Return the interval between the 2.5th and 97.5th percentiles of the draws, moved to the value.
+    """Return the bias-corrected 95 % percentile interval.
 
-    A draw repeats some rows and misses a third, which by itself raises a V-measure of many small clusters
-    (by 10 points with 77 classes on 200 rows); so the percentiles are moved by the draws' mean error.
+    A draw repeats some rows and misses a third of them, which raises the V-measure of many small clusters (by 10
+    points with 77 classes on 200 rows). The percentiles are therefore shifted by the mean error of the draws.
+
+    :param value: the score on all rows; None has no interval.
+    :param draws: the score in each draw, shape (draws,); None has no interval.
+    :return: lower and upper end, or two None.
     """
     if value is None or draws is None:
         return None, None

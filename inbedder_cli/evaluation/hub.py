@@ -1,6 +1,6 @@
 """The paper's own sets, and its generic tasks, by name from the Hugging Face hub.
 
-Files are downloaded at a pinned revision and read as data (Parquet, JSON lines, CSV); no code of theirs is run.
+Files are downloaded at a pinned revision and read as data (Parquet, JSON lines, CSV). No code from the hub is run.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.errors import InputError, ModelError, did_you_mean
 from inbedder_cli.evaluation.hub_files import config_files, read_file
-from inbedder_cli.evaluation.records import Record, labelled
+from inbedder_cli.evaluation.records import Record, labeled_texts
 from inbedder_cli.evaluation.tasks import (
     ClusteringTask,
     Goal,
@@ -37,15 +37,15 @@ SPLIT = "test"
 class HubSet:
     """A set on the hub.
 
-    :param repository: its id.
-    :param revision: the commit that is read; "main" where nobody pins one.
-    :param kind: clustering, triplets, pairs, folds (a row holds one whole clustering) or reranking.
+    :param repository: id of the dataset.
+    :param revision: the commit that is downloaded; "main" where no published code pins one.
+    :param layout: clustering, triplets, pairs, folds (a row holds one whole clustering) or reranking.
     :param questions: the paper's question per configuration ("" for a set without configurations).
     """
 
     repository: str
     revision: str
-    kind: str
+    layout: str
     questions: dict[str, str]
 
 
@@ -141,7 +141,11 @@ GROUPS = {"paper": tuple(PAPER_SETS), "generic": tuple(GENERIC_SETS)}
 
 
 def is_hub_name(name: str) -> bool:
-    """Whether a name (with an optional @revision) is that of a set or a group of sets."""
+    """Return whether a name is that of a set or a group of sets.
+
+    :param name: may end in @revision.
+    :return: whether `hub_suite` takes it.
+    """
     bare = name.partition("@")[0]
     return bare in SETS or bare in GROUPS
 
@@ -149,10 +153,13 @@ def is_hub_name(name: str) -> bool:
 def hub_suite(name: str, *, offline: bool = False, wordings: Path | None = None) -> Suite:
     """Fetch a set, or the groups "paper" and "generic", and return its tasks.
 
-    :param name: with an optional @revision in place of the pinned one.
-    :param wordings: JSON file of questions for robustness, see `_with_wordings`.
+    :param name: of a set or group; @revision replaces the pinned revision.
+    :param offline: use the local cache only.
+    :param wordings: JSON file of questions for robustness: for each task, correct_instructions,
+        implicit_instructions and incorrect_instructions.
+    :return: the tasks.
     :raises ModelError: when the hub is out of reach, or has no such revision.
-    :raises InputError: when a file is not what the set should hold.
+    :raises InputError: when a file does not have the expected columns.
     """
     if name in GROUPS:
         return replace(joined([hub_suite(n, offline=offline, wordings=wordings) for n in GROUPS[name]]), name=name)
@@ -166,13 +173,17 @@ def hub_suite(name: str, *, offline: bool = False, wordings: Path | None = None)
 def suite_of_folder(name: str, known: HubSet, folder: Path) -> Suite:
     """Return the tasks of a downloaded set.
 
-    :raises InputError: when a file or column is missing, or a cell is not what it should be.
+    :param name: of the set.
+    :param known: its layout and questions.
+    :param folder: where its files are.
+    :return: the tasks.
+    :raises InputError: when a file or column is missing, or a cell has the wrong type.
     """
     rows = {
         config: [row for file in config_files(folder, config, SPLIT) for row in read_file(file)]
         for config in known.questions
     }
-    match known.kind:
+    match known.layout:
         case "triplets":
             goals = (Goal(config, known.questions[config], _triplets(records)) for config, records in rows.items())
             return Suite(name, triplets=(TripletTask(name, tuple(goals)),))
@@ -186,7 +197,7 @@ def suite_of_folder(name: str, known: HubSet, folder: Path) -> Suite:
             return Suite(name, clusterings=tuple(folds))
     tasks, notes = [], []
     for config, records in rows.items():
-        texts, labels, left_out = labelled(records, "text", "cluster")
+        texts, labels, left_out = labeled_texts(records, "text", "cluster")
         task = f"{name}/{config}" if config else name
         tasks.append(ClusteringTask(task, name, texts, labels, known.questions[config]))
         if left_out:
@@ -247,9 +258,10 @@ def _snapshot(repository: str, revision: str, *, offline: bool) -> Path:
 
 
 def _with_wordings(suite: Suite, path: Path) -> Suite:
-    """Add the questions for robustness, by task: correct_, implicit_ and incorrect_instructions.
+    """Add the questions for robustness to each task.
 
-    The layout of the reference code's own task descriptions; NYT's are called NYTTopicClustering and so on there.
+    The file has the layout of the reference code's task descriptions, where a configuration is part of the name:
+    NYTTopicClustering instead of NYTClustering/topic.
     """
     try:
         known: Any = json.loads(path.read_text(encoding="utf-8"))
@@ -272,7 +284,11 @@ def _worded(task: ClusteringTask, known: dict[str, Any]) -> ClusteringTask:
 
 
 def unknown_suite(name: str) -> InputError:
-    """Return the error for a name that is neither a folder, a file nor a set."""
+    """Return the error for a name that is neither a folder, a file nor a set.
+
+    :param name: what the user gave.
+    :return: the error, with a hint.
+    """
     names = [*GROUPS, *SETS]
     return InputError(
         f'no such folder, file or set "{name}"',

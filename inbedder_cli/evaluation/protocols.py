@@ -27,14 +27,15 @@ PAPER_TOKENS = 512
 class Protocol:
     """How vectors become clusters and cosines.
 
-    `ours`: vectors are centred over the task and scaled to unit length (every row was read under the same
-    question, which would dominate every cosine); KMeans, once per seed; the mean and the standard deviation.
+    `ours`: vectors are centered over the task and scaled to unit length, since the shared question would dominate
+    every cosine. KMeans runs once per seed; scores are means over the seeds.
 
-    `paper`: vectors as they are; one run of MiniBatchKMeans (batch 500, n_init "auto"), with prompts of at
-    most 512 tokens. The reference code (zhang-yu-wei/InBedder, 3d95d4fa) leaves its seed to chance; here it is 0.
+    `paper`: vectors as they are, and one run of MiniBatchKMeans (batch 500, n_init "auto") on prompts of at most
+    512 tokens. The reference code (zhang-yu-wei/InBedder, 3d95d4fa) sets no seed; here it is 0.
 
+    :param name: `ours` or `paper`.
     :param seeds: number of KMeans runs (`ours`).
-    :param n_init: restarts of each (`ours`).
+    :param n_init: restarts of each run (`ours`).
     """
 
     name: ProtocolName = ProtocolName.ours
@@ -42,11 +43,20 @@ class Protocol:
     n_init: int = 10
 
     def points(self, vectors: Vectors) -> Vectors:
-        """Return the vectors of one question's texts, shape (n, hidden_size), ready for cosines and KMeans."""
+        """Return the vectors of one question's texts, ready for cosines and KMeans.
+
+        :param vectors: shape (n_texts, hidden_size).
+        :return: the same shape; centered and normalized under `ours`.
+        """
         return vectors if self.name is ProtocolName.paper else center_and_normalize(vectors)[0]
 
     def fits(self, vectors: Vectors, k: int) -> list[Labels]:
-        """Return each run's labels, shape (n,): `k` clusters of the vectors."""
+        """Return the cluster labels of each run.
+
+        :param vectors: shape (n_texts, hidden_size).
+        :param k: number of clusters.
+        :return: one array of shape (n_texts,) per run.
+        """
         from sklearn.cluster import KMeans, MiniBatchKMeans
         from sklearn.exceptions import ConvergenceWarning
 
@@ -63,7 +73,11 @@ class Protocol:
 
 
 def protocol_of(options: EvaluateOptions) -> Protocol:
-    """Return the protocol that the options ask for."""
+    """Return the protocol that the options ask for.
+
+    :param options: `paper` ignores `seeds` and `n_init`.
+    :return: the protocol with its number of runs.
+    """
     if options.protocol is ProtocolName.paper:
         return Protocol(ProtocolName.paper, seeds=1, n_init=1)
     return Protocol(ProtocolName.ours, options.seeds, options.n_init)

@@ -1,4 +1,4 @@
-"""JSON lines with their line numbers, and the cells that a task needs of them."""
+"""Records of a data file that know their line, so that every error names the place."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Record:
-    """One object of a file, and where it stands for messages."""
+    """One object of a file, and its place for messages.
+
+    :param source: path of the file.
+    :param line: number of the line, from 1.
+    :param cells: values by key.
+    """
 
     source: str
     line: int
@@ -29,19 +34,23 @@ class Record:
     def text(self, name: str) -> str:
         """Return a cell as stripped text.
 
+        :param name: key of the cell.
+        :return: never empty.
         :raises InputError: when it is missing, empty, or not a string.
         """
-        value = self._needed(name)
+        value = self._not_null(name)
         if not isinstance(value, str) or not value.strip():
             raise self.error("is not a text", name)
         return value.strip()
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """Return a cell that holds a list of texts.
+        """Return a cell that holds a list of texts, each stripped.
 
+        :param name: key of the cell.
+        :return: may be empty, and hold empty texts.
         :raises InputError: when it does not.
         """
-        value = self._needed(name)
+        value = self._not_null(name)
         if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
             raise self.error("is not a list of texts", name)
         return tuple(v.strip() for v in value)
@@ -49,9 +58,11 @@ class Record:
     def number(self, name: str) -> float:
         """Return a cell as a finite number.
 
-        :raises InputError: when it is none.
+        :param name: key of the cell.
+        :return: the number.
+        :raises InputError: when it is missing, or not a finite number.
         """
-        value = self._needed(name)
+        value = self._not_null(name)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             raise self.error("is not a number", name)
         return float(value)
@@ -59,23 +70,30 @@ class Record:
     def label(self, name: str) -> str | None:
         """Return a cell as a class name; None where it is null or empty.
 
+        :param name: key of the cell.
+        :return: the class name.
         :raises InputError: when there is no such key.
         """
-        text = value_as_text(self._there(name)).strip()
+        text = value_as_text(self._present(name)).strip()
         return text or None
 
     def error(self, problem: str, column: str | None = None) -> InputError:
-        """Return an error that names this record."""
+        """Return an error that names this record.
+
+        :param problem: what is wrong.
+        :param column: the cell that is wrong, if it is one.
+        :return: the error, to be raised.
+        """
         return InputError(problem, source=self.source, line=self.line, column=column)
 
-    def _there(self, name: str) -> Any:  # noqa: ANN401
+    def _present(self, name: str) -> Any:  # noqa: ANN401
         if name not in self.cells:
             hint = f"{did_you_mean(name, self.cells)}keys here: {', '.join(self.cells)}"
             raise InputError(f'no key "{name}"', source=self.source, line=self.line, hint=hint)
         return self.cells[name]
 
-    def _needed(self, name: str) -> Any:  # noqa: ANN401
-        value = self._there(name)
+    def _not_null(self, name: str) -> Any:  # noqa: ANN401
+        value = self._present(name)
         if value is None:
             raise self.error("is null", name)
         return value
@@ -84,7 +102,9 @@ class Record:
 def read_records(path: Path, broken: list[str] | None = None) -> list[Record]:
     """Read JSON lines; blank lines are skipped.
 
-    :param broken: takes what is wrong with a line, with its place; None raises it.
+    :param path: the file.
+    :param broken: collects one message per unusable line; None raises the first one.
+    :return: one record per line.
     :raises InputError: naming the file and the line that is not a JSON object.
     """
     records = []
@@ -111,8 +131,17 @@ def _parsed(line: str, path: Path, number: int) -> dict[str, Any]:
     return cells
 
 
-def labelled(records: Sequence[Record], text: str, label: str) -> tuple[tuple[str, ...], tuple[str, ...], int]:
-    """Return the texts and labels of the records that have both, and how many have not."""
+def labeled_texts(
+    records: Sequence[Record], text: str, label: str
+) -> tuple[tuple[str, ...], tuple[str, ...], int]:
+    """Return the texts and labels of the records that have both.
+
+    :param records: of one file.
+    :param text: key of the text.
+    :param label: key of the class.
+    :return: texts, labels, and the number of records without a text or a label.
+    :raises InputError: when a key is missing, or a text is not a string.
+    """
     rows = [(record.cells.get(text), record.label(label)) for record in records]
     for record, (value, _) in zip(records, rows, strict=True):
         if text not in record.cells or (value is not None and not isinstance(value, str)):

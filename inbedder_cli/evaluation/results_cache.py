@@ -1,4 +1,7 @@
-"""Finished scores in a JSON-lines file, so that the same command goes on where it stopped."""
+"""A cache of finished scores in a JSON-lines file (`--resume`): a repeated command continues where it stopped.
+
+Each line holds a key, which is everything that influences the scores, and the scores of one task.
+"""
 
 from __future__ import annotations
 
@@ -13,42 +16,54 @@ from inbedder_cli.evaluation.scores import Score
 if TYPE_CHECKING:
     from pathlib import Path
 
-SCHEMA = 1
-BEGINNING = b'{"schema": '  # of every line
+SCHEMA = 2
+LINE_START = b'{"schema": '  # how every line begins
+SCHEMA_1_NAMES = {"readout": "pooling", "number_format": "dtype", "asked": "instruction"}
 
 
 @dataclass(frozen=True)
-class Entry:
-    """The figures of one task with one model, and the number format that it ran in."""
+class CachedScores:
+    """The scores of one task with one model.
 
-    figures: list[Score]
-    number_format: str
+    :param scores: of the task.
+    :param dtype: in which the model computed.
+    """
+
+    scores: list[Score]
+    dtype: str
 
 
 @dataclass
 class ResultsCache:
-    """Finished scores by everything that shapes them.
+    """Finished scores by everything that influences them.
 
-    :param path: the file; None keeps nothing beyond this run.
+    :param path: the file; None keeps the scores in memory only.
+    :param entries: scores by key, the key as JSON with sorted names.
     """
 
     path: Path | None = None
-    entries: dict[str, Entry] = field(default_factory=dict)
+    entries: dict[str, CachedScores] = field(default_factory=dict)
 
-    def get(self, key: dict[str, Any]) -> Entry | None:
-        """Return what was kept under this key."""
-        return self.entries.get(_text(key))
+    def get(self, key: dict[str, Any]) -> CachedScores | None:
+        """Return the scores stored under a key, or None.
 
-    def put(self, key: dict[str, Any], entry: Entry) -> None:
-        """Keep an entry; it is on disk when this returns.
+        :param key: everything that influences the scores.
+        :return: the scores, if there are any.
+        """
+        return self.entries.get(_as_json(key))
 
+    def put(self, key: dict[str, Any], entry: CachedScores) -> None:
+        """Store scores; they are in the file when this returns.
+
+        :param key: everything that influences the scores.
+        :param entry: the scores.
         :raises InbedderError: when the file cannot be written.
         """
-        self.entries[_text(key)] = entry
+        self.entries[_as_json(key)] = entry
         if self.path is None:
             return
-        figures = [asdict(figure) for figure in entry.figures]
-        line = {"schema": SCHEMA, "key": key, "number_format": entry.number_format, "figures": figures}
+        scores = [asdict(score) for score in entry.scores]
+        line = {"schema": SCHEMA, "key": key, "dtype": entry.dtype, "scores": scores}
         try:
             with self.path.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
@@ -57,13 +72,18 @@ class ResultsCache:
 
 
 def read_results_cache(path: Path) -> ResultsCache:
-    """Open a journal; a last line that was cut short by a crash is dropped from the file.
+    """Read a cache, or begin a new one where there is no file.
 
-    :raises InputError: for a file that is none of ours, naming the line.
+    A last line that a crash cut short is removed from the file. Lines of schema 1 are read too. Lines of a later
+    schema are ignored, so their scores are measured again.
+
+    :param path: the file.
+    :return: the cache, which appends to the same file.
+    :raises InputError: when a line is not one of ours, naming the line.
     """
-    journal = ResultsCache(path)
+    cache = ResultsCache(path)
     if not path.exists():
-        return journal
+        return cache
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -72,23 +92,34 @@ def read_results_cache(path: Path) -> ResultsCache:
     for number, line in enumerate(lines, start=1):
         try:
             data = json.loads(line)
+            if data["schema"] == 1:
+                data = _from_schema_1(data)
             if data["schema"] != SCHEMA:
-                continue  # of another version: measured anew
-            figures = [Score(**figure) for figure in data["figures"]]
-            journal.entries[_text(data["key"])] = Entry(figures, data["number_format"])
-        except (ValueError, KeyError, TypeError) as error:
+                continue
+            scores = [Score(**score) for score in data["scores"]]
+            cache.entries[_as_json(data["key"])] = CachedScores(scores, data["dtype"])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise _not_ours(path, number) from error
     if rest:
-        if not BEGINNING.startswith(rest[: len(BEGINNING)]):
+        if not LINE_START.startswith(rest[: len(LINE_START)]):
             raise _not_ours(path, len(lines) + 1)
         os.truncate(path, len(content) - len(rest))
-    return journal
+    return cache
+
+
+def _from_schema_1(line: dict[str, Any]) -> dict[str, Any]:
+    """Return a line of schema 1 under today's names."""
+    key = {SCHEMA_1_NAMES.get(name, name): value for name, value in line["key"].items()}
+    if key["instruction"] == "blind":
+        key["instruction"] = "baseline"
+    scores = [score | {"metric": score["metric"].replace("centred", "centered")} for score in line["figures"]]
+    return {"schema": SCHEMA, "key": key, "dtype": line["number_format"], "scores": scores}
 
 
 def _not_ours(path: Path, line: int) -> InputError:
-    hint = "give --resume a file of its own, that inbedder evaluate makes"
+    hint = "give --resume a file of its own, which inbedder evaluate creates"
     return InputError("is not a line of scores", source=str(path), line=line, hint=hint)
 
 
-def _text(key: dict[str, Any]) -> str:
+def _as_json(key: dict[str, Any]) -> str:
     return json.dumps(key, sort_keys=True)

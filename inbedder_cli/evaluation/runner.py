@@ -1,4 +1,4 @@
-"""The column: suite -> tasks -> (model, layer, pooling, question) -> figures -> means."""
+"""The evaluation itself: suite -> tasks -> (model, layer, pooling, question or baseline) -> scores -> means."""
 
 from __future__ import annotations
 
@@ -6,17 +6,27 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inbedder_cli.errors import InputError
-from inbedder_cli.evaluation.awareness import BOTH_GOALS, CENTRED, score_pairs, score_triplets
-from inbedder_cli.evaluation.goal_clustering import score_clustering
-from inbedder_cli.evaluation.means import means, views
-from inbedder_cli.evaluation.models_under_test import number_format
 from inbedder_cli.evaluation.protocols import PAPER_TOKENS, protocol_of
-from inbedder_cli.evaluation.reader import Reader
-from inbedder_cli.evaluation.reranking import score_reranking
-from inbedder_cli.evaluation.results_cache import Entry, ResultsCache
-from inbedder_cli.evaluation.robustness import GAP_CI, score_robustness
+from inbedder_cli.evaluation.results_cache import CachedScores, ResultsCache
+from inbedder_cli.evaluation.scorers import (
+    score_clustering,
+    score_pairs,
+    score_reranking,
+    score_robustness,
+    score_similarity,
+    score_triplets,
+)
+from inbedder_cli.evaluation.scores import (
+    BOTH_GOALS,
+    GAP_CORRECT,
+    SPEARMAN_CENTERED,
+    V_MEASURE,
+    mean_scores,
+    view_scores,
+)
+from inbedder_cli.evaluation.sentence_encoders import encoder_dtype
 from inbedder_cli.evaluation.settings import EvaluateOptions, Part, ProtocolName
-from inbedder_cli.evaluation.similarity import score_similarity
+from inbedder_cli.evaluation.task_encoder import TaskEncoder
 from inbedder_cli.evaluation.tasks import fingerprint
 from inbedder_cli.options import EncodeOptions, Pooling
 from inbedder_cli.progress import SILENT
@@ -31,30 +41,37 @@ if TYPE_CHECKING:
     from inbedder_cli.evaluation.tasks import Suite, Task
     from inbedder_cli.progress import Reporter
 
-ASKED, BASELINE = "question", "baseline"
-HEADLINES = ("V-measure", BOTH_GOALS, GAP_CI, CENTRED)
+QUESTION, BASELINE, TEXT_ALONE = "question", "baseline", "text alone"
+HEADLINE_METRICS = (V_MEASURE, BOTH_GOALS, GAP_CORRECT, SPEARMAN_CENTERED)
 
 
 class Job(NamedTuple):
-    """One task and the function that scores it; jobs of one group read the same texts."""
+    """One task and the function that scores it.
+
+    :param part: the family of tests.
+    :param group: jobs of one group encode the same texts.
+    :param task: what is scored.
+    :param score: returns the scores of the task.
+    """
 
     part: Part
     group: str
     task: Any
-    score: Callable[[Any, Reader, Protocol], list[Score]]
+    score: Callable[[Any, TaskEncoder, Protocol], list[Score]]
 
 
 @dataclass(frozen=True)
 class ModelResult:
-    """One model in one setting, and what was measured of it.
+    """The scores of one model in one setting.
 
-    :param name: of the model, as the user gave it.
+    :param name: the model's reference, as the user gave it.
     :param revision: commit or hash of its weights.
     :param template: name or pattern of its prompt.
     :param layer: index into the hidden states, "last", or "" for a model without a choice.
     :param pooling: which hidden states became the vector.
-    :param asked: "question", or "baseline" for the neutral question.
-    :param number_format: in which it computed.
+    :param instruction: "question" (each task's own), "baseline" (the neutral question), or "text alone".
+    :param dtype: in which the model computed.
+    :param scores: of every task, then the means over tasks.
     """
 
     name: str
@@ -62,87 +79,110 @@ class ModelResult:
     template: str
     layer: str
     pooling: str
-    asked: str
-    number_format: str
-    figures: list[Score]
+    instruction: str
+    dtype: str
+    scores: list[Score]
 
     def value(self, metric: str, task: str | None = None) -> float | None:
-        """Return the first figure of a metric (and task)."""
-        return next((f.value for f in self.figures if f.metric == metric and task in (None, f.task)), None)
+        """Return the first value of a metric, or None.
+
+        :param metric: for example "mean V-measure".
+        :param task: only scores of this task; None takes any.
+        :return: the value; also None where it is undefined.
+        """
+        return next((s.value for s in self.scores if s.metric == metric and task in (None, s.task)), None)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything measured in one call."""
+    """Everything measured in one call.
+
+    :param suite: name of the suite.
+    :param options: what was asked for.
+    :param protocol: how vectors became scores.
+    :param results: one per model, layer, pooling and kind of instruction.
+    """
 
     suite: str
     options: EvaluateOptions
     protocol: Protocol
-    columns: list[ModelResult] = field(default_factory=list)
+    results: list[ModelResult] = field(default_factory=list)
 
 
 def evaluate(
     suite: Suite,
-    models_under_test: Sequence[ModelUnderTest],
+    models: Sequence[ModelUnderTest],
     options: EvaluateOptions | None = None,
-    journal: ResultsCache | None = None,
+    cache: ResultsCache | None = None,
     reporter: Reporter = SILENT,
 ) -> Evaluation:
-    """Measure every model, at every layer and pooling asked for, with its question and baseline.
+    """Measure every model, at every layer and pooling asked for, under the tasks' questions and as a baseline.
 
-    :param journal: scores that are there already are taken from it, and new ones put into it.
-    :raises InputError: when the suite has nothing for the parts asked for.
-    :raises InbedderError: whatever loading or reading raises.
+    :param suite: the tasks.
+    :param models: what to measure.
+    :param options: parts, layers, poolings and protocol; None takes the defaults.
+    :param cache: finished scores are taken from it, and new ones are put into it; None keeps none.
+    :param reporter: shows progress and the headline score of each task.
+    :return: one `ModelResult` per model and setting.
+    :raises InputError: when the suite has no task for the parts asked for.
+    :raises InbedderError: whatever loading a model or encoding a text raises.
     """
-    options, journal = options or EvaluateOptions(), journal or ResultsCache()
+    options, cache = options or EvaluateOptions(), cache or ResultsCache()
     protocol = protocol_of(options)
-    result = Evaluation(suite.name, options, protocol)
+    evaluation = Evaluation(suite.name, options, protocol)
     limited = suite.limited(options.limit)
     jobs = jobs_of(limited, options.parts)
     if not jobs:
         raise InputError(f"has no tasks for {', '.join(options.parts)}", source=suite.name)
-    for model in models_under_test:
-        loaded = _Loaded(model)
+    for model in models:
+        loaded = _LoadedModel(model)
         for layer, pooling in _settings(model, options):
-            for asked in (ASKED, BASELINE) if model.asked else (BASELINE,):
-                figures, used = [], ""
-                for number, job in enumerate(wanted := _jobs_when(jobs, asked), start=1):
-                    key = _key(model, options, layer, pooling, asked, job)
-                    entry = journal.get(key)
+            for instruction in (QUESTION, BASELINE) if model.takes_instruction else (BASELINE,):
+                scores, dtype = [], ""
+                for number, job in enumerate(wanted := _jobs_under(jobs, instruction), start=1):
+                    key = _key(model, options, layer, pooling, instruction, job)
+                    entry = cache.get(key)
                     if entry is None:
-                        reader = loaded.reader(options, layer, pooling, asked, reporter)
-                        reader.turn_to(job.group)
-                        entry = Entry(job.score(job.task, reader, protocol), number_format(loaded.encoder()))
-                        journal.put(key, entry)
-                    figures += entry.figures
-                    used = used or entry.number_format
-                    reporter.info(f"{_title(key)}  {number}/{len(wanted)}  {_headline(entry.figures)}")
-                shown = _only(figures, options.parts)
+                        encoder = loaded.task_encoder(options, layer, pooling, instruction, reporter)
+                        encoder.start_group(job.group)
+                        entry = CachedScores(
+                            job.score(job.task, encoder, protocol), encoder_dtype(encoder.encoder)
+                        )
+                        cache.put(key, entry)
+                    scores += entry.scores
+                    dtype = dtype or entry.dtype
+                    reporter.info(f"{_title(key)}  {number}/{len(wanted)}  {_headline(entry.scores)}")
+                shown = _of_parts(scores, options.parts)
                 if Part.awareness in options.parts:
-                    shown += views(figures, limited.clusterings)
-                shown += means(shown, limited.clusterings, options.parts)
-                result.columns.append(
+                    shown += view_scores(scores, limited.clusterings)
+                shown += mean_scores(shown, limited.clusterings, options.parts)
+                evaluation.results.append(
                     ModelResult(
                         name=model.name,
                         revision=model.revision,
                         template=model.template,
                         layer=key["layer"],
                         pooling=key["pooling"],
-                        asked=asked if model.asked else "text alone",
-                        number_format=used,
-                        figures=shown,
+                        instruction=instruction if model.takes_instruction else TEXT_ALONE,
+                        dtype=dtype,
+                        scores=shown,
                     )
                 )
-    return result
+    return evaluation
 
 
 def jobs_of(suite: Suite, parts: Sequence[Part]) -> list[Job]:
-    """Return what is to be scored; those that read the same texts stand together."""
+    """Return what is to be scored; jobs that encode the same texts follow each other.
+
+    :param suite: the tasks.
+    :param parts: families of tests to run.
+    :return: one job per task and family of tests.
+    """
     jobs = []
-    several = [t.corpus for t in suite.clusterings]
+    corpora = [t.corpus for t in suite.clusterings]
     for task in suite.clusterings:
-        viewed = Part.awareness in parts and several.count(task.corpus) > 1
-        if Part.clustering in parts or viewed:
+        is_view = Part.awareness in parts and corpora.count(task.corpus) > 1
+        if Part.clustering in parts or is_view:
             jobs.append(Job(Part.clustering, task.corpus, task, score_clustering))
         if Part.robustness in parts and (task.paraphrases or task.implicit or task.incorrect):
             jobs.append(Job(Part.robustness, task.corpus, task, score_robustness))
@@ -157,18 +197,18 @@ def jobs_of(suite: Suite, parts: Sequence[Part]) -> list[Job]:
     return sorted(jobs, key=lambda job: order.index(job.group))
 
 
-def _jobs_when(jobs: list[Job], asked: str) -> list[Job]:
-    """Leave out what has no meaning without a question: robustness compares wordings of it."""
-    return [job for job in jobs if asked == ASKED or job.part is not Part.robustness]
+def _jobs_under(jobs: list[Job], instruction: str) -> list[Job]:
+    """Leave robustness out of a baseline: it compares wordings of the question."""
+    return [job for job in jobs if instruction == QUESTION or job.part is not Part.robustness]
 
 
-def _only(figures: list[Score], parts: Sequence[Part]) -> list[Score]:
-    """Leave out the clusterings that were wanted for their two views only, but for their V-measure."""
-    return [f for f in figures if f.part in parts or f.metric == "V-measure"]
+def _of_parts(scores: list[Score], parts: Sequence[Part]) -> list[Score]:
+    """Keep the scores of the parts asked for, and every V-measure: views of a corpus are compared by it."""
+    return [s for s in scores if s.part in parts or s.metric == V_MEASURE]
 
 
 def _settings(model: ModelUnderTest, options: EvaluateOptions) -> Iterator[tuple[int | None, Pooling | None]]:
-    if not model.inner:
+    if not model.has_layers:
         yield None, None
         return
     for pooling in options.poolings or (None,):
@@ -181,10 +221,10 @@ def _key(
     options: EvaluateOptions,
     layer: int | None,
     pooling: Pooling | None,
-    asked: str,
+    instruction: str,
     job: Job,
 ) -> dict[str, Any]:
-    """Return everything that shapes a score."""
+    """Return everything that influences the scores of a job."""
     layer = model.layer if layer is None else layer
     task: Task = job.task
     protocol = protocol_of(options)
@@ -192,10 +232,10 @@ def _key(
         "model": model.name,
         "revision": model.revision,
         "template": model.template,
-        "layer": ("last" if layer is None else str(layer)) if model.inner else "",
+        "layer": ("last" if layer is None else str(layer)) if model.has_layers else "",
         "pooling": str(pooling or model.pooling),
-        "number_format": model.number_format,
-        "asked": asked,
+        "dtype": model.dtype,
+        "instruction": instruction,
         "protocol": str(options.protocol),
         "seeds": protocol.seeds,
         "n_init": protocol.n_init,
@@ -213,32 +253,37 @@ def _max_tokens(options: EvaluateOptions) -> int:
 
 def _title(key: dict[str, Any]) -> str:
     setting = [f"layer {key['layer']}", key["pooling"]] if key["layer"] else []
-    return f"{', '.join([key['model'], *setting, key['asked']])}: {key['part']} {key['task']}"
+    return f"{', '.join([key['model'], *setting, key['instruction']])}: {key['part']} {key['task']}"
 
 
-def _headline(figures: Sequence[Score]) -> str:
-    best = next((f for f in figures if f.metric in HEADLINES), figures[0])
+def _headline(scores: Sequence[Score]) -> str:
+    best = next((s for s in scores if s.metric in HEADLINE_METRICS), scores[0])
     return f"{best.metric} {'undefined' if best.value is None else f'{100 * best.value:.1f}'}"
 
 
-class _Loaded:
-    """Loads a model when it is first needed, once; and one reader per setting."""
+class _LoadedModel:
+    """Loads a model once, when it is first needed, and makes one task encoder per setting.
+
+    :param model: the model, not yet loaded.
+    """
 
     def __init__(self, model: ModelUnderTest) -> None:
         self.model = model
         self._encoder: Encoder | None = None
-        self._reader: tuple[Any, Reader] | None = None
+        self._task_encoder: tuple[Any, TaskEncoder] | None = None
 
-    def encoder(self) -> Encoder:
+    def task_encoder(
+        self,
+        options: EvaluateOptions,
+        layer: int | None,
+        pooling: Pooling | None,
+        instruction: str,
+        reporter: Reporter,
+    ) -> TaskEncoder:
         if self._encoder is None:
             self._encoder = self.model.load()
-        return self._encoder
-
-    def reader(
-        self, options: EvaluateOptions, layer: int | None, pooling: Pooling | None, asked: str, reporter: Reporter
-    ) -> Reader:
-        setting = (layer, pooling, asked)
-        if self._reader is None or self._reader[0] != setting:
+        setting = (layer, pooling, instruction)
+        if self._task_encoder is None or self._task_encoder[0] != setting:
             encoding = EncodeOptions(
                 pooling=pooling,
                 layer=layer,
@@ -246,5 +291,7 @@ class _Loaded:
                 max_tokens=_max_tokens(options),
                 batch_tokens=options.batch_tokens,
             )
-            self._reader = setting, Reader(self.encoder(), encoding, baseline=asked == BASELINE, reporter=reporter)
-        return self._reader[1]
+            is_baseline = instruction == BASELINE
+            made = TaskEncoder(self._encoder, encoding, baseline=is_baseline, reporter=reporter)
+            self._task_encoder = setting, made
+        return self._task_encoder[1]

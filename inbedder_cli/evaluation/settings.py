@@ -1,4 +1,4 @@
-"""What an evaluation may be told, as plain values: no heavy imports."""
+"""Options of an evaluation, as plain values; importing this module loads nothing heavy."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ class Part(Choice):
     """A family of tests."""
 
     clustering = "clustering"  # goal-driven clustering
-    awareness = "awareness"  # triplets, instruction STS, two views of one corpus
+    awareness = "awareness"  # triplets, instruction STS, several views of one corpus
     robustness = "robustness"  # other wordings, implicit and incorrect questions
     sts = "sts"  # plain sentence similarity
-    reranking = "reranking"  # the paper's generic tasks with MAP
+    reranking = "reranking"  # the paper's generic tasks, by MAP
 
 
 class ProtocolName(Choice):
@@ -25,7 +25,7 @@ class ProtocolName(Choice):
 
 
 class EvaluationFormat(Choice):
-    """How figures are written."""
+    """How scores are written."""
 
     table = "table"
     json = "json"
@@ -37,15 +37,15 @@ class EvaluationFormat(Choice):
 class EvaluateOptions:
     """What is measured, and how.
 
-    :param parts: families of tests; those that a suite has no data for are left out.
+    :param parts: families of tests; a part without tasks in the suite is skipped.
     :param layers: hidden states to compare; empty takes each model's own.
     :param poolings: poolings to compare; empty takes each model's own.
     :param protocol: `ours` or `paper`.
-    :param seeds: KMeans runs (`ours`): seeds 0 to N-1; the mean and the standard deviation are reported.
+    :param seeds: number of KMeans runs (`ours`), with seeds 0 to N-1; scores are means over them.
     :param n_init: KMeans restarts of each run (`ours`).
     :param limit: rows of each task, see `tasks.Suite.limited`; None takes all.
-    :param max_tokens: longest prompt; the paper's protocol always takes 512.
-    :param batch_tokens: padded tokens that one batch may hold; None chooses by device.
+    :param max_tokens: longest prompt, in tokens; the protocol `paper` always takes 512.
+    :param batch_tokens: padded tokens per batch; None chooses by device.
     """
 
     parts: tuple[Part, ...] = tuple(Part)

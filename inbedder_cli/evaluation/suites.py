@@ -1,4 +1,4 @@
-"""A folder, or the user's own labelled table -> a suite (docs/evaluate.md describes the layout)."""
+"""A folder, or the user's own labeled table -> a suite. docs/evaluate.md describes the layout of a folder."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING, Any
 from inbedder_cli.corpus.jsonl import cell_value, has_json_cells
 from inbedder_cli.corpus.values import value_as_text
 from inbedder_cli.errors import InputError, did_you_mean
-from inbedder_cli.evaluation.records import Record, labelled, read_records
-from inbedder_cli.evaluation.similarity import SIMILARITY_INSTRUCTION
-from inbedder_cli.evaluation.tasks import ClusteringTask, Goal, Pair, PairTask, SimilarityTask, Suite, Triplet
-from inbedder_cli.evaluation.tasks import TripletTask as Triplets
+from inbedder_cli.evaluation.records import Record, labeled_texts, read_records
+from inbedder_cli.evaluation.tasks import (
+    ClusteringTask,
+    Goal,
+    Pair,
+    PairTask,
+    SimilarityTask,
+    Suite,
+    Triplet,
+    TripletTask,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,14 +27,17 @@ if TYPE_CHECKING:
     from inbedder_cli.corpus import Corpus
 
 TASKS, TRIPLETS, PAIRS, SIMILARITY = "tasks.json", "triplets.jsonl", "instruct_sts.jsonl", "stsb_dev.jsonl"
+# The question that the reference code asks about STS-B (zhang-yu-wei/InBedder, 3d95d4fa).
+SIMILARITY_INSTRUCTION = "Extract key words from the sentence."
 
 
 def read_folder(folder: Path) -> Suite:
-    """Read a suite from a folder that holds any of tasks.json (with its files), triplets.jsonl,
-    instruct_sts.jsonl and stsb_dev.jsonl.
+    """Read a suite from a folder.
 
+    :param folder: holds any of tasks.json (with its files), triplets.jsonl, instruct_sts.jsonl and stsb_dev.jsonl.
+    :return: the tasks.
     :raises InputError: naming the file, and the line, that cannot be used.
-    """  # noqa: D205
+    """
     if not any((folder / name).is_file() for name in (TASKS, TRIPLETS, PAIRS, SIMILARITY)):
         raise InputError(
             f"holds none of {TASKS}, {TRIPLETS}, {PAIRS}, {SIMILARITY}",
@@ -46,8 +56,12 @@ def read_folder(folder: Path) -> Suite:
 
 
 def table_suite(corpus: Corpus, gold: Sequence[str], instructions: Sequence[str]) -> Suite:
-    """Return a suite of the user's own table: one clustering task per gold column and its question.
+    """Return a suite of the user's own table: one clustering task per gold column.
 
+    :param corpus: the table and its texts.
+    :param gold: columns that hold the known classes.
+    :param instructions: the question of each gold column.
+    :return: the tasks, and notes about rows that were left out.
     :raises InputError: for a missing column, or one that holds fewer than two classes.
     """
     tasks, notes = [], []
@@ -56,7 +70,7 @@ def table_suite(corpus: Corpus, gold: Sequence[str], instructions: Sequence[str]
         kept = [i for i in corpus.readable if labels[i]]
         if len({labels[i] for i in kept}) < 2:
             raise InputError(
-                "holds fewer than two classes on rows with text: nothing to tell apart",
+                "holds fewer than two classes on rows with text: there is nothing to distinguish",
                 source=corpus.source,
                 column=column,
             )
@@ -74,26 +88,36 @@ def table_suite(corpus: Corpus, gold: Sequence[str], instructions: Sequence[str]
     return Suite(corpus.source, clusterings=tuple(tasks), notes=tuple(notes))
 
 
-def triplet_tasks(records: Sequence[Record]) -> list[Triplets]:
-    """Group triplets by set and goal; a goal has one question."""
+def triplet_tasks(records: Sequence[Record]) -> list[TripletTask]:
+    """Group triplets by set and goal.
+
+    :param records: with set, goal, instruction, anchor, positive, negative, and perhaps id.
+    :return: one task per set.
+    :raises InputError: when a goal has several questions, or a key is missing.
+    """
     sets: dict[str, dict[str, tuple[str, list[Triplet]]]] = {}
     for record in records:
         question = record.text("instruction")
         goals = sets.setdefault(record.text("set"), {})
-        asked, triplets = goals.setdefault(record.text("goal"), (question, []))
-        if asked != question:
-            raise record.error(f'asks another question than its goal before: "{asked}"', "instruction")
-        place = record.label("id") if "id" in record.cells else None
+        first, triplets = goals.setdefault(record.text("goal"), (question, []))
+        if first != question:
+            raise record.error(f'is another question than the goal has above: "{first}"', "instruction")
+        given_id = record.label("id") if "id" in record.cells else None
         texts = (record.text(name) for name in ("anchor", "positive", "negative"))
-        triplets.append(Triplet(place or str(len(triplets)), *texts))
+        triplets.append(Triplet(given_id or str(len(triplets)), *texts))
     return [
-        Triplets(name, tuple(Goal(goal, asked, tuple(rows)) for goal, (asked, rows) in goals.items()))
+        TripletTask(name, tuple(Goal(goal, question, tuple(rows)) for goal, (question, rows) in goals.items()))
         for name, goals in sets.items()
     ]
 
 
 def pair_tasks(records: Sequence[Record]) -> list[PairTask]:
-    """Group pairs by set."""
+    """Group pairs by set.
+
+    :param records: with set, sentence1, sentence2, instruction and score.
+    :return: one task per set.
+    :raises InputError: when a key is missing.
+    """
     sets: dict[str, list[Pair]] = {}
     for record in records:
         sentences = record.text("sentence1"), record.text("sentence2")
@@ -164,9 +188,11 @@ def _clustering(
         if not (folder / file).is_file():
             raise wrong(f'there is no file "{file}" beside it')
         files[file] = read_records(folder / file)
-    rows, labels, left_out = labelled(files[file], "text", text("label_column"))
+    rows, labels, left_out = labeled_texts(files[file], "text", text("label_column"))
     if len(set(labels)) < 2:
-        raise wrong(f'"{text("label_column")}" of {file} holds fewer than two classes: nothing to tell apart')
+        raise wrong(
+            f'"{text("label_column")}" of {file} holds fewer than two classes: there is nothing to distinguish'
+        )
     task = ClusteringTask(
         name=text("task"),
         corpus=file.rsplit(".", 1)[0],

@@ -1,4 +1,4 @@
-"""What a suite is made of: tasks, each with its texts and its questions."""
+"""Suites and their tasks, each with its texts and questions."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ClusteringTask:
-    """Texts that one question is to divide into known classes.
+    """Texts with known classes, and the question that asks for these classes.
 
     :param name: of the task.
-    :param corpus: what tasks over the same texts share; two of them are two views of it.
+    :param corpus: name of the texts; tasks with the same corpus are views of it.
     :param texts: none is empty.
-    :param labels: one class per text; there are as many clusters as classes.
+    :param labels: one class per text; the number of classes is the number of clusters.
     :param instruction: the question.
-    :param paraphrases: the question in other words.
-    :param implicit: questions that only hint at the same division.
-    :param incorrect: questions that ask for another division.
+    :param paraphrases: the same question in other words.
+    :param implicit: questions that only imply the classes.
+    :param incorrect: questions that ask for something else.
     """
 
     name: str
@@ -41,14 +41,24 @@ class ClusteringTask:
         return len(set(self.labels))
 
     def limited(self, limit: int) -> Self:
-        """Return the first `limit` rows of one fixed shuffle (numpy's `RandomState(0).permutation`)."""
+        """Return the first `limit` rows of one fixed shuffle (numpy's `RandomState(0).permutation`).
+
+        :param limit: number of rows.
+        :return: the shortened task.
+        """
         rows = _shuffled(len(self.texts), limit)
         texts, labels = (tuple(cells[i] for i in rows) for cells in (self.texts, self.labels))
         return replace(self, texts=texts, labels=labels)
 
 
 class Triplet(NamedTuple):
-    """Under its goal's question, the anchor is to be nearer to the positive than to the negative."""
+    """Three texts: under the goal's question the anchor should be nearer to the positive than to the negative.
+
+    :param id: the same for one anchor under each goal.
+    :param anchor: a text.
+    :param positive: a text with the same answer.
+    :param negative: a text with another answer.
+    """
 
     id: str
     anchor: str
@@ -58,7 +68,12 @@ class Triplet(NamedTuple):
 
 @dataclass(frozen=True)
 class Goal:
-    """The triplets of one question."""
+    """The triplets of one question.
+
+    :param name: of the goal, for example "emotion".
+    :param instruction: the question.
+    :param triplets: in the order of the file.
+    """
 
     name: str
     instruction: str
@@ -67,18 +82,32 @@ class Goal:
 
 @dataclass(frozen=True)
 class TripletTask:
-    """One corpus under several goals that contradict each other: what is alike under one differs under another."""
+    """One corpus under goals that contradict each other: texts alike under one goal differ under another.
+
+    :param name: of the set.
+    :param goals: each with its question.
+    """
 
     name: str
     goals: tuple[Goal, ...]
 
     def limited(self, limit: int) -> Self:
-        """Return the first `limit` triplets of each goal."""
+        """Return the first `limit` triplets of each goal.
+
+        :param limit: number of triplets per goal.
+        :return: the shortened task.
+        """
         return replace(self, goals=tuple(replace(g, triplets=g.triplets[:limit]) for g in self.goals))
 
 
 class Pair(NamedTuple):
-    """Two sentences, how alike they are said to be, and under which question."""
+    """Two sentences, and how similar they are under a question.
+
+    :param sentence1: a text.
+    :param sentence2: a text.
+    :param instruction: the question.
+    :param score: gold similarity, on any scale.
+    """
 
     sentence1: str
     sentence2: str
@@ -88,27 +117,44 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class PairTask:
-    """Pairs of sentences, each with its question and its similarity under it."""
+    """Pairs of sentences, each with its own question (instruction STS).
+
+    :param name: of the set.
+    :param pairs: in the order of the file.
+    """
 
     name: str
     pairs: tuple[Pair, ...]
 
     def limited(self, limit: int) -> Self:
-        """Return the first `limit` pairs: they are ordered so that the questions and scores alternate."""
+        """Return the first `limit` pairs; files are ordered so that questions and scores alternate.
+
+        :param limit: number of pairs.
+        :return: the shortened task.
+        """
         return replace(self, pairs=self.pairs[:limit])
 
 
 @dataclass(frozen=True)
 class SimilarityTask(PairTask):
-    """Pairs of sentences under one question that asks for no aspect."""
+    """Pairs of sentences under one general question (plain STS)."""
 
     def limited(self, limit: int) -> Self:
-        """Return the first `limit` pairs of one fixed shuffle."""
+        """Return the first `limit` pairs of one fixed shuffle.
+
+        :param limit: number of pairs.
+        :return: the shortened task.
+        """
         return replace(self, pairs=tuple(self.pairs[i] for i in _shuffled(len(self.pairs), limit)))
 
 
 class Query(NamedTuple):
-    """A text, with others that are to be ranked before the rest."""
+    """A text, and others to be ranked by their similarity to it.
+
+    :param text: the query.
+    :param positives: texts that belong to it.
+    :param negatives: texts that do not.
+    """
 
     text: str
     positives: tuple[str, ...]
@@ -117,14 +163,23 @@ class Query(NamedTuple):
 
 @dataclass(frozen=True)
 class RerankingTask:
-    """Queries under one question."""
+    """Queries under one question.
+
+    :param name: of the task.
+    :param instruction: the question.
+    :param queries: each with the texts to be ranked.
+    """
 
     name: str
     instruction: str
     queries: tuple[Query, ...]
 
     def limited(self, limit: int) -> Self:
-        """Return the first `limit` queries of one fixed shuffle."""
+        """Return the first `limit` queries of one fixed shuffle.
+
+        :param limit: number of queries.
+        :return: the shortened task.
+        """
         return replace(self, queries=tuple(self.queries[i] for i in _shuffled(len(self.queries), limit)))
 
 
@@ -132,8 +187,13 @@ class RerankingTask:
 class Suite:
     """Tasks of all kinds, any of which may be missing.
 
-    :param name: what messages call it.
-    :param notes: what the user should know about its reading.
+    :param name: what messages call the suite.
+    :param clusterings: clustering tasks.
+    :param triplets: sets of triplets.
+    :param pairs: sets of instruction STS.
+    :param similarities: sets of plain STS.
+    :param rerankings: reranking tasks.
+    :param notes: warnings for the user, such as rows that were left out.
     """
 
     name: str
@@ -145,10 +205,14 @@ class Suite:
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     def limited(self, limit: int | None) -> Suite:
-        """Return at most `limit` rows of each clustering task, queries, similarity pairs: of a fixed shuffle.
+        """Return the suite with at most `limit` rows per task.
 
-        Of triplets the first ones of each set and goal, of instruction STS the first ones of each set:
-        these come in groups (one anchor under each question) that a shuffle would tear apart.
+        Rows of clustering tasks, queries and similarity pairs are the first of a fixed shuffle. Triplets (of each
+        set and goal) and instruction STS (of each set) are the first of the file, because a shuffle would separate
+        an anchor from its other questions.
+
+        :param limit: rows per task; None keeps all.
+        :return: the shortened suite.
         """
         if limit is None:
             return self
@@ -166,13 +230,21 @@ Task = ClusteringTask | TripletTask | PairTask | SimilarityTask | RerankingTask
 
 
 def fingerprint(task: Task) -> str:
-    """Return a hash of everything that a task holds."""
+    """Return a hash of everything that a task holds: texts, labels and questions.
+
+    :param task: any task.
+    :return: 16 hexadecimal digits.
+    """
     content = json.dumps(asdict(task), ensure_ascii=True, sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def joined(suites: Sequence[Suite]) -> Suite:
-    """Return one suite of all tasks."""
+    """Return one suite with the tasks of several.
+
+    :param suites: in the order of their tasks.
+    :return: the suite.
+    """
     return Suite(
         name=" + ".join(s.name for s in suites),
         clusterings=tuple(t for s in suites for t in s.clusterings),
@@ -187,5 +259,5 @@ def joined(suites: Sequence[Suite]) -> Suite:
 def _shuffled(n: int, limit: int) -> list[int]:
     import numpy as np
 
-    # The legacy generator: its stream is frozen for good, and published figures rest on it.
+    # The legacy generator: its stream never changes, and published scores depend on it.
     return [int(i) for i in np.random.RandomState(0).permutation(n)[:limit]]

@@ -1,1 +1,1 @@
-"""Answers -> what each cluster means: phrases, labels, example rows."""
+"""Answers -> what each cluster means: phrases, labels, exemplars; and which rows are unanswered."""

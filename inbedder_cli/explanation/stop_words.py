@@ -1,4 +1,4 @@
-"""English words that carry no answer, and the words of a question that its answers merely repeat."""
+"""Stop words, and words of a question that its answers may merely repeat."""
 
 from __future__ import annotations
 
@@ -10,39 +10,47 @@ from pathlib import Path
 
 from inbedder_cli.errors import InputError
 
-OFFERING = re.compile(r"\b(?:or|vs|versus)\b|/", re.I)
+CHOICE = re.compile(r"\b(?:or|vs|versus)\b|/", re.I)
 CLAUSE_END = re.compile(r"[.?!:;]")
 
 
 def words_of(text: str) -> list[str]:
-    """Return the text's words, lower-cased, inner hyphens, points and apostrophes kept.
+    """Return the words of a text in lower case; hyphens, periods and apostrophes inside a word stay.
 
     >>> words_of("Not Wi-Fi, isn’t it?")
     ['not', 'wi-fi', "isn't", 'it']
     >>> words_of("N/A")
     ['n/a']
+
+    :param text: any text.
+    :return: its words in their order.
     """
     return _word().findall(folded(text))
 
 
 def folded(text: str) -> str:
-    """Return the text as words are compared: lower case, one form of each character and of the apostrophe."""
+    """Return the text in the form in which words are compared: NFKC, lower case, straight apostrophes.
+
+    :param text: any text.
+    :return: the folded text.
+    """
     return unicodedata.normalize("NFKC", text).lower().replace("’", "'")
 
 
 @cache
 def _word() -> re.Pattern[str]:
-    """Match letters and digits with their combining marks, which many scripts need."""
+    """Return the pattern of a word: letters and digits with their combining marks, which many scripts need."""
     marks = "".join(chr(c) for c in range(0x300, 0x10000) if unicodedata.category(chr(c)).startswith("M"))
     letter = rf"(?:[^\W_]|[{marks}])"
     return re.compile(rf"\bn/a\b|{letter}+(?:['.-]{letter}+)*")
 
 
 def load_stop_words(source: str | None = None) -> frozenset[str]:
-    """Return the stop words of a file (words apart by white space, # begins a comment line).
+    """Return a list of stop words.
 
-    :param source: a path, "none" for no stop words, or None for the package's English list, which holds
-        no negations and no words with content of their own.
+    :param source: path of a file with words separated by white space, in which # begins a comment line; "none" for
+        no stop words; None for the package's English list, which holds no negations.
+    :return: the words, folded.
     :raises InputError: when the file cannot be read.
     """
     if source == "none":
@@ -60,15 +68,19 @@ def load_stop_words(source: str | None = None) -> frozenset[str]:
 
 
 def repeated_words(instruction: str, stop_words: frozenset[str]) -> frozenset[str]:
-    """Return the question's words that an answer may merely repeat: its content words, but no offered choices.
+    """Return the words of a question that an answer may merely repeat: its content words, but not its choices.
 
-    Every word of a clause that offers a choice ("happy, unhappy or neutral?") counts as offered.
+    Every word of a clause that offers a choice ("happy, unhappy or neutral?") counts as one.
 
     >>> sorted(repeated_words("What emotion is expressed?", load_stop_words()))
     ['emotion', 'expressed']
     >>> sorted(repeated_words("Name the mood: is it good or bad?", load_stop_words()))
     ['mood', 'name']
+
+    :param instruction: the question.
+    :param stop_words: words that are left out.
+    :return: the words.
     """
     clauses = CLAUSE_END.split(instruction)
-    offered = {w for clause in clauses if OFFERING.search(clause) for w in words_of(clause)}
-    return frozenset(w for clause in clauses for w in words_of(clause)) - offered - stop_words
+    choices = {w for clause in clauses if CHOICE.search(clause) for w in words_of(clause)}
+    return frozenset(w for clause in clauses for w in words_of(clause)) - choices - stop_words

@@ -1,4 +1,4 @@
-"""Answers -> what a cluster means: n-grams with support and lift, a label, exemplars."""
+"""Clusters and answers -> what each cluster means: a label, phrases, whole answers, example rows."""
 
 from __future__ import annotations
 
@@ -12,14 +12,8 @@ import numpy as np
 from inbedder_cli.clustering import NOISE, Clustering
 from inbedder_cli.clustering.preprocess import sample_indices
 from inbedder_cli.encoders.next_words import lens
-from inbedder_cli.explanation.phrases import (
-    LabelCheck,
-    Phrase,
-    check_labels,
-    choose_labels,
-    phrases_by_row,
-    rank_phrases,
-)
+from inbedder_cli.explanation.labels import LabelCheck, check_labels, choose_labels
+from inbedder_cli.explanation.phrases import Phrase, phrases_by_row, rank_phrases
 from inbedder_cli.explanation.stop_words import folded
 from inbedder_cli.options import ExplainOptions
 
@@ -31,19 +25,22 @@ if TYPE_CHECKING:
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.encoders.next_words import NextWords
 
-TEXTS = 20_000  # whose words explain clusters where there are no answers
+TEXTS = 20_000  # sample of texts whose words explain clusters where there are no answers: they hold many phrases
 NO_LABEL = "(no common answer)"
-NOISE_LABEL = "(noise)"  # in brackets, as no phrase can be
-UNANSWERED = -2  # the number of the summary of rows that do not answer, which are in no cluster
+NOISE_LABEL = "(noise)"  # no phrase contains brackets
+UNANSWERED = -2  # number of the summary of unanswered rows, which are in no cluster
 UNANSWERED_LABEL = "(no clear answer)"
 
 
 @dataclass(frozen=True)
 class Exemplar:
-    """A row that shows what a cluster is.
+    """A row that is shown as an example of a cluster.
 
-    :param row: its index in the corpus, from 0, for every kind of group.
-    :param nearest: for a row on the border, the cluster beyond it.
+    :param row: its index in the corpus, from 0.
+    :param id: its id.
+    :param answer: its answer; None where none was decoded.
+    :param text: its text.
+    :param nearest: for a borderline row, the number of the nearest other cluster.
     """
 
     row: int
@@ -55,7 +52,11 @@ class Exemplar:
 
 @dataclass(frozen=True)
 class AnswerShare:
-    """A whole answer, in lower case, and the share of the cluster's rows that have it, 0 to 1."""
+    """A whole answer and how frequent it is in a cluster.
+
+    :param text: the answer in lower case.
+    :param share: share of the cluster's rows that have it, 0 to 1.
+    """
 
     text: str
     share: float
@@ -63,17 +64,24 @@ class AnswerShare:
 
 @dataclass(frozen=True)
 class ClusterSummary:
-    """What one cluster means. Noise (HDBSCAN) has number -1, no phrases, and exemplars without rank.
+    """What one cluster means.
 
-    :param share: of all rows that were read, 0 to 1.
-    :param exemplars: central rows, the most central first.
+    :param cluster: its number; -1 for noise, -2 for unanswered rows. Neither has phrases.
+    :param label: its name, unique among the clusters.
+    :param size: number of rows.
+    :param share: share of all rows that were encoded, 0 to 1.
+    :param phrases: n-grams that mark it (`rank_phrases`).
+    :param exemplars: central rows, the most central first; of noise, the first ones; of unanswered rows,
+        the first one with each frequent answer.
+    :param answers: whole answers, the most frequent first; empty where none were decoded.
+    :param entropy: entropy of the distribution of whole answers, in bits: 0 when all are the same; None where none
+        were decoded.
+    :param stability: how surely the cluster is found again in half of the rows, 0 to 1; None where it was not
+        measured.
     :param diverse: the most central row of each other frequent answer.
     :param borderline: the rows nearest to another cluster, the nearest first.
     :param check: how well the label fits; None without phrases.
-    :param lens: words with which answers would rather begin here than elsewhere (`next_words.lens`).
-    :param answers: the most frequent whole answers; empty where none were decoded.
-    :param entropy: of the distribution of whole answers, in bits: 0 when all are the same.
-    :param stability: how surely the cluster is found again in half of the rows, 0 to 1, where it was measured.
+    :param likely_next_words: first words of an answer that are more probable in this cluster than in all rows.
     """
 
     cluster: int
@@ -88,7 +96,7 @@ class ClusterSummary:
     diverse: list[Exemplar] = field(default_factory=list)
     borderline: list[Exemplar] = field(default_factory=list)
     check: LabelCheck | None = None
-    lens: list[str] = field(default_factory=list)
+    likely_next_words: list[str] = field(default_factory=list)
 
 
 def explain(
@@ -105,42 +113,42 @@ def explain(
     phrases: Sequence[Sequence[str]] | None = None,
     next_words: NextWords | None = None,
 ) -> list[ClusterSummary]:
-    """Explain each cluster by the n-grams that are frequent in its answers and rare in the others'.
+    """Explain each cluster by the n-grams that are frequent in its answers and rare in those of the others.
 
+    :param clustering: the clusters of the rows.
     :param answers: one per row; or, where none were decoded, the texts themselves.
     :param texts: one per row, for exemplars.
     :param ids: one per row, for exemplars.
     :param rows: each row's index in the corpus, for exemplars; None: these are all its rows.
-    :param instruction: its own words are left out of answers that hold other words too.
+    :param instruction: the question; its own words are left out of answers that hold other words too.
+    :param options: stop words, and how many phrases and exemplars; None takes the defaults.
     :param show_answers: whether `answers` really are answers.
-    :param n_read: rows of which shares are shares; None: those given.
-    :param phrases: of each answer (`phrases_by_row`), where they are at hand.
-    :param next_words: of each answer, where they are known.
-    :return: clusters by number, noise last.
+    :param n_read: number of rows that shares refer to; None: the rows given.
+    :param phrases: phrases of each answer (`phrases_by_row`), where they are at hand.
+    :param next_words: likely first words of each answer, where they are known.
+    :return: one summary per cluster, by number, noise last.
     """
     options = options or ExplainOptions()
-    some = (
-        np.arange(len(answers)) if show_answers else sample_indices(len(answers), TEXTS, 0)
-    )  # texts hold many phrases
-    counted = clustering.labels[some]
+    some = np.arange(len(answers)) if show_answers else sample_indices(len(answers), TEXTS, 0)
+    labels_of_some = clustering.labels[some]
     found = phrases or phrases_by_row([answers[i] for i in some], instruction if show_answers else "", options)
-    marking = rank_phrases(found, counted)
-    labels = choose_labels(marking)
-    checks = check_labels(found, counted, {c: ranked[0].text for c, ranked in marking.items() if ranked})
-    lenses = lens(next_words, clustering.labels, options.phrases) if next_words else {}
+    ranked = rank_phrases(found, labels_of_some)
+    labels = choose_labels(ranked)
+    checks = check_labels(found, labels_of_some, {c: best[0].text for c, best in ranked.items() if best})
+    words = lens(next_words, clustering.labels, options.phrases) if next_words else {}
+
+    def exemplars(chosen: Sequence[int]) -> list[Exemplar]:
+        return [
+            Exemplar(i if rows is None else rows[i], ids[i], answers[i] if show_answers else None, texts[i])
+            for i in chosen
+        ]
+
     summaries = []
     for cluster in [*range(clustering.k), NOISE]:
         inside = np.flatnonzero(clustering.labels == cluster)
         if not len(inside):
             continue
         shares, entropy = answer_shares([answers[i] for i in inside.tolist()]) if show_answers else ([], None)
-
-        def shown(chosen: Sequence[int]) -> list[Exemplar]:
-            return [
-                Exemplar(i if rows is None else rows[i], ids[i], answers[i] if show_answers else None, texts[i])
-                for i in chosen
-            ]
-
         central = _first_of_different(_by_value(inside, clustering.distances), texts, options.exemplars)
         diverse = (
             [] if cluster == NOISE or not show_answers else _diverse(inside, clustering, answers, central, shares)
@@ -153,18 +161,18 @@ def explain(
                 label=NOISE_LABEL if cluster == NOISE else labels.get(cluster, f"{NO_LABEL} {cluster}"),
                 size=len(inside),
                 share=len(inside) / (n_read or len(clustering.labels)),
-                phrases=marking.get(cluster, [])[: options.phrases],
-                exemplars=shown(central),
-                diverse=shown(diverse[: options.exemplars]),
+                phrases=ranked.get(cluster, [])[: options.phrases],
+                exemplars=exemplars(central),
+                diverse=exemplars(diverse[: options.exemplars]),
                 borderline=[
                     replace(exemplar, nearest=int(clustering.second_cluster[i]))
-                    for i, exemplar in zip(borderline, shown(borderline), strict=True)
+                    for i, exemplar in zip(borderline, exemplars(borderline), strict=True)
                 ],
                 answers=shares[: options.phrases],
                 entropy=entropy,
                 stability=_stability_of(cluster, clustering),
                 check=checks.get(cluster),
-                lens=lenses.get(cluster, []),
+                likely_next_words=words.get(cluster, []),
             )
         )
     return summaries
@@ -177,7 +185,7 @@ def _diverse(
     central: Sequence[int],
     shares: Sequence[AnswerShare],
 ) -> list[int]:
-    """Return the most central row of each answer, the frequent answers first, of those that are not shown yet."""
+    """Return the most central row of each answer that no central row has, the frequent answers first."""
     first: dict[str, int] = {}
     for row in _by_value(rows, clustering.distances):
         first.setdefault(_as_compared(answers[row]), row)
@@ -198,32 +206,39 @@ def summary_of_unanswered(
     n_read: int,
     options: ExplainOptions | None = None,
 ) -> ClusterSummary:
-    """Return what the rows that do not answer say instead, with the first of each as exemplars.
+    """Summarize the unanswered rows by their whole answers, with the first row of each as an exemplar.
 
+    :param corpus: all rows.
     :param answers: one per row of the corpus.
-    :param rows: those that do not answer.
+    :param rows: indices of the unanswered rows, at least one.
+    :param n_read: number of rows that were encoded, for the share.
+    :param options: how many answers and exemplars; None takes the defaults.
+    :return: a summary with number -2.
     """
     options = options or ExplainOptions()
-    said = {row: answers[row] or "" for row in rows}
-    shares, entropy = answer_shares(list(said.values()))
-    first = dict(reversed([(_as_compared(answer), row) for row, answer in said.items()]))
+    decoded = {row: answers[row] or "" for row in rows}
+    shares, entropy = answer_shares(list(decoded.values()))
+    first = dict(reversed([(_as_compared(answer), row) for row, answer in decoded.items()]))
     chosen = [first[share.text] for share in shares[: options.exemplars]]
     return ClusterSummary(
         UNANSWERED,
         UNANSWERED_LABEL,
         len(rows),
         len(rows) / n_read,
-        exemplars=[Exemplar(row, corpus.ids[row], said[row], corpus.texts[row]) for row in chosen],
+        exemplars=[Exemplar(row, corpus.ids[row], decoded[row], corpus.texts[row]) for row in chosen],
         answers=shares[: options.phrases],
         entropy=entropy,
     )
 
 
 def answer_shares(answers: Sequence[str]) -> tuple[list[AnswerShare], float]:
-    """Return the different answers, most frequent first, and the entropy of their distribution in bits.
+    """Return the different answers, the most frequent first, and the entropy of their distribution in bits.
 
     >>> answer_shares(["Anger", "anger", "joy", "joy"])
     ([AnswerShare(text='anger', share=0.5), AnswerShare(text='joy', share=0.5)], 1.0)
+
+    :param answers: at least one; case and white space do not matter.
+    :return: the shares and the entropy.
     """
     counts = Counter(_as_compared(answer) for answer in answers)
     shares = [AnswerShare(text, n / len(answers)) for text, n in counts.items()]
@@ -236,12 +251,12 @@ def _as_compared(answer: str) -> str:
 
 
 def _by_value(rows: npt.NDArray[np.int64], values: npt.NDArray[np.float32]) -> list[int]:
-    """Return the rows by their values, smallest first, those without one last."""
+    """Return the rows by their values, the smallest first, NaN last."""
     return [int(row) for row in rows[np.lexsort((rows, np.nan_to_num(values[rows], nan=np.inf)))]]
 
 
 def _first_of_different(rows: Sequence[int], texts: Sequence[str], n: int) -> list[int]:
-    """Return the first n rows of different texts."""
+    """Return the first n rows that have different texts."""
     found: dict[str, int] = {}
     for row in rows:
         if len(found) == n:

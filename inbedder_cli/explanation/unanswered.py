@@ -1,6 +1,6 @@
-"""Answers that do not answer: rows of which the text does not say what was asked.
+"""Unanswered rows: those whose answer does not answer the question, because the text does not.
 
-They are kept out of clusters, which they would bend or form, and told apart by name.
+They are kept out of clusters, which they would distort, and listed apart.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-# Whole answers, as words; "none", "nothing" and "neutral" are answers ("What does the customer dislike?").
+# Whole answers. "none", "nothing" and "neutral" are not among them: they may answer the question.
 NOT_ANSWERS = frozenset(
     " ".join(answer.split())
     for answer in """
@@ -28,11 +28,11 @@ NOT_ANSWERS = frozenset(
     can't tell|cannot be determined|it is not mentioned|the text does not say|doesn't say|does not say
     """.split("|")
 )
-# An English question whose own words are no answer to it: "happy" is one to "Is the customer happy?", and to
-# "What is the mood (happy, unhappy)?".
+# An English question whose own words cannot answer it. Where it names choices they can: "happy" answers "Is the
+# customer happy?" and "What is the mood (happy, unhappy)?".
 OPEN_QUESTION = re.compile(r"\s*(?:what|which|who|whom|whose|why|where|when)\b[^,(:]*$", re.I | re.DOTALL)
-LONGEST = 60  # characters of a text that may be one of these
-COPY = 5  # words, from which an answer that the text begins with, or is, copies it
+LONGEST = 60  # characters of a text that may itself be one of NOT_ANSWERS
+COPY = 5  # words from which an answer that repeats the beginning of the text counts as a copy
 
 
 def is_unanswered(
@@ -44,29 +44,31 @@ def is_unanswered(
 ) -> list[bool]:
     """Return which answers do not answer the question.
 
-    That are those without a word; those that say so ("not mentioned", "unknown"); those that repeat an open
-    question ("emotion" to "What emotion is expressed?"), but not a choice that it offers; copies of the text;
-    answers to a text that is itself none ("n/a"); and those of which the model is so unsure that another answer is
-    as good.
+    These are answers without a word; answers that say so ("not mentioned", "unknown"); answers that repeat an open
+    question ("emotion" to "What emotion is expressed?"); copies of the text; answers to a text that is itself no
+    answer ("n/a"); and answers below the least confidence.
 
     :param answers: one per row.
     :param texts: one per row.
-    :param confidences: of the answers, shape (n_rows,), 0 to 1, where they are known.
+    :param instruction: the question.
+    :param confidences: of the answers, 0 to 1, float32, shape (n_rows,), NaN where unknown; None: all unknown.
+    :param options: the least confidence; None takes the default. `flag` is ignored.
+    :return: one value per row, True where it is unanswered.
     """
     options = options or UnansweredOptions()
     stop_words = load_stop_words()
     repeated = repeated_words(instruction, stop_words) if OPEN_QUESTION.match(instruction) else frozenset()
     unsure = [False] * len(answers) if confidences is None else (confidences < options.min_confidence).tolist()
     return [
-        doubt or _says_nothing(answer, text, stop_words, repeated)
+        doubt or _has_no_answer(answer, text, stop_words, repeated)
         for answer, text, doubt in zip(answers, texts, unsure, strict=True)
     ]
 
 
-def _says_nothing(answer: str, text: str, stop_words: frozenset[str], repeated: frozenset[str]) -> bool:
+def _has_no_answer(answer: str, text: str, stop_words: frozenset[str], repeated: frozenset[str]) -> bool:
     words = words_of(answer)
-    told = [word for word in words if word not in stop_words]
-    if not words or " ".join(words) in NOT_ANSWERS or (told and repeated.issuperset(told)):
+    content = [word for word in words if word not in stop_words]
+    if not words or " ".join(words) in NOT_ANSWERS or (content and repeated.issuperset(content)):
         return True
     if len(text) <= LONGEST and " ".join(words_of(text)) in NOT_ANSWERS:
         return True

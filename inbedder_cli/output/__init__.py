@@ -1,1 +1,1 @@
-"""Results as tables, documents and files."""
+"""Results for programs: tables, frames, documents and vectors, and the files they are written to."""

@@ -1,8 +1,7 @@
-"""Write tables and documents: whole or not at all, to a file or to standard output."""
+"""Where output goes: files, which appear whole or not at all, and standard output."""
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import sys
@@ -12,43 +11,16 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from inbedder_cli.errors import InbedderError, UsageError
-from inbedder_cli.options import TableFormat
-from inbedder_cli.output.cells import rows_as_json, rows_as_text, typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pyarrow as pa
-
-SUFFIXES = {
-    ".csv": TableFormat.csv,
-    ".tsv": TableFormat.tsv,
-    ".json": TableFormat.json,
-    ".jsonl": TableFormat.jsonl,
-    ".ndjson": TableFormat.jsonl,
-    ".md": TableFormat.markdown,
-    ".parquet": TableFormat.parquet,
-    ".pq": TableFormat.parquet,
-}
-
-
-def format_of(path: Path) -> TableFormat:
-    """Return the format that a file's suffix asks for.
-
-    :raises UsageError: for an unknown suffix.
-    """
-    try:
-        return SUFFIXES[path.suffix.lower()]
-    except KeyError:
-        raise UsageError(
-            f'{path}: no format has the suffix "{path.suffix}"',
-            hint=f"use one of {', '.join(SUFFIXES)}, or --format",
-        ) from None
 
 
 def check_target(path: Path | None, *, force: bool) -> None:
     """Refuse, before any work is done, a file that exists or that cannot be written.
 
+    :param path: the file; None is standard output, which is fine.
+    :param force: whether an existing file may be replaced.
     :raises UsageError: when the file exists and may not be replaced.
     :raises InbedderError: when its folder is missing or read-only.
     """
@@ -69,8 +41,10 @@ def check_target(path: Path | None, *, force: bool) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """Yield a stream whose bytes become `path` when all went well; otherwise nothing is left behind.
+    """Yield a stream whose bytes become the file when all went well; otherwise nothing is left behind.
 
+    :param path: the file; an existing one is replaced at the end, devices and named pipes are written directly.
+    :yield: a binary stream.
     :raises InbedderError: when writing fails, for example on a full disk.
     """
     temporary: Path | None = None
@@ -107,8 +81,9 @@ def _umask() -> int:
 def standard_output() -> Iterator[IO[bytes]]:
     """Yield standard output as bytes.
 
+    :yield: a binary stream.
     :raises InbedderError: when it cannot be written, for example on a full disk.
-    :raises BrokenPipeError: when its reader has had enough.
+    :raises BrokenPipeError: when its reader has closed it, as `head` does.
     """
     try:
         yield sys.stdout.buffer
@@ -121,62 +96,21 @@ def standard_output() -> Iterator[IO[bytes]]:
 
 @contextmanager
 def open_output(path: Path | None) -> Iterator[IO[bytes]]:
-    """Yield the stream of a file, written whole, or of standard output for None."""
+    """Yield a stream to a file, which appears whole or not at all, or to standard output.
+
+    :param path: the file; None means standard output.
+    :yield: a binary stream.
+    """
     with whole_file(path) if path is not None else standard_output() as stream:
         yield stream
 
 
-def write_table(table: pa.Table, stream: IO[bytes], wanted: TableFormat, *, delimiter: str | None = None) -> None:
-    """Write a table as csv, tsv, jsonl, markdown or parquet.
+def write_json(document: dict[str, Any] | list[Any], stream: IO[bytes]) -> None:
+    """Write one JSON document; lone surrogates, which UTF-8 cannot encode, are replaced.
 
-    :param delimiter: of csv; None means a comma.
+    :param document: plain values without NaN or infinity.
+    :param stream: where to write it; it stays open.
+    :raises ValueError: for a number that JSON does not have.
     """
-    if wanted is TableFormat.parquet:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        sink = pa.BufferOutputStream()
-        pq.write_table(typed(table), sink, compression="zstd")
-        stream.write(sink.getvalue())
-    elif wanted is TableFormat.jsonl:
-        for row in rows_as_json(table):
-            stream.write(row.encode() + b"\n")
-    elif wanted is TableFormat.markdown:
-        stream.write(markdown_table(table.column_names, list(rows_as_text(table))).encode())
-    else:
-        cells = csv.writer(
-            _PlainLines(stream),
-            delimiter="\t" if wanted is TableFormat.tsv else delimiter or ",",
-            lineterminator=_PlainLines.END,
-        )
-        cells.writerow(table.column_names)
-        cells.writerows(rows_as_text(table))
-
-
-class _PlainLines:
-    r"""Takes csv's lines, ended by \r\n so that it quotes either in a cell, and writes them ended by \n."""
-
-    END = "\r\n"
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self.stream = stream
-
-    def write(self, line: str) -> None:
-        """Write one line; halves of surrogate pairs, which UTF-8 does not have, are replaced."""
-        self.stream.write(line.removesuffix(self.END).encode("utf-8", "replace") + b"\n")
-
-
-def write_json(document: dict[str, Any], stream: IO[bytes]) -> None:
-    """Write one JSON document."""
     text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
     stream.write(text.encode("utf-8", "replace") + b"\n")
-
-
-def markdown_table(header: list[str], rows: list[list[str]]) -> str:
-    """Return a Markdown table; pipes and line breaks in cells are escaped."""
-
-    def line(cells: list[str]) -> str:
-        safe = [c.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ") for c in cells]
-        return "| " + " | ".join(" ".join(c.split()) for c in safe) + " |\n"
-
-    return line(header) + "|" + " --- |" * len(header) + "\n" + "".join(map(line, rows))

@@ -1,7 +1,4 @@
-"""A run as tables and documents: rows with their clusters, and the clusters themselves.
-
-The JSON forms carry `schema`; README.md ("JSON output") documents them.
-"""
+"""Results as Arrow tables: the input's rows with their clusters, the clusters themselves, and smaller reports."""
 
 from __future__ import annotations
 
@@ -10,21 +7,22 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.clustering import NOISE
+from inbedder_cli.clustering import NOISE, KSelection
 from inbedder_cli.errors import UsageError
+from inbedder_cli.explanation.summaries import NOISE_LABEL, UNANSWERED, UNANSWERED_LABEL
+from inbedder_cli.results import RowStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     import pyarrow as pa
 
-    from inbedder_cli.clustering import KSelection
+    from inbedder_cli.clustering import SizeScore
     from inbedder_cli.corpus import Corpus
-    from inbedder_cli.diagnostics.crosstab import Crosstab
-    from inbedder_cli.explanation.summaries import ClusterSummary, Exemplar
+    from inbedder_cli.diagnostics.wordings import Wording
     from inbedder_cli.results import ClusteringResult
+    from inbedder_cli.runs.storage import SavedQuestion, SavedRun
 
-SCHEMA = 1
 RESULT_COLUMNS = (
     "cluster",
     "cluster_label",
@@ -35,17 +33,35 @@ RESULT_COLUMNS = (
     "margin",
     "status",
 )
-DIGITS = 6
+SAVED_ROW_COLUMNS = {
+    "id": "string",
+    "answer": "string",
+    "confidence": "double",
+    "cluster_distance": "double",
+    "margin": "double",
+    "text": "string",
+}
+DIGITS = 6  # after the point, of shares, distances and agreements
+FEWER_DIGITS = 3  # of figures that rest on samples
+TOP_ANSWERS = 4  # in one cell
 
 
 def column_name(question: str, column: str) -> str:
-    """Return what a question's column is called; that of the only question, "", as it is."""
+    """Return the name of a question's result column.
+
+    :param question: its name; "" for the only question, whose columns have no prefix.
+    :param column: one of `RESULT_COLUMNS`.
+    :return: for example "emotion_cluster", or "cluster".
+    """
     return f"{question}_{column}" if question else column
 
 
 def check_free(corpus: Corpus, names: Sequence[str], prefix: str) -> None:
-    """Refuse an input that has a column of a result's name, and results that share one.
+    """Refuse result columns whose names are taken, by the input or by another question.
 
+    :param corpus: the input.
+    :param names: of the new columns, without the prefix.
+    :param prefix: what stands before the names.
     :raises UsageError: naming the column.
     """
     if twice := [name for name, n in Counter(names).items() if n > 1]:
@@ -54,18 +70,20 @@ def check_free(corpus: Corpus, names: Sequence[str], prefix: str) -> None:
         if prefix + name in corpus.table.column_names:
             raise UsageError(
                 f'{corpus.source} has a column "{prefix}{name}" already',
-                hint="name the new columns apart: --prefix inbedder_",
+                hint='give the new columns a prefix: --prefix inbedder_ (from Python: prefix="inbedder_")',
             )
 
 
-def rows_table(runs: Mapping[str, ClusteringResult], prefix: str = "") -> pa.Table:
-    """Return every input row, in its order, with all its columns and the results'.
+def rows_table(results: Mapping[str, ClusteringResult], prefix: str = "") -> pa.Table:
+    """Return the input's rows in their order, with all their columns and the result columns.
 
-    :param runs: by the names of their questions, which stand before the names of the columns.
+    :param results: by question name, all of the same corpus; "" is the name of an only question.
+    :param prefix: what stands before the names of the result columns.
+    :return: one row per row of the input.
     """
-    table = next(iter(runs.values())).corpus.table
-    for question, run in runs.items():
-        columns = _result_columns(run)
+    table = next(iter(results.values())).corpus.table
+    for question, result in results.items():
+        columns = _result_columns(result)
         for name in RESULT_COLUMNS:
             table = table.append_column(prefix + column_name(question, name), columns[name])
     return table
@@ -74,34 +92,40 @@ def rows_table(runs: Mapping[str, ClusteringResult], prefix: str = "") -> pa.Tab
 def assigned_table(
     assigned: Mapping[str, tuple[ClusteringResult, list[bool | None]]], prefix: str = ""
 ) -> pa.Table:
-    """Return the same for rows that got the clusters of a saved run, and which of them are novel."""
+    """Return the rows of `rows_table` for rows that got the clusters of a saved run, and a column `novel`.
+
+    :param assigned: by question name, the result and whether each row is novel (None: it is in no cluster).
+    :param prefix: what stands before the names of the new columns.
+    :return: one row per row of the input.
+    """
     import pyarrow as pa
 
-    table = rows_table({question: run for question, (run, _) in assigned.items()}, prefix)
+    table = rows_table({question: result for question, (result, _) in assigned.items()}, prefix)
     for question, (_, novel) in assigned.items():
         table = table.append_column(prefix + column_name(question, "novel"), pa.array(novel, pa.bool_()))
     return table
 
 
-def _result_columns(run: ClusteringResult) -> dict[str, pa.Array]:
+def _result_columns(result: ClusteringResult) -> dict[str, pa.Array]:
     import pyarrow as pa
 
-    found, nothing = run.clustering, [None] * len(run.status)
-    second = [None if c == NOISE else c for c in run.by_row(found.second_cluster)]
+    clustering, nothing = result.clustering, [None] * len(result.status)
+    confidences = result.embeddings.confidences
+    second = [None if c == NOISE else c for c in result.by_row(clustering.second_cluster)]
     return {
-        "cluster": pa.array(run.labels, pa.int64()),
-        "cluster_label": pa.array(run.names, pa.string()),
-        "answer": pa.array(run.embeddings.answers or nothing, pa.string()),
-        "confidence": _numbers(nothing if run.embeddings.confidences is None else run.embeddings.confidences),
-        "cluster_distance": _numbers(run.by_row(found.distances)),
+        "cluster": pa.array(result.labels, pa.int64()),
+        "cluster_label": pa.array(result.names, pa.string()),
+        "answer": pa.array(result.embeddings.answers or nothing, pa.string()),
+        "confidence": _numbers(nothing if confidences is None else confidences),
+        "cluster_distance": _numbers(result.by_row(clustering.distances)),
         "second_cluster": pa.array(second, pa.int64()),
-        "margin": _numbers(run.by_row(found.margins)),
-        "status": pa.array([str(s) for s in run.status], pa.string()),
+        "margin": _numbers(result.by_row(clustering.margins)),
+        "status": pa.array([str(s) for s in result.status], pa.string()),
     }
 
 
 def _numbers(values: Iterable[float | None]) -> pa.Array:
-    """Return a column of numbers, null where there is none."""
+    """Return a column of numbers, null for None and NaN."""
     import pyarrow as pa
 
     return pa.array(
@@ -109,101 +133,64 @@ def _numbers(values: Iterable[float | None]) -> pa.Array:
     )
 
 
-def clusters_table(runs: Mapping[str, ClusteringResult]) -> pa.Table:
-    """Return one row per cluster: number, label, size, share, phrases with support, exemplar ids and texts.
+def clusters_table(results: Mapping[str, ClusteringResult]) -> pa.Table:
+    """Return one row per cluster, noise last: its number, label, size, figures, phrases, answers and exemplars.
 
-    With several questions, whose cluster it is comes first.
+    :param results: by question name; of several questions, a column `question` comes first.
+    :return: the table; lists within a cell are joined by semicolons.
     """
     import pyarrow as pa
 
-    questions = [question for question, run in runs.items() for _ in run.summaries]
-    summaries = [summary for run in runs.values() for summary in run.summaries]
+    questions = [question for question, result in results.items() for _ in result.summaries]
+    summaries = [summary for result in results.values() for summary in result.summaries]
     columns = {
         "cluster": pa.array([s.cluster for s in summaries], pa.int64()),
-        "label": [s.label for s in summaries],
+        "label": _texts(s.label for s in summaries),
         "size": pa.array([s.size for s in summaries], pa.int64()),
-        "share": [round(s.share, DIGITS) for s in summaries],
-        "stability": pa.array([s.stability and round(s.stability, 3) for s in summaries], pa.float64()),
-        "label_f1": pa.array([s.check and _rounded(s.check.f1) for s in summaries], pa.float64()),
-        "phrases": ["; ".join(f"{p.text} ({p.support:.2f})" for p in s.phrases) for s in summaries],
-        "answers": ["; ".join(f"{a.text} ({a.share:.2f})" for a in s.answers) for s in summaries],
-        "lens": ["; ".join(s.lens) for s in summaries],
-        "exemplar_ids": ["; ".join(e.id for e in s.exemplars) for s in summaries],
-        "exemplar": [s.exemplars[0].text if s.exemplars else "" for s in summaries],
+        "share": pa.array([round(s.share, DIGITS) for s in summaries], pa.float64()),
+        "stability": pa.array([rounded(s.stability) for s in summaries], pa.float64()),
+        "label_f1": pa.array([s.check and rounded(s.check.f1) for s in summaries], pa.float64()),
+        "phrases": _texts("; ".join(f"{p.text} ({p.support:.2f})" for p in s.phrases) for s in summaries),
+        "answers": _texts("; ".join(f"{a.text} ({a.share:.2f})" for a in s.answers) for s in summaries),
+        "likely_next_words": _texts("; ".join(s.likely_next_words) for s in summaries),
+        "exemplar_ids": _texts("; ".join(e.id for e in s.exemplars) for s in summaries),
+        "exemplar": _texts(s.exemplars[0].text if s.exemplars else "" for s in summaries),
     }
-    return pa.table(({"question": questions} if any(questions) else {}) | columns)
+    return pa.table(({"question": _texts(questions)} if any(questions) else {}) | columns)
 
 
-def documents(
-    runs: Mapping[str, ClusteringResult], model: str, cross_tables: Sequence[Crosstab] = ()
-) -> dict[str, Any]:
-    """Return runs as one JSON document (without the rows); those of several questions under `questions`."""
-    from inbedder_cli.report.crosstab_view import crossed
+def _texts(values: Iterable[str]) -> pa.Array:
+    import pyarrow as pa
 
-    made = {question: document(run, model) for question, run in runs.items()}
-    tables = {"crossed": [crossed(table) for table in cross_tables]}
-    if list(made) == [""]:
-        return made[""] | tables
-    common = {name: next(iter(made.values()))[name] for name in ("schema", "source", "model")}
-    own = {question: {k: v for k, v in one.items() if k not in common} for question, one in made.items()}
-    return common | {"questions": own} | tables
+    return pa.array(list(values), pa.string())
 
 
-def document(run: ClusteringResult, model: str) -> dict[str, Any]:
-    """Return the run's settings and clusters as one JSON document (without the rows)."""
-    options = run.clustering.options
-    choice = run.clustering.choice
-    status = [str(s) for s in run.status]
-    return {
-        "schema": SCHEMA,
-        "source": run.corpus.source,
-        "instruction": run.instruction,
-        "model": model,
-        "rows": {"total": len(status)} | {name: status.count(name) for name in sorted(set(status))},
-        "clustering": {
-            "algorithm": str(options.algorithm),
-            "k": run.clustering.k,
-            "min_cluster_size": options.min_cluster_size,
-            "seed": options.seed,
-            "shortcut": run.clustering.shortcut,
-            "tried": tried(choice) if choice else None,
-        },
-        "clusters": [
-            {
-                "cluster": s.cluster,
-                "label": s.label,
-                "size": s.size,
-                "share": round(s.share, DIGITS),
-                "stability": s.stability and round(s.stability, 3),
-                "label_check": s.check and {name: _rounded(value) for name, value in asdict(s.check).items()},
-                "phrases": [
-                    {
-                        "text": p.text,
-                        "support": round(p.support, DIGITS),
-                        "lift": round(p.lift, 3),
-                        "score": round(p.score, 3),
-                    }
-                    for p in s.phrases
-                ],
-                "lens": s.lens,
-                **_answers_and_exemplars(s),
-                "diverse": [_exemplar(e) for e in s.diverse],
-                "borderline": [_exemplar(e) | {"nearest": e.nearest} for e in s.borderline],
-            }
-            for s in run.summaries
-        ],
-        "baseline": run.baseline and {"ami": round(run.baseline.ami, DIGITS), "rows": run.baseline.n_rows},
-        "no_answer": run.unanswered
-        and {
-            "size": run.unanswered.size,
-            "share": round(run.unanswered.share, DIGITS),
-            **_answers_and_exemplars(run.unanswered),
-        },
-    }
+def rounded(value: float | None) -> float | None:
+    """Return a figure with three digits after the point; None stays None.
+
+    :param value: a figure that rests on a sample.
+    :return: the rounded figure.
+    """
+    return None if value is None else round(value, FEWER_DIGITS)
 
 
-def tried(choice: KSelection) -> list[dict[str, Any]]:
-    """Return what speaks for each k that was tried."""
+def tuning_records(found: KSelection | list[SizeScore]) -> list[dict[str, Any]]:
+    """Return one record per k, where `chosen` marks the best; or one per smallest cluster size.
+
+    :param found: what `pipeline.tune_corpus` returns.
+    :return: plain JSON values.
+    """
+    if isinstance(found, KSelection):
+        return [record | {"chosen": record["k"] == found.k} for record in k_records(found)]
+    return [asdict(score) for score in found]
+
+
+def k_records(selection: KSelection) -> list[dict[str, Any]]:
+    """Return the figures of every k that was tried.
+
+    :param selection: how k was chosen.
+    :return: one record per k, in the order of k.
+    """
     return [
         {
             "k": k,
@@ -212,21 +199,122 @@ def tried(choice: KSelection) -> list[dict[str, Any]]:
             "agreement": None if score.agreement is None else round(score.agreement, DIGITS),
             "score": round(score.total, DIGITS),
         }
-        for k, score in choice.scores.items()
+        for k, score in selection.scores.items()
     ]
 
 
-def _answers_and_exemplars(s: ClusterSummary) -> dict[str, Any]:
-    return {
-        "answers": [{"text": a.text, "share": round(a.share, DIGITS)} for a in s.answers],
-        "entropy": None if s.entropy is None else round(s.entropy, 3),
-        "exemplars": [_exemplar(e) for e in s.exemplars],
-    }
+def tuning_table(found: KSelection | list[SizeScore]) -> pa.Table:
+    """Return `tuning_records` as a table.
+
+    :param found: what `pipeline.tune_corpus` returns.
+    :return: one row per record.
+    """
+    import pyarrow as pa
+
+    return pa.Table.from_pylist(tuning_records(found))
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)
+def wording_records(wordings: list[Wording]) -> list[dict[str, Any]]:
+    """Return one record per wording, with null for figures that are not known.
+
+    :param wordings: of one question.
+    :return: plain JSON values.
+    """
+    return [
+        {name: finite(value) if isinstance(value, float) else value for name, value in asdict(wording).items()}
+        for wording in wordings
+    ]
 
 
-def _exemplar(exemplar: Exemplar) -> dict[str, Any]:
-    return {"id": exemplar.id, "answer": exemplar.answer, "text": exemplar.text}
+def wordings_table(wordings: list[Wording], agreements: list[list[float]]) -> pa.Table:
+    """Return one row per wording; its agreement with each wording is in the columns `agreement_NAME`.
+
+    :param wordings: of one question.
+    :param agreements: of every two, shape (n_wordings, n_wordings); NaN where it is not known.
+    :return: one row per wording.
+    """
+    import pyarrow as pa
+
+    return pa.Table.from_pylist(
+        [
+            record | {f"agreement_{other.name}": finite(x) for other, x in zip(wordings, row, strict=True)}
+            for record, row in zip(wording_records(wordings), agreements, strict=True)
+        ]
+    )
+
+
+def finite(value: float) -> float | None:
+    """Return a number with six digits after the point; None for NaN.
+
+    :param value: a share or an agreement.
+    :return: the rounded number, or None.
+    """
+    return None if math.isnan(value) else round(value, DIGITS)
+
+
+def saved_clusters_table(run: SavedRun, question: str | None = None) -> pa.Table:
+    """Return one row per cluster of a saved run, after the user's renames and merges.
+
+    :param run: the saved run.
+    :param question: the name of one question; None takes all.
+    :return: number, label, size, stability, answers and likely next words of each cluster.
+    """
+    import pyarrow as pa
+
+    chosen = {name: q for name, q in run.questions.items() if question is None or name == question}
+    rows = []
+    for name, saved in chosen.items():
+        for cluster in run.documents[name]["clusters"]:
+            number = cluster["cluster"]
+            into = saved.merged.get(number)
+            label = saved.names.get(number, cluster["label"])
+            rows.append(
+                ({"question": name} if name else {})
+                | {
+                    "cluster": number,
+                    "label": label if into is None else f"-> {saved.names[into]}",
+                    "size": cluster["size"],
+                    "stability": cluster["stability"],
+                    "answers": "; ".join(
+                        f"{a['text']} ({a['share']:.2f})" for a in cluster["answers"][:TOP_ANSWERS]
+                    ),
+                    "likely_next_words": "; ".join(cluster["likely_next_words"]),
+                }
+            )
+    return pa.Table.from_pylist(rows)
+
+
+def saved_rows_table(run: SavedRun, question: str, cluster: str, *, borderline: bool) -> pa.Table | None:
+    """Return a cluster's rows: id, answer, confidence, distance, margin and text; None without such a cluster.
+
+    :param run: the saved run.
+    :param question: the name of the question.
+    :param cluster: number or label, "noise" or "no-answer".
+    :param borderline: whether the rows nearest to another cluster come first, instead of the most central.
+    :return: the columns `SAVED_ROW_COLUMNS`, or None.
+    """
+    import pyarrow as pa
+
+    saved = run.questions[question]
+    number = _cluster_number(saved, cluster)
+    if number is None:
+        return None
+    kept = [row for row in run.rows(question) if _merged_number(row, saved) == number]
+    by = "margin" if borderline else "cluster_distance"
+    kept.sort(key=lambda row: math.inf if row[by] is None else row[by])
+    return pa.Table.from_pylist(kept, schema=pa.schema(SAVED_ROW_COLUMNS))
+
+
+def _cluster_number(saved: SavedQuestion, cluster: str) -> int | None:
+    """Return the number of what a user names; numbers and labels come before the words noise and no-answer."""
+    known = {"noise": NOISE, NOISE_LABEL: NOISE, RowStatus.no_answer: UNANSWERED, UNANSWERED_LABEL: UNANSWERED}
+    known |= {str(number): number for number in [*saved.names, NOISE]}
+    known |= {name.casefold(): number for number, name in reversed(saved.names.items())}
+    number = known.get(cluster, known.get(cluster.casefold()))
+    return number if number is None else saved.merged.get(number, number)
+
+
+def _merged_number(row: dict[str, Any], saved: SavedQuestion) -> int | None:
+    if row["status"] == RowStatus.no_answer:
+        return UNANSWERED
+    return None if row["cluster"] is None else saved.merged.get(row["cluster"], row["cluster"])

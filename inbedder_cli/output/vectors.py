@@ -1,66 +1,185 @@
-"""Vectors on disk: .parquet (id, answer, confidence, vector), .npy, .safetensors; and JSON lines for pipes."""
+"""Vectors in files: .parquet (id, answer, confidence, vector), .npy, .safetensors, and JSON lines for pipes.
+
+To add a format, write its two functions and register them under its suffix in `VECTOR_FORMATS`.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import math
-from dataclasses import replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from inbedder_cli.errors import InputError, UsageError
+from inbedder_cli.registry import Registry
 from inbedder_cli.results import Embeddings, RowStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     import numpy.typing as npt
 
     from inbedder_cli.corpus import Corpus
 
 SCHEMA = 1
 TEXTS, INSTRUCTION, MODEL = "inbedder.texts_sha256", "inbedder.instruction", "inbedder.model"
-SUFFIXES = (".parquet", ".npy", ".safetensors", ".jsonl")
+HOW_TO_MAKE = "make it: inbedder embed FILE -i QUESTION -o vectors.parquet"
+
+
+@dataclass(frozen=True)
+class StoredVectors:
+    """What a file of vectors holds.
+
+    :param vectors: of a float type, shape (n_rows, hidden_size); NaN where a row has no vector.
+    :param answers: one per row; None where the file has none.
+    :param confidences: of the answers, float32, shape (n_rows,); None where the file has none.
+    :param origin: which texts, instruction and model they come from; empty where the file does not say.
+    """
+
+    vectors: npt.NDArray[Any]
+    answers: list[str | None] | None = None
+    confidences: npt.NDArray[np.float32] | None = None
+    origin: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class VectorFormat:
+    """One way to keep vectors in a file. Its suffix is its name in `VECTOR_FORMATS`.
+
+    :param write: writes the vectors of a corpus to a binary stream, and leaves the stream open.
+    :param read: reads such a file; None for a format that is only written.
+    """
+
+    write: Callable[[Corpus, Embeddings, IO[bytes]], None]
+    read: Callable[[Path], StoredVectors] | None
+
+
+VECTOR_FORMATS: Registry[VectorFormat] = Registry("vector format", {})
+
+
+def vector_format(suffix: str) -> VectorFormat:
+    """Return the format of a suffix.
+
+    :param suffix: with the dot; upper case does not matter.
+    :return: the format.
+    :raises UsageError: when no format has it; the hint lists the suffixes that there are.
+    """
+    if suffix.lower() not in VECTOR_FORMATS:
+        raise UsageError(
+            f'no vector format has the suffix "{suffix}"', hint=f"use one of {', '.join(VECTOR_FORMATS)}"
+        )
+    return VECTOR_FORMATS[suffix.lower()]
 
 
 def write_vectors(corpus: Corpus, embedding: Embeddings, stream: IO[bytes], suffix: str) -> None:
-    """Write one vector per input row; rows without one are null, in .npy and .safetensors all-NaN.
+    """Write one vector per row; a row without one is null, or all-NaN in .npy and .safetensors.
 
-    :param suffix: one of `SUFFIXES`.
-    :raises UsageError: for another.
+    :param corpus: the rows.
+    :param embedding: their vectors, and answers where there are any.
+    :param stream: where to write them; it stays open.
+    :param suffix: of the format, for example ".parquet".
+    :raises UsageError: when no format has the suffix.
     """
-    nothing = [None] * len(corpus)
-    if suffix == ".npy":
-        np.save(stream, embedding.vectors, allow_pickle=False)
-    elif suffix == ".safetensors":
-        from safetensors.numpy import save
+    vector_format(suffix).write(corpus, embedding, stream)
 
-        stream.write(save({"vectors": embedding.vectors}, metadata=_origin(corpus, embedding)))
-    elif suffix == ".parquet":
-        _write_parquet(corpus.ids, embedding, _origin(corpus, embedding), stream)
-    elif suffix == ".jsonl":
-        answers, known = embedding.answers or nothing, embedding.confidences
-        confidences = nothing if known is None else [None if math.isnan(c) else c for c in known.tolist()]
-        for row_id, answer, confidence, vector, status in zip(
-            corpus.ids, answers, confidences, embedding.vectors, embedding.status, strict=True
-        ):
-            shown = [float(f"{x:.9g}") for x in vector.tolist()] if np.isfinite(vector).all() else None
-            record = {
-                "schema": SCHEMA,
-                "id": row_id,
-                "status": str(status),
-                "answer": answer,
-                "confidence": confidence and float(f"{confidence:.6g}"),
-                "vector": shown,
-            }
-            stream.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
-    else:
-        raise UsageError(f'no vector format has the suffix "{suffix}"', hint=f"use one of {', '.join(SUFFIXES)}")
+
+def read_vectors(path: str, corpus: Corpus, instruction: str = "") -> Embeddings:
+    """Read vectors written by `write_vectors`, one per row of the corpus.
+
+    .parquet and .safetensors know of which texts they were made, and under which question; .npy does not.
+
+    :param path: the file.
+    :param corpus: the rows that the vectors belong to.
+    :param instruction: the question that they are taken to answer; "" takes the one that the file knows.
+    :return: the vectors as float32, with the answers, instruction and model that the file knows.
+    :raises UsageError: when the file knows another question.
+    :raises InputError: for another format, other texts, another number of rows, and for a row with text whose
+        vector is not finite.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise InputError("no such file", source=path, hint=HOW_TO_MAKE)
+    stored = _read(file, path)
+    vectors, origin = stored.vectors, stored.origin
+    if vectors.ndim != 2 or not np.issubdtype(vectors.dtype, np.floating):
+        raise InputError(f"holds {vectors.dtype} of shape {vectors.shape}, not rows of numbers", source=path)
+    if len(vectors) == len(corpus) and origin.get(TEXTS, ours := texts_sha256(corpus)) != ours:
+        raise InputError(
+            f"was made from other texts, or another order of them, than {corpus.source}",
+            source=path,
+            hint="embed the same file again, with the same --text, --limit and --sample",
+        )
+    asked = origin.get(INSTRUCTION)
+    if instruction and asked and instruction.strip() != asked.strip():
+        raise UsageError(
+            f'{path} was made with "{asked}", not with "{instruction}"',
+            hint="leave out -i, or leave out --vectors to encode the texts again",
+        )
+    vectors = np.asarray(vectors, np.float32)
+    return Embeddings(
+        vectors,
+        stored.answers,
+        _status(vectors, corpus, path),
+        confidences=stored.confidences,
+        instruction=instruction or asked,
+        model=origin.get(MODEL) or path,
+    )
+
+
+def _read(file: Path, source: str) -> StoredVectors:
+    suffix = file.suffix.lower()
+    read = VECTOR_FORMATS[suffix].read if suffix in VECTOR_FORMATS else None
+    if read is None:
+        *others, last = [name for name in VECTOR_FORMATS if VECTOR_FORMATS[name].read]
+        raise InputError(
+            f'no vector format has the suffix "{suffix}"', source=source, hint=f"use {', '.join(others)} or {last}"
+        )
+    try:
+        return read(file)
+    except Exception as error:  # each library raises its own errors for a broken file
+        raise InputError(f"cannot be read as vectors: {error}", source=source) from error
+
+
+def _status(vectors: npt.NDArray[np.float32], corpus: Corpus, source: str) -> list[RowStatus]:
+    """Return which rows have a vector.
+
+    :raises InputError: when their number is another, or a row with text has no finite vector.
+    """
+    if len(vectors) != len(corpus):
+        raise InputError(
+            f"{len(vectors):,} vectors for {len(corpus):,} rows of {corpus.source}",
+            source=source,
+            hint="embed the same file, with the same --limit and --sample",
+        )
+    finite = np.atleast_1d(np.isfinite(vectors).all(axis=1))
+    status = [RowStatus.empty] * len(corpus)
+    for row in corpus.readable:
+        if not finite[row]:
+            raise InputError(
+                "not a finite vector, but the row has a text",
+                source=source,
+                row=row + 1,
+                hint="embed the file again",
+            )
+        status[row] = RowStatus.ok
+    return status
+
+
+def texts_sha256(corpus: Corpus) -> str:
+    """Return a hash of the texts in their order.
+
+    :param corpus: the rows.
+    :return: 64 hexadecimal digits.
+    """
+    return hashlib.sha256("\0".join(corpus.texts).encode()).hexdigest()
 
 
 def _origin(corpus: Corpus, embedding: Embeddings) -> dict[str, str]:
-    """Return what the file tells about itself, so that it cannot be taken for another's vectors."""
+    """Return the metadata of a file, so that it is not mistaken for the vectors of other texts."""
     return {
         "inbedder.schema": str(SCHEMA),
         TEXTS: texts_sha256(corpus),
@@ -69,138 +188,96 @@ def _origin(corpus: Corpus, embedding: Embeddings) -> dict[str, str]:
     }
 
 
-def texts_sha256(corpus: Corpus) -> str:
-    """Return what tells these texts, in this order, from others."""
-    return hashlib.sha256("\0".join(corpus.texts).encode()).hexdigest()
+def _write_npy(corpus: Corpus, embedding: Embeddings, stream: IO[bytes]) -> None:
+    np.save(stream, embedding.vectors, allow_pickle=False)
 
 
-def _write_parquet(ids: list[str], embedding: Embeddings, origin: dict[str, str], stream: IO[bytes]) -> None:
+def _read_npy(file: Path) -> StoredVectors:
+    with file.open("rb") as stream:  # np.load would also accept an archive of arrays
+        return StoredVectors(np.asarray(np.lib.format.read_array(stream, allow_pickle=False)))
+
+
+def _write_safetensors(corpus: Corpus, embedding: Embeddings, stream: IO[bytes]) -> None:
+    from safetensors.numpy import save
+
+    stream.write(save({"vectors": embedding.vectors}, metadata=_origin(corpus, embedding)))
+
+
+def _read_safetensors(file: Path) -> StoredVectors:
+    from safetensors import safe_open
+
+    with safe_open(file, framework="numpy") as tensors:
+        return StoredVectors(tensors.get_tensor("vectors"), origin=tensors.metadata() or {})
+
+
+def _write_jsonl(corpus: Corpus, embedding: Embeddings, stream: IO[bytes]) -> None:
+    nothing = [None] * len(corpus)
+    answers, confidences = embedding.answers or nothing, nothing
+    if embedding.confidences is not None:
+        confidences = [None if math.isnan(c) else c for c in embedding.confidences.tolist()]
+    for row_id, answer, confidence, vector, status in zip(
+        corpus.ids, answers, confidences, embedding.vectors, embedding.status, strict=True
+    ):
+        record = {
+            "schema": SCHEMA,
+            "id": row_id,
+            "status": str(status),
+            "answer": answer,
+            "confidence": confidence and float(f"{confidence:.6g}"),
+            # Nine digits identify every float32.
+            "vector": [float(f"{x:.9g}") for x in vector.tolist()] if np.isfinite(vector).all() else None,
+        }
+        stream.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+
+
+def _write_parquet(corpus: Corpus, embedding: Embeddings, stream: IO[bytes]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    vectors, nothing = embedding.vectors, [None] * len(ids)
+    vectors, confidences, nothing = embedding.vectors, embedding.confidences, [None] * len(corpus)
     missing = ~np.isfinite(vectors).all(axis=1)
     column = pa.FixedSizeListArray.from_arrays(
         pa.array(vectors.ravel()), vectors.shape[1], mask=pa.array(missing) if missing.any() else None
     )
     table = pa.table(
         {
-            "id": pa.array(ids, pa.string()),
+            "id": pa.array(corpus.ids, pa.string()),
             "answer": pa.array(embedding.answers or nothing, pa.string()),
             "confidence": pa.array(
-                nothing if embedding.confidences is None else embedding.confidences, pa.float32(), from_pandas=True
+                nothing if confidences is None else confidences, pa.float32(), from_pandas=True
             ),
             "vector": column,
         }
     )
-    table = table.replace_schema_metadata(origin)
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
+    pq.write_table(table.replace_schema_metadata(_origin(corpus, embedding)), sink, compression="zstd")
     stream.write(sink.getvalue())
 
 
-def read_vectors(path: str, corpus: Corpus) -> Embeddings:
-    """Read vectors made by `write_vectors`, one per row of the corpus.
-
-    .parquet and .safetensors also tell which texts they were made of, and under which question; .npy does not.
-
-    :raises InputError: for other texts, another number of rows, non-finite numbers on rows with text, or
-        another format.
-    """
-    file = Path(path)
-    if not file.is_file():
-        raise InputError(
-            "no such file", source=path, hint="make it: inbedder embed FILE -i QUESTION -o vectors.parquet"
-        )
-    answers: list[str | None] | None = None
-    confidences: npt.NDArray[np.float32] | None = None
-    origin: dict[str, str] = {}
-    try:
-        match file.suffix.lower():
-            case ".npy":
-                vectors = _read_npy(file)
-            case ".safetensors":
-                from safetensors import safe_open
-
-                with safe_open(file, framework="numpy") as tensors:
-                    vectors, origin = tensors.get_tensor("vectors"), tensors.metadata() or {}
-            case ".parquet":
-                vectors, answers, confidences, origin = _read_parquet(file)
-            case suffix:
-                raise InputError(
-                    f'no vector format has the suffix "{suffix}"',
-                    source=path,
-                    hint="use .parquet, .npy or .safetensors",
-                )
-    except InputError:
-        raise
-    except Exception as error:  # each library has its own way to say that a file is broken
-        raise InputError(f"cannot be read as vectors: {error}", source=path) from error
-    if vectors.ndim != 2 or not np.issubdtype(vectors.dtype, np.floating):
-        raise InputError(f"holds {vectors.dtype} of shape {vectors.shape}, not rows of numbers", source=path)
-    if len(vectors) == len(corpus) and origin.get(TEXTS, told := texts_sha256(corpus)) != told:
-        raise InputError(
-            f"was made from other texts, or another order of them, than {corpus.source}",
-            source=path,
-            hint="embed the same file again, with the same --text, --limit and --sample",
-        )
-    embedding = _fitted(np.asarray(vectors, np.float32), answers, corpus, path)
-    return replace(
-        embedding, confidences=confidences, instruction=origin.get(INSTRUCTION), model=origin.get(MODEL)
-    )
-
-
-def _read_npy(file: Path) -> npt.NDArray[np.float32]:
-    with file.open("rb") as stream:  # np.load by itself would take an archive of arrays, too
-        return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
-
-
-def _read_parquet(
-    file: Path,
-) -> tuple[npt.NDArray[np.float32], list[str | None] | None, npt.NDArray[np.float32] | None, dict[str, str]]:
+def _read_parquet(file: Path) -> StoredVectors:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(str(file)) as parquet:
         table = parquet.read()
     lists = table.column("vector").combine_chunks()
-    there = lists.is_valid().to_numpy(zero_copy_only=False)
+    valid = lists.is_valid().to_numpy(zero_copy_only=False)
     widths = lists.value_lengths().drop_null().unique().to_pylist()
     if len(widths) != 1:
         raise ValueError("the vectors have different lengths" if widths else "there is no vector")
     (width,) = widths
     vectors = np.full((len(lists), width), np.nan, np.float32)
-    vectors[there] = lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)  # flatten leaves out nulls
+    vectors[valid] = lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)  # flatten drops nulls
     answers = table.column("answer").to_pylist() if "answer" in table.column_names else None
     origin = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-    if answers is None or all(a is None for a in answers):
-        return vectors, None, None, origin
+    if answers is None or all(answer is None for answer in answers):
+        return StoredVectors(vectors, origin=origin)
     confidences = None
     if "confidence" in table.column_names and table["confidence"].null_count < len(table):
         confidences = table["confidence"].to_numpy().astype(np.float32)
-    return vectors, answers, confidences, origin
+    return StoredVectors(vectors, answers, confidences, origin)
 
 
-def _fitted(
-    vectors: npt.NDArray[np.float32], answers: list[str | None] | None, corpus: Corpus, path: str
-) -> Embeddings:
-    if len(vectors) != len(corpus):
-        raise InputError(
-            f"{len(vectors):,} vectors for {len(corpus):,} rows of {corpus.source}",
-            source=path,
-            hint="embed the same file, with the same --limit and --sample",
-        )
-    finite = np.atleast_1d(np.isfinite(vectors).all(axis=1))
-    readable = set(corpus.readable)
-    status = [RowStatus.ok if finite[i] else RowStatus.empty for i in range(len(corpus))]
-    for row in readable:
-        if not finite[row]:
-            raise InputError(
-                "not a finite vector, but the row has a text",
-                source=path,
-                row=row + 1,
-                hint="embed the file again",
-            )
-    for row in range(len(corpus)):
-        if row not in readable:
-            status[row] = RowStatus.empty
-    return Embeddings(vectors, answers, status)
+VECTOR_FORMATS.register(".parquet", VectorFormat(_write_parquet, _read_parquet))
+VECTOR_FORMATS.register(".npy", VectorFormat(_write_npy, _read_npy))
+VECTOR_FORMATS.register(".safetensors", VectorFormat(_write_safetensors, _read_safetensors))
+VECTOR_FORMATS.register(".jsonl", VectorFormat(_write_jsonl, None))

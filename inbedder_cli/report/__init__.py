@@ -1,1 +1,1 @@
-"""Results as rich tables for people and as plain formats for programs."""
+"""Results for people: tables on a terminal, and HTML in a notebook."""

@@ -1,25 +1,29 @@
-"""How new rows fall into the clusters of a saved run, against how the run's own did."""
+"""Drift on a terminal: how new rows fall into the clusters of a saved run, beside how its own rows did."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from inbedder_cli.report.terminal import percent, printable
+from inbedder_cli.report.terminal import print_notes
+from inbedder_cli.report.view import percent, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from inbedder_cli.clustering.predictor import DriftReport
-
-DIGITS = 6
+    from inbedder_cli.diagnostics.drift import DriftReport
 
 
 def print_drift(console: Console, title: str, report: DriftReport) -> None:
-    """Print the shares of clusters then and now."""
+    """Print each cluster's share of the rows then and now.
+
+    :param console: where to print.
+    :param title: the question.
+    :param report: how the shares moved.
+    """
     table = Table(title=Text(printable(title), style="bold"), title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("", justify="right", style="dim")
     table.add_column("cluster", style="bold cyan", overflow="fold")
@@ -28,38 +32,20 @@ def print_drift(console: Console, title: str, report: DriftReport) -> None:
     table.add_column("")
     for row in report.clusters:
         interval = f"{percent(row.now_low)} to {percent(row.now_high)}"
-        arrow = ("more" if row.now > row.then else "less") if row.moved else ""
+        change = ("more" if row.now > row.then else "less") if row.moved else ""
         cells = (percent(row.then), percent(row.now), interval)
-        table.add_row(str(row.cluster), Text(printable(row.label)), *cells, arrow)
+        table.add_row(str(row.cluster), Text(printable(row.label)), *cells, change)
     console.print(table)
-    console.print(Text(summary(report), style="dim"))
+    print_notes(console, [drift_line(report)])
 
 
-def summary(report: DriftReport) -> str:
-    """Return the drift in one line."""
+def drift_line(report: DriftReport) -> str:
+    """Return in one line which shares moved, and how many rows are novel.
+
+    :param report: how the shares moved.
+    :return: one line of text.
+    """
     changed = [f"{row.label} {percent(row.then)} -> {percent(row.now)}" for row in report.clusters if row.moved]
     shares = f"shares that moved: {'; '.join(changed)}" if changed else "no share moved beyond chance"
     share = percent(report.n_novel / max(1, report.n_rows))
-    novel = f"{report.n_novel:,} of {report.n_rows:,} rows are novel ({share})"
-    return f"{shares}; {novel}"
-
-
-def as_json(report: DriftReport) -> dict[str, Any]:
-    """Return the same for JSON."""
-    return {
-        "rows": report.n_rows,
-        "novel": report.n_novel,
-        "clusters": [
-            {
-                "cluster": row.cluster,
-                "label": row.label,
-                "then": round(row.then, DIGITS),
-                "now": round(row.now, DIGITS),
-                "now_low": round(row.now_low, DIGITS),
-                "now_high": round(row.now_high, DIGITS),
-                "q_value": round(row.q_value, DIGITS),
-                "moved": row.moved,
-            }
-            for row in report.clusters
-        ],
-    }
+    return f"{shares}; {report.n_novel:,} of {report.n_rows:,} rows are novel ({share})"

@@ -1,122 +1,49 @@
-"""Saved runs as tables: their clusters, and the rows of one."""
+"""The tables of a saved run on a terminal."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from inbedder_cli.clustering import NOISE
-from inbedder_cli.explanation.summaries import NOISE_LABEL, UNANSWERED, UNANSWERED_LABEL
-from inbedder_cli.report.terminal import printable, shortened
+from inbedder_cli.report.view import printable, truncate
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from rich.console import Console
 
-    from inbedder_cli.runs.storage import SavedQuestion, SavedRun
-
-NO_ANSWER = "no-answer"
-LINES = 3  # that a cell may take
-WORD = 6
-ROW_COLUMNS = {
-    "id": "string",
-    "answer": "string",
-    "confidence": "double",
-    "cluster_distance": "double",
-    "margin": "double",
-    "text": "string",
-}
-ROOM = 0.5  # of the terminal, for one text
-
-
-def overview(run: SavedRun, question: str | None = None) -> pa.Table:
-    """Return one row per cluster, after renames and merges; of one question or of all."""
-    import pyarrow as pa
-
-    chosen = {name: q for name, q in run.questions.items() if question is None or name == question}
-    records = []
-    for name, saved in chosen.items():
-        for cluster in run.documents[name]["clusters"]:
-            number = cluster["cluster"]
-            into = saved.merged.get(number)
-            label = saved.names.get(number, cluster["label"])
-            records.append(
-                ({"question": name} if name else {})
-                | {
-                    "cluster": number,
-                    "label": label if into is None else f"-> {saved.names[into]}",
-                    "size": cluster["size"],
-                    "stability": cluster["stability"],
-                    "answers": "; ".join(f"{a['text']} ({a['share']:.2f})" for a in cluster["answers"][:4]),
-                    "lens": "; ".join(cluster["lens"]),
-                }
-            )
-    return pa.Table.from_pylist(records)
-
-
-def cluster_rows(run: SavedRun, question: str, cluster: str, *, borderline: bool) -> pa.Table | None:
-    """Return a cluster's rows: id, answer, text, distance and margin; None where there is no such cluster.
-
-    :param cluster: number or label, "noise" or "no-answer".
-    :param borderline: those nearest to another cluster first, instead of the most central.
-    """
-    import pyarrow as pa
-
-    saved = run.questions[question]
-    number = _number_of(saved, cluster)
-    if number is None:
-        return None
-    kept = [row for row in run.rows(question) if _number_now(row, saved) == number]
-    kept.sort(key=_margin if borderline else _distance)
-    return pa.Table.from_pylist(kept, schema=pa.schema(ROW_COLUMNS))
-
-
-def _number_of(saved: SavedQuestion, cluster: str) -> int | None:
-    """Return the number of what a user names: a number or a label first, noise and no-answer where none is so."""
-    known = {str(number): number for number in [*saved.names, NOISE]}
-    known = {"noise": NOISE, NOISE_LABEL: NOISE, NO_ANSWER: UNANSWERED, UNANSWERED_LABEL: UNANSWERED} | known
-    known |= {name.casefold(): number for number, name in reversed(saved.names.items())}
-    number = known.get(cluster, known.get(cluster.casefold()))
-    return number if number is None else saved.merged.get(number, number)
-
-
-def _number_now(row: dict[str, Any], saved: SavedQuestion) -> int | None:
-    if row["status"] == NO_ANSWER:
-        return UNANSWERED
-    return None if row["cluster"] is None else saved.merged.get(row["cluster"], row["cluster"])
-
-
-def _distance(row: dict[str, Any]) -> float:
-    return row["cluster_distance"] if row["cluster_distance"] is not None else float("inf")
-
-
-def _margin(row: dict[str, Any]) -> float:
-    return row["margin"] if row["margin"] is not None else float("inf")
+CELL_LINES = 3  # that a cell may take
+CELL_SHARE = 0.5  # of the terminal's width, for one text
+LEAST_WIDTH = 6
+NUMBERS = ("int64", "double", "float")
 
 
 def print_table(console: Console, table: pa.Table) -> None:
-    """Print a table, texts cut to a few lines."""
+    """Print a table, with long texts cut to a few lines.
+
+    :param console: where to print.
+    :param table: of numbers and texts.
+    """
     shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1), expand=True)
     for field in table.schema:
-        numeric = str(field.type) in ("int64", "double", "float")
+        is_number = str(field.type) in NUMBERS
         shown.add_column(
             field.name,
-            justify="right" if numeric else "left",
-            no_wrap=numeric,
+            justify="right" if is_number else "left",
+            no_wrap=is_number,
             overflow="fold",
-            ratio=None if numeric or field.name == "id" else 4 if field.name == "text" else 2,
-            min_width=WORD,
+            ratio=None if is_number or field.name == "id" else 4 if field.name == "text" else 2,
+            min_width=LEAST_WIDTH,
         )
-    room = int(LINES * ROOM * console.width)
+    room = int(CELL_LINES * CELL_SHARE * console.width)
     for row in table.to_pylist():
-        shown.add_row(*(Text(shortened(printable(_cell(value)), room)) for value in row.values()))
+        shown.add_row(*(Text(truncate(printable(_cell(value)), room)) for value in row.values()))
     console.print(shown)
 
 
-def _cell(value: Any) -> str:  # noqa: ANN401
+def _cell(value: object) -> str:
     if value is None:
         return ""
     return f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inbedder_cli.clustering import NOISE, Clustering
-from inbedder_cli.clustering.predictor import DriftReport, drift
+from inbedder_cli.diagnostics.drift import DriftReport, drift
 from inbedder_cli.errors import InputError
 from inbedder_cli.explanation.summaries import NOISE_LABEL, ClusterSummary
 from inbedder_cli.pipeline import flag_unanswered
@@ -81,7 +81,7 @@ def predict_clusters(question: SavedQuestion, vectors: npt.NDArray[np.float32]) 
     :raises InputError: when the clusters of the run cannot be found again with the installed version of hdbscan.
     """
     try:
-        return question.predictor.assign(vectors)
+        return question.predictor.predict(vectors)
     except ValueError as error:
         raise InputError(str(error), hint="save the run again with this version: cluster --save") from error
 

@@ -24,8 +24,10 @@ class Change(NamedTuple):
 
 
 def read_changes(folder: Path, questions: Sequence[str]) -> dict[str, list[Change]]:
-    """Return the user's changes by question; without a question's name they are the first one's.
+    """Return the user's changes by question; lines without a question's name belong to the first one.
 
+    :param folder: of the run.
+    :param questions: their names.
     :raises InputError: for a line that is neither a rename nor a merge, or a file that is not UTF-8.
     """
     path = folder / NAMES
@@ -59,10 +61,11 @@ def read_changes(folder: Path, questions: Sequence[str]) -> dict[str, list[Chang
     return changes
 
 
-def changed(labels: Mapping[int, str], changes: Sequence[Change]) -> tuple[dict[int, str], dict[int, int]]:
+def apply_changes(labels: Mapping[int, str], changes: Sequence[Change]) -> tuple[dict[int, str], dict[int, int]]:
     """Return the clusters' names, and for each merged cluster the one that it ends up in.
 
     :param labels: the names that the run gave.
+    :param changes: renames and merges, in the order of their lines.
     :raises InputError: for a cluster that is not there, or one that is merged into itself.
     """
     names, merges = dict(labels), {}

@@ -1,7 +1,7 @@
 """Saved runs: a folder of JSON, safetensors and Parquet from which new rows get the same clusters.
 
     run.json          what was asked of what, with which model and settings, and what was found
-    run.safetensors   what is subtracted from vectors, centroids, and what HDBSCAN needs to place rows
+    run.safetensors   what is subtracted from vectors, centroids, and what the algorithm needs to place rows
     rows.parquet      every row: id, text, cluster, label, answer, ...
     names.txt         yours: renames and merges (`names`)
 
@@ -11,6 +11,7 @@ Nothing in it is a pickle. The texts are in it: share it as you would share them
 from __future__ import annotations
 
 import json
+import shlex
 import tempfile
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -21,14 +22,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inbedder_cli import __version__
-from inbedder_cli.clustering import NOISE, HDBSCANModel
+from inbedder_cli.clustering import NOISE
 from inbedder_cli.clustering.predictor import ClusterPredictor
 from inbedder_cli.encoders.base import ModelRecord
 from inbedder_cli.errors import InbedderError, InputError, UsageError
 from inbedder_cli.models.convert import file_sha256
-from inbedder_cli.options import Algorithm, ClusterOptions, EncodeOptions, Pooling, UnansweredOptions
+from inbedder_cli.options import ClusterOptions, EncodeOptions, Pooling, UnansweredOptions
 from inbedder_cli.output.vectors import texts_sha256
-from inbedder_cli.runs.renames import NAMES, changed, read_changes
+from inbedder_cli.runs.renames import NAMES, apply_changes, read_changes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from inbedder_cli.results import Analysis, ClusteringResult
     from inbedder_cli.runs.renames import Change
 
-SCHEMA = 2
+SCHEMA = 3
 MANIFEST, TENSORS, ROWS = "run.json", "run.safetensors", "rows.parquet"
 LIBRARIES = ("torch", "transformers", "scikit-learn", "hdbscan", "numpy")
 
@@ -149,9 +150,10 @@ def save_run(folder: Path, analysis: Analysis) -> Path | None:
     import pyarrow as pa
     from safetensors.numpy import save
 
-    from inbedder_cli.options import TableFormat
-    from inbedder_cli.output.files import whole_file, write_json, write_table
-    from inbedder_cli.output.tables import documents, rows_table
+    from inbedder_cli.output.documents import results_document
+    from inbedder_cli.output.files import whole_file, write_json
+    from inbedder_cli.output.formats import write_table
+    from inbedder_cli.output.tables import rows_table
 
     embeddings = analysis.result.embeddings
     if embeddings.record is None:
@@ -167,9 +169,11 @@ def save_run(folder: Path, analysis: Analysis) -> Path | None:
         table = table.append_column(rows.column_names[place], rows.column(place))
     tensors: dict[str, Any] = {}
     for question, result in analysis.results.items():
-        predictor = ClusterPredictor.of(result.clustering)
-        tensors |= {f"{question}/{name}": array for name, array in _tensors(predictor).items()}
-    manifest = documents(analysis.results, analysis.model, list(analysis.crosstabs)) | {
+        tensors |= {
+            f"{question}/{name}": np.ascontiguousarray(array)
+            for name, array in ClusterPredictor.of(result.clustering).to_arrays().items()
+        }
+    manifest = results_document(analysis.results, analysis.model, analysis.crosstabs) | {
         "schema": SCHEMA,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {"inbedder": __version__} | {name: version(name) for name in LIBRARIES},
@@ -183,7 +187,7 @@ def save_run(folder: Path, analysis: Analysis) -> Path | None:
         with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=f".{folder.name}.") as unfinished:
             new = Path(unfinished)
             with whole_file(new / ROWS) as stream:
-                write_table(table, stream, TableFormat.parquet)
+                write_table(table, stream, "parquet")
             with whole_file(new / TENSORS) as stream:
                 stream.write(save(tensors))
             manifest["files"] = {name: file_sha256(new / name) for name in (TENSORS, ROWS)}
@@ -235,16 +239,16 @@ def load_run(folder: Path) -> SavedRun:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if manifest["schema"] != SCHEMA:
             raise InputError(
-                f"saved by another version of inbedder (schema {manifest['schema']}, not {SCHEMA})",
+                f"made by another version of inbedder (schema {manifest['schema']}, not {SCHEMA})",
                 source=str(folder),
-                hint=f'make it anew: inbedder cluster FILE -i "..." --save {folder} --force',
+                hint=f"save the run again: {_command(folder, manifest)}",
             )
         damaged = [name for name, sha256 in manifest["files"].items() if file_sha256(folder / name) != sha256]
         if damaged:
             raise InputError(
                 f"{damaged[0]} is not the file that was saved",
                 source=str(folder),
-                hint=f'make it anew: inbedder cluster FILE -i "..." --save {folder} --force',
+                hint=f"save the run again: {_command(folder, manifest)}",
             )
         tensors = load_file(folder / TENSORS)
         encoding = manifest["encoding"]
@@ -260,7 +264,7 @@ def load_run(folder: Path) -> SavedRun:
                 for name, document in questions.items()
             },
         )
-    except InputError:
+    except InbedderError:
         raise
     except FileNotFoundError as error:
         raise InputError(
@@ -282,11 +286,11 @@ def _question(
     own = {key.removeprefix(f"{name}/"): array for key, array in tensors.items() if key.startswith(f"{name}/")}
     settings = manifest["settings"][name]
     clusters = [c for c in document["clusters"] if c["cluster"] != NOISE]
-    names, merged = changed({c["cluster"]: c["label"] for c in clusters}, changes)
+    names, merged = apply_changes({c["cluster"]: c["label"] for c in clusters}, changes)
     return SavedQuestion(
         document["instruction"],
-        _assigner(own),
-        ClusterOptions(**(settings | {"algorithm": Algorithm(settings["algorithm"])})),
+        ClusterPredictor.from_arrays(own, settings["algorithm"]),
+        ClusterOptions(**settings),
         UnansweredOptions(**manifest["unanswered_options"]),
         {c["cluster"]: c["size"] for c in clusters},
         names,
@@ -294,34 +298,16 @@ def _question(
     )
 
 
-def _tensors(predictor: ClusterPredictor) -> dict[str, Any]:
-    found = {
-        name: getattr(predictor, name) for name in ("mean", "centroids", "novelty_thresholds", "centroid_norms")
-    }
-    if predictor.hdbscan_model is not None:
-        hdbscan_model = predictor.hdbscan_model
-        found |= {
-            f"hdbscan_model/{name}": getattr(hdbscan_model, name)
-            for name in ("components", "offset", "reduced", "labels")
-        }
-        found["hdbscan_model/size"] = np.array([hdbscan_model.size])
-    return {name: np.ascontiguousarray(array) for name, array in found.items()}
-
-
-def _assigner(tensors: dict[str, Any]) -> ClusterPredictor:
-    hdbscan_model = None
-    if "hdbscan_model/size" in tensors:
-        hdbscan_model = HDBSCANModel(
-            tensors["hdbscan_model/components"],
-            tensors["hdbscan_model/offset"],
-            tensors["hdbscan_model/reduced"],
-            tensors["hdbscan_model/labels"],
-            int(tensors["hdbscan_model/size"][0]),
-        )
-    return ClusterPredictor(
-        tensors["mean"],
-        tensors["centroids"],
-        tensors["novelty_thresholds"],
-        tensors["centroid_norms"],
-        hdbscan_model,
-    )
+def _command(folder: Path, manifest: dict[str, Any]) -> str:
+    """Return the command that makes a run of any schema again."""
+    words = ["inbedder", "cluster", manifest["source"]]
+    for name, document in documents_in(manifest).items():
+        question = document["instruction"]
+        words += ["-i", f"{name}={question}" if name else question]
+    first, *_ = settings = list(manifest["settings"].values())
+    if all(s["k"] for s in settings):
+        words += [word for s in settings for word in ("-k", str(s["k"]))]
+    if first["min_cluster_size"]:
+        words += ["--min-cluster-size", str(first["min_cluster_size"])]
+    words += ["-a", first["algorithm"], "-m", manifest["model"]["reference"], "--save", str(folder), "--force"]
+    return shlex.join(words)

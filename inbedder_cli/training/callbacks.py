@@ -1,4 +1,4 @@
-"""While a model learns: the tests of `inbedder evaluate` at intervals."""
+"""What happens during training: progress lines, and the tests of `inbedder evaluate` at intervals."""
 
 from __future__ import annotations
 
@@ -8,30 +8,90 @@ from transformers import TrainerCallback
 
 from inbedder_cli.evaluation.models_under_test import ModelUnderTest
 from inbedder_cli.evaluation.runner import evaluate
+from inbedder_cli.evaluation.scores import MEANS
 from inbedder_cli.evaluation.settings import EvaluateOptions, Part
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from inbedder_cli.encoders.transformers.model_encoder import ModelEncoder
     from inbedder_cli.evaluation.tasks import Suite
     from inbedder_cli.progress import Reporter
 
 
-class Suites(TrainerCallback):  # type: ignore[misc]
-    """Measures clustering and awareness on a few rows of each task after every evaluation of the loss.
+class ProgressCallback(TrainerCallback):  # type: ignore[misc]
+    """Shows the progress of a run and the losses in its log.
 
-    :param encoder: its model is the one that learns.
+    :param advance: takes (steps done, examples done since this start of the command).
+    :param examples_by_step: number of examples seen up to each step, the first step first.
+    :param reporter: takes one line per log entry.
+    """
+
+    def __init__(
+        self, advance: Callable[[float, float], None], examples_by_step: list[int], reporter: Reporter
+    ) -> None:
+        self.advance, self.examples_by_step, self.reporter = advance, examples_by_step, reporter
+        self.examples_at_start = 0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ANN401
+        """Store where a resumed run begins, so that its speed counts only new examples.
+
+        :param args: the Trainer's arguments, unused.
+        :param state: the Trainer's state.
+        :param control: unused.
+        """
+        self.examples_at_start = self._examples(state.global_step)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ANN401
+        """Advance the progress bar.
+
+        :param args: the Trainer's arguments, unused.
+        :param state: the Trainer's state.
+        :param control: unused.
+        """
+        self.advance(state.global_step, self._examples(state.global_step) - self.examples_at_start)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:  # noqa: ANN401
+        """Report the losses of a log entry.
+
+        :param args: the Trainer's arguments, unused.
+        :param state: the Trainer's state.
+        :param control: unused.
+        :param logs: the log entry.
+        """
+        logs = logs or {}
+        names = {"answer_loss": "loss", "contrast_loss": "contrast", "eval_loss": "held-out loss"}
+        losses = [f"{name} {logs[key]:.3f}" for key, name in names.items() if key in logs]
+        if losses:
+            examples = self._examples(state.global_step)
+            self.reporter.info(f"step {state.global_step:,}, {examples:,} examples: {', '.join(losses)}")
+
+    def _examples(self, step: int) -> int:
+        return self.examples_by_step[min(step, len(self.examples_by_step)) - 1] if step else 0
+
+
+class EvaluationCallback(TrainerCallback):  # type: ignore[misc]
+    """Measures clustering and awareness on a few rows of each task, each time the held-out loss is measured.
+
+    :param encoder: the encoder whose model is being trained.
+    :param suite: the tasks.
     :param limit: rows of each task.
+    :param reporter: takes one line per evaluation.
     """
 
     def __init__(self, encoder: ModelEncoder, suite: Suite, limit: int, reporter: Reporter) -> None:
-        self.encoder, self.reporter = encoder, reporter
-        self.suite = suite
+        self.encoder, self.suite, self.reporter = encoder, suite, reporter
         self.options = EvaluateOptions(
             parts=(Part.clustering, Part.awareness), seeds=3, n_init=4, limit=limit, max_tokens=256
         )
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ANN401
-        """Measure, tell, and put the means into the log."""
+        """Measure, report, and add the means to the log.
+
+        :param args: the Trainer's arguments, unused.
+        :param state: the Trainer's state.
+        :param control: unused.
+        """
         self.encoder.model.eval()
         model = ModelUnderTest(
             name=f"step {state.global_step}",
@@ -39,14 +99,12 @@ class Suites(TrainerCallback):  # type: ignore[misc]
             template=self.encoder.template.name,
             layer=self.encoder.layer,
             pooling=str(self.encoder.pooling),
-            asked=True,
-            inner=True,
+            takes_instruction=True,
+            has_layers=True,
             load=lambda: self.encoder,
         )
-        column = evaluate(self.suite, [model], self.options).columns[0]
-        logits = {f.metric: f.value for f in column.figures if f.part == "means" and f.value is not None}
-        state.log_history.append({"step": state.global_step, **logits})
-        self.reporter.info(
-            ", ".join([f"step {state.global_step:,}", *(f"{k} {v:.3f}" for k, v in logits.items())])
-        )
+        result = evaluate(self.suite, [model], self.options).results[0]
+        means = {s.metric: s.value for s in result.scores if s.part == MEANS and s.value is not None}
+        state.log_history.append({"step": state.global_step, **means})
+        self.reporter.info(", ".join([f"step {state.global_step:,}", *(f"{k} {v:.3f}" for k, v in means.items())]))
         self.encoder.model.train()

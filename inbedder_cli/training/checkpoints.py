@@ -1,4 +1,4 @@
-"""The folder of an unfinished run: what run it is, and the checkpoint from which it goes on."""
+"""The folder of an unfinished run: a record of its settings, and its checkpoints."""
 
 from __future__ import annotations
 
@@ -15,37 +15,50 @@ if TYPE_CHECKING:
 
     from inbedder_cli.training.recipes import TrainOptions
 
-PARTIAL = ".partial"  # its name is the output's with this
+SCHEMA = 2  # of the record, and of the training card that includes it
+PARTIAL = ".partial"  # suffix of the folder: OUTPUT.partial
 SETTINGS = "settings.json"
 CHECKPOINTS = "checkpoints"
 
 
 def run_record(
     base: dict[str, Any],
-    begins_with: str | None,
+    initial_adapter: str | None,
     files: dict[str, str],
     options: TrainOptions,
-    number_format: str,
+    dtype: str,
     batches: str,
 ) -> dict[str, Any]:
-    """Return what makes a run this run, as JSON gives it back.
+    """Return everything that determines the result of a run, as JSON gives it back.
 
-    :param base: the manifest's entry of it, with the hash of its weights.
-    :param begins_with: SHA-256 of the adapter that learns on, if any.
+    :param base: entry of the base model in the manifest, with the hash of its weights.
+    :param initial_adapter: SHA-256 of the adapter that training starts from; None for a new one.
     :param files: SHA-256 of each file of examples, by name.
-    :param number_format: in which it computes.
-    :param batches: a hash of all that is learned, in its order.
+    :param options: settings of the run.
+    :param dtype: in which the model computes.
+    :param batches: hash of all examples in the order in which they are learned.
+    :return: the record, which the training card includes.
     """
-    settings = json.loads(json.dumps(dataclasses.asdict(options)))
-    made = {"number_format": number_format, "processes": n_processes(), "batches": batches}
-    return {"base": base, "begins_with": begins_with, "data": files, "settings": settings} | made
+    return {
+        "schema": SCHEMA,
+        "base": base,
+        "initial_adapter": initial_adapter,
+        "data": files,
+        "settings": json.loads(json.dumps(dataclasses.asdict(options))),
+        "dtype": dtype,
+        "processes": n_processes(),
+        "batches": batches,
+    }
 
 
 def open_run(folder: Path, record: dict[str, Any], *, force: bool) -> str | None:
-    """Make the folder of a run, or find in it the checkpoint to go on from (None: from the beginning).
+    """Create the folder of a run, or find the checkpoint to continue from.
 
-    :param force: start anew where it holds another run.
-    :raises UsageError: when it holds another run.
+    :param folder: of the unfinished run.
+    :param record: of the run that is about to start, see `run_record`.
+    :param force: start anew where the folder holds another run.
+    :return: the checkpoint; None starts from the beginning.
+    :raises UsageError: when the folder holds another run, or one of another version of inbedder.
     """
     settings = folder / SETTINGS
     found, checkpoint = _read(settings), last_checkpoint(folder / CHECKPOINTS)
@@ -53,6 +66,11 @@ def open_run(folder: Path, record: dict[str, Any], *, force: bool) -> str | None
         return checkpoint
     if folder.exists():
         if checkpoint and not force:
+            if found.get("schema") != record.get("schema"):
+                raise UsageError(
+                    f"{folder} holds an unfinished run of another version of inbedder",
+                    hint="finish it with that version, or start anew with --force",
+                )
             raise UsageError(
                 f"{folder} holds an unfinished run with other {_difference(found, record)}",
                 hint="repeat its command to finish it, or start anew with --force",
@@ -64,7 +82,13 @@ def open_run(folder: Path, record: dict[str, Any], *, force: bool) -> str | None
 
 
 def last_checkpoint(folder: Path) -> str | None:
-    """Return the latest checkpoint that was written to its end; Trainer writes its state last."""
+    """Return the latest complete checkpoint, or None.
+
+    Trainer writes its state and the states of the random generators last, so a checkpoint with both is complete.
+
+    :param folder: holds the checkpoints.
+    :return: the path of the checkpoint.
+    """
     found = [
         path
         for path in folder.glob("checkpoint-*")

@@ -1,4 +1,4 @@
-"""Files of questions and answers -> examples, each answer without its stop words."""
+"""Reads examples, removes stop words from their answers, and holds some out."""
 
 from __future__ import annotations
 
@@ -21,17 +21,23 @@ if TYPE_CHECKING:
 
     from inbedder_cli.evaluation.records import Record
 
-# The paper's own examples; the hub's set as it was published with the paper.
+# The training set that was published with the paper.
 HUB_SETS = {"KomeijiForce/Inbedder-Pretrain-Data": ("main", "train")}
 TEXT, INSTRUCTION, ANSWER, SOURCE = "input", "instruction", "output", "source"
 EDGES = re.compile(r"^[^\w]+|[^\w]+$")
-SHOWN = 5  # broken rows that are named one by one
+SHOWN = 5  # unusable rows that a warning lists
 NOT_MENTIONED = "not mentioned"
 
 
 @dataclass(frozen=True)
 class Example:
-    """A text, a question about it, and the answer to be learned."""
+    """A text, a question about it, and the answer to be learned.
+
+    :param text: the text.
+    :param instruction: the question.
+    :param answer: without stop words.
+    :param source: where the example comes from.
+    """
 
     text: str
     instruction: str
@@ -41,11 +47,11 @@ class Example:
 
 @dataclass
 class Examples:
-    """What was read.
+    """The examples of one or more files.
 
     :param rows: the usable examples.
-    :param files: SHA-256 of each file, by its name.
-    :param broken: what is wrong with each unusable row, with its place.
+    :param files: SHA-256 of each file, by name.
+    :param broken: one message per unusable row, with file and line.
     """
 
     rows: list[Example] = field(default_factory=list)
@@ -54,11 +60,14 @@ class Examples:
 
     @property
     def sources(self) -> dict[str, int]:
-        """Examples per source."""
+        """Number of examples per source, the largest first."""
         return dict(Counter(row.source for row in self.rows).most_common())
 
-    def complaint(self) -> str | None:
-        """Return one line about the broken rows, or None."""
+    def warning(self) -> str | None:
+        """Return one line about the unusable rows, or None if there are none.
+
+        :return: the line, without a final period.
+        """
         if not self.broken:
             return None
         more = f", and {len(self.broken) - SHOWN:,} more" if len(self.broken) > SHOWN else ""
@@ -66,34 +75,44 @@ class Examples:
 
 
 def read_examples(references: Sequence[str], stop_words: frozenset[str], *, offline: bool = False) -> Examples:
-    """Read examples (input, instruction, output and perhaps source) from files, or a set by its name.
+    """Read examples from files, or from a set on the hub.
 
-    :param stop_words: dropped from the answers; where nothing would be left the answer stays as it is (InBedder,
-        section 3.1: worth 6.3 points in its ablation).
-    :raises InputError: for a file that cannot be read, or holds no example.
-    :raises ModelError: for a set that the hub does not give.
+    Rows have the fields input, instruction and output, and may have source.
+
+    :param references: paths of JSON-lines, Parquet or CSV files, or names of `HUB_SETS`.
+    :param stop_words: removed from the answers, see `shorten_answer`.
+    :param offline: use the local cache only.
+    :return: the usable examples, and what is wrong with the others.
+    :raises InputError: when a file cannot be read, or there is no usable example.
+    :raises ModelError: when a set cannot be fetched.
     """
     examples = Examples()
     for reference in references:
         for file in _files(reference, offline=offline):
             examples.files[_unused(file.name, examples.files)] = file_sha256(file)
             for record in read_file(file, examples.broken):
-                _take(record, Path(reference).stem, stop_words, examples)
+                _add_record(record, Path(reference).stem, stop_words, examples)
     if not examples.rows:
         raise InputError(
-            f"no usable example ({examples.complaint() or 'no rows'})",
+            f"no usable example ({examples.warning() or 'no rows'})",
             source=", ".join(references),
-            hint=f"a row needs {TEXT}, {INSTRUCTION} and {ANSWER}, the field names of Alpaca",
+            hint=f"a row needs the fields {TEXT}, {INSTRUCTION} and {ANSWER}",
         )
     return examples
 
 
-def shorten(answer: str, stop_words: frozenset[str]) -> str:
-    """Return the answer without its stop words, or as it is when nothing else is in it.
+def shorten_answer(answer: str, stop_words: frozenset[str]) -> str:
+    """Return the answer without its stop words, or the whole answer if it consists of stop words only.
 
-    >>> shorten("in the garden of a king", frozenset(["in", "the", "of", "a"]))
+    In the ablation of InBedder, section 3.1, this is worth 6.3 points.
+
+    :param answer: the answer as it was read.
+    :param stop_words: lower-case words.
+    :return: never empty, unless the answer has no words.
+
+    >>> shorten_answer("in the garden of a king", frozenset(["in", "the", "of", "a"]))
     'garden king'
-    >>> shorten("I am", frozenset(["i", "am"]))
+    >>> shorten_answer("I am", frozenset(["i", "am"]))
     'I am'
     """
     words = answer.split()
@@ -101,10 +120,14 @@ def shorten(answer: str, stop_words: frozenset[str]) -> str:
     return " ".join(w for w in kept if EDGES.sub("", w)) or " ".join(words)
 
 
-def held_out(rows: Sequence[Example], wanted: int) -> tuple[list[Example], list[Example]]:
-    """Divide examples into those to learn from and about `wanted` others, no text in both.
+def hold_out(rows: Sequence[Example], wanted: int) -> tuple[list[Example], list[Example]]:
+    """Split examples into training examples and about `wanted` held-out ones, with no text in both.
 
-    A text's side depends on its hash alone, so the same file is always divided alike; at most a tenth is held out.
+    A text's side depends on its hash alone, so a file is always split in the same way.
+
+    :param rows: all examples.
+    :param wanted: number of examples to hold out; at most a tenth of all.
+    :return: training examples and held-out examples.
     """
     share = min(0.1, wanted / max(1, len(rows)))
     limit = int(share * 2**64)
@@ -115,43 +138,48 @@ def held_out(rows: Sequence[Example], wanted: int) -> tuple[list[Example], list[
     return sides
 
 
-def with_unanswerable(rows: Sequence[Example], share: float, seed: int) -> list[Example]:
-    """Return the examples, with some of them asked what another text of their source answers: "not mentioned".
+def add_unanswerable(rows: Sequence[Example], share: float, seed: int) -> list[Example]:
+    """Return the examples after giving some of them the question of another text, with the answer "not mentioned".
 
-    Only questions that were asked once are exchanged; those that are asked of every text ("What emotion ...?")
-    have an answer in each.
+    Only questions that occur once are exchanged, between texts of the same source. A question that many texts
+    share ("What emotion ...?") has an answer in each of them.
+
+    :param rows: all examples.
+    :param share: share of the examples to change, 0 to 1.
+    :param seed: of the random choice.
+    :return: as many examples, in the same order.
     """
     if not share:
         return list(rows)
     rng = random.Random(seed)  # noqa: S311
-    asked = Counter(row.instruction for row in rows)
-    particular: dict[str, list[int]] = {}
+    counts = Counter(row.instruction for row in rows)
+    unique: dict[str, list[int]] = {}
     for i, row in enumerate(rows):
-        if asked[row.instruction] == 1:
-            particular.setdefault(row.source, []).append(i)
-    candidates = [i for indices in particular.values() for i in indices]
+        if counts[row.instruction] == 1:
+            unique.setdefault(row.source, []).append(i)
+    candidates = [i for indices in unique.values() for i in indices]
     result = list(rows)
     for i in rng.sample(candidates, min(len(candidates), round(share * len(rows)))):
-        other = rows[rng.choice(particular[rows[i].source])]
+        other = rows[rng.choice(unique[rows[i].source])]
         if other.text != rows[i].text:
             result[i] = replace(rows[i], instruction=other.instruction, answer=NOT_MENTIONED)
     return result
 
 
 def _unused(name: str, taken: Container[str]) -> str:
-    """Return the name, numbered where it is taken; never a path, which would tell of this machine."""
+    """Return the name, numbered if it is taken. Paths are not used: the card should not reveal this machine's."""
     numbered = (f"{name} ({i})" for i in count(2))
     return next(n for n in chain([name], numbered) if n not in taken)
 
 
-def _take(record: Record, source: str, stop_words: frozenset[str], examples: Examples) -> None:
+def _add_record(record: Record, source: str, stop_words: frozenset[str], examples: Examples) -> None:
     try:
         text, question, answer = (record.text(name) for name in (TEXT, INSTRUCTION, ANSWER))
     except InputError as error:
         examples.broken.append(str(error))
         return
-    named = record.cells.get(SOURCE)
-    examples.rows.append(Example(text, question, shorten(answer, stop_words), str(named or source)))
+    given_source = record.cells.get(SOURCE)
+    examples.rows.append(Example(text, question, shorten_answer(answer, stop_words), str(given_source or source)))
 
 
 def _files(reference: str, *, offline: bool) -> list[Path]:
@@ -176,7 +204,7 @@ def _from_hub(reference: str, *, offline: bool) -> list[Path]:
         folder = snapshot_download(reference, repo_type="dataset", revision=revision, local_files_only=offline)
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"cannot get {reference}: it is not in the local cache and the hub is out of reach or refuses it",
+            f"cannot get {reference}: it is not in the local cache, and the hub is out of reach or refuses it",
             hint="go online once, or give files",
         ) from error
     return config_files(Path(folder), "", split)

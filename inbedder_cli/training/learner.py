@@ -1,9 +1,8 @@
-"""A model reference -> an encoder whose weights, or low-rank additions to them, are to learn."""
+"""Loads the base model and prepares it for training, with low-rank adapters or with all its weights."""
 
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from inbedder_cli.encoders.transformers.pooling import check_pooling, resolve_la
 from inbedder_cli.errors import ModelError, UsageError
 from inbedder_cli.models import resolve_model
 from inbedder_cli.options import Architecture, Dtype
+from inbedder_cli.training.distributed import device_of_process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from inbedder_cli.training.recipes import TrainOptions
 
 RANK = 32
-NUMBERED = re.compile(r"(.*?)\.(\d+)\.")  # a stack's name, a layer's number
+LAYER_NAME = re.compile(r"(.*?)\.(\d+)\.")  # name of a stack, number of a layer
 
 
 @dataclass(frozen=True)
 class Learner:
-    """What learns.
+    """A model that is ready to be trained.
 
-    :param encoder: the model as it will be used: its layer and pooling are those of the result.
-    :param files: the base's, and the adapter's that learns on, if any.
-    :param adapters: peft's model around it; None when all weights learn.
-    :param layer: hidden state that the contrastive term shapes.
-    :param bf16: whether it computes in bfloat16.
+    :param encoder: the model, with the layer and pooling of the result.
+    :param files: files of the base, and of the adapter that training starts from, if any.
+    :param adapters: peft's wrapper of the model; None when all weights are trained.
+    :param layer: hidden state that the contrastive term is computed on.
+    :param bf16: whether the model computes in bfloat16.
     """
 
     encoder: ModelEncoder
@@ -45,83 +45,74 @@ class Learner:
     bf16: bool
 
     @property
-    def number_format(self) -> str:
-        """In which it computes."""
+    def dtype(self) -> str:
+        """The dtype in which the model computes."""
         return "bfloat16" if self.bf16 else "float32"
 
 
 def load_learner(model: str, options: TrainOptions, *, device: str, offline: bool, reporter: Reporter) -> Learner:
-    """Load the base and make it ready to learn; an adapter that it has learns on, or is merged with `full`.
+    """Load the base. An adapter that it has is trained further, or merged into the weights with `full`.
 
-    :raises UsageError: for an adapter without peft, or of another shape than the options ask for.
-    :raises ModelError: for a base that cannot be loaded.
+    :param model: reference of the base.
+    :param options: settings of the run.
+    :param device: "auto", "cpu", "cuda", "mps".
+    :param offline: use the local cache only.
+    :param reporter: shows downloads.
+    :return: the model, in training mode.
+    :raises UsageError: when peft is missing, or the base's adapter has another shape than the options ask for.
+    :raises ModelError: when the base cannot be loaded.
     """
     if not options.full and importlib.util.find_spec("peft") is None:
         raise UsageError("training an adapter needs peft", hint="pip install 'inbedder[train]', or use --full")
     if options.dtype is Dtype.float16:
         raise UsageError("training in float16 is not stable", hint="use --dtype bfloat16 or float32")
-    place = choose_device(_device_of_rank(device))
+    target = choose_device(device_of_process(device))
     files = resolve_model(model, offline=offline, reporter=reporter)
-    learns_on = None if options.full else files.adapter
-    if learns_on and (options.rank or options.top_layers):
+    initial = None if options.full else files.adapter
+    if initial and (options.rank or options.top_layers):
         raise UsageError(
-            f"{model} has an adapter, which learns on with the rank and the layers it has",
+            f"{model} has an adapter, whose rank and layers cannot change",
             hint="leave out --rank and --top-layers, or train from its base",
         )
     bare = files if options.full else replace(files, adapter=None)
-    encoder = encoder_from_files(bare, template=options.template, device=str(place), dtype=Dtype.float32)
+    encoder = encoder_from_files(bare, template=options.template, device=str(target), dtype=Dtype.float32)
     encoder.pooling = check_pooling(options.pooling or encoder.pooling, encoder.poolings, encoder.architecture)
     wanted = options.layer if options.layer is not None else encoder.layer
     layer = resolve_layer(wanted, encoder.n_layers)
-    if (
-        encoder.architecture is not Architecture.masked or wanted is not None
-    ):  # a masked model's own is none of these: its head
+    # By default a masked model uses its head, which is none of the hidden states.
+    if encoder.architecture is not Architecture.masked or wanted is not None:
         encoder.layer = layer
-    chosen = choose_dtype(options.dtype, place, int(encoder.config.hidden_size))
+    chosen = choose_dtype(options.dtype, target, int(encoder.config.hidden_size))
     bf16 = str(chosen) == "torch.bfloat16"
-    adapters = None if options.full else add_adapters(encoder, options, learns_on, bf16=bf16)
+    adapters = None if options.full else add_adapters(encoder, options, initial, bf16=bf16)
     encoder.model.train()
     if options.checkpointing:
         encoder.model.activation_checkpointing_enable({"use_reentrant": False})
     return Learner(encoder, files, adapters, layer, bf16)
 
 
-def _device_of_rank(device: str) -> str:
-    """Return the device of this process; of several that torchrun started, each has a GPU of its own.
+def add_adapters(encoder: ModelEncoder, options: TrainOptions, initial: Path | None, *, bf16: bool) -> Any:  # noqa: ANN401
+    """Add low-rank adapters (LoRA, Hu et al. 2021) to the linear layers of an encoder, in place; freeze all else.
 
-    :raises UsageError: for a GPU by number, which Trainer would not keep to.
-    """
-    if device.startswith("cuda:"):
-        number = device.removeprefix("cuda:")
-        raise UsageError(
-            f"training does not take {device}",
-            hint=f"choose the GPU outside: CUDA_VISIBLE_DEVICES={number} inbedder train",
-        )
-    rank = os.environ.get("LOCAL_RANK")
-    if rank is None or device == "cpu":
-        return device
-    import torch
-
-    return f"cuda:{rank}" if torch.cuda.is_available() else device
-
-
-def add_adapters(encoder: ModelEncoder, options: TrainOptions, learns_on: Path | None, *, bf16: bool) -> Any:  # noqa: ANN401
-    """Put low-rank adapters (LoRA, Hu et al. 2021) on an encoder's linear layers, in place; freeze all else.
-
-    :param learns_on: folder of an adapter to begin from; None begins with one that changes nothing.
+    :param encoder: the model to change.
+    :param options: rank, layers and seed.
+    :param initial: folder of an adapter to start from; None starts with a new one, which changes nothing yet.
+    :param bf16: compute in bfloat16; the adapters stay in float32.
+    :return: peft's wrapper of the model.
+    :raises ModelError: when the model has no linear layers.
     """
     import torch
     from peft import LoraConfig, PeftModel, get_peft_model
 
     torch.manual_seed(options.seed)
-    if bf16:  # peft keeps what learns in float32
+    if bf16:  # peft keeps the adapters in float32
         cast_parameters(encoder.model, torch.bfloat16)
-    if learns_on:
-        return PeftModel.from_pretrained(encoder.model, learns_on, is_trainable=True)
+    if initial:
+        return PeftModel.from_pretrained(encoder.model, initial, is_trainable=True)
     targets = linear_names(encoder.model, options.top_layers)
     if not targets:
         raise ModelError(
-            f"{encoder.name} has no linear layers that an adapter fits", hint="train all weights with --full"
+            f"{encoder.name} has no linear layers to put adapters on", hint="train all weights with --full"
         )
     rank = options.rank or RANK
     config = LoraConfig(r=rank, lora_alpha=rank, lora_dropout=0.0, target_modules=targets)
@@ -129,16 +120,20 @@ def add_adapters(encoder: ModelEncoder, options: TrainOptions, learns_on: Path |
 
 
 def linear_names(lm: Any, top_layers: int | None) -> list[str]:  # noqa: ANN401
-    """Return the names of the linear modules in the model's layers, or in the last ones of each of its stacks.
+    """Return the names of the linear modules in the model's layers.
 
-    What stands outside the layers (embeddings, the head's own transform) stays as it is.
+    Modules outside the layers (embeddings, the head) are left out.
+
+    :param lm: a language model of transformers.
+    :param top_layers: only the last layers of each stack (encoder, decoder); None takes all.
+    :return: names as in `named_modules`.
     """
     import torch
 
     found = [
         (match[1], int(match[2]), name)
         for name, module in lm.named_modules()
-        if isinstance(module, torch.nn.Linear) and (match := NUMBERED.match(name))
+        if isinstance(module, torch.nn.Linear) and (match := LAYER_NAME.match(name))
     ]
     last = {stack: max(i for s, i, _ in found if s == stack) for stack in {s for s, _, _ in found}}
     return [name for stack, i, name in found if top_layers is None or i > last[stack] - top_layers]

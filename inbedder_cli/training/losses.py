@@ -1,4 +1,4 @@
-"""What is learned: to say the answer, and to be in the same state for the same answer."""
+"""The training loss: cross-entropy of the answer, and a contrastive term on the vectors."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class Losses(NamedTuple):
-    """Of one part of a batch.
+    """The losses of one part of a batch.
 
-    :param answer: cross-entropy of its answer tokens, summed.
-    :param contrast: mean over its texts; None where they are not contrasted.
+    :param answer: cross-entropy of the answer tokens, summed.
+    :param contrast: contrastive term, mean over the texts; None for an ordinary batch.
     """
 
     answer: torch.Tensor
@@ -27,10 +27,11 @@ class Losses(NamedTuple):
 
 
 class AnsweringModel(torch.nn.Module):
-    """An encoder's language model as it learns: from the tensors of `tokens.Collator` to `Losses`.
+    """The language model of an encoder in training: maps the tensors of `tokens.Collator` to `Losses`.
 
-    :param layer: hidden state that the contrastive term shapes, unless the encoder reads words.
-    :param temperature: of that term.
+    :param encoder: the encoder.
+    :param layer: hidden state that the contrastive term is computed on, unless the pooling is `answer-words`.
+    :param temperature: of the contrastive term.
     """
 
     def __init__(self, encoder: ModelEncoder, layer: int, temperature: float) -> None:
@@ -38,29 +39,36 @@ class AnsweringModel(torch.nn.Module):
         self.lm = encoder.model
         self.architecture = encoder.architecture
         self.layer = layer
-        self.reads_words = encoder.pooling is Pooling.answer_words
-        self.is_last = layer == encoder.n_layers or self.reads_words
+        self.pools_words = encoder.pooling is Pooling.answer_words
+        self.is_last = layer == encoder.n_layers or self.pools_words
         self.temperature = temperature
 
     def forward(self, part: dict[str, torch.Tensor]) -> Losses:
-        """Return the losses of one part."""
+        """Return the losses of one part.
+
+        :param part: tensors by name, see `tokens.Collator`.
+        :return: the losses, not yet divided by the number of answer tokens.
+        """
         logits, vectors = self._causal(part) if self.architecture is Architecture.causal else self._whole(part)
         answer = F.cross_entropy(logits.float(), part["targets"], reduction="sum")
         if "classes" not in part:
             return Losses(answer, None)
-        with torch.autocast(vectors.device.type, enabled=False):  # bfloat16 would leave cosines eight bits
+        with torch.autocast(vectors.device.type, enabled=False):  # bfloat16 has eight bits, too few for cosines
             return Losses(answer, contrastive_loss(vectors.float(), part["classes"], self.temperature))
 
-    def learned(self) -> dict[str, torch.nn.Parameter]:
-        """Return the parameters that learn, by name."""
+    def trained_parameters(self) -> dict[str, torch.nn.Parameter]:
+        """Return the parameters that are trained, by name.
+
+        :return: parameters as in `named_parameters`.
+        """
         return {name: p for name, p in self.named_parameters() if p.requires_grad}
 
     def _causal(self, part: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Score words only where an answer is spoken: elsewhere a head is a quarter of a small model's work.
+        """Run a causal model; the head, a quarter of a small model's work, runs at answer tokens only.
 
-        Rows are padded on the right, where no real token looks, so there is no mask.
+        Rows are padded on the right, where no real token attends, so there is no attention mask.
         """
-        cache = self._shared(part)
+        cache = self._prefix_cache(part)
         out = self.lm.base_model(
             input_ids=part["input_ids"],
             past_key_values=cache,
@@ -69,13 +77,13 @@ class AnsweringModel(torch.nn.Module):
         )
         rows, columns = part["places"].T
         logits = self.lm.get_output_embeddings()(out.last_hidden_state[rows, columns])
-        if self.reads_words:
+        if self.pools_words:
             return logits, word_roots(logits[columns == part["first"][rows]])
         states = out.last_hidden_state if self.is_last else out.hidden_states[self.layer]
         return logits, _first(states, part)
 
-    def _shared(self, part: dict[str, torch.Tensor]) -> Any:  # noqa: ANN401
-        """Read what all prompts of a contrastive part begin with once, and return its cache for each row."""
+    def _prefix_cache(self, part: dict[str, torch.Tensor]) -> Any:  # noqa: ANN401
+        """Run the common prefix of all prompts once, and return its key-value cache repeated for each row."""
         if "prefix" not in part:
             return None
         cache = DynamicCache()
@@ -84,7 +92,7 @@ class AnsweringModel(torch.nn.Module):
         return cache
 
     def _whole(self, part: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Run a masked model or an encoder-decoder whole: their heads have parts of their own."""
+        """Run a masked model or an encoder-decoder as a whole, since its head is more than one layer."""
         names = ("input_ids", "attention_mask", "decoder_input_ids")
         out = self.lm(**{name: part[name] for name in names if name in part}, output_hidden_states=True)
         rows, columns = part["places"].T
@@ -96,17 +104,20 @@ class AnsweringModel(torch.nn.Module):
 
 
 def _first(states: torch.Tensor, part: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Return each row's state from which its answer begins."""
+    """Return the state of each row that predicts the first answer token."""
     return states[torch.arange(len(states), device=states.device), part["first"]]
 
 
 def contrastive_loss(vectors: torch.Tensor, classes: torch.Tensor, temperature: float) -> torch.Tensor:
     """Return the supervised contrastive loss (Khosla et al. 2020, eq. 2) of texts under one question.
 
-    Vectors are centred first, as they are before they are clustered, since what all prompts share dominates them.
+    Vectors are centered first, as they are before clustering, because the shared prompt dominates them.
 
-    :param vectors: shape (n, size).
-    :param classes: shape (n,); texts of one class have the same answer. Those alone in theirs only push.
+    :param vectors: shape (n_texts, hidden_size).
+    :param classes: shape (n_texts,); texts of one class have the same answer. A text alone in its class is a
+        negative only.
+    :param temperature: divides the cosines.
+    :return: a scalar; 0 if every text is alone in its class.
     """
     vectors = F.normalize(vectors - vectors.mean(0, keepdim=True), dim=-1)
     itself = torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)

@@ -1,4 +1,4 @@
-"""Examples -> the batches of a whole run, fixed by the seed before it begins, so that a run can be resumed."""
+"""Plans all batches of a run before it starts; given the examples, the seed decides, so a run can be resumed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ if TYPE_CHECKING:
     from inbedder_cli.training.examples import Example
     from inbedder_cli.training.recipes import TrainOptions
 
-MEGABATCH = 16  # batches that are cut from one stretch of examples sorted by length
+MEGABATCH = 16  # batches per stretch of examples that is sorted by length
 MAX_ANSWERS = 8  # different answers in a contrastive batch
-LEAST_POOL = 24  # examples of a question worth contrasting
-CANDIDATES = 4  # texts looked at for each one taken, for those of like length
+MIN_POOL = 24  # fewest examples of a question in contrastive batches
+CANDIDATES = 4  # texts considered for each one taken, to find texts of similar length
 
 
 class Batch(NamedTuple):
-    """One step: indices of examples, and whether they answer one question and are contrasted."""
+    """The examples of one step.
+
+    :param rows: indices of examples.
+    :param contrast: whether all share one question and the contrastive term applies.
+    """
 
     rows: list[int]
     contrast: bool
@@ -29,8 +33,12 @@ class Batch(NamedTuple):
 def plan_run(examples: Sequence[Example], options: TrainOptions) -> list[Batch]:
     """Return the batches of a run, in order.
 
-    Ordinary batches pass over all examples, alike in length. Between them, for `contrast_share` of all batches,
-    stand those that ask one question of many texts: a few answers, several texts for each.
+    Ordinary batches pass over all examples and hold texts of similar length. A share of all batches
+    (`contrast_share`) is contrastive: one question, a few answers, several texts for each.
+
+    :param examples: training examples.
+    :param options: sizes, epochs, shares and seed.
+    :return: one batch per step and process.
     """
     rng = random.Random(options.seed)  # noqa: S311
     pools = contrast_pools(examples) if options.contrast and options.contrast_share else []
@@ -45,7 +53,7 @@ def plan_run(examples: Sequence[Example], options: TrainOptions) -> list[Batch]:
     while ordinary and seen < wanted:
         if rng.random() < share:
             pool = rng.choices(pools, weights)[0]
-            batch = Batch(_contrasted(rng, pool, length, options.batch_size), True)
+            batch = Batch(_contrastive(rng, pool, length, options.batch_size), True)
         else:
             batch = Batch(next(stream), False)
             ordinary -= 1
@@ -54,25 +62,29 @@ def plan_run(examples: Sequence[Example], options: TrainOptions) -> list[Batch]:
     return batches
 
 
-Pool = tuple[dict[str, list[int]], int]  # examples of one question by their answers, and how many
+Pool = tuple[dict[str, list[int]], int]  # examples of one question by answer, and their number
 
 
 def contrast_pools(examples: Sequence[Example]) -> list[Pool]:
-    """Return the questions that several texts answer alike and others otherwise."""
-    asked: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    """Return the questions that have at least two answers with several texts each.
+
+    :param examples: training examples.
+    :return: the examples of each such question.
+    """
+    by_question: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for i, example in enumerate(examples):
-        asked[example.instruction.casefold()][example.answer.casefold()].append(i)
+        by_question[example.instruction.casefold()][example.answer.casefold()].append(i)
     pools = []
-    for answers in asked.values():
+    for answers in by_question.values():
         shared = {answer: rows for answer, rows in answers.items() if len(rows) > 1}
         size = sum(map(len, shared.values()))
-        if len(shared) > 1 and size >= LEAST_POOL:
+        if len(shared) > 1 and size >= MIN_POOL:
             pools.append((shared, size))
     return pools
 
 
 def _ordinary(length: Sequence[int], size: int, rng: random.Random) -> Iterator[list[int]]:
-    """Yield batches for ever, each pass in a new order."""
+    """Yield batches without end, each pass over the examples in a new order."""
     while True:
         order = list(range(len(length)))
         rng.shuffle(order)
@@ -84,8 +96,8 @@ def _ordinary(length: Sequence[int], size: int, rng: random.Random) -> Iterator[
             yield from cut
 
 
-def _contrasted(rng: random.Random, pool: Pool, length: Sequence[int], size: int) -> list[int]:
-    """Return texts of a few answers, alike in length: less padding, and length tells nothing about the answer."""
+def _contrastive(rng: random.Random, pool: Pool, length: Sequence[int], size: int) -> list[int]:
+    """Return texts of a few answers and of similar length: less padding, and length does not reveal the answer."""
     answers = pool[0]
     weights = {answer: math.sqrt(len(rows)) for answer, rows in answers.items()}
     chosen: list[str] = []

@@ -1,4 +1,4 @@
-"""The settings of training, as plain values: no heavy imports, so the command line can show them at once."""
+"""Settings of training, as plain values; importing this module loads nothing heavy."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 class Recipe(Choice):
     """A set of defaults."""
 
-    contrast = "contrast"  # LoRA, the answers' loss, and a contrastive term on the vectors
-    paper = "paper"  # all weights, one epoch, the answers' loss alone (InBedder, appendix; its code's settings)
+    contrast = "contrast"  # LoRA, the loss of the answers, and a contrastive term on the vectors
+    paper = "paper"  # all weights, one epoch, the loss of the answers alone (InBedder, appendix, and its code)
 
 
 class Schedule(Choice):
-    """How the learning rate falls after its warm-up."""
+    """How the learning rate decreases after its warm-up."""
 
     linear = "linear"
     cosine = "cosine"
@@ -27,35 +27,39 @@ class Schedule(Choice):
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """How examples become an encoder.
+    """Settings of a training run.
 
     :param recipe: where the defaults come from.
     :param full: train all weights; otherwise low-rank adapters on all linear layers (LoRA).
-    :param rank: of the adapters; None: 32, or that of the adapter that learns on.
-    :param top_layers: adapters on so many of the last layers only, which saves the work of going back through the
-        others; None: on all.
-    :param learning_rate: its highest value.
-    :param schedule: how it falls.
-    :param warmup: share of the steps in which it rises.
+    :param rank: of the adapters; None: 32, or that of the adapter that training starts from.
+    :param top_layers: put adapters on this many of the last layers only, which saves backpropagation through the
+        others; None: on all layers.
+    :param learning_rate: peak learning rate.
+    :param schedule: how it decreases.
+    :param warmup: share of the steps in which the learning rate rises, 0 to 1.
     :param epochs: passes over the examples.
-    :param max_examples: stop after so many, repeats counted; the schedule ends there too. None: all epochs.
+    :param max_examples: stop after this many examples, repeats included; the schedule ends there too. None: after
+        all epochs.
     :param batch_size: examples per step.
-    :param batch_tokens: padded tokens that are computed at once; a step is divided so that memory suffices.
-    :param contrast: weight of the contrastive term; 0 leaves it, and its batches, out.
-    :param contrast_share: share of the batches that ask one question of many texts, for that term.
+    :param batch_tokens: padded tokens computed at once; a step is divided so that it fits into memory.
+    :param contrast: weight of the contrastive term; 0 disables it and its batches.
+    :param contrast_share: share of the batches that ask one question of many texts, for the contrastive term.
     :param temperature: of the contrastive term.
-    :param unanswerable: share of the examples that get another text's question and "not mentioned".
+    :param unanswerable: share of the examples that get another text's question and the answer "not mentioned".
     :param template: name or pattern of the prompt; None takes the base's own.
-    :param layer: hidden state that the term shapes and the encoder will read; None takes the base's own.
-    :param pooling: what the encoder will read, and the term shapes where it is `answer-words`; None takes the
+    :param layer: hidden state that becomes the vector and that the contrastive term is computed on; None takes the
         base's own.
-    :param max_tokens: longest prompt; the text is truncated, the question never.
-    :param max_answer_tokens: longest answer that is learned.
-    :param stop_words: as for explaining: a file, "none", or None for the package's list.
-    :param dev: examples held out when no file of them is given.
-    :param eval_every: steps between evaluations; None: ten times in all.
+    :param pooling: of the resulting encoder; with `answer-words` the contrastive term is computed on the
+        probabilities of words. None takes the base's own.
+    :param max_tokens: longest prompt, in tokens; the text is truncated, the question never.
+    :param max_answer_tokens: longest answer that is learned, in tokens.
+    :param stop_words: words removed from answers: a file, "none", or None for the package's list.
+    :param dev: number of examples to hold out when no file of them is given.
+    :param eval_every: steps between evaluations; None: a tenth of the run.
     :param save_every: steps between checkpoints.
-    :param checkpointing: compute activations twice instead of keeping them.
+    :param checkpointing: activation checkpointing: compute activations twice instead of storing them.
+    :param dtype: in which the model computes.
+    :param seed: of every random choice.
     """
 
     recipe: Recipe = Recipe.contrast
@@ -87,14 +91,14 @@ class TrainOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        kinds: dict[str, type[Choice]] = {"recipe": Recipe, "schedule": Schedule, "dtype": Dtype}
-        for name, architecture in kinds.items():
-            object.__setattr__(self, name, architecture(getattr(self, name)))
+        choices: dict[str, type[Choice]] = {"recipe": Recipe, "schedule": Schedule, "dtype": Dtype}
+        for name, choice in choices.items():
+            object.__setattr__(self, name, choice(getattr(self, name)))
         if self.pooling is not None:
             object.__setattr__(self, "pooling", Pooling(self.pooling))
 
 
-# The paper's: 2 examples x 8 steps x 4 GPUs, AdamW, no weight decay, 512 tokens (reference code, train script).
+# The paper: batches of 2 examples x 8 steps x 4 GPUs, no weight decay, 512 tokens (training script of its code).
 RECIPES: dict[Recipe, dict[str, Any]] = {
     Recipe.contrast: {},
     Recipe.paper: {
@@ -110,19 +114,24 @@ RECIPES: dict[Recipe, dict[str, Any]] = {
 
 
 def train_options(recipe: Recipe, **chosen: Any) -> TrainOptions:  # noqa: ANN401
-    """Return a recipe's settings with those that were chosen in their place; None means not chosen."""
+    """Return the settings of a recipe, with some of them replaced.
+
+    :param recipe: where the defaults come from.
+    :param **chosen: settings by name; None keeps the recipe's.
+    :return: the settings.
+    """
     given = {name: value for name, value in chosen.items() if value is not None}
     return replace(TrainOptions(recipe=recipe, **RECIPES[recipe]), **given)
 
 
 @dataclass(frozen=True)
 class TrainFiles:
-    """What is read and where the result goes.
+    """Inputs and output of a training run.
 
     :param data: files of examples, or names of sets on the hub.
-    :param dev: examples for watching the loss; None holds some of the data out.
     :param output: the new folder.
-    :param suite: a folder of tasks that `inbedder evaluate` reads, measured beside the loss.
+    :param dev: file of examples to measure the loss on; None holds out some of the data.
+    :param suite: folder of tasks, as for `inbedder evaluate`, measured whenever the loss is.
     :param suite_limit: rows of each task.
     """
 

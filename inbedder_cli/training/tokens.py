@@ -1,4 +1,4 @@
-"""Examples -> token ids, and a batch of them -> padded tensors in parts that fit the memory."""
+"""Turns examples into token ids, and a batch of examples into padded tensors, in parts that fit into memory."""
 
 from __future__ import annotations
 
@@ -21,21 +21,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Tokenised:
-    """One example as ids.
+class TokenizedExample:
+    """One example as token ids.
 
-    :param prompt: what the model reads, a masked model's masks included.
-    :param answer: what it is to say; fills a masked model's masks, ends with an end mark otherwise.
+    :param prompt: the input, including the masks of a masked model.
+    :param answer: the target: it fills the masks of a masked model, and ends with an end token otherwise.
     """
 
     prompt: list[int]
     answer: list[int]
 
 
-class Tokeniser:
-    """Turns examples into ids as the encoder will read them, and as it would speak the answers.
+class ExampleTokenizer:
+    """Turns examples into the same prompt ids as the encoder, and into the ids of their answers.
 
-    :param encoder: the model that learns, with its tokenizer and template.
+    :param encoder: the encoder in training, with its tokenizer and template.
+    :param options: longest prompt and answer.
     """
 
     def __init__(self, encoder: ModelEncoder, options: TrainOptions) -> None:
@@ -44,21 +45,25 @@ class Tokeniser:
         self.tail = SLOT.split(encoder.template.pattern)[-1] or "x"
         self.end_id = encoder.tokenizer.eos_token_id
 
-    def __call__(self, example: Example) -> Tokenised:
-        """Return one example's ids."""
+    def __call__(self, example: Example) -> TokenizedExample:
+        """Return the ids of one example.
+
+        :param example: the example.
+        :return: its ids.
+        """
         reserved = self.options.max_answer_tokens + 1  # positions
         prompter = self.encoder.prompter(example.instruction, self.options.max_tokens, reserved)
         prompt = prompter.encode([example.text])[0][0]
         answer = self._answer(example.answer)
         if self.encoder.architecture is Architecture.masked:
-            # Masks that a short answer leaves over say it again, so that their mean is about nothing else.
+            # A short answer is repeated in the remaining masks, so that the mean over the masks is about it alone.
             n_masks = prompt.count(self.encoder.tokenizer.mask_token_id)
-            return Tokenised(prompt, [answer[i % len(answer)] for i in range(n_masks)])
+            return TokenizedExample(prompt, [answer[i % len(answer)] for i in range(n_masks)])
         answer = answer[: self.options.max_answer_tokens]
-        return Tokenised(prompt, answer if self.end_id is None else [*answer, self.end_id])
+        return TokenizedExample(prompt, answer if self.end_id is None else [*answer, self.end_id])
 
     def _answer(self, answer: str) -> list[int]:
-        """Return the ids that follow the prompt; word beginnings look different after a space."""
+        """Return the ids that follow the prompt; the first token of a word differs after a space."""
         if self.encoder.architecture is not Architecture.causal:
             return self._ids(" " + answer if self.encoder.architecture is Architecture.masked else answer)
         gap = "" if self.tail[-1].isspace() else " "
@@ -69,8 +74,14 @@ class Tokeniser:
         return list(self.encoder.tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-def fitting(examples: Sequence[Example], encoder: ModelEncoder, max_tokens: int) -> list[Example]:
-    """Return the examples whose question leaves room for a text."""
+def examples_that_fit(examples: Sequence[Example], encoder: ModelEncoder, max_tokens: int) -> list[Example]:
+    """Return the examples whose question leaves room for a text.
+
+    :param examples: of any length.
+    :param encoder: whose tokenizer and template count.
+    :param max_tokens: longest prompt, in tokens.
+    :return: in the same order.
+    """
     if not examples:
         return []
     questions = list({example.instruction for example in examples})
@@ -81,46 +92,61 @@ def fitting(examples: Sequence[Example], encoder: ModelEncoder, max_tokens: int)
 
 
 class Collator:
-    """Gives Trainer one planned batch as padded tensors.
+    """Turns one planned batch into padded tensors for Trainer.
 
-    :param examples: what the plan's indices mean.
+    :param tokenize: turns an example into ids.
+    :param examples: the examples that the plan's indices refer to.
     """
 
-    def __init__(self, tokenise: Tokeniser, examples: Sequence[Example]) -> None:
-        self.tokenise = tokenise
+    def __init__(self, tokenize: ExampleTokenizer, examples: Sequence[Example]) -> None:
+        self.tokenize = tokenize
         self.examples = examples
-        self.pad_id = tokenise.encoder.pad_id
-        self.opening: list[int] = getattr(tokenise.encoder, "opening", [])  # of a decoder apart
-        self.architecture = tokenise.encoder.architecture
-        self.batch_tokens = tokenise.options.batch_tokens
-        self.shares = not tokenise.options.checkpointing  # which keeps no cache
+        self.pad_id = tokenize.encoder.pad_id
+        self.opening: list[int] = getattr(
+            tokenize.encoder, "opening", []
+        )  # start tokens of an encoder-decoder's decoder
+        self.architecture = tokenize.encoder.architecture
+        self.batch_tokens = tokenize.options.batch_tokens
+        self.shares_prefix = not tokenize.options.checkpointing  # which allows no key-value cache
 
     def __call__(self, batches: list[Batch]) -> dict[str, Any]:
-        """Return the parts of one step; a contrastive one stays whole, since its rows are compared."""
-        (batch,) = batches
-        tokenised = [self.tokenise(self.examples[i]) for i in batch.rows]
-        lengths = [len(t.prompt) + len(t.answer) for t in tokenised]
-        plan = [list(range(len(lengths)))] if batch.contrast else list(plan_batches(lengths, self.batch_tokens))
-        return {"parts": [self._part([tokenised[j] for j in part], batch, part) for part in plan]}
+        """Return the parts of one step; a contrastive batch stays whole, because its rows are compared.
 
-    def _part(self, rows: list[Tokenised], batch: Batch, part: list[int]) -> dict[str, Any]:
-        """Return tensors: what is read (and, by a decoder, said before), where an answer is spoken, and what."""
+        :param batches: exactly one.
+        :return: "parts": a list of tensors by name.
+        """
+        (batch,) = batches
+        tokenized = [self.tokenize(self.examples[i]) for i in batch.rows]
+        lengths = [len(t.prompt) + len(t.answer) for t in tokenized]
+        plan = [list(range(len(lengths)))] if batch.contrast else list(plan_batches(lengths, self.batch_tokens))
+        return {"parts": [self._part([tokenized[j] for j in part], batch, part) for part in plan]}
+
+    def _part(self, rows: list[TokenizedExample], batch: Batch, part: list[int]) -> dict[str, Any]:
+        """Return the tensors of some rows of a batch.
+
+        - input_ids, attention_mask, and decoder_input_ids of an encoder-decoder: shape (n_rows, length);
+        - places: shape (n_answer_tokens, 2), row and column of each state that predicts an answer token;
+        - targets: shape (n_answer_tokens,), these tokens;
+        - first: shape (n_rows,), the column of the state that predicts each row's first answer token;
+        - prefix: shape (1, length), the common beginning of all prompts, which is cut from input_ids;
+        - classes: shape (n_rows,), in a contrastive batch, equal for rows with the same answer.
+        """
         import torch
 
         inputs = [row.prompt for row in rows]
         prefix: list[int] = []
-        said: list[list[int]] = []
+        decoder_inputs: list[list[int]] = []
         if self.architecture is Architecture.causal:
-            if batch.contrast and self.shares:
+            if batch.contrast and self.shares_prefix:
                 prefix = common_prefix(inputs)
             skipped = len(prefix)
             inputs = [(row.prompt + row.answer[:-1])[skipped:] for row in rows]
             first = [len(row.prompt) - 1 - skipped for row in rows]
         elif self.architecture is Architecture.seq2seq:
-            said = [self.opening + row.answer[:-1] for row in rows]
+            decoder_inputs = [self.opening + row.answer[:-1] for row in rows]
             first = [len(self.opening) - 1] * len(rows)
         else:
-            mask_id = self.tokenise.encoder.tokenizer.mask_token_id
+            mask_id = self.tokenize.encoder.tokenizer.mask_token_id
             first = [row.prompt.index(mask_id) for row in rows]
         places = [(i, first[i] + j) for i, row in enumerate(rows) for j in range(len(row.answer))]
         result: dict[str, Any] = {
@@ -132,8 +158,8 @@ class Collator:
         }
         if prefix:
             result["prefix"] = torch.tensor([prefix])
-        if said:
-            result["decoder_input_ids"] = self._padded(said)
+        if decoder_inputs:
+            result["decoder_input_ids"] = self._padded(decoder_inputs)
         if batch.contrast:
             answers = [self.examples[batch.rows[j]].answer.casefold() for j in part]
             result["classes"] = torch.tensor([answers.index(answer) for answer in answers])

@@ -1,4 +1,4 @@
-"""Transformers' Trainer, taught to take planned batches in parts and to checkpoint only what learns."""
+"""A Trainer that takes planned batches in parts, and writes checkpoints of the trained parameters only."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from inbedder_cli.errors import OutOfMemoryError
-from inbedder_cli.training.callbacks import Suites
+from inbedder_cli.training.callbacks import EvaluationCallback, ProgressCallback
 from inbedder_cli.training.checkpoints import CHECKPOINTS, open_run
 from inbedder_cli.training.distributed import n_processes
 from inbedder_cli.training.losses import AnsweringModel, Losses
 from inbedder_cli.training.plan import Batch
-from inbedder_cli.training.tokens import Collator, Tokeniser
+from inbedder_cli.training.tokens import Collator, ExampleTokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from transformers import TrainerCallback
 
     from inbedder_cli.evaluation.tasks import Suite
     from inbedder_cli.progress import Reporter
@@ -28,13 +28,15 @@ if TYPE_CHECKING:
     from inbedder_cli.training.learner import Learner
     from inbedder_cli.training.recipes import TrainFiles, TrainOptions
 
-WEIGHTS = "learned.safetensors"
+WEIGHTS = "trained.safetensors"
 
 
 class PlannedTrainer(Trainer):  # type: ignore[misc]
     """Trains on batches in the order they were planned, part by part.
 
+    :param *args: of Trainer.
     :param contrast: weight of the contrastive term.
+    :param **kwargs: of Trainer.
     """
 
     def __init__(self, *args: Any, contrast: float, **kwargs: Any) -> None:  # noqa: ANN401
@@ -47,31 +49,46 @@ class PlannedTrainer(Trainer):  # type: ignore[misc]
         return torch.utils.data.SequentialSampler(self.train_dataset)
 
     def training_step(self, model: torch.nn.Module, inputs: dict[str, Any], *_: Any) -> torch.Tensor:  # noqa: ANN401
-        """Compute the gradients of one step; several processes exchange them once, with the last part."""
+        """Compute the gradients of one step; several processes exchange them once, with the last part.
+
+        :param model: an `AnsweringModel`, perhaps wrapped.
+        :param inputs: the parts of the step, see `Collator`.
+        :return: the loss, a scalar.
+        """
         model.train()
         parts = self._prepare_inputs(inputs)["parts"]
         n_targets = sum(len(part["targets"]) for part in parts)
         total = torch.zeros((), device=self.args.device)
         for i, part in enumerate(parts):
-            apart = self.accelerator.no_sync(model) if i + 1 < len(parts) else nullcontext()
-            with apart:
+            no_exchange = self.accelerator.no_sync(model) if i + 1 < len(parts) else nullcontext()
+            with no_exchange:
                 with self.compute_loss_context_manager():
                     losses = model(part)
-                    loss = self._joined(losses, n_targets)
+                    loss = self._combined(losses, n_targets)
                 self.accelerator.backward(loss)
             self._count(losses, len(part["targets"]))
             total += loss.detach()
         return total
 
     def prediction_step(self, model: torch.nn.Module, inputs: dict[str, Any], *_: Any, **__: Any) -> Any:  # noqa: ANN401
-        """Return the answers' loss per token of one held-out batch."""
+        """Return the loss of the answers, per token, of one held-out batch.
+
+        :param model: an `AnsweringModel`, perhaps wrapped.
+        :param inputs: the parts of the batch, see `Collator`.
+        :return: the loss, and None for the logits and labels that Trainer expects.
+        """
         parts = self._prepare_inputs(inputs)["parts"]
         with torch.no_grad(), self.compute_loss_context_manager():
             answer = sum(model(part).answer for part in parts)
         return answer / sum(len(part["targets"]) for part in parts), None, None
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
-        """Log the two terms apart, each as a mean since the last time."""
+        """Log the two terms of the loss separately, each as a mean since the last log entry.
+
+        :param logs: the log entry, to which the terms are added.
+        :param *args: of Trainer.
+        :param **kwargs: of Trainer.
+        """
         sums = self.sums
         if "loss" in logs:
             if sums["answer_tokens"]:
@@ -82,10 +99,14 @@ class PlannedTrainer(Trainer):  # type: ignore[misc]
         super().log(logs, *args, **kwargs)
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
-        """Not counted."""
+        """Return 0: operations are not counted.
+
+        :param inputs: unused.
+        :return: 0.
+        """
         return 0
 
-    def _joined(self, losses: Losses, n_targets: int) -> torch.Tensor:
+    def _combined(self, losses: Losses, n_targets: int) -> torch.Tensor:
         answer = losses.answer / n_targets
         return answer if losses.contrast is None else answer + self.contrast * losses.contrast
 
@@ -101,49 +122,19 @@ class PlannedTrainer(Trainer):  # type: ignore[misc]
             return
         folder = Path(output_dir or self.args.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        learned = {name: p.detach().cpu().contiguous() for name, p in self._bare().learned().items()}
-        save_file(learned, folder / WEIGHTS)
+        trained = {
+            name: p.detach().cpu().contiguous() for name, p in self._unwrapped().trained_parameters().items()
+        }
+        save_file(trained, folder / WEIGHTS)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
-        learned = load_file(Path(resume_from_checkpoint) / WEIGHTS)
+        trained = load_file(Path(resume_from_checkpoint) / WEIGHTS)
         with torch.no_grad():
-            for name, parameter in self._bare().learned().items():
-                parameter.copy_(learned[name])
+            for name, parameter in self._unwrapped().trained_parameters().items():
+                parameter.copy_(trained[name])
 
-    def _bare(self) -> AnsweringModel:
+    def _unwrapped(self) -> AnsweringModel:
         return self.accelerator.unwrap_model(self.model)  # type: ignore[no-any-return]
-
-
-class Progress(TrainerCallback):  # type: ignore[misc]
-    """Shows how far a run is and what its log says.
-
-    :param advance: takes (steps done, examples done in this sitting).
-    :param seen: examples up to each step.
-    """
-
-    def __init__(self, advance: Callable[[float, float], None], seen: list[int], reporter: Reporter) -> None:
-        self.advance, self.seen, self.reporter = advance, seen, reporter
-        self.start = 0
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ANN401
-        """Remember where a resumed run begins, for its speed."""
-        self.start = self._examples(state.global_step)
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ANN401
-        """Advance the bar."""
-        self.advance(state.global_step, self._examples(state.global_step) - self.start)
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:  # noqa: ANN401
-        """Tell the losses."""
-        logs = logs or {}
-        names = {"answer_loss": "loss", "contrast_loss": "contrast", "eval_loss": "held-out loss"}
-        facts = [f"{name} {logs[key]:.3f}" for key, name in names.items() if key in logs]
-        if facts:
-            examples = self._examples(state.global_step)
-            self.reporter.info(f"step {state.global_step:,}, {examples:,} examples: {', '.join(facts)}")
-
-    def _examples(self, step: int) -> int:
-        return self.seen[min(step, len(self.seen)) - 1] if step else 0
 
 
 def run_trainer(
@@ -160,64 +151,77 @@ def run_trainer(
     force: bool,
     reporter: Reporter,
 ) -> list[dict[str, Any]]:
-    """Run Trainer over the plan, and return its log.
+    """Run Trainer over the plan and return its log.
 
-    :param suite: what is measured beside the loss.
+    :param learner: the model to train, changed in place.
+    :param learn: training examples.
+    :param dev: held-out examples.
+    :param plan: batches of the training examples.
+    :param options: settings of the run.
+    :param files: how many rows of each task are measured.
+    :param suite: tasks to measure whenever the held-out loss is; None measures none.
     :param folder: of the unfinished run.
-    :param record: what makes it this run.
-    :param force: whether another unfinished run may be replaced.
+    :param record: everything that determines the run, see `checkpoints.run_record`.
+    :param force: replace another unfinished run.
+    :param reporter: shows progress.
+    :return: one entry per logged step.
     :raises UsageError: when the folder holds another unfinished run.
     :raises OutOfMemoryError: when a step does not fit the device's memory.
     """
     encoder, size = learner.encoder, options.batch_size
-    world = n_processes()
-    steps = max(1, len(plan) // world)
-    seen = [world * n for n in accumulate(len(batch.rows) for batch in plan[::world])]
-    watched = [
+    n = n_processes()
+    steps = max(1, len(plan) // n)
+    examples_by_step = [n * seen for seen in accumulate(len(batch.rows) for batch in plan[::n])]
+    dev_plan = [
         Batch([len(learn) + j for j in range(i, min(i + size, len(dev)))], False) for i in range(0, len(dev), size)
     ]
-    settings = training_arguments(options, folder / CHECKPOINTS, steps, learner, watch=bool(dev))
+    settings = training_arguments(options, folder / CHECKPOINTS, steps, learner, has_dev=bool(dev))
     with settings.main_process_first(local=False):
         checkpoint = open_run(folder, record, force=force)
     if checkpoint:
-        reporter.info(f"going on from {checkpoint}")
+        reporter.info(f"continuing from {checkpoint}")
     with reporter.task("training", steps, unit="examples") as advance:
-        callbacks: list[TrainerCallback] = [Progress(advance, seen, reporter)]
+        callbacks: list[TrainerCallback] = [ProgressCallback(advance, examples_by_step, reporter)]
         if suite is not None:
-            callbacks.append(Suites(encoder, suite, files.suite_limit, reporter))
+            callbacks.append(EvaluationCallback(encoder, suite, files.suite_limit, reporter))
         trainer = PlannedTrainer(
             model=AnsweringModel(encoder, learner.layer, options.temperature),
             args=settings,
             train_dataset=plan,
-            eval_dataset=watched or None,
-            data_collator=Collator(Tokeniser(encoder, options), [*learn, *dev]),
+            eval_dataset=dev_plan or None,
+            data_collator=Collator(ExampleTokenizer(encoder, options), [*learn, *dev]),
             callbacks=callbacks,
             contrast=options.contrast,
         )
         try:
             trainer.train(resume_from_checkpoint=checkpoint)
         except KeyboardInterrupt:
-            reporter.warn(f"stopped; the same command goes on from the last checkpoint in {folder}")
+            reporter.warn(f"stopped; repeat the command to continue from the last checkpoint in {folder}")
             raise
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise OutOfMemoryError(
-                "a step does not fit the memory",
+                "a training step does not fit into memory",
                 hint="lower --batch-tokens, --batch-size or --max-tokens, or add --checkpointing",
             ) from error
     return list(trainer.state.log_history)
 
 
 def training_arguments(
-    options: TrainOptions, folder: Path, steps: int, learner: Learner, *, watch: bool
+    options: TrainOptions, folder: Path, steps: int, learner: Learner, *, has_dev: bool
 ) -> TrainingArguments:
-    """Return Trainer's settings for a run of so many steps.
+    """Return the arguments of Trainer.
 
-    :param watch: whether there are examples to watch the loss on.
+    :param options: settings of the run.
+    :param folder: of the checkpoints.
+    :param steps: number of steps in the run.
+    :param learner: whose device and dtype count.
+    :param has_dev: whether there are held-out examples to measure the loss on.
+    :return: the arguments.
     """
     cpu = learner.encoder.model.device.type == "cpu"
     arguments = TrainingArguments(
         output_dir=str(folder),
-        per_device_train_batch_size=1,  # one planned batch
+        per_device_train_batch_size=1,  # a planned batch counts as one example
         per_device_eval_batch_size=1,
         max_steps=steps,
         learning_rate=options.learning_rate,
@@ -230,7 +234,7 @@ def training_arguments(
         use_cpu=cpu,
         logging_steps=max(1, min(20, steps // 20)),
         logging_nan_inf_filter=False,
-        eval_strategy="steps" if watch else "no",
+        eval_strategy="steps" if has_dev else "no",
         eval_steps=options.eval_every or max(1, steps // 10),
         save_strategy="steps",
         save_steps=options.save_every,
@@ -242,6 +246,8 @@ def training_arguments(
         remove_unused_columns=False,
         label_names=[],
     )
-    if arguments.device.type == "cuda":  # one process has one GPU; torchrun starts several
+    if (
+        arguments.device.type == "cuda"
+    ):  # each process uses one GPU; for several, torchrun starts several processes
         arguments._n_gpu = 1
     return arguments

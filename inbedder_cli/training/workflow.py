@@ -1,4 +1,4 @@
-"""The column: files -> examples -> planned batches -> a model that learns -> a folder that `--model` takes."""
+"""A whole training run: files -> examples -> planned batches -> trained model -> a folder that `--model` takes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from inbedder_cli.evaluation.suites import read_folder
 from inbedder_cli.explanation.stop_words import load_stop_words
 from inbedder_cli.progress import SILENT
 from inbedder_cli.training.checkpoints import PARTIAL, run_record
-from inbedder_cli.training.distributed import is_first
-from inbedder_cli.training.examples import held_out, read_examples, with_unanswerable
+from inbedder_cli.training.distributed import is_first_process
+from inbedder_cli.training.examples import add_unanswerable, hold_out, read_examples
 from inbedder_cli.training.learner import load_learner
 from inbedder_cli.training.plan import plan_run
 from inbedder_cli.training.saving import adapter_sha256, base_entry, check_output, save_result
-from inbedder_cli.training.tokens import fitting
+from inbedder_cli.training.tokens import examples_that_fit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,44 +41,51 @@ def train(
 ) -> Path:
     """Train an encoder and return its folder.
 
-    An unfinished run lies beside the output, in `OUTPUT.partial`; the same call goes on from its last checkpoint
-    and ends with the same weights as an unbroken run.
+    An unfinished run is kept in `OUTPUT.partial`. The same call continues from its last checkpoint and ends with
+    the same weights as an uninterrupted run.
 
+    :param files: inputs and output.
+    :param options: settings of the run.
     :param model: reference of the base.
-    :raises InputError: for examples that cannot be read.
-    :raises ModelError: for a base that cannot be loaded.
+    :param device: "auto", "cpu", "cuda", "mps".
+    :param offline: use the local cache only.
+    :param force: replace an existing output, and another unfinished run.
+    :param reporter: shows progress.
+    :return: the folder of the encoder, `files.output`.
+    :raises InputError: when examples cannot be read.
+    :raises ModelError: when the base cannot be loaded.
     :raises UsageError: when an unfinished run has other settings, peft is missing, or the base's adapter has
-        another shape than asked for.
-    :raises OutOfMemoryError: when a step does not fit the device's memory.
+        another shape than the options ask for.
+    :raises OutOfMemoryError: when a step does not fit into the device's memory.
     """
     examples = read_examples(files.data, load_stop_words(options.stop_words), offline=offline)
-    if complaint := examples.complaint():
-        reporter.warn(complaint)
+    if warning := examples.warning():
+        reporter.warn(warning)
     check_output(files.output, force=force)
     suite = None if files.suite is None else read_folder(files.suite)
     learner = load_learner(model, options, device=device, offline=offline, reporter=reporter)
-    learn, dev = _divided(examples, files, options, learner, reporter)
+    learn, dev = _split(examples, files, options, learner, reporter)
     plan = plan_run(learn, options)
     n_seen = sum(len(batch.rows) for batch in plan)
     reporter.info(
-        f"{len(learn):,} examples ({len(examples.sources)} sources), {len(dev):,} held out; {n_seen:,} to see in "
-        f"{len(plan):,} steps, {learner.number_format} on {learner.encoder.model.device}"
+        f"{len(learn):,} examples of {len(examples.sources)} sources, {len(dev):,} held out; learning {n_seen:,} "
+        f"in {len(plan):,} steps, {learner.dtype} on {learner.encoder.model.device}"
     )
     folder = files.output.with_name(files.output.name + PARTIAL)
     base = base_entry(learner.files, model)
-    begins_with = None if options.full or learner.files.adapter is None else adapter_sha256(learner.files.adapter)
-    record = run_record(base, begins_with, examples.files, options, learner.number_format, _digest(plan, learn))
+    initial = None if options.full else learner.files.adapter
+    initial_adapter = None if initial is None else adapter_sha256(initial)
+    record = run_record(base, initial_adapter, examples.files, options, learner.dtype, _digest(plan, learn))
 
     from inbedder_cli.training.trainer import run_trainer
 
     curve = run_trainer(
         learner, learn, dev, plan, options, files, suite, folder, record, force=force, reporter=reporter
     )
-    if not is_first():
+    if not is_first_process():
         return files.output
     extra = () if learner.adapters is None else ("peft",)
     card = record | {
-        "schema": 1,
         "examples_seen": n_seen,
         "steps": len(plan),
         "sources": examples.sources,
@@ -92,33 +99,33 @@ def train(
     return files.output
 
 
-def _divided(
+def _split(
     examples: Examples, files: TrainFiles, options: TrainOptions, learner: Learner, reporter: Reporter
 ) -> tuple[list[Example], list[Example]]:
-    """Return the examples to learn from and those to watch the loss on, all of which fit the model."""
+    """Return training examples and held-out examples, without those whose prompt is too long."""
     if files.dev is None:
-        learn, dev = held_out(examples.rows, options.dev)
+        learn, dev = hold_out(examples.rows, options.dev)
     else:
         given = read_examples([str(files.dev)], load_stop_words(options.stop_words))
-        if complaint := given.complaint():
-            reporter.warn(complaint)
+        if warning := given.warning():
+            reporter.warn(warning)
         learn, dev = examples.rows, given.rows
-    fit = fitting(learn, learner.encoder, options.max_tokens)
+    fit = examples_that_fit(learn, learner.encoder, options.max_tokens)
     if too_long := len(learn) - len(fit):
-        reporter.warn(f"{too_long:,} rows left out: their questions leave no room for a text (--max-tokens)")
+        reporter.warn(f"{too_long:,} rows skipped: their questions leave no room for a text within --max-tokens")
     if not fit:
-        raise InputError("no example is left to learn from", source=", ".join(files.data))
-    watched = fitting(dev, learner.encoder, options.max_tokens)
-    return with_unanswerable(fit, options.unanswerable, options.seed), watched
+        raise InputError("no usable example is left", source=", ".join(files.data))
+    held_out = examples_that_fit(dev, learner.encoder, options.max_tokens)
+    return add_unanswerable(fit, options.unanswerable, options.seed), held_out
 
 
 def _digest(plan: list[Batch], examples: list[Example]) -> str:
-    """Return a hash of all that is learned, in its order."""
+    """Return a hash of all examples in the order in which they are learned."""
     digest = hashlib.sha256()
     for batch in plan:
         for i in batch.rows:
             example = examples[i]
-            told = "\0".join((example.text, example.instruction, example.answer, ""))
-            digest.update(told.encode("utf-8", "surrogatepass"))
+            content = "\0".join((example.text, example.instruction, example.answer, ""))
+            digest.update(content.encode("utf-8", "surrogatepass"))
         digest.update(b"\1" if batch.contrast else b"\2")
     return digest.hexdigest()[:16]

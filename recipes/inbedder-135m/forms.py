@@ -1,6 +1,6 @@
-"""The same sentences as a poem, a screenplay, a letter, ...: so that form is told apart from what is said.
+"""Rewrites sentences by rules as a poem, a screenplay, a letter and so on: form varies independently of content.
 
-Words that openings and names are made of come in the four languages of the passages.
+Openings and names exist in the four languages of the passages.
 """
 
 from __future__ import annotations
@@ -68,12 +68,12 @@ def words(text: str, rng: random.Random, least: int, most: int) -> list[str]:
 
 
 def capital(line: str) -> str:
-    """Return the line with its first letter large."""
+    """Return the line with a capital first letter."""
     return line[:1].upper() + line[1:]
 
 
 def tweet(parts: list[str], language: str, rng: random.Random) -> str:
-    """Return one sentence with what people add to it there."""
+    """Return one sentence with hashtags, mentions or emoji."""
     text = " ".join(min(parts, key=len).split()[:28])
     long = [w for w in re.findall(r"\w+", text) if len(w) > 5] or ["today"]
     tags = " ".join("#" + w.lower() for w in rng.sample(long, min(len(long), rng.randint(1, 2))))
@@ -94,7 +94,7 @@ def tweet(parts: list[str], language: str, rng: random.Random) -> str:
 
 
 def poem(parts: list[str], language: str, rng: random.Random) -> str:
-    """Return short lines with large first letters, in stanzas."""
+    """Return stanzas of short lines that begin with capital letters."""
     lines = [capital(line) for line in words(" ".join(parts), rng, 3, 7)]
     if rng.random() < 0.5:
         sigh = rng.choice(SIGHS[language])
@@ -106,7 +106,7 @@ def poem(parts: list[str], language: str, rng: random.Random) -> str:
 
 
 def rap(parts: list[str], language: str, rng: random.Random) -> str:
-    """Return lines with shouts and fillers."""
+    """Return lines with shouts and filler words."""
     lines = [capital(line) for line in words(" ".join(parts), rng, 5, 9)]
     lines = [
         line.rstrip(".,;:") + (rng.choice(FILLERS[language]) if rng.random() < 0.4 else ",") for line in lines
@@ -130,7 +130,7 @@ def song(parts: list[str], language: str, rng: random.Random) -> str:
 
 
 def screenplay(parts: list[str], language: str, rng: random.Random) -> str:
-    """Return a scene in which people say the sentences."""
+    """Return a scene whose characters say the sentences."""
     scene = f"{rng.choice(['INT.', 'EXT.'])} {rng.choice(PLACES)} - {rng.choice(TIMES)}"
     people = [name.upper() for name in rng.sample(NAMES, 2)]
     if rng.random() < 0.4:
@@ -175,7 +175,7 @@ def diary(parts: list[str], language: str, rng: random.Random) -> str:
 
 
 def list_of_points(parts: list[str], language: str, rng: random.Random) -> str:
-    """Return points, one a line."""
+    """Return a list, one point per line."""
     mark = rng.choice(["- ", "* ", "• ", "{}. ", "{}) "])
     lines = words(" ".join(parts), rng, 5, 12)
     return "\n".join(mark.format(i + 1) + line.rstrip(".,;") for i, line in enumerate(lines))

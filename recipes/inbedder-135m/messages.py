@@ -1,7 +1,7 @@
-"""Messages of customers, made up of the phrases in messages.json: what is meant, wrong, right, wanted, felt.
+"""Customer messages composed from the phrases in messages.json: product, complaint, praise, wish, mood, company.
 
-These and the form vary freely. Each question asks for one of them alone, so that a text has several answers that
-do not follow from each other.
+These properties and the form vary independently. Each question asks for one of them, so that a text has several
+answers that do not follow from each other.
 """
 
 from __future__ import annotations
@@ -30,46 +30,46 @@ STARS = {"positive": "★★★★★", "negative": "★☆☆☆☆", "neutral"
 
 
 def message(rng: random.Random) -> tuple[str, dict[str, str]]:
-    """Return a message and what it says by the keys of `ASKS`."""
-    facts = {"thing": rng.choice(PHRASES["things"])}
+    """Return a message and its answers, by the keys of `ASKS`."""
+    answers = {"thing": rng.choice(PHRASES["things"])}
     brand = rng.choice(PHRASES["brands"])
-    sentiment = facts["sentiment"] = rng.choice(("positive", "negative", "negative", "neutral"))
+    sentiment = answers["sentiment"] = rng.choice(("positive", "negative", "negative", "neutral"))
     moods: dict[str, list[str]] = {}
     if sentiment == "neutral":
-        wanted = facts["wanted"] = rng.choice(sorted(PHRASES["wanted"])) if rng.random() < 0.75 else ""
+        wanted = answers["wanted"] = rng.choice(sorted(PHRASES["wanted"])) if rng.random() < 0.75 else ""
         said = rng.choice(PHRASES["wanted"][wanted]) + "?" if wanted else rng.choice(PHRASES["plain"])
-        facts["mood"] = "neutral"
+        answers["mood"] = "neutral"
     else:
         key = "right" if sentiment == "positive" else "wrong"
         moods = PHRASES["good_moods" if sentiment == "positive" else "moods"]
-        facts[key] = rng.choice(sorted(PHRASES[key]))
-        said = rng.choice(PHRASES[key][facts[key]]) + "."
+        answers[key] = rng.choice(sorted(PHRASES[key]))
+        said = rng.choice(PHRASES[key][answers[key]]) + "."
         if rng.random() < 0.6:
-            facts["mood"] = rng.choice(sorted(moods))
+            answers["mood"] = rng.choice(sorted(moods))
     about = rng.choice(ABOUT)
     if "{brand}" in about:
-        facts["brand"] = brand
+        answers["brand"] = brand
     sentence = said if said in PHRASES["plain"] else about + said
     if "{brand}" in sentence:
-        facts["brand"] = brand
-    sentence = sentence.format(thing=facts["thing"], brand=brand)
+        answers["brand"] = brand
+    sentence = sentence.format(thing=answers["thing"], brand=brand)
     sentence = sentence[:1].upper() + sentence[1:]
-    if "mood" in facts and moods:
-        mood = rng.choice(moods[facts["mood"]])
+    if "mood" in answers and moods:
+        mood = rng.choice(moods[answers["mood"]])
         sentence = f"{mood} {sentence}" if rng.random() < 0.5 else f"{sentence} {mood}"
-    facts["form"] = rng.choice(("tweet", "email", "review", "chat"))
-    if facts["form"] == "tweet" and rng.random() < 0.7:
-        facts["brand"] = brand
-    return _written(sentence, facts, brand, rng), {key: value for key, value in facts.items() if value}
+    answers["form"] = rng.choice(("tweet", "email", "review", "chat"))
+    if answers["form"] == "tweet" and rng.random() < 0.7:
+        answers["brand"] = brand
+    return _written(sentence, answers, brand, rng), {key: value for key, value in answers.items() if value}
 
 
-def _written(sentence: str, facts: dict[str, str], brand: str, rng: random.Random) -> str:
-    """Return the sentence in its form."""
-    if facts["form"] == "tweet":
-        tags = (" #fail", " smh") if facts["sentiment"] == "negative" else (" #service", "")
-        return (f"@{brand} " if "brand" in facts else "") + sentence.rstrip(".") + rng.choice(("", *tags))
-    if facts["form"] == "email":
+def _written(sentence: str, answers: dict[str, str], brand: str, rng: random.Random) -> str:
+    """Return the sentence in the form of a tweet, an email, a review or a chat message."""
+    if answers["form"] == "tweet":
+        tags = (" #fail", " smh") if answers["sentiment"] == "negative" else (" #service", "")
+        return (f"@{brand} " if "brand" in answers else "") + sentence.rstrip(".") + rng.choice(("", *tags))
+    if answers["form"] == "email":
         return f"{rng.choice(HELLO)} {sentence} {rng.choice(BYE)}{rng.choice(NAMES)}"
-    if facts["form"] == "review":
-        return rng.choice((f"{STARS[facts['sentiment']]} ", "Review: ", "Verified purchase. ")) + sentence
+    if answers["form"] == "review":
+        return rng.choice((f"{STARS[answers['sentiment']]} ", "Review: ", "Verified purchase. ")) + sentence
     return rng.choice(("hi ", "hey, ", "hello?? ", "hi there, ")) + sentence[:1].lower() + sentence[1:]

@@ -1,13 +1,14 @@
-"""Make the training file of the bundled default from a collection of (input, instruction, output, source) rows.
+"""Build the training file of the bundled default from (input, instruction, output, source) rows.
 
     python prepare.py qa.jsonl > training.jsonl
 
-It keeps short texts of the sources that ask what people ask of their tables, and derives from what the sources
-are: which language a text is in, what kind of text it is, whether a feeling is good or bad, what is liked or
-disliked, what a request, a review or an encyclopedia's passage is about. Passages come in four languages: their
-subjects are told in English, so that what a text is about does not depend on its language. They are also written
-as poems, screenplays, letters and so on (forms.py), and messages of customers are made up (messages.py): texts
-whose facets vary freely. The last step is a fixed shuffle. Reads rows, writes rows, asks no model.
+The script keeps short texts of the sources whose questions resemble those that people ask of their tables. From
+what each source is, it derives further questions: the language of a text, the kind of text, sentiment, likes
+and dislikes, and the subject of requests, reviews and encyclopedia passages. Passages exist in four languages,
+but their subjects are given in English, so that a subject does not depend on the language. Passages are also
+rewritten as poems, screenplays, letters and so on (forms.py), and customer messages are composed from phrases
+(messages.py), so that the properties of a text vary independently. Rows are shuffled with a fixed seed. No
+model is used.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ GOOD |= set(
 GOOD |= set("joyful content hopeful glad appreciative confident impressed entertained".split())
 BAD |= set("sad angry upset annoyed bad worried scared nervous guilty tired embarrassed hurt disappointed".split())
 BAD |= set("frustrated ashamed afraid regretful mad anxious jealous lonely".split())
-# A question and what it calls good, bad, neither and unclear; None: not asked.
+# A question, and its words for good, bad, neither and unclear; None: not an answer to it.
 POLES = ("positive", "negative", "neutral", "ambiguous")
 OPINIONS = (
     ("What is the sentiment: positive, negative or neutral?", ("positive", "negative", "neutral", None)),
@@ -108,7 +109,7 @@ SUBJECTS |= {"tatqa": "finance", "covid_qa": "virus", "restaurant8k": "table boo
 WHAT_ABOUT = ("What is the text about?", "What is the topic?", "What is the main subject of the text?")
 WHICH_FIELD = ("Which field does the text belong to?", "What is the general topic?", "What area is this about?")
 
-# The articles of XQuAD: subject, field, and words that only their passages have, so often in one of them.
+# The articles of XQuAD: subject, field, and words that occur in their passages only.
 ARTICLES = (
     ("football", "sports", "Super Bowl|Broncos|Panthers|Carolina|Manning|touchdown"),
     ("Warsaw", "cities", "Warsaw|Warszawa"),
@@ -159,7 +160,7 @@ ARTICLES = (
 
 
 def main() -> None:
-    """Read rows, write rows."""
+    """Read rows from the file named on the command line, and print the training rows."""
     rng = random.Random(0)
     rows = [json.loads(line) for line in Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()]
     by_source = defaultdict(list)
@@ -190,7 +191,7 @@ def sentences(text: str) -> list[str]:
 
 
 def sentences_in_four_languages(by_source: dict) -> list[dict]:
-    """Return questions on passages that come in four languages, on the sentence that answers in English."""
+    """Return the questions about passages in four languages, each with the one sentence that answers it."""
     place = {}
     for row in by_source["xquad_en"]:
         parts = sentences(row["input"])
@@ -208,7 +209,7 @@ def sentences_in_four_languages(by_source: dict) -> list[dict]:
 
 
 def languages(by_source: dict, rng: random.Random) -> list[dict]:
-    """Return which language a sentence is in."""
+    """Return rows that ask for the language of a sentence."""
     kept = []
     for source, language in PARALLEL.items():
         texts = {row["input"] for row in by_source[source]}
@@ -225,7 +226,7 @@ def languages(by_source: dict, rng: random.Random) -> list[dict]:
 
 
 def articles(by_source: dict) -> list[tuple[str, str, tuple[str, str, str]]]:
-    """Return source, passage and the article it is from, where its words tell."""
+    """Return source, passage and article, for passages whose words identify the article."""
     article = {}
     for row in by_source["xquad_en"]:
         counts = [(len(re.findall(words, row["input"])), i) for i, (_, _, words) in enumerate(ARTICLES)]
@@ -242,7 +243,7 @@ def articles(by_source: dict) -> list[tuple[str, str, tuple[str, str, str]]]:
 
 
 def passages(by_source: dict, rng: random.Random) -> list[dict]:
-    """Return the subject and the field, in English, of passages in four languages."""
+    """Return rows that ask for the subject and the field of passages in four languages; answers are English."""
     kept = []
     for source, text, (subject, field, _) in articles(by_source):
         kept.append(made(extract(text, 3, rng), rng.choice(WHAT_ABOUT), subject, source))
@@ -251,14 +252,14 @@ def passages(by_source: dict, rng: random.Random) -> list[dict]:
 
 
 def extract(text: str, count: int, rng: random.Random) -> str:
-    """Return so many of a text's sentences, one after the other."""
+    """Return `count` consecutive sentences of a text."""
     parts = sentences(text)
     start = rng.randrange(max(1, len(parts) - count + 1))
     return " ".join(" ".join(parts[start : start + count]).split()[:LONGEST])
 
 
 def kinds(by_source: dict, rng: random.Random) -> list[dict]:
-    """Return what kind of text each source holds, on one or two of its sentences."""
+    """Return rows that ask for the kind of text, each with one or two sentences of a source."""
     kept = []
     for source, kind in KINDS.items():
         for row in rng.sample(by_source[source], min(100, len(by_source[source]))):
@@ -267,7 +268,7 @@ def kinds(by_source: dict, rng: random.Random) -> list[dict]:
 
 
 def kinds_to_choose_from(by_source: dict, rng: random.Random) -> list[dict]:
-    """Return the same for questions that name four kinds."""
+    """Return the same for questions that list four kinds to choose from."""
     sources = defaultdict(list)
     for source, kind in KINDS.items():
         sources[kind].append(source)
@@ -285,7 +286,7 @@ def kinds_to_choose_from(by_source: dict, rng: random.Random) -> list[dict]:
 
 
 def opinions(by_source: dict, rng: random.Random) -> list[dict]:
-    """Return whether a comment is good or bad, in two ways of asking."""
+    """Return rows that ask for the sentiment of a comment, each in two wordings."""
     kept = []
     for row in by_source["goemotions"]:
         for question, answers in rng.sample(OPINIONS, 3):
@@ -295,7 +296,7 @@ def opinions(by_source: dict, rng: random.Random) -> list[dict]:
 
 
 def feelings(by_source: dict, rng: random.Random) -> list[dict]:
-    """Return how people feel about what happens, asked without their names."""
+    """Return rows that ask how people feel about an event, without their names."""
     kept = []
     for source in ("event2mind", "atomic_devtest"):
         for row in by_source[source]:
@@ -309,12 +310,12 @@ def feelings(by_source: dict, rng: random.Random) -> list[dict]:
 
 
 def side(feeling: str) -> int:
-    """Return an index: good, bad, neither or unclear."""
+    """Return the index of a feeling in `POLES`: good, bad, neither or unclear."""
     return 0 if feeling in GOOD else 1 if feeling in BAD else 3 if feeling in UNCLEAR else 2
 
 
 def likes(by_source: dict, rng: random.Random) -> list[dict]:
-    """Return what a reviewer likes or dislikes."""
+    """Return rows that ask what a reviewer likes or dislikes."""
     kept = []
     for row in by_source["mams"]:
         if (aspect := ASPECT.search(row["instruction"])) and row["output"] in ("positive", "negative"):
@@ -324,7 +325,7 @@ def likes(by_source: dict, rng: random.Random) -> list[dict]:
 
 
 def subjects(by_source: dict, rng: random.Random) -> list[dict]:
-    """Return what a review, an abstract or a request is about, as its source says."""
+    """Return rows that ask for the subject of reviews, abstracts and requests, taken from their source."""
     kept = []
     for source, subject in SUBJECTS.items():
         for row in rng.sample(by_source[source], min(60, len(by_source[source]))):
@@ -335,7 +336,7 @@ def subjects(by_source: dict, rng: random.Random) -> list[dict]:
 
 
 def nothing_felt(by_source: dict, rng: random.Random) -> list[dict]:
-    """Return that facts and requests have no sentiment, for the questions that allow the answer."""
+    """Return rows in which facts and requests are neutral, for questions that allow this answer."""
     allowing = [(question, answers[2]) for question, answers in OPINIONS if answers[2]]
     kept = []
     for source in ("hwu64_nlu", "snips_nlu", "sgd_slots", "restaurant8k", "xquad_en", "qamr", "ni_qasc"):
@@ -346,7 +347,7 @@ def nothing_felt(by_source: dict, rng: random.Random) -> list[dict]:
 
 
 def forms(by_source: dict, rng: random.Random) -> list[dict]:
-    """Return in what form texts are written, and the subject and the language of the same texts."""
+    """Return rewritten texts with questions about their form, subject and language."""
     naming = {}
     for opening in ("What form of writing is this: ", "Which style is the text: ", "What is this, ", "Is it ") * 4:
         named = [("an " if form[0] in "aeiou" else "a ") + form for form in rng.sample(sorted(FORMS), 4)]
@@ -371,7 +372,7 @@ def forms(by_source: dict, rng: random.Random) -> list[dict]:
 
 
 def customers(rng: random.Random) -> list[dict]:
-    """Return messages of customers that are made up, and what they say."""
+    """Return composed customer messages with questions about each of their properties."""
     kept = []
     for _ in range(2500):
         text, facts = message(rng)

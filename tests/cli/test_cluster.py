@@ -129,7 +129,7 @@ def test_the_table_names_every_cluster_at_80_and_at_200_columns(cluster, reviews
 
 def test_the_json_document_holds_settings_clusters_and_rows(cluster, reviews):
     document = json.loads(cluster(reviews, "-f", "json", "--id", "id").stdout)
-    assert document["schema"] == 1
+    assert document["schema"] == 2
     assert document["instruction"] == QUESTION
     assert document["rows"] == {"total": 6, "empty": 1, "ok": 5}
     assert sum(c["size"] for c in document["clusters"]) == 5
@@ -224,8 +224,8 @@ def test_where_no_row_answers_there_are_no_clusters_and_nothing_is_lost(cluster,
     assert "100%" in table
     document = json.loads(cluster(reviews, "-f", "json").stdout)
     assert document["clusters"] == []
-    assert document["no_answer"]["size"] == 5
-    assert document["no_answer"]["answers"] == [{"text": "not mentioned", "share": 1.0}]
+    assert document["unanswered"]["size"] == 5
+    assert document["unanswered"]["answers"] == [{"text": "not mentioned", "share": 1.0}]
     assert {row["status"] for row in read_csv(cluster(reviews, "--no-flag-unanswered").stdout)} == {"ok", "empty"}
 
 

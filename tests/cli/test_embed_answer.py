@@ -58,6 +58,7 @@ def test_answer_prints_one_line_per_row(run, reviews):
     rows = [json.loads(line) for line in run("answer", reviews, "--id", "id", "-f", "jsonl").stdout.splitlines()]
     assert [row["answer"] or "" for row in rows] == answers[:6]
     assert rows[2] == {"id": "a3", "answer": None, "confidence": None, "status": "empty"}
+    assert json.loads(run("answer", reviews, "--id", "id", "-f", "json").stdout) == rows
     assert run("answer", reviews, "-f", "csv").stdout.startswith("id,answer,confidence,status\n1,")
 
 

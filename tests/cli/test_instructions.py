@@ -70,7 +70,7 @@ def test_the_document_holds_every_question_and_what_goes_together(run, tmp_path)
     assert set(document["questions"]) == {"emotion", "part"}
     assert document["questions"]["part"]["instruction"] == SECOND
     assert sum(c["size"] for c in document["questions"]["part"]["clusters"]) == 30
-    named = [(table["rows_are"], table["columns_are"]) for table in document["crossed"]]
+    named = [(table["row_name"], table["column_name"]) for table in document["crosstabs"]]
     assert named == [
         ("emotion", "part"),
         ("emotion", "rating"),
@@ -78,11 +78,11 @@ def test_the_document_holds_every_question_and_what_goes_together(run, tmp_path)
         ("part", "rating"),
         ("part", "price"),
     ]
-    for table in document["crossed"]:
+    for table in document["crosstabs"]:
         assert sum(map(sum, table["counts"])) == 30
         assert table["q_value"] >= table["p_value"]
-    assert sorted(document["crossed"][1]["columns"]) == ["1", "2", "3"]
-    assert len(document["crossed"][2]["columns"]) == 4
+    assert sorted(document["crosstabs"][1]["columns"]) == ["1", "2", "3"]
+    assert len(document["crosstabs"][2]["columns"]) == 4
     clusters = tmp_path / "c.csv"
     run("-i", f"emotion={FIRST}", "-i", f"part={SECOND}", "-k", "2", "--clusters", clusters)
     rows = list(csv.DictReader(io.StringIO(clusters.read_text())))
@@ -101,7 +101,7 @@ def test_how_far_the_question_mattered_is_said_unless_it_is_not_wanted(run):
     baseline = json.loads(asked.stdout)["baseline"]
     assert baseline["rows"] == 30
     assert -1 <= baseline["ami"] <= 1
-    assert "reading 30 rows without the question" in asked.stderr
+    assert "encoding 30 rows without the question" in asked.stderr
     assert "agreement with the clusters of a neutral question" in asked.stderr
     assert "a neutral question" in run("-i", FIRST, "-k", "2", "-f", "table").stdout
     left_out = run("-i", FIRST, "-k", "2", "-f", "json", "--no-baseline")
@@ -175,7 +175,7 @@ def test_what_looks_like_markup_in_a_column_is_shown_as_it_is(inbedder, tiny, tm
     out = inbedder(*arguments, "-f", "table").stdout
     assert "[internal]" in out
     assert "[/b]" in out
-    (table,) = json.loads(inbedder(*arguments, "-f", "json").stdout)["crossed"]
+    (table,) = json.loads(inbedder(*arguments, "-f", "json").stdout)["crosstabs"]
     assert sorted(table["columns"]) == ["[/b]", "[internal]"]
 
 

@@ -148,6 +148,9 @@ def test_show_lists_a_clusters_rows_by_number_or_label(inbedder, saved):
     assert margins == sorted(margins)
     assert len(rows_of(inbedder("show", run, "0", "--limit", "2"))) == 2
     assert "text" in inbedder("show", run, "0", "-f", "table").stdout
+    assert [row["id"] for row in json.loads(inbedder("show", run, "0", "-f", "json").stdout)] == [
+        row["id"] for row in shown
+    ]
     wrong = inbedder("show", run, "nothing of the kind")
     assert wrong.exit_code == 2
     assert "its clusters: 0 " in wrong.stderr
@@ -178,7 +181,7 @@ def test_verify_reads_again_and_fails_where_clusters_are_others(inbedder, saved)
     pq.write_table(table.set_column(table.column_names.index("cluster"), "cluster", [other]), run / "rows.parquet")
     tampered = inbedder("verify", run)
     assert tampered.exit_code == 5
-    assert "rows.parquet is not what was saved" in tampered.stderr
+    assert "rows.parquet is not the file that was saved" in tampered.stderr
 
 
 def test_a_run_is_not_replaced_unasked_and_needs_its_model(inbedder, saved, stays, tiny, tmp_path):
@@ -270,10 +273,23 @@ def test_a_run_that_hdbscan_no_longer_finds_is_told(inbedder, saved, monkeypatch
     def cannot(self, vectors):
         raise ValueError("hdbscan finds other clusters than it did")
 
-    monkeypatch.setattr(ClusterPredictor, "assign", cannot)
+    monkeypatch.setattr(ClusterPredictor, "predict", cannot)
     result = inbedder("verify", run)
     assert result.exit_code == 5
     assert "hdbscan finds other clusters" in result.stderr
+
+
+def test_a_run_of_an_older_schema_is_refused_with_the_command_that_makes_it_again(inbedder, saved, stays, tiny):
+    run, _ = saved("-a", "hdbscan", "--min-cluster-size", "3")
+    manifest = json.loads((run / "run.json").read_text())
+    assert manifest["schema"] == 3
+    (run / "run.json").write_text(json.dumps(manifest | {"schema": 2}))
+    result = inbedder("assign", run, stays)
+    assert result.exit_code == 5
+    shown = " ".join(result.stderr.split())
+    assert "made by another version of inbedder (schema 2, not 3)" in shown
+    options = f"-i '{QUESTION}' --min-cluster-size 3 -a hdbscan -m {tiny} --save {run} --force"
+    assert f"inbedder cluster {stays} {options}" in shown
 
 
 def test_new_rows_of_which_none_answers(inbedder, saved, tmp_path):

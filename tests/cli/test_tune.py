@@ -36,10 +36,10 @@ def test_every_k_is_weighed_and_the_best_is_what_cluster_takes(tune, inbedder, t
     fixed = ["-i", QUESTION, "-m", tiny, "--device", "cpu", "--dtype", "float32", "--min-confidence", "0"]
     made = json.loads(inbedder("cluster", table_of, *fixed, "--k-max", "5", "-f", "json").stdout)
     assert made["clustering"]["k"] == int(chosen)
-    assert made["clustering"]["tried"][0]["score"] == float(rows[0]["score"])
+    assert made["clustering"]["k_selection"][0]["score"] == float(rows[0]["score"])
     document = json.loads(tune("--k-max", "5", "-f", "json").stdout)
     assert document["instruction"] == QUESTION
-    assert [str(record["k"]) for record in document["tried"] if record["chosen"]] == [chosen]
+    assert [str(record["k"]) for record in document["k_selection"] if record["chosen"]] == [chosen]
 
 
 def test_the_terminal_sees_a_table_that_names_the_best(tune):

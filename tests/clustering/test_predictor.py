@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inbedder_cli.clustering import NOISE, fit_clusters
+from inbedder_cli.clustering import hdbscan as hdbscan_module
 from inbedder_cli.clustering import kmeans as kmeans_module
-from inbedder_cli.clustering.predictor import ClusterPredictor, distances_to_the_others, drift
-from inbedder_cli.options import Algorithm, ClusterOptions
+from inbedder_cli.clustering.predictor import ClusterPredictor, distances_to_others
+from inbedder_cli.options import ClusterOptions
 from tests.clustering.test_fit import blobs
 
 
@@ -17,7 +18,7 @@ from tests.clustering.test_fit import blobs
 def test_the_rows_of_the_run_get_the_clusters_that_they_have(seed, k):
     vectors, _ = blobs([12] * k, seed=seed)
     found = fit_clusters(vectors, ClusterOptions(k=k, stability=False))
-    assigned = ClusterPredictor.of(found).assign(vectors)
+    assigned = ClusterPredictor.of(found).predict(vectors)
     np.testing.assert_array_equal(assigned.labels, found.labels)
     np.testing.assert_allclose(assigned.distances, found.distances, atol=1e-5)
     np.testing.assert_array_equal(assigned.second_cluster, found.second_cluster)
@@ -27,15 +28,15 @@ def test_the_rows_of_the_run_get_the_clusters_that_they_have(seed, k):
 @pytest.mark.parametrize("many", [False, True])
 def test_hdbscans_clusters_too_even_when_a_sample_made_them(monkeypatch, many):
     if many:
-        monkeypatch.setattr(kmeans_module, "HDBSCAN_ROWS", 120)
+        monkeypatch.setattr(hdbscan_module, "SAMPLE_ROWS", 120)
     vectors, truth = blobs((90, 60, 30))
-    found = fit_clusters(vectors, ClusterOptions(Algorithm.hdbscan, stability=False))
+    found = fit_clusters(vectors, ClusterOptions("hdbscan", stability=False))
     assert found.k == 3
-    assigned = ClusterPredictor.of(found).assign(vectors)
+    assigned = ClusterPredictor.of(found).predict(vectors)
     clustered = found.labels != NOISE
     assert (assigned.labels[clustered] == found.labels[clustered]).mean() > 0.98
     fresh, fresh_truth = blobs((9, 9, 9), seed=7)
-    again = ClusterPredictor.of(found).assign(fresh).labels
+    again = ClusterPredictor.of(found).predict(fresh).labels
     numbers = {int(t): int(np.bincount(found.labels[(truth == t) & clustered]).argmax()) for t in range(3)}
     hits = again == np.array([numbers[int(t)] for t in fresh_truth])
     assert hits[again != NOISE].all()
@@ -49,7 +50,7 @@ def test_distances_to_the_others_are_those_to_the_mean_without_the_row(seed, n):
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     mean = points.mean(0)
     length = np.linalg.norm(mean)
-    for i, found in enumerate(distances_to_the_others(1 - points @ mean / length, float(length))):
+    for i, found in enumerate(distances_to_others(1 - points @ mean / length, float(length))):
         others = np.delete(points, i, axis=0).mean(0)
         assert found == pytest.approx(1 - points[i] @ others / np.linalg.norm(others), abs=1e-6)
 
@@ -60,7 +61,7 @@ def test_fresh_rows_of_the_same_kind_are_seldom_novel():
     for some in (rows, fresh):
         some[: len(some) // 2, 0] += 8
     found = fit_clusters(rows.astype(np.float32), ClusterOptions(k=2, stability=False))
-    assert 0 < ClusterPredictor.of(found).assign(fresh.astype(np.float32)).novel.mean() < 0.04
+    assert 0 < ClusterPredictor.of(found).predict(fresh.astype(np.float32)).novel.mean() < 0.04
 
 
 def test_rows_like_none_before_are_novel():
@@ -68,40 +69,16 @@ def test_rows_like_none_before_are_novel():
     predictor = ClusterPredictor.of(fit_clusters(vectors, ClusterOptions(k=2)))
     strange = np.zeros((5, 12), np.float32)
     strange[:, 7] = 5000
-    assert predictor.assign(strange).novel.all()
-    assert predictor.assign(np.empty((0, 12), np.float32)).labels.shape == (0,)
+    assert predictor.predict(strange).novel.all()
+    assert predictor.predict(np.empty((0, 12), np.float32)).labels.shape == (0,)
 
 
 def test_rows_like_none_before_are_novel_to_hdbscan_too():
     vectors, _ = blobs((40, 40))
-    found = fit_clusters(vectors, ClusterOptions(Algorithm.hdbscan))
+    found = fit_clusters(vectors, ClusterOptions("hdbscan"))
     strange = 5000 * np.eye(12, dtype=np.float32)[5:9]
-    assigned = ClusterPredictor.of(found).assign(strange)
+    assigned = ClusterPredictor.of(found).predict(strange)
     assert assigned.novel.all()
-
-
-def test_drift_shows_wilsons_interval_and_tests_then_against_now():
-    moved = drift({0: 50, 1: 50}, [0] * 90 + [1] * 10, {0: "anger", 1: "joy"})
-    assert [(row.label, row.then, row.now, row.moved) for row in moved] == [
-        ("anger", 0.5, 0.9, True),
-        ("joy", 0.5, 0.1, True),
-    ]
-    # Wilson's interval of 90 of 100, from a textbook's calculator.
-    assert (moved[0].now_low, moved[0].now_high) == pytest.approx((0.8256, 0.9448), abs=1e-4)
-    assert not any(row.moved for row in drift({0: 50, 1: 50}, [0, 1] * 30, {0: "a", 1: "b"}))
-    assert not any(row.moved for row in drift({0: 50, 1: 50}, [], {0: "a", 1: "b"}))
-    assert drift({}, [], {}) == []
-
-
-def test_without_drift_a_share_seldom_moves():
-    rng = np.random.default_rng(0)
-    names = {i: str(i) for i in range(7)}
-    alarms = 0
-    for _ in range(60):
-        then, now = rng.integers(0, 7, 300), rng.integers(0, 7, 1000)
-        moved = drift(dict(enumerate(np.bincount(then, minlength=7).tolist())), now.tolist(), names)
-        alarms += any(row.moved for row in moved)
-    assert alarms <= 9  # 5 % of 60, and luck
 
 
 def test_copies_of_the_runs_rows_are_not_novel_within_rounding():
@@ -109,17 +86,17 @@ def test_copies_of_the_runs_rows_are_not_novel_within_rounding():
     vectors = np.repeat(rng.normal(size=(4, 50)), [40, 30, 20, 1], axis=0).astype(np.float32)
     predictor = ClusterPredictor.of(fit_clusters(vectors, ClusterOptions(k=4, stability=False)))
     near = vectors + 1e-4 * rng.normal(size=vectors.shape).astype(np.float32)
-    assert not predictor.assign(vectors).novel.any()
-    assert not predictor.assign(near).novel.any()
-    assert predictor.assign(rng.normal(size=(10, 50)).astype(np.float32)).novel.all()
+    assert not predictor.predict(vectors).novel.any()
+    assert not predictor.predict(near).novel.any()
+    assert predictor.predict(rng.normal(size=(10, 50)).astype(np.float32)).novel.all()
 
 
 def test_after_a_run_of_copies_of_one_row_all_others_are_novel():
     vectors = np.ones((30, 8), np.float32)
     found = fit_clusters(vectors, ClusterOptions(stability=False))
     predictor = ClusterPredictor.of(found)
-    assert not predictor.assign(vectors).novel.any()
-    assert predictor.assign(np.random.default_rng(0).normal(size=(9, 8)).astype(np.float32)).novel.all()
+    assert not predictor.predict(vectors).novel.any()
+    assert predictor.predict(np.random.default_rng(0).normal(size=(9, 8)).astype(np.float32)).novel.all()
 
 
 @pytest.mark.parametrize("steps", [1, 10])
@@ -128,4 +105,4 @@ def test_rows_get_their_clusters_again_where_kmeans_has_not_converged(monkeypatc
     monkeypatch.setattr(kmeans_module, "LAST_STEPS", steps)
     vectors = np.random.default_rng(0).normal(size=(3000, 16)).astype(np.float32)
     found = fit_clusters(vectors, ClusterOptions(k=12, stability=False))
-    np.testing.assert_array_equal(ClusterPredictor.of(found).assign(vectors).labels, found.labels)
+    np.testing.assert_array_equal(ClusterPredictor.of(found).predict(vectors).labels, found.labels)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from inbedder_cli.clustering import KScore, KSelection, sweep
-from inbedder_cli.clustering.select_k import _weighed
-from inbedder_cli.options import Algorithm, ClusterOptions
+from inbedder_cli.clustering.select_k import _with_totals
+from inbedder_cli.options import ClusterOptions
 from tests.clustering.test_fit import blobs, cloud
 
-HDBSCAN = ClusterOptions(Algorithm.hdbscan)
+HDBSCAN = ClusterOptions("hdbscan")
 
 
 @pytest.mark.parametrize("true_k", [2, 4])
@@ -46,7 +46,7 @@ def test_answers_speak_for_the_clusters_that_they_tell_apart():
 
 
 def test_the_total_counts_standard_deviations_and_small_spreads_little():
-    weighed = _weighed({2: KScore(0.5, 0.9), 3: KScore(0.5, 0.5), 4: KScore(0.501, 0.1)})
+    weighed = _with_totals({2: KScore(0.5, 0.9), 3: KScore(0.5, 0.5), 4: KScore(0.501, 0.1)})
     spread = np.std([0.9, 0.5, 0.1])
     silhouette = (0.501 - np.mean([0.5, 0.5, 0.501])) / 0.02
     assert weighed[4].total == pytest.approx((silhouette - 0.4 / spread) / 2)
@@ -76,7 +76,7 @@ def test_a_sweep_over_sizes_tells_clusters_noise_and_the_cliff():
 
 def test_answers_that_have_nothing_to_do_with_any_clusters_do_not_choose():
     scores = {2: KScore(0.3, 0.5, -0.04), 3: KScore(0.9, 1.0, -0.08), 4: KScore(0.6, 0.7, 0.09)}
-    weighed = _weighed(scores)
-    without = _weighed({k: replace(score, agreement=None) for k, score in scores.items()})
+    weighed = _with_totals(scores)
+    without = _with_totals({k: replace(score, agreement=None) for k, score in scores.items()})
     assert [score.total for score in weighed.values()] == [score.total for score in without.values()]
     assert max(weighed, key=lambda k: weighed[k].total) == 3

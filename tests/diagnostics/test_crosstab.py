@@ -1,19 +1,20 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency
 
-from inbedder_cli.diagnostics.crosstab import OTHERS, Grouping, column_grouping, cross, crosstabs, pairs_of
+from inbedder_cli.diagnostics.crosstab import OTHERS, Grouping, column_grouping, crosstab, crosstabs, pairs_of
 
 ANGER = ["anger"] * 12 + ["joy"] * 18
 DELIVERY = ["delivery"] * 9 + ["price"] * 3 + ["delivery"] * 3 + ["price"] * 15
 
 
 def table(left=ANGER, right=DELIVERY):
-    return cross(Grouping("emotion", left), Grouping("reason", right))
+    return crosstab(Grouping("emotion", left), Grouping("reason", right))
 
 
 def test_counts_expectation_and_residuals_are_the_textbooks():
@@ -60,6 +61,23 @@ def test_many_values_are_taken_together_and_many_numbers_cut_into_quarters():
     assert [side.values.count(v) for v in set(side.values) - {None}] == [10] * 4
     assert column_grouping("rating", [1, 2, "", 5]).values == ["1", "2", None, "5"]
     assert column_grouping("code", ["007", "x", "nan"]).values == ["007", "x", "nan"]
+
+
+def test_the_counts_come_out_as_a_frame():
+    frame = table().to_frame()
+    assert (frame.index.name, frame.columns.name) == ("emotion", "reason")
+    assert frame.loc["anger", "delivery"] == 9
+    assert frame.to_numpy().tolist() == [[15, 3], [3, 9]]
+    expected = pd.crosstab(pd.Series(ANGER, name="emotion"), pd.Series(DELIVERY, name="reason"))
+    pd.testing.assert_frame_equal(
+        frame.sort_index().sort_index(axis=1), expected, check_index_type=False, check_column_type=False
+    )
+    assert table([None] * 30).to_frame().shape == (0, 0)
+
+
+def test_groupings_without_association_have_an_effect_size_of_zero_from_either_side():
+    one, other = ["a", "a", "b", "b", "c", "c"], ["x", "y", "y", "y", "y", "y"]
+    assert table(one, other).cramers_v == table(other, one).cramers_v == 0
 
 
 def test_p_values_are_corrected_for_the_number_of_tables():

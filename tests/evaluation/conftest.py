@@ -18,17 +18,19 @@ WORDS = (*COLOURS, *ANIMALS)
 
 @dataclass
 class WordEncoder:
-    """Sees the colour under a question about colours, the animal under one about animals, and both under others.
+    """Sees the color under a question about colors, the animal under one about animals, and both under others.
 
-    :param asked: what it was asked, in order: (instruction, texts, options).
+    :param calls: of `encode`, in order: (instruction, texts, options).
+    :param listens: whether the instruction makes a difference.
     """
 
-    asked: list = field(default_factory=list)
+    calls: list = field(default_factory=list)
     listens: bool = True
     description: str = "words, float32 on cpu"
+    dtype: str = "float32"
 
     def encode(self, texts, instruction, options=None, reporter=None):
-        self.asked.append((instruction, list(texts), options))
+        self.calls.append((instruction, list(texts), options))
         vectors = np.array([[w in t.split() for w in WORDS] for t in texts], np.float32)
         if self.listens and "colour" in instruction:
             vectors[:, 2:] = 0
@@ -41,14 +43,14 @@ class WordEncoder:
         return Preview(texts[0], len(texts), 0, 0, 0.0)
 
 
-def as_contestant(encoder, name="words", **changes):
+def as_model(encoder, name="words", **changes):
     known = {
         "revision": "abc",
         "template": "paper",
         "layer": None,
         "pooling": "first-token",
-        "asked": True,
-        "inner": True,
+        "takes_instruction": True,
+        "has_layers": True,
         "load": lambda: encoder,
     }
     return ModelUnderTest(name, **(known | changes))
@@ -60,7 +62,7 @@ def write_lines(path, rows):
 
 @pytest.fixture
 def suite_folder(tmp_path):
-    """Forty texts with a colour and an animal each, both asked for, in all the parts of a suite."""
+    """All files of a suite, about forty texts that each name a color and an animal."""
     folder = tmp_path / "zoo"
     folder.mkdir()
     rows = [

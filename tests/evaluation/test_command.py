@@ -47,10 +47,10 @@ except SystemExit as end:
 def test_the_users_own_table(run, own):
     result = run(own, "--gold", "word", "-i", QUESTION)
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
-    assert {row["asked"] for row in rows} == {"question", "baseline"}
+    assert {row["instruction"] for row in rows} == {"question", "baseline"}
     first = next(row for row in rows if row["metric"] == "V-measure")
     assert 0 <= float(first["value"]) <= 1
-    told = {"rows": "12", "seeds": "2", "layer": "last", "pooling": "first-token", "number_format": "float32"}
+    told = {"rows": "12", "seeds": "2", "layer": "last", "pooling": "first-token", "dtype": "float32"}
     assert {name: first[name] for name in told} == told
     assert first["template"]
     assert first["revision"]
@@ -60,8 +60,8 @@ def test_the_users_own_table(run, own):
 def test_two_gold_columns_are_two_views(run, own):
     result = run(own, "--gold", "word", "-i", QUESTION, "--gold", "number", "-i", "Which room?", "-f", "json")
     document = json.loads(result.stdout)
-    assert document["schema"] == 1
-    assert [f["task"] for f in document["figures"] if f["metric"] == "V-measure, all views"] == [str(own)] * 2
+    assert document["schema"] == 2
+    assert [f["task"] for f in document["scores"] if f["metric"] == "V-measure, all views"] == [str(own)] * 2
 
 
 def test_a_folder_as_a_table_on_a_terminal(run, suite_folder):
@@ -83,8 +83,9 @@ def test_settings_side_by_side_as_markdown_and_resumed(run, suite_folder, tmp_pa
     assert "layer 1 prompt-mean" in first
     again = run(suite_folder, *settings, *where, "--force")
     assert (tmp_path / "t.md").read_text() == first
-    assert "scores are there already" in again.stderr
+    assert "scores of 12 tasks found" in again.stderr
     assert "reading" not in again.stderr
+    assert "encoding" not in again.stderr
 
 
 def test_the_model_may_come_from_the_environment(run, own, tiny, monkeypatch):
@@ -93,10 +94,10 @@ def test_the_model_may_come_from_the_environment(run, own, tiny, monkeypatch):
 
 
 PROBLEMS = [
-    (["{own}"], 2, "is a file: which column holds its classes"),
+    (["{own}"], 2, "is a file, so it needs a column of known classes and a question"),
     (["{own}", "--gold", "word"], 2, "1 --gold but 0 -i"),
     (["{own}", "--gold", "word", "-i", " "], 2, "1 --gold but 1 -i"),
-    (["{own}", "{own}", "--gold", "word", "-i", "?"], 2, "go with one file"),
+    (["{own}", "{own}", "--gold", "word", "-i", "?"], 2, "--gold and -i take one file"),
     (["{own}", "--gold", "wrod", "-i", "?"], 5, 'did you mean "word"?'),
     (["{own}", "--gold", "word", "-i", "?", "--layer", "9"], 2, "there is no layer 9"),
     (["{own}", "--gold", "word", "-i", "?", "--only", "sts"], 5, "has no tasks for sts"),
@@ -106,14 +107,14 @@ PROBLEMS = [
     (["{folder}", "-o", "x.parquet"], 2, "evaluate has no parquet format"),
     (["{folder}", "-o", "{own}"], 2, "exists already"),
     (["{folder}", "--resume", "{own}"], 5, "line 1: is not a line of scores"),
-    (["{folder}", "-f", "table", "-o", "x.md"], 2, "a table is for the terminal"),
+    (["{folder}", "-f", "table", "-o", "x.md"], 2, "--format table prints to the terminal only"),
     (["InstructSTS"], 5, 'did you mean "InstructSTSB"?'),
     (["IntentEmotion", "--offline"], 3, "cannot get the dataset BrandonZYW/IntentEmotion"),
 ]
 
 
 @pytest.mark.parametrize(("arguments", "code", "message"), PROBLEMS)
-def test_what_is_wrong_is_said(run, own, suite_folder, monkeypatch, tmp_path, arguments, code, message):
+def test_mistakes_are_reported(run, own, suite_folder, monkeypatch, tmp_path, arguments, code, message):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     result = run(*[a.format(own=own, folder=suite_folder) for a in arguments], code=code)

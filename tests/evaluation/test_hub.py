@@ -83,7 +83,7 @@ def test_nyt_is_two_views_of_one_corpus(hub):
 
 
 @pytest.mark.parametrize(
-    "name", [n for n, s in PAPER_SETS.items() if s.kind == "clustering" and "" in s.questions]
+    "name", [n for n, s in PAPER_SETS.items() if s.layout == "clustering" and "" in s.questions]
 )
 @pytest.mark.parametrize("file", ["data/test-00000-of-00001.parquet", "test.jsonl", "test.csv", "test.jsonl.gz"])
 def test_the_other_clustering_sets_in_each_format(hub, name, file):
@@ -102,7 +102,7 @@ def test_the_datasets_card_says_where_its_files_lie(hub):
     assert [len(t.texts) for t in hub_suite("NYTClustering").clusterings] == [6, 4]
 
 
-@pytest.mark.parametrize("name", [n for n, s in GENERIC_SETS.items() if s.kind == "reranking"])
+@pytest.mark.parametrize("name", [n for n, s in GENERIC_SETS.items() if s.layout == "reranking"])
 def test_the_generic_reranking_sets(hub, name):
     rows = [
         {"query": "q", "positive": ["a", "b"], "negative": ["c"]},
@@ -133,7 +133,7 @@ def test_a_group_names_all_its_sets(hub):
         rows = {
             "triplets": [{"anchor": "a", "positive": "p", "negative": "n"}],
             "pairs": [{"sentence1": "x", "sentence2": "y", "instruction": "?", "score": 1}],
-        }.get(known.kind, TEXTS)
+        }.get(known.layout, TEXTS)
         hub(name, {f"{config}/test.jsonl" if config else "test.jsonl": rows for config in known.questions})
     suite = hub_suite("paper")
     assert (suite.name, len(suite.clusterings), len(suite.triplets), len(suite.pairs)) == ("paper", 7, 1, 1)

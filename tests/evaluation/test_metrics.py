@@ -29,7 +29,7 @@ def test_values_worked_out_by_hand():
     labels_bits, fitted_bits, shared = 1.0, 0.8113, 0.3113
     assert metrics.v_measure(HALVES, fitted) == pytest.approx(2 * shared / (labels_bits + fitted_bits), abs=1e-4)
     geometric = shared / np.sqrt(labels_bits * fitted_bits)
-    assert metrics.normalised_mutual_information(HALVES, fitted) == pytest.approx(geometric, abs=1e-4)
+    assert metrics.normalized_mutual_information(HALVES, fitted) == pytest.approx(geometric, abs=1e-4)
     assert metrics.purity(HALVES, fitted) == pytest.approx(0.75)
     assert metrics.adjusted_rand(HALVES, fitted) == pytest.approx(0.0)
 

@@ -33,7 +33,7 @@ def test_each_part_may_stand_alone(suite_folder, kept):
     assert [bool(part) for part in parts].count(True) == 1
 
 
-def test_rows_without_text_or_label_are_left_out_and_told(suite_folder):
+def test_rows_without_text_or_label_are_left_out_and_reported(suite_folder):
     rows = [{"text": f"t{i}", "colour": str(i % 2), "animal": i % 3} for i in range(9)]
     rows += [{"text": " ", "colour": "0", "animal": 1}, {"text": "x", "colour": None, "animal": 2}]
     rows += [{"text": "y", "colour": "1", "animal": ""}]
@@ -79,7 +79,9 @@ def test_a_goal_asks_one_question(suite_folder):
     path = suite_folder / "triplets.jsonl"
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], json.dumps(json.loads(lines[1]) | {"instruction": "Why?"})]))
-    with pytest.raises(InputError, match='line 2, column "instruction": asks another question'):
+    with pytest.raises(
+        InputError, match='line 2, column "instruction": is another question than the goal has above'
+    ):
         read_folder(suite_folder)
 
 

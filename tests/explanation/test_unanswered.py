@@ -11,7 +11,7 @@ from inbedder_cli.options import UnansweredOptions
 QUESTION = "What emotion is expressed?"
 
 
-def abstains(answer, text="The room was cold and the staff ignored us.", question=QUESTION):
+def unanswered(answer, text="The room was cold and the staff ignored us.", question=QUESTION):
     return is_unanswered([answer], [text], question)[0]
 
 
@@ -19,21 +19,21 @@ def abstains(answer, text="The room was cold and the staff ignored us.", questio
     "answer", ["", "  ", "?!", "Not mentioned", "not mentioned.", "UNKNOWN", "I don’t know", "n/a", "cannot  tell"]
 )
 def test_answers_that_say_nothing_are_none(answer):
-    assert abstains(answer)
+    assert unanswered(answer)
 
 
 @pytest.mark.parametrize(
     "answer", ["anger", "none", "nothing", "neutral", "not happy", "unknown caller", "others"]
 )
 def test_answers_that_say_something_are_answers(answer):
-    assert not abstains(answer)
+    assert not unanswered(answer)
 
 
 def test_the_question_said_again_is_no_answer_but_a_choice_that_it_offers_is():
-    assert abstains("emotion")
-    assert abstains("The emotion expressed")
-    assert not abstains("emotion of joy")
-    assert not abstains("good", question="Is the feeling good or bad?")
+    assert unanswered("emotion")
+    assert unanswered("The emotion expressed")
+    assert not unanswered("emotion of joy")
+    assert not unanswered("good", question="Is the feeling good or bad?")
 
 
 @pytest.mark.parametrize(
@@ -48,18 +48,18 @@ def test_the_question_said_again_is_no_answer_but_a_choice_that_it_offers_is():
     ],
 )
 def test_words_of_a_question_that_may_be_its_answer_are_answers(question, answer):
-    assert not abstains(answer, question=question)
+    assert not unanswered(answer, question=question)
 
 
 def test_a_copy_of_a_long_text_is_no_answer_but_a_short_text_may_be_its_own():
-    assert abstains("the room was cold and")
-    assert not abstains("the room was cold")
-    assert not abstains("anger", text="Anger")
+    assert unanswered("the room was cold and")
+    assert not unanswered("the room was cold")
+    assert not unanswered("anger", text="Anger")
 
 
 def test_a_text_that_says_nothing_has_no_answer():
-    assert abstains("neutral", text="N/A")
-    assert not abstains("neutral", text="N/A for me, thanks")
+    assert unanswered("neutral", text="N/A")
+    assert not unanswered("neutral", text="N/A for me, thanks")
 
 
 def test_doubtful_answers_are_none_and_missing_confidence_is_no_doubt():

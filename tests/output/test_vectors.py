@@ -19,7 +19,13 @@ from safetensors.numpy import save_file
 
 from inbedder_cli.corpus import Corpus
 from inbedder_cli.errors import InputError, UsageError
-from inbedder_cli.output.vectors import read_vectors, write_vectors
+from inbedder_cli.output.vectors import (
+    VECTOR_FORMATS,
+    StoredVectors,
+    VectorFormat,
+    read_vectors,
+    write_vectors,
+)
 from inbedder_cli.results import Embeddings, RowStatus
 
 few_examples = settings(deadline=None, max_examples=30)
@@ -282,3 +288,19 @@ def test_no_pickle_is_ever_written(corpus):
     vectors = np.array([[object()]] * 4, dtype=object)
     with pytest.raises(ValueError, match="pickle"):
         write_vectors(corpus, Embeddings(vectors, None, [RowStatus.ok] * 4), io.BytesIO(), ".npy")
+
+
+def test_a_registered_format_is_written_and_read(tmp_path, corpus):
+    def write(corpus, embedding, stream):
+        np.savetxt(stream, embedding.vectors)
+
+    VECTOR_FORMATS.register(".txt", VectorFormat(write, lambda file: StoredVectors(np.loadtxt(file))))
+    try:
+        path = tmp_path / "x.txt"
+        path.write_bytes(written(".TXT", corpus, embedding_of(VECTORS)))
+        np.testing.assert_array_equal(read_vectors(str(path), corpus).vectors, VECTORS)
+        path.write_text("no numbers")
+        with pytest.raises(InputError, match="cannot be read as vectors"):
+            read_vectors(str(path), corpus)
+    finally:
+        VECTOR_FORMATS.unregister(".txt")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inbedder_cli.errors import InputError
-from inbedder_cli.runs.renames import Change, changed, read_changes
+from inbedder_cli.runs.renames import Change, apply_changes, read_changes
 
 LABELS = {0: "joy", 1: "anger", 2: "fear"}
 
@@ -22,25 +22,25 @@ def test_lines_are_renames_and_merges_and_comments(tmp_path):
 
 def test_without_the_file_nothing_changes(tmp_path):
     assert read_changes(tmp_path, [""]) == {"": []}
-    assert changed(LABELS, []) == (LABELS, {})
+    assert apply_changes(LABELS, []) == (LABELS, {})
 
 
 def test_the_last_name_counts_and_chains_of_merges_end_where_they_lead():
     changes = [Change(1, "rage", None), Change(0, None, 1), Change(1, None, 2), Change(1, "fury", None)]
-    assert changed(LABELS, changes) == ({0: "joy", 1: "fury", 2: "fear"}, {0: 2, 1: 2})
+    assert apply_changes(LABELS, changes) == ({0: "joy", 1: "fury", 2: "fear"}, {0: 2, 1: 2})
 
 
 @pytest.mark.parametrize("change", [Change(7, "x", None), Change(7, None, 0), Change(0, None, 7)])
 def test_a_cluster_that_is_not_there_is_told(change):
     with pytest.raises(InputError, match="no cluster 7"):
-        changed(LABELS, [change])
+        apply_changes(LABELS, [change])
 
 
 @given(st.dictionaries(st.integers(0, 5), st.integers(0, 5)))
 def test_merges_end_outside_themselves_or_are_refused(merges):
     labels = {i: str(i) for i in range(6)}
     try:
-        _, merged = changed(labels, [Change(a, None, b) for a, b in merges.items()])
+        _, merged = apply_changes(labels, [Change(a, None, b) for a, b in merges.items()])
     except InputError:
         assert any(_comes_back(start, merges) for start in merges)
     else:

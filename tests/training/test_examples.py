@@ -13,10 +13,10 @@ from inbedder_cli.explanation.stop_words import load_stop_words
 from inbedder_cli.training.examples import (
     NOT_MENTIONED,
     Example,
-    held_out,
+    add_unanswerable,
+    hold_out,
     read_examples,
-    shorten,
-    with_unanswerable,
+    shorten_answer,
 )
 
 STOP = load_stop_words()
@@ -35,13 +35,13 @@ STOP = load_stop_words()
     ],
 )
 def test_stop_words_leave_answers_but_negations_and_content_stay(answer, learned):
-    assert shorten(answer, STOP) == learned
+    assert shorten_answer(answer, STOP) == learned
 
 
 @given(st.text(min_size=1))
 def test_shortening_twice_is_shortening_once_and_never_empties(answer):
-    once = shorten(answer, STOP)
-    assert shorten(once, STOP) == once
+    once = shorten_answer(answer, STOP)
+    assert shorten_answer(once, STOP) == once
     assert bool(once) == bool(answer.split())
 
 
@@ -68,7 +68,7 @@ def test_broken_rows_are_left_out_and_named_by_line(tmp_path):
     assert examples.rows == [Example("a text", "What?", "that", "qa")]
     for line in (2, 3, 4, 5):
         assert any(f"line {line}" in problem for problem in examples.broken)
-    assert "4 rows left out" in examples.complaint()
+    assert "4 rows left out" in examples.warning()
 
 
 def test_a_file_without_examples_is_refused(tmp_path):
@@ -105,7 +105,7 @@ def test_the_hub_s_set_is_read_from_a_folder_laid_out_as_its_cache(tmp_path, mon
 @given(st.lists(st.text(min_size=1), min_size=1), st.integers(0, 300))
 def test_no_text_is_both_learned_and_held_out(texts, wanted):
     rows = [Example(text, "What?", "x") for text in texts]
-    learn, dev = held_out(rows, wanted)
+    learn, dev = hold_out(rows, wanted)
     assert sorted(e.text for e in [*learn, *dev]) == sorted(texts)
     assert not {e.text for e in learn} & {e.text for e in dev}
 
@@ -113,7 +113,7 @@ def test_no_text_is_both_learned_and_held_out(texts, wanted):
 def test_only_particular_questions_are_put_to_other_texts():
     rows = [Example(f"text {i}", f"What of {i}?", "x", "s") for i in range(50)]
     rows += [Example(f"note {i}", "What emotion?", "joy", "s") for i in range(50)]
-    swapped = with_unanswerable(rows, 0.2, seed=1)
+    swapped = add_unanswerable(rows, 0.2, seed=1)
     changed = [(a, b) for a, b in zip(rows, swapped, strict=True) if a != b]
     assert 10 < len(changed) <= 20
     for before, after in changed:
@@ -121,7 +121,7 @@ def test_only_particular_questions_are_put_to_other_texts():
         assert after.text == before.text
         assert after.instruction != before.instruction
         assert before.instruction != "What emotion?"
-    assert with_unanswerable(rows, 0.0, seed=1) == rows
+    assert add_unanswerable(rows, 0.0, seed=1) == rows
 
 
 def test_files_of_one_name_are_told_apart_without_their_paths(tmp_path, data):

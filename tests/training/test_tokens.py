@@ -13,7 +13,7 @@ from inbedder_cli.training.examples import Example
 from inbedder_cli.training.losses import AnsweringModel, contrastive_loss
 from inbedder_cli.training.plan import Batch
 from inbedder_cli.training.recipes import Recipe, train_options
-from inbedder_cli.training.tokens import Collator, Tokeniser, fitting
+from inbedder_cli.training.tokens import Collator, ExampleTokenizer, examples_that_fit
 
 QUESTION = "Which animal is it?"
 TEXTS = ["The red cat.", "Number 7: the green dog, and no other animal at all.", "A cow!", "the blue cat"]
@@ -24,7 +24,7 @@ KINDS = ["llama", "opt", "roberta", "t5", "bart"]
 def loaded(tiny_models, architecture, template="question-first", **chosen):
     encoder = load_encoder(str(tiny_models[architecture]), template=template, device="cpu", dtype=Dtype.float32)
     options = train_options(Recipe.contrast, **({"batch_tokens": 10_000} | chosen))
-    return encoder, options, Collator(Tokeniser(encoder, options), ROWS)
+    return encoder, options, Collator(ExampleTokenizer(encoder, options), ROWS)
 
 
 def losses(encoder, collate, batch):
@@ -37,7 +37,7 @@ def losses(encoder, collate, batch):
 def test_what_is_learned_is_what_the_encoder_reads(tiny_models, architecture, template):
     encoder, options, collate = loaded(tiny_models, architecture, template)
     for row in ROWS:
-        prompt = collate.tokenise(row).prompt
+        prompt = collate.tokenize(row).prompt
         read = encoder.prompter(row.instruction, options.max_tokens).encode([row.text])[0][0]
         assert prompt == read
 
@@ -45,7 +45,7 @@ def test_what_is_learned_is_what_the_encoder_reads(tiny_models, architecture, te
 @pytest.mark.parametrize("architecture", ["llama", "opt", "qwen3"])
 def test_an_answer_s_ids_follow_the_prompt_s_and_end(tiny_models, architecture):
     encoder, _, collate = loaded(tiny_models, architecture)
-    prompt, answer = collate.tokenise(ROWS[0]).prompt, collate.tokenise(ROWS[0]).answer
+    prompt, answer = collate.tokenize(ROWS[0]).prompt, collate.tokenize(ROWS[0]).answer
     said = encoder.tokenizer(encoder.prompter(QUESTION, 192).render(ROWS[0].text) + " cat")["input_ids"]
     assert [*said, encoder.tokenizer.eos_token_id] == prompt + answer
 
@@ -55,7 +55,7 @@ def test_the_loss_of_a_causal_model_is_transformers_own(tiny_models):
     (found,) = losses(encoder, collate, Batch([0, 1, 2, 3], False))
     total = 0.0
     for row in ROWS:
-        ids = collate.tokenise(row)
+        ids = collate.tokenize(row)
         labels = [-100] * len(ids.prompt) + ids.answer
         with torch.no_grad():
             out = encoder.model(input_ids=torch.tensor([ids.prompt + ids.answer]), labels=torch.tensor([labels]))
@@ -67,7 +67,7 @@ def test_the_loss_of_a_causal_model_is_transformers_own(tiny_models):
 def test_the_loss_of_an_encoder_decoder_is_transformers_own(tiny_models, architecture):
     encoder, _, collate = loaded(tiny_models, architecture)
     (found,) = losses(encoder, collate, Batch([1], False))
-    ids = collate.tokenise(ROWS[1])
+    ids = collate.tokenize(ROWS[1])
     opening = encoder.opening
     said = torch.tensor([opening + ids.answer[:-1]])
     with torch.no_grad():
@@ -79,7 +79,7 @@ def test_the_loss_of_an_encoder_decoder_is_transformers_own(tiny_models, archite
 
 def test_a_masked_model_says_a_short_answer_again_in_the_masks_left_over(tiny_models):
     encoder, _, collate = loaded(tiny_models, "roberta")
-    ids = collate.tokenise(ROWS[0])
+    ids = collate.tokenize(ROWS[0])
     n_masks = ids.prompt.count(encoder.tokenizer.mask_token_id)
     assert len(ids.answer) == n_masks == encoder.n_masks
     assert encoder.tokenizer.decode(encoder.distinct(ids.answer)).strip() in "cat"
@@ -129,7 +129,7 @@ def test_an_encoder_that_reads_words_is_contrasted_by_words(tiny_models, archite
     encoder, _, collate = loaded(tiny_models, architecture)
     encoder.pooling = Pooling.answer_words
     (found,) = losses(encoder, collate, Batch([0, 1, 2, 3], True))
-    prompts = [collate.tokenise(row).prompt for row in ROWS]
+    prompts = [collate.tokenize(row).prompt for row in ROWS]
     with torch.no_grad():
         logits = torch.stack([encoder.model(torch.tensor([prompt])).logits[0, -1] for prompt in prompts])
     roots = (logits.double() / SOFTENING).softmax(-1).sqrt()
@@ -137,7 +137,7 @@ def test_an_encoder_that_reads_words_is_contrasted_by_words(tiny_models, archite
     assert float(found.contrast) == pytest.approx(float(wanted), rel=1e-3)
 
 
-def test_the_words_of_no_chance_have_gradients():
+def test_words_of_probability_zero_have_gradients():
     logits = torch.tensor([[0.0, -1e4, 3.0]], requires_grad=True)
     word_roots(logits).sum().backward()
     assert logits.grad is not None and torch.isfinite(logits.grad).all()
@@ -169,4 +169,4 @@ def test_a_common_prefix_begins_every_row_and_leaves_each_something(rows):
 def test_questions_that_leave_no_room_are_left_out(tiny_models):
     encoder, options, _ = loaded(tiny_models, "llama")
     long = Example("a text", "What? " * 200, "x")
-    assert fitting([ROWS[0], long], encoder, options.max_tokens) == [ROWS[0]]
+    assert examples_that_fit([ROWS[0], long], encoder, options.max_tokens) == [ROWS[0]]

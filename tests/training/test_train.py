@@ -6,14 +6,13 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from safetensors.torch import load_file
 
-from inbedder_cli.training.checkpoints import last_checkpoint, open_run
-
-FEW = ("--max-examples", 96, "--batch-size", 16, "--rank", 4, "--device", "cpu", "--dtype", "float32")
+from inbedder_cli.errors import UsageError
+from inbedder_cli.training.checkpoints import SCHEMA, last_checkpoint, open_run
+from tests.training.conftest import FEW
 
 
 def adapter_of(folder):
@@ -21,26 +20,33 @@ def adapter_of(folder):
 
 
 @pytest.mark.parametrize("architecture", ["llama", "opt", "qwen3", "roberta", "modernbert", "t5", "bart"])
-def test_each_kind_learns_and_the_result_is_a_model(inbedder, data, reviews, tiny_models, tmp_path, architecture):
-    out = tmp_path / "mine"
-    done = inbedder("train", data, "-m", tiny_models[architecture], "-o", out, *FEW)
-    assert done.exit_code == 0, done.stderr
-    assert done.stdout == ""
+def test_each_architecture_learns_and_the_result_is_a_model(
+    inbedder, data, reviews, tiny_models, tmp_path, request, architecture
+):
+    if architecture == "llama":
+        out = request.getfixturevalue("trained")
+    else:
+        out = tmp_path / "mine"
+        done = inbedder("train", data, "-m", tiny_models[architecture], "-o", out, *FEW)
+        assert done.exit_code == 0, done.stderr
+        assert done.stdout == ""
     assert sorted(p.name for p in out.iterdir()) == ["adapter", "card.json", "inbedder.json"]
-    assert not (tmp_path / "mine.partial").exists()
+    assert not out.with_name("mine.partial").exists()
     card = json.loads((out / "card.json").read_text())
+    assert card["schema"] == SCHEMA
     assert card["sources"] == {"zoo": 120}
     assert list(card["data"]) == ["zoo.jsonl"]
     assert card["examples_seen"] >= 96
     assert any("answer_loss" in entry for entry in card["curve"])
     assert any("eval_loss" in entry for entry in card["curve"])
-    assert str(tmp_path) not in (out / "card.json").read_text()
+    for folder in (out.parent, data.parent):
+        assert str(folder) not in (out / "card.json").read_text()
     read = inbedder("answer", reviews, "-i", "Which animal is it?", "-m", out, "-f", "csv", "--dtype", "float32")
     assert read.exit_code == 0, read.stderr
 
 
 def test_the_loss_falls(inbedder, data, tiny, tmp_path):
-    done = inbedder("train", data, "-m", tiny, "-o", tmp_path / "mine", "--epochs", 4, "--lr", 0.01, *FEW[2:])
+    done = inbedder("train", data, "-m", tiny, "-o", tmp_path / "mine", "--epochs", 2, "--lr", 0.01, *FEW[2:])
     assert done.exit_code == 0, done.stderr
     curve = json.loads((tmp_path / "mine" / "card.json").read_text())["curve"]
     held_out = [entry["eval_loss"] for entry in curve if "eval_loss" in entry]
@@ -73,7 +79,7 @@ def test_another_base_is_refused(inbedder, data, reviews, tiny_models, tmp_path)
 
     base = tmp_path / "base"
     shutil.copytree(tiny_models["llama"], base)
-    inbedder("train", data, "-m", base, "-o", tmp_path / "mine", *FEW)
+    inbedder("train", data, "-m", base, "-o", tmp_path / "mine", *FEW, "--max-examples", 16)
     from tests.conftest import make_model, make_tokenizer
 
     make_model("llama", len(make_tokenizer()), seed=1).save_pretrained(base)
@@ -82,32 +88,44 @@ def test_another_base_is_refused(inbedder, data, reviews, tiny_models, tmp_path)
     assert "was made for base weights" in read.stderr
 
 
-def test_two_runs_end_with_the_same_weights(inbedder, data, tiny, tmp_path):
-    for name in ("one", "two"):
-        assert inbedder("train", data, "-m", tiny, "-o", tmp_path / name, *FEW).exit_code == 0
-    one, two = adapter_of(tmp_path / "one"), adapter_of(tmp_path / "two")
+def test_two_runs_end_with_the_same_weights(inbedder, data, tiny, tmp_path, trained):
+    assert inbedder("train", data, "-m", tiny, "-o", tmp_path / "two", *FEW).exit_code == 0
+    one, two = adapter_of(trained), adapter_of(tmp_path / "two")
     assert all(one[name].equal(two[name]) for name in one)
     assert inbedder("train", data, "-m", tiny, "-o", tmp_path / "three", "--seed", 1, *FEW).exit_code == 0
     three = adapter_of(tmp_path / "three")
     assert not all(one[name].equal(three[name]) for name in one)
 
 
-def test_a_killed_run_goes_on_and_ends_like_an_unbroken_one(inbedder, data, tiny, tmp_path):
-    run = ("train", data, "-m", tiny, *FEW[2:], "--epochs", 15, "--save-every", 5, "--eval-every", 1000)
-    assert inbedder(*run, "-o", tmp_path / "unbroken").exit_code == 0
-    command = [sys.executable, "-m", "inbedder_cli", *map(str, run), "-o", str(tmp_path / "killed")]
+KILLED_AT_STEP_7 = """
+import os, signal, sys
+from inbedder_cli.cli import main
+from inbedder_cli.training.callbacks import ProgressCallback
+
+def kill(self, args, state, control, **_):
+    if state.global_step == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+ProgressCallback.on_step_end = kill
+sys.exit(main())
+"""
+
+
+def test_a_killed_run_continues_and_ends_like_an_uninterrupted_one(inbedder, data, tiny, tmp_path):
+    run = ("train", data, "-m", tiny, *FEW, "--save-every", 5, "--eval-every", 1000)
+    run = (*run, "--max-examples", 192, "--epochs", 2)
+    assert inbedder(*run, "-o", tmp_path / "uninterrupted").exit_code == 0
+    command = [sys.executable, "-c", KILLED_AT_STEP_7, *map(str, run), "-o", str(tmp_path / "killed")]
+    killed = subprocess.run(command, capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     partial = tmp_path / "killed.partial"
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-        while process.poll() is None and not (partial / "checkpoints" / "checkpoint-10").exists():
-            time.sleep(0.01)
-        assert process.poll() is None, "it ended before it could be killed"
-        process.send_signal(signal.SIGKILL)
+    assert last_checkpoint(partial / "checkpoints").endswith("checkpoint-5")
     assert not (tmp_path / "killed").exists()
     again = inbedder(*run, "-o", tmp_path / "killed")
     assert again.exit_code == 0, again.stderr
-    assert "going on from" in again.stderr
-    unbroken, killed = adapter_of(tmp_path / "unbroken"), adapter_of(tmp_path / "killed")
-    assert all(unbroken[name].equal(killed[name]) for name in unbroken)
+    assert "continuing from" in again.stderr
+    whole, resumed = adapter_of(tmp_path / "uninterrupted"), adapter_of(tmp_path / "killed")
+    assert all(whole[name].equal(resumed[name]) for name in whole)
     assert not partial.exists()
 
 
@@ -122,7 +140,7 @@ def checkpoint(folder, step, state="{}", rng=True):
 
 def test_an_unfinished_run_with_other_settings_is_kept(inbedder, data, tiny, tmp_path):
     partial = tmp_path / "mine.partial"
-    open_run(partial, {"settings": {"learning_rate": 1.0}}, force=False)
+    open_run(partial, {"schema": SCHEMA, "settings": {"learning_rate": 1.0}}, force=False)
     kept = checkpoint(partial, 5, '{"global_step": 5}')
     refused = inbedder("train", data, "-m", tiny, "-o", tmp_path / "mine", *FEW)
     assert refused.exit_code == 2
@@ -132,12 +150,24 @@ def test_an_unfinished_run_with_other_settings_is_kept(inbedder, data, tiny, tmp
     assert inbedder("train", data, "-m", tiny, "-o", tmp_path / "mine", "--force", *FEW).exit_code == 0
 
 
+def test_an_unfinished_run_of_another_version_is_kept(tmp_path):
+    partial = tmp_path / "x.partial"
+    open_run(partial, {"settings": {"readout": "masks"}, "number_format": "float32"}, force=False)
+    kept = checkpoint(partial, 5, '{"global_step": 5}')
+    record = {"schema": SCHEMA, "settings": {"pooling": "masks"}, "dtype": "float32"}
+    with pytest.raises(UsageError, match="another version of inbedder") as error:
+        open_run(partial, record, force=False)
+    assert "--force" in error.value.hint
+    assert kept.exists()
+    assert open_run(partial, record, force=True) is None
+
+
 def test_without_a_checkpoint_there_is_nothing_to_keep(tmp_path):
     open_run(tmp_path / "x.partial", {"settings": {"seed": 1}}, force=False)
     assert open_run(tmp_path / "x.partial", {"settings": {"seed": 2}}, force=False) is None
 
 
-def test_a_checkpoint_that_was_not_finished_is_not_gone_on_from(tmp_path):
+def test_an_incomplete_checkpoint_is_not_resumed(tmp_path):
     checkpoint(tmp_path, 5, '{"global_step": 5}')
     checkpoint(tmp_path, 10, '{"global_')
     checkpoint(tmp_path, 15, None)
@@ -146,18 +176,19 @@ def test_a_checkpoint_that_was_not_finished_is_not_gone_on_from(tmp_path):
     assert last_checkpoint(tmp_path / "none") is None
 
 
-def test_a_run_is_what_it_learns_not_the_names_of_its_files(inbedder, data, tiny, tmp_path):
+def test_the_record_depends_on_what_is_learned_not_on_file_names(inbedder, data, tiny, tmp_path):
     words = tmp_path / "stop.txt"
     records = []
     for listed in ("the", "red"):
         words.write_text(listed)
         out = tmp_path / f"without-{listed}"
-        assert inbedder("train", data, "-m", tiny, "-o", out, "--stop-words", words, *FEW).exit_code == 0
+        short = ("--stop-words", words, *FEW, "--max-examples", 16)
+        assert inbedder("train", data, "-m", tiny, "-o", out, *short).exit_code == 0
         records.append(json.loads((out / "card.json").read_text())["batches"])
     assert records[0] != records[1]
 
 
-def test_a_suite_is_measured_beside_the_loss(inbedder, data, tiny, tmp_path):
+def test_a_suite_is_measured_beside_the_loss(inbedder, data, tiny, tmp_path, trained):
     suite = tmp_path / "suite"
     suite.mkdir()
     rows = [{"text": f"the {c} cat {i}", "colour": c} for i in range(6) for c in ("red", "blue")]
@@ -169,12 +200,11 @@ def test_a_suite_is_measured_beside_the_loss(inbedder, data, tiny, tmp_path):
     curve = json.loads((tmp_path / "mine" / "card.json").read_text())["curve"]
     assert [entry["step"] for entry in curve if "mean V-measure" in entry] == [3, 6, 7]
     # and it changes nothing of what is learned
-    assert inbedder("train", data, "-m", tiny, "-o", tmp_path / "plain", "--eval-every", 3, *FEW).exit_code == 0
-    mine, plain = adapter_of(tmp_path / "mine"), adapter_of(tmp_path / "plain")
+    mine, plain = adapter_of(tmp_path / "mine"), adapter_of(trained)
     assert all(mine[name].equal(plain[name]) for name in mine)
 
 
-def test_the_suite_measures_the_layer_and_readout_of_the_result(tiny, data):
+def test_the_suite_measures_the_layer_and_pooling_of_the_result(tiny, data):
     from inbedder_cli.progress import SILENT
     from inbedder_cli.training.learner import load_learner
     from inbedder_cli.training.recipes import Recipe, train_options
@@ -188,7 +218,7 @@ def test_the_suite_measures_the_layer_and_readout_of_the_result(tiny, data):
     ("arguments", "code", "words"),
     [
         (["missing.jsonl"], 5, "no such file"),
-        (["DATA", "--keep-stop-words", "--stop-words", "x.txt"], 2, "contradict"),
+        (["DATA", "--keep-stop-words", "--stop-words", "x.txt"], 2, "exclude each other"),
         (["DATA", "--template", "none"], 2, "unknown template"),
         (["DATA", "--layer", "99"], 2, "no layer 99"),
         (["DATA", "-m", "smollm"], 3, "unknown model"),
@@ -198,13 +228,13 @@ def test_the_suite_measures_the_layer_and_readout_of_the_result(tiny, data):
         (["DATA", "--device", "cuda:1"], 2, "CUDA_VISIBLE_DEVICES=1"),
     ],
 )
-def test_what_cannot_work_is_told_and_leaves_nothing(inbedder, data, tiny, tmp_path, arguments, code, words):
+def test_impossible_settings_are_refused_and_leave_nothing(inbedder, data, tiny, tmp_path, arguments, code, words):
     arguments = [str(data) if a == "DATA" else a for a in arguments]
     base = () if "-m" in arguments else ("-m", tiny)
     done = inbedder("train", *arguments, *base, "-o", tmp_path / "mine")
     assert done.exit_code == code, done.stderr
     assert words in done.stderr
-    assert sorted(p.name for p in tmp_path.iterdir()) == [data.name]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_output_that_exists_is_not_touched(inbedder, data, tiny, tmp_path):
@@ -229,7 +259,8 @@ def test_activations_can_be_computed_twice(inbedder, data, tiny_models, tmp_path
     base = tiny_models[architecture]
     results = []
     for name, more in (("plain", ()), ("twice", ("--checkpointing",))):
-        done = inbedder("train", data, "-m", base, "-o", tmp_path / name, *FEW, *more)
+        few = (*FEW, "--max-examples", 48, "--eval-every", 1000)
+        done = inbedder("train", data, "-m", base, "-o", tmp_path / name, *few, *more)
         assert done.exit_code == 0, done.stderr
         results.append(adapter_of(tmp_path / name))
     plain, twice = results
@@ -240,13 +271,13 @@ def test_activations_can_be_computed_twice(inbedder, data, tiny_models, tmp_path
 def test_bfloat16_learns_too(inbedder, data, tiny, tmp_path):
     done = inbedder("train", data, "-m", tiny, "-o", tmp_path / "mine", *FEW[:-1], "bfloat16")
     assert done.exit_code == 0, done.stderr
-    assert json.loads((tmp_path / "mine" / "card.json").read_text())["number_format"] == "bfloat16"
+    assert json.loads((tmp_path / "mine" / "card.json").read_text())["dtype"] == "bfloat16"
 
 
 def test_with_nothing_held_out_the_loss_is_not_watched(inbedder, tiny, tmp_path, rows):
-    from inbedder_cli.training.examples import Example, held_out
+    from inbedder_cli.training.examples import Example, hold_out
 
-    learned = next(t for t in map(str, range(99)) if held_out([Example(t, "?", "!")], 300)[0])
+    learned = next(t for t in map(str, range(99)) if hold_out([Example(t, "?", "!")], 300)[0])
     few = tmp_path / "few.jsonl"
     few.write_text(
         "".join(json.dumps(rows[0] | {"input": learned, "output": colour}) + "\n" for colour in ("red", "blue"))
@@ -256,35 +287,50 @@ def test_with_nothing_held_out_the_loss_is_not_watched(inbedder, tiny, tmp_path,
     assert (tmp_path / "deep" / "mine" / "inbedder.json").is_file()
 
 
-def test_an_adapter_learns_on(inbedder, data, reviews, tiny, tmp_path):
-    assert inbedder("train", data, "-m", tiny, "-o", tmp_path / "mine", *FEW).exit_code == 0
-    more = ("train", data, "-m", tmp_path / "mine", "-o", tmp_path / "more", "--seed", 1, *FEW[:4], *FEW[6:])
+def test_an_adapter_is_trained_further(inbedder, data, reviews, tmp_path, trained):
+    more = ("train", data, "-m", trained, "-o", tmp_path / "more", "--seed", 1, *FEW[:4], *FEW[6:])
     done = inbedder(*more)
     assert done.exit_code == 0, done.stderr
-    before, after = adapter_of(tmp_path / "mine"), adapter_of(tmp_path / "more")
+    before, after = adapter_of(trained), adapter_of(tmp_path / "more")
     assert before.keys() == after.keys()
     moved = sum(float((after[name] - before[name]).float().norm()) for name in before)
     assert 0 < moved < sum(float(tensor.float().norm()) for tensor in before.values())
-    manifests = [json.loads((tmp_path / name / "inbedder.json").read_text()) for name in ("mine", "more")]
+    manifests = [json.loads((folder / "inbedder.json").read_text()) for folder in (trained, tmp_path / "more")]
     assert manifests[0]["base"] == manifests[1]["base"]
-    cards = [json.loads((tmp_path / name / "card.json").read_text()) for name in ("mine", "more")]
-    assert cards[0]["begins_with"] is None
-    assert len(cards[1]["begins_with"]) == 64
+    cards = [json.loads((folder / "card.json").read_text()) for folder in (trained, tmp_path / "more")]
+    assert cards[0]["initial_adapter"] is None
+    assert len(cards[1]["initial_adapter"]) == 64
     read = inbedder("answer", reviews, "-i", "Which animal is it?", "-m", tmp_path / "more", "-f", "csv")
     assert read.exit_code == 0, read.stderr
 
 
-def test_an_adapter_that_learns_on_keeps_its_shape(inbedder, data, tiny, tmp_path):
-    assert inbedder("train", data, "-m", tiny, "-o", tmp_path / "mine", *FEW).exit_code == 0
-    again = inbedder("train", data, "-m", tmp_path / "mine", "-o", tmp_path / "more", *FEW)
+def test_an_adapter_that_is_trained_further_keeps_its_shape(inbedder, data, tmp_path, trained):
+    again = inbedder("train", data, "-m", trained, "-o", tmp_path / "more", *FEW)
     assert again.exit_code == 2
     assert "leave out --rank" in again.stderr
     assert not (tmp_path / "more").exists()
 
 
+# What torchrun does, but the processes are forked, so that torch and transformers are imported once.
+TWO_PROCESSES = """
+import sys
+import peft
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+import inbedder_cli.training.trainer
+from inbedder_cli.cli import main
+
+if __name__ == "__main__":
+    config = LaunchConfig(1, 1, 2, start_method="fork", rdzv_backend="c10d", rdzv_endpoint="localhost:0")
+    print(sorted(elastic_launch(config, main)()))
+"""
+
+
 def test_two_processes_learn_together(data, tiny, tmp_path):
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29613"]
-    command += ["-m", "inbedder_cli", "train", str(data), "-m", tiny, "-o", str(tmp_path / "mine"), *map(str, FEW)]
+    few = (*FEW, "--max-examples", 64, "--eval-every", 1000)
+    command = [sys.executable, "-c", TWO_PROCESSES, "train", str(data), "-m", tiny, "-o", str(tmp_path / "mine")]
+    command += map(str, few)
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.strip() == "[0, 1]"
     assert (tmp_path / "mine" / "adapter" / "adapter_model.safetensors").is_file()
+    assert json.loads((tmp_path / "mine" / "card.json").read_text())["processes"] == 2

@@ -7,14 +7,17 @@ import pytest
 
 from inbedder_cli.encoders.base import Encoded
 from inbedder_cli.errors import ModelError
-from inbedder_cli.evaluation.awareness import score_pairs, score_triplets
-from inbedder_cli.evaluation.goal_clustering import score_clustering
 from inbedder_cli.evaluation.protocols import Protocol
-from inbedder_cli.evaluation.reader import Reader
-from inbedder_cli.evaluation.reranking import score_reranking
-from inbedder_cli.evaluation.robustness import score_robustness
-from inbedder_cli.evaluation.similarity import SIMILARITY_INSTRUCTION, score_similarity
-from inbedder_cli.evaluation.suites import read_folder
+from inbedder_cli.evaluation.scorers import (
+    score_clustering,
+    score_pairs,
+    score_reranking,
+    score_robustness,
+    score_similarity,
+    score_triplets,
+)
+from inbedder_cli.evaluation.suites import SIMILARITY_INSTRUCTION, read_folder
+from inbedder_cli.evaluation.task_encoder import TaskEncoder
 from inbedder_cli.evaluation.tasks import Query, RerankingTask
 from inbedder_cli.options import EncodeOptions
 from tests.evaluation.conftest import COLOUR, WordEncoder
@@ -27,17 +30,17 @@ def suite(suite_folder):
     return read_folder(suite_folder)
 
 
-def reader(**changes):
-    return Reader(WordEncoder(**changes), EncodeOptions(answers=False))
+def encoder(**changes):
+    return TaskEncoder(WordEncoder(**changes), EncodeOptions(answers=False))
 
 
-def by_metric(figures):
-    return {figure.metric: figure for figure in figures}
+def by_metric(scores):
+    return {score.metric: score for score in scores}
 
 
 def test_clusters_under_the_right_question_are_the_classes(suite):
-    found = by_metric(score_clustering(suite.clusterings[0], reader(), PROTOCOL))
-    assert {name: figure.value for name, figure in found.items()} == {
+    found = by_metric(score_clustering(suite.clusterings[0], encoder(), PROTOCOL))
+    assert {name: score.value for name, score in found.items()} == {
         "V-measure": pytest.approx(1),
         "ARI": pytest.approx(1),
         "NMI": pytest.approx(1),
@@ -50,12 +53,12 @@ def test_clusters_under_the_right_question_are_the_classes(suite):
 
 def test_a_single_class_has_no_score(suite):
     one = suite.clusterings[0].limited(1)
-    assert {figure.value for figure in score_clustering(one, reader(), PROTOCOL)} == {None}
-    assert {figure.value for figure in score_robustness(one, reader(), PROTOCOL)} == {None}
+    assert {score.value for score in score_clustering(one, encoder(), PROTOCOL)} == {None}
+    assert {score.value for score in score_robustness(one, encoder(), PROTOCOL)} == {None}
 
 
 def test_robustness_of_an_encoder_that_listens(suite):
-    found = by_metric(score_robustness(suite.clusterings[0], reader(), PROTOCOL))
+    found = by_metric(score_robustness(suite.clusterings[0], encoder(), PROTOCOL))
     assert found["V correct"].value == pytest.approx(1)
     assert found["V incorrect"].value == pytest.approx(0, abs=0.01)
     assert found["gap correct - incorrect"].value == pytest.approx(1, abs=0.01)
@@ -65,7 +68,7 @@ def test_robustness_of_an_encoder_that_listens(suite):
 
 
 def test_robustness_without_some_kinds_of_questions(suite):
-    found = by_metric(score_robustness(suite.clusterings[1], reader(), PROTOCOL))
+    found = by_metric(score_robustness(suite.clusterings[1], encoder(), PROTOCOL))
     assert found["V correct"].value == pytest.approx(1)
     assert found["V incorrect"].value is None
     assert found["gap correct - incorrect"].value is None
@@ -73,9 +76,9 @@ def test_robustness_without_some_kinds_of_questions(suite):
 
 
 def test_triplets_of_an_encoder_that_listens(suite):
-    figures = score_triplets(suite.triplets[0], reader(), PROTOCOL)
-    assert [f.metric for f in figures[3:]] == ["triplet success, centred"] * 2 + ["triplets, both goals, centred"]
-    assert [(f.task, f.value, f.rows) for f in figures[:3]] == [
+    scores = score_triplets(suite.triplets[0], encoder(), PROTOCOL)
+    assert [f.metric for f in scores[3:]] == ["triplet success, centered"] * 2 + ["triplets, both goals, centered"]
+    assert [(f.task, f.value, f.rows) for f in scores[:3]] == [
         ("pets / colour", 1, 6),
         ("pets / animal", 1, 6),
         ("pets", 1, 12),
@@ -83,23 +86,23 @@ def test_triplets_of_an_encoder_that_listens(suite):
 
 
 def test_triplets_of_a_deaf_encoder_are_complementary(suite):
-    deaf = reader(listens=False)
+    deaf = encoder(listens=False)
     colour, animal, both, *_ = score_triplets(suite.triplets[0], deaf, PROTOCOL)
     assert colour.value == animal.value == both.value == 0  # each side shares one word: all are ties
 
 
 def test_instructed_pairs(suite):
-    centred, raw = score_pairs(suite.pairs[0], reader(), PROTOCOL)
-    assert (centred.value, raw.value) == (pytest.approx(1), pytest.approx(1))
-    deaf, _ = score_pairs(suite.pairs[0], reader(listens=False), PROTOCOL)
+    centered, raw = score_pairs(suite.pairs[0], encoder(), PROTOCOL)
+    assert (centered.value, raw.value) == (pytest.approx(1), pytest.approx(1))
+    deaf, _ = score_pairs(suite.pairs[0], encoder(listens=False), PROTOCOL)
     assert deaf.value == pytest.approx(0, abs=1e-9)
 
 
 def test_plain_similarity_asks_the_papers_question(suite):
-    used = reader()
-    (figure,) = score_similarity(suite.similarities[0], used, PROTOCOL)
-    assert figure.value == pytest.approx(1)
-    assert {instruction for instruction, _, _ in used.encoder.asked} == {SIMILARITY_INSTRUCTION}
+    used = encoder()
+    (score,) = score_similarity(suite.similarities[0], used, PROTOCOL)
+    assert score.value == pytest.approx(1)
+    assert {instruction for instruction, _, _ in used.encoder.calls} == {SIMILARITY_INSTRUCTION}
 
 
 def test_reranking():
@@ -112,20 +115,20 @@ def test_reranking():
             Query("red dog", (), ("green dog",)),
         ),
     )
-    (figure,) = score_reranking(task, reader(), PROTOCOL)
-    assert (figure.value, figure.rows) == (pytest.approx((1 + 0.5) / 2), 2)
-    assert score_reranking(RerankingTask("none", COLOUR, ()), reader(), PROTOCOL)[0].value is None
+    (score,) = score_reranking(task, encoder(), PROTOCOL)
+    assert (score.value, score.rows) == (pytest.approx((1 + 0.5) / 2), 2)
+    assert score_reranking(RerankingTask("none", COLOUR, ()), encoder(), PROTOCOL)[0].value is None
 
 
 def test_each_text_is_read_once_under_each_question(suite):
-    used = reader()
-    used.turn_to("pets")
+    used = encoder()
+    used.start_group("pets")
     score_triplets(suite.triplets[0], used, PROTOCOL)
     score_pairs(suite.pairs[0], used, PROTOCOL)
-    read = [(instruction, text) for instruction, texts, _ in used.encoder.asked for text in texts]
+    read = [(instruction, text) for instruction, texts, _ in used.encoder.calls for text in texts]
     assert len(read) == len(set(read)) == 36
-    used.turn_to("others")
-    assert not used.memory
+    used.start_group("others")
+    assert not used.memo
 
 
 def test_vectors_that_are_not_finite_end_the_run():
@@ -134,5 +137,5 @@ def test_vectors_that_are_not_finite_end_the_run():
             return Encoded(np.full((len(texts), 2), np.nan, np.float32), None, None, len(texts), 0)
 
     with pytest.raises(ModelError, match="1 of 1 vectors of words") as error:
-        Reader(Broken(), EncodeOptions()).vectors(["x"], "What?")
+        TaskEncoder(Broken(), EncodeOptions()).vectors(["x"], "What?")
     assert "float32" in error.value.hint

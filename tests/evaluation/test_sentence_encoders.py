@@ -8,8 +8,14 @@ import pytest
 
 from inbedder_cli.encoders import load_encoder
 from inbedder_cli.errors import ModelError, UsageError
-from inbedder_cli.evaluation.baselines import ReEncoder, SentenceEncoder, load_sentence_encoder, packaged_folder
-from inbedder_cli.evaluation.models_under_test import contestant_named, number_format
+from inbedder_cli.evaluation.models_under_test import model_under_test
+from inbedder_cli.evaluation.sentence_encoders import (
+    ReEncoder,
+    SentenceEncoder,
+    encoder_dtype,
+    load_sentence_encoder,
+    packaged_folder,
+)
 from inbedder_cli.options import Dtype, EncodeOptions
 from tests.evaluation.conftest import WordEncoder
 
@@ -49,7 +55,7 @@ def test_the_text_alone_or_after_the_question():
     assert SentenceEncoder(Letters(), "letters").encode([], "a?").vectors.shape == (0, 4)
     preview = SentenceEncoder(Letters(), "letters", with_instruction=True).preview(texts, "a?", EncodeOptions())
     assert (preview.prompt, preview.n_unique) == ("a? abc", 3)
-    assert number_format(SentenceEncoder(Letters(), "letters")) == "float32"
+    assert encoder_dtype(SentenceEncoder(Letters(), "letters")) == "float32"
 
 
 def test_answers_are_re_encoded():
@@ -58,8 +64,10 @@ def test_answers_are_re_encoded():
     encoded = encoder.encode(["red cat", "green dog"], "Which?", EncodeOptions(layer=3, answers=False))
     assert encoded.answers == ["red cat", "green dog"]
     assert encoded.vectors[0].tolist() == [1, 0, 1, 0]
-    assert answering.asked[0][2] == EncodeOptions(answers=True)
+    assert answering.calls[0][2] == EncodeOptions(answers=True)
     assert encoder.description == "words, float32 on cpu, re-encoded by letters"
+    assert (encoder.dtype, encoder.device) == ("float32", "cpu")
+    assert SentenceEncoder(Letters(), "letters", with_instruction=True).identity not in encoder.identity
 
 
 def test_a_missing_extra_is_named_with_its_pip_line(monkeypatch, tmp_path):
@@ -96,14 +104,14 @@ def sentence_folder(tiny_models, tmp_path):
 @installed
 @pytest.mark.filterwarnings("ignore")
 def test_a_real_sentence_transformers_folder(sentence_folder):
-    known = contestant_named(f"st:{sentence_folder}", device="cpu")
-    assert (known.asked, known.inner, known.pooling) == (False, False, "sentence")
+    known = model_under_test(f"st:{sentence_folder}", device="cpu")
+    assert (known.takes_instruction, known.has_layers, known.pooling) == (False, False, "sentence")
     encoder = known.load()
     vectors = encoder.encode(["a room", "a bed", "a room"], "What?").vectors
     assert vectors.shape == (3, 32)
     np.testing.assert_array_equal(vectors[0], vectors[2])
     np.testing.assert_allclose(vectors, encoder.model.encode(["a room", "a bed", "a room"]), atol=1e-5)
-    asked = contestant_named(f"st+i:{sentence_folder}", device="cpu").load()
+    asked = model_under_test(f"st+i:{sentence_folder}", device="cpu").load()
     np.testing.assert_allclose(
         asked.encode(["a room"], "What?").vectors, encoder.model.encode(["What? a room"]), atol=1e-5
     )
@@ -117,21 +125,21 @@ def test_a_folder_that_is_no_sentence_transformers_model(tmp_path):
 
 
 def test_what_identifies_a_model_is_known_before_it_is_loaded(tiny):
-    known = contestant_named(tiny, template="question-first", device="cpu", dtype=Dtype.float32)
-    assert (known.template, known.layer, known.pooling, known.asked) == (
+    known = model_under_test(tiny, template="question-first", device="cpu", dtype=Dtype.float32)
+    assert (known.template, known.layer, known.pooling, known.takes_instruction) == (
         "question-first",
         None,
         "first-token",
         True,
     )
     assert len(known.revision) == 12
-    assert known.revision == contestant_named(tiny).revision
-    assert number_format(known.load()) == "float32"
+    assert known.revision == model_under_test(tiny).revision
+    assert encoder_dtype(known.load()) == "float32"
 
 
 def test_other_weights_and_adapters_are_other_revisions(tiny_models, tmp_path):
     assert (
-        contestant_named(str(tiny_models["llama"])).revision != contestant_named(str(tiny_models["opt"])).revision
+        model_under_test(str(tiny_models["llama"])).revision != model_under_test(str(tiny_models["opt"])).revision
     )
     manifest = {
         "schema": 2,
@@ -149,7 +157,7 @@ def test_other_weights_and_adapters_are_other_revisions(tiny_models, tmp_path):
     revisions = set()
     for weights in ("one", "two"):
         (tmp_path / "adapter" / "adapter_model.safetensors").write_text(weights)
-        known = contestant_named(str(tmp_path))
+        known = model_under_test(str(tmp_path))
         assert (known.template, known.layer, known.pooling) == ("question-first", 2, "answer-mean")
         revisions.add(known.revision)
     assert len(revisions) == 2
@@ -158,16 +166,16 @@ def test_other_weights_and_adapters_are_other_revisions(tiny_models, tmp_path):
 @pytest.mark.parametrize("reference", ["re-encode:model", "re-encode:>st", "re-encode:model>"])
 def test_re_encoding_needs_two_models(reference):
     with pytest.raises(UsageError, match="does not name two models"):
-        contestant_named(reference)
+        model_under_test(reference)
 
 
 def test_re_encoding_is_identified_by_both_models(tiny, tiny_models):
-    known = contestant_named(f"re-encode:{tiny}>{tiny_models['opt']}")
-    assert known.revision == ">".join(contestant_named(str(tiny_models[k])).revision for k in ("llama", "opt"))
-    assert (known.asked, known.inner, known.pooling) == (True, False, "re-encode")
+    known = model_under_test(f"re-encode:{tiny}>{tiny_models['opt']}")
+    assert known.revision == ">".join(model_under_test(str(tiny_models[k])).revision for k in ("llama", "opt"))
+    assert (known.takes_instruction, known.has_layers, known.pooling) == (True, False, "re-encode")
 
 
 def test_a_loaded_encoder_is_what_every_command_loads(tiny):
-    encoder = contestant_named(tiny, device="cpu").load()
+    encoder = model_under_test(tiny, device="cpu").load()
     expected = load_encoder(tiny, device="cpu").encode(["a room"], "What?")
     np.testing.assert_array_equal(encoder.encode(["a room"], "What?").vectors, expected.vectors)

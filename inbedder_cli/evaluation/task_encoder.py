@@ -1,4 +1,4 @@
-"""Reads texts for the tests, each text once under each question."""
+"""Vectors for the tests: every text is encoded once under each question."""
 
 from __future__ import annotations
 
@@ -22,10 +22,15 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Reader:
-    """An encoder with fixed options that remembers what it read since it last forgot.
+class TaskEncoder:
+    """An encoder with fixed options that keeps the vectors of the current group of tasks.
 
+    :param encoder: the encoder under test.
+    :param options: pooling, layer and prompt length of every call.
     :param baseline: ask the neutral question instead of each task's own.
+    :param reporter: shows progress.
+    :param group: the current group of tasks; tasks of one group share their texts.
+    :param memo: vectors by question and text.
     """
 
     encoder: Encoder
@@ -33,15 +38,18 @@ class Reader:
     baseline: bool = False
     reporter: Reporter = SILENT
     group: str = ""
-    memory: dict[str, dict[str, npt.NDArray[np.float32]]] = field(default_factory=dict)
+    memo: dict[str, dict[str, npt.NDArray[np.float32]]] = field(default_factory=dict)
 
     def vectors(self, texts: Sequence[str], instruction: str) -> npt.NDArray[np.float32]:
-        """Return one vector per text, float32, shape (n_texts, hidden_size).
+        """Return one vector per text.
 
+        :param texts: may repeat; each different text is encoded once.
+        :param instruction: the task's question; replaced by the neutral one in a baseline.
+        :return: float32, shape (n_texts, hidden_size).
         :raises ModelError: when a vector is not finite.
         """
         question = BASELINE_INSTRUCTION if self.baseline else instruction
-        known = self.memory.setdefault(question, {})
+        known = self.memo.setdefault(question, {})
         new = [text for text in dict.fromkeys(texts) if text not in known]
         if new:
             found = self.encoder.encode(new, question, self.options, self.reporter).vectors
@@ -53,8 +61,11 @@ class Reader:
             known.update(zip(new, found, strict=True))
         return np.stack([known[text] for text in texts])
 
-    def turn_to(self, group: str) -> None:
-        """Forget what was read for another group of tasks: their texts do not come again."""
+    def start_group(self, group: str) -> None:
+        """Drop the vectors of the previous group: its texts do not come again.
+
+        :param group: name of the group that the next tasks belong to.
+        """
         if group != self.group:
             self.group = group
-            self.memory.clear()
+            self.memo.clear()

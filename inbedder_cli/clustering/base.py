@@ -1,0 +1,118 @@
+"""The interface of a clustering algorithm.
+
+The rest of the package asks an algorithm for all that depends on it, and never for its name. To add one, write a
+class with this interface, and register it: `algorithms.register("name", Class)`, or a line in
+`inbedder_cli.registry` if it becomes part of the package.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+    import numpy.typing as npt
+
+    from inbedder_cli.clustering.preprocess import Labels, Vectors
+    from inbedder_cli.options import ClusterOptions
+
+    Arrays = dict[str, npt.NDArray[Any]]
+
+
+class ClusterAlgorithm(Protocol):
+    """A clustering algorithm for points, that is, centered vectors of unit length.
+
+    Subclasses inherit defaults for everything but `from_options`, `fit`, `predict`, `to_arrays` and `from_arrays`.
+    As in scikit-learn, `fit` sets the attributes that end in an underscore. `fit` always gets the rows in the same
+    order, whatever their order in the input (`preprocess.canonical_order`), and clusters may have any numbers from
+    0: the caller renumbers them by size.
+
+    :cvar takes_k: whether the caller gives the number of clusters (`ClusterOptions.k`); if none is given, it is
+        selected between `k_min` and `k_max`.
+    :cvar takes_min_cluster_size: whether `ClusterOptions.min_cluster_size` matters.
+    :ivar labels_: cluster of each fitted row, int64, shape (n_rows,), -1 for noise.
+    :ivar cluster_centers_: means of the clusters, float32, shape (n_clusters, n_features), in the order of their
+        numbers; None: the caller computes them from `labels_`.
+    :ivar shortcut_: how `fit` saved time because there are many rows, as a clause for the report; None: not.
+    """
+
+    takes_k: ClassVar[bool] = False
+    takes_min_cluster_size: ClassVar[bool] = False
+    labels_: Labels
+    cluster_centers_: Vectors | None = None
+    shortcut_: str | None = None
+
+    @classmethod
+    def with_defaults(cls, options: ClusterOptions, n_rows: int) -> ClusterOptions:
+        """Return the options with defaults that depend on the number of rows filled in.
+
+        :param options: what the user chose.
+        :param n_rows: rows to be clustered.
+        :return: the options that `from_options` gets.
+        """
+        del n_rows
+        return options
+
+    @classmethod
+    def min_rows(cls, options: ClusterOptions) -> int:
+        """Return the smallest number of rows that can be clustered.
+
+        :param options: what the user chose.
+        :return: a number of rows; fewer are refused before any work is done.
+        """
+        del options
+        return 1
+
+    @classmethod
+    def describe(cls, options: ClusterOptions) -> str:
+        """Return the name of the algorithm for the report, with the settings that matter.
+
+        :param options: the options used.
+        :return: for example "HDBSCAN (min_cluster_size 15)".
+        """
+        return options.algorithm
+
+    @classmethod
+    def from_options(cls, options: ClusterOptions, *, quick: bool = False) -> Self:
+        """Return an algorithm that is not fitted yet.
+
+        :param options: with `k` (if `takes_k`) and the defaults of `with_defaults` filled in.
+        :param quick: whether it is fitted many times, to measure stability, so that a rougher fit is enough.
+        :return: the algorithm.
+        """
+        ...
+
+    def fit(self, X: Vectors, y: None = None) -> Self:
+        """Cluster points.
+
+        :param X: points, float32, shape (n_rows, n_features).
+        :param y: ignored, as in scikit-learn.
+        :return: the algorithm itself.
+        """
+        ...
+
+    def predict(self, X: Vectors) -> Labels:
+        """Assign points to the clusters. Points that were fitted get the labels that they have.
+
+        :param X: points, float32, shape (n_rows, n_features), at least one row.
+        :return: numbers of clusters, int64, shape (n_rows,), -1 for noise.
+        """
+        ...
+
+    def to_arrays(self) -> Arrays:
+        """Return all that `predict` needs, as arrays of numbers (a saved run holds no pickle).
+
+        :return: arrays by name.
+        """
+        ...
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """Return a fitted algorithm, without `labels_`.
+
+        :param arrays: what `to_arrays` returned.
+        :return: the algorithm.
+        """
+        ...

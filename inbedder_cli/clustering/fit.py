@@ -1,0 +1,274 @@
+"""Vectors -> a clustering: the steps around whichever algorithm is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from inbedder_cli.clustering.preprocess import (
+    CHUNK,
+    NOISE,
+    canonical_order,
+    center_and_normalize,
+    n_different,
+)
+from inbedder_cli.clustering.select_k import KSelection, SizeScore, select_n_clusters, sweep_sizes
+from inbedder_cli.clustering.stability import cluster_stability
+from inbedder_cli.errors import InputError, UsageError
+from inbedder_cli.options import ClusterOptions
+from inbedder_cli.registry import algorithms
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from inbedder_cli.clustering.base import ClusterAlgorithm
+    from inbedder_cli.clustering.preprocess import Labels, Vectors
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Clusters of rows.
+
+    :param labels: cluster of each row, int64, shape (n_rows,); 0 is the largest cluster, -1 is noise.
+    :param distances: cosine distance, 0 to 2, of each row's centered vector to the centroid of its cluster,
+        float32, shape (n_rows,); NaN for noise.
+    :param second_cluster: the nearest of the other clusters, int64, shape (n_rows,); -1 for noise and where there
+        is only one cluster.
+    :param margins: (second - own) / second, where second and own are the cosine distances to the centroids of
+        `second_cluster` and of the row's own cluster, float32, shape (n_rows,): at most 1, about 0 on the border,
+        below 0 where the other centroid is nearer, as can be with HDBSCAN; the simplified silhouette (Hruschka et
+        al. 2004). NaN where there is no second cluster.
+    :param centroids: means of the clusters' centered and normalized vectors, scaled to unit length, float32, shape
+        (k, hidden_size); zero where all rows are the same.
+    :param mean: what was subtracted from every vector, float32, shape (hidden_size,).
+    :param options: the options used, with `k` and `min_cluster_size` filled in.
+    :param choice: how k was selected; None where it was given, or the algorithm takes none.
+    :param shortcut: how time was saved because there are many rows, as a clause; None: it was not.
+    :param stability: how surely each cluster is found again in half of the rows, 0 to 1, float64, shape (k,)
+        (`stability.cluster_stability`); None where it was not measured.
+    :param centroid_norms: lengths of the means before they were scaled to `centroids`, float32, shape (k,).
+    :param algorithm: the fitted algorithm; None where there were no rows.
+    :param numbers: the number here of each of the algorithm's own clusters, int64, shape (n_own_clusters,); -1 for
+        one without rows.
+    """
+
+    labels: Labels
+    distances: Vectors
+    second_cluster: Labels
+    margins: Vectors
+    centroids: Vectors
+    mean: Vectors
+    options: ClusterOptions
+    choice: KSelection | None = None
+    shortcut: str | None = None
+    stability: npt.NDArray[np.float64] | None = None
+    centroid_norms: Vectors | None = None
+    algorithm: ClusterAlgorithm | None = None
+    numbers: Labels | None = None
+
+    @property
+    def k(self) -> int:
+        """Number of clusters."""
+        return len(self.centroids)
+
+
+def fit_clusters(
+    vectors: Vectors, options: ClusterOptions | None = None, phrases: Sequence[Sequence[str]] | None = None
+) -> Clustering:
+    """Cluster vectors. The result does not depend on the order of the rows.
+
+    Vectors are centered first: they were all made under the same instruction, and what that alone adds to each of
+    them would dominate every cosine.
+
+    :param vectors: float32, shape (n_rows, hidden_size), finite.
+    :param options: which algorithm, and its settings; None takes the defaults.
+    :param phrases: n-grams of each row's answer, one list per row; where they are given, k is also selected by how
+        well clusters and answers agree.
+    :return: the clustering, rows in the order of `vectors`.
+    :raises InputError: for fewer rows, or fewer different vectors, than clusters.
+    :raises UsageError: for options that make no sense.
+    """
+    options = options or ClusterOptions()
+    check_options(options, len(vectors))
+    order = canonical_order(vectors)
+    points, mean = center_and_normalize(vectors[order])
+    kind = algorithms[options.algorithm]
+    options, choice = kind.with_defaults(options, len(points)), None
+    if kind.takes_k and options.k is None:
+        choice = select_n_clusters(points, options, None if phrases is None else [phrases[i] for i in order])
+        options = replace(options, k=choice.k)
+    elif kind.takes_k:
+        _check_different(points, options.k or 1)
+    algorithm = kind.from_options(options).fit(points)
+    numbers = _numbers_by_size(algorithm.labels_)
+    labels = renumber(algorithm.labels_, numbers)
+    if algorithm.cluster_centers_ is None:
+        means = _means(points, labels)
+    else:
+        used = np.flatnonzero(numbers != NOISE)
+        means = algorithm.cluster_centers_[used[np.argsort(numbers[used])]]
+    norms = np.linalg.norm(means, axis=1)
+    centroids = (means / np.where(norms > 0, norms, 1)[:, None]).astype(np.float32)
+    own, second, margins = distances_to(centroids, points, labels)
+    stability = cluster_stability(points, labels, options) if options.stability else None
+    back = np.argsort(order)
+    return Clustering(
+        labels[back],
+        own[back],
+        second[back],
+        margins[back],
+        centroids,
+        mean,
+        options,
+        choice,
+        algorithm.shortcut_,
+        stability,
+        norms.astype(np.float32),
+        algorithm,
+        numbers,
+    )
+
+
+def sweep(
+    vectors: Vectors, options: ClusterOptions | None = None, phrases: Sequence[Sequence[str]] | None = None
+) -> KSelection | list[SizeScore]:
+    """Return what each number of clusters, or each smallest cluster size, would give.
+
+    :param vectors: float32, shape (n_rows, hidden_size), finite.
+    :param options: which algorithm, and its settings; `k` is ignored. None takes the defaults.
+    :param phrases: n-grams of each row's answer, one list per row, where they are known.
+    :return: scores by k, for algorithms that take one (KMeans); otherwise one score per smallest size (HDBSCAN).
+    :raises InputError: for fewer rows than clusters.
+    :raises UsageError: for options that make no sense, or an algorithm that takes neither k nor a smallest size.
+    """
+    options = replace(options or ClusterOptions(), k=None)
+    check_tunable(options)
+    check_options(options, len(vectors))
+    order = canonical_order(vectors)
+    points, _ = center_and_normalize(vectors[order])
+    if algorithms[options.algorithm].takes_k:
+        return select_n_clusters(points, options, None if phrases is None else [phrases[i] for i in order])
+    return sweep_sizes(points, options)
+
+
+def check_tunable(options: ClusterOptions) -> None:
+    """Refuse an algorithm that takes neither a number of clusters nor a smallest cluster size.
+
+    :param options: what the user chose.
+    :raises UsageError: for an algorithm that `sweep` cannot vary.
+    """
+    kind = algorithms[options.algorithm]
+    if not kind.takes_k and not kind.takes_min_cluster_size:
+        raise UsageError(f"{options.algorithm} has no setting to tune", hint="choose another --algorithm")
+
+
+def check_options(options: ClusterOptions, n_rows: int) -> None:
+    """Refuse options that make no sense, or too few rows for them, before any work is done.
+
+    :param options: what the user chose.
+    :param n_rows: rows with text.
+    :raises UsageError: for options that make no sense.
+    :raises InputError: for too few rows.
+    """
+    kind = algorithms[options.algorithm]
+    if options.min_cluster_size is not None and options.min_cluster_size < 2:
+        raise UsageError("--min-cluster-size must be at least 2", hint="leave it out for 2 % of the rows")
+    if kind.takes_k and options.k is not None and options.k < 2:
+        raise UsageError(f"-k {options.k} makes no clusters", hint="use 2 or more, or -k auto")
+    if kind.takes_k and not 2 <= options.k_min <= options.k_max:
+        raise UsageError(
+            f"the range of k, {options.k_min} to {options.k_max}, is empty or below 2",
+            hint="give --k-min 2 or more, and --k-max above it",
+        )
+    least = kind.min_rows(options)
+    if n_rows >= least:
+        return
+    if kind.takes_k:
+        raise InputError(
+            f"{n_rows} rows with text are too few for {least} clusters", hint="lower -k or give more rows"
+        )
+    if kind.takes_min_cluster_size:
+        raise InputError(
+            f"{n_rows} rows with text cannot hold a cluster of {least}", hint="lower --min-cluster-size"
+        )
+    raise InputError(
+        f"{n_rows} rows with text are too few: {options.algorithm} needs {least}", hint="give more rows"
+    )
+
+
+def distances_to(centroids: Vectors, points: Vectors, labels: Labels) -> tuple[Vectors, Labels, Vectors]:
+    """Return how far points are from the centroid of their own cluster and from the nearest other one.
+
+    :param centroids: of unit length or zero, float32, shape (k, hidden_size).
+    :param points: centered and normalized vectors, float32, shape (n_rows, hidden_size).
+    :param labels: cluster of each point, int64, shape (n_rows,), -1 for noise.
+    :return: `distances`, `second_cluster` and `margins` as in `Clustering`.
+    """
+    own = np.full(len(points), np.nan, np.float32)
+    second = np.full(len(points), NOISE, np.int64)
+    margins = np.full(len(points), np.nan, np.float32)
+    for start in range(0, len(points), CHUNK):
+        rows = start + np.flatnonzero(labels[start : start + CHUNK] != NOISE)
+        distances = np.clip(1 - points[rows] @ centroids.T, 0, 2)
+        # A centroid is zero where all rows are the same: each of them is at the mean.
+        distances[:, ~centroids.any(axis=1)] = 1
+        here = np.arange(len(rows))
+        own[rows] = np.where(centroids[labels[rows]].any(axis=1), distances[here, labels[rows]], 0)
+        if len(centroids) > 1:
+            distances[here, labels[rows]] = np.inf
+            second[rows] = distances.argmin(1)
+            other = distances[here, second[rows]]
+            margins[rows] = np.where(other > 0, (other - own[rows]) / np.where(other > 0, other, 1), 0)
+    return own, second, margins
+
+
+def no_clusters(hidden_size: int, options: ClusterOptions | None = None) -> Clustering:
+    """Return the clustering of no rows.
+
+    :param hidden_size: length of the vectors.
+    :param options: the options used; None takes the defaults.
+    :return: a clustering whose arrays are empty.
+    """
+    vectors = np.empty((0, hidden_size), np.float32)
+    labels, values = np.empty(0, np.int64), np.empty(0, np.float32)
+    mean = np.zeros(hidden_size, np.float32)
+    return Clustering(labels, values, labels, values, vectors, mean, options or ClusterOptions())
+
+
+def renumber(labels: Labels, numbers: Labels) -> Labels:
+    """Return labels with other numbers.
+
+    :param labels: int64, shape (n_rows,), -1 for noise.
+    :param numbers: the new number of each cluster, int64, shape (n_clusters,).
+    :return: int64, shape (n_rows,); -1 for noise and for clusters that have no new number.
+    """
+    return np.append(numbers, NOISE)[np.where(labels < len(numbers), labels, NOISE)]
+
+
+def _numbers_by_size(labels: Labels) -> Labels:
+    """Return new numbers of clusters by size, the largest first; ties go by the first row."""
+    found, first, sizes = np.unique(labels[labels != NOISE], return_index=True, return_counts=True)
+    numbers = np.full(int(labels.max(initial=NOISE)) + 1, NOISE, np.int64)
+    numbers[found[np.lexsort((first, -sizes))]] = np.arange(len(found))
+    return numbers
+
+
+def _means(points: Vectors, labels: Labels) -> Vectors:
+    k = int(labels.max(initial=NOISE)) + 1
+    sums = np.zeros((k, points.shape[1]), np.float64)
+    kept = labels != NOISE
+    np.add.at(sums, labels[kept], points[kept])
+    sizes = np.bincount(labels[kept], minlength=k)
+    return np.asarray(sums / np.maximum(sizes, 1)[:, None], np.float32)
+
+
+def _check_different(points: Vectors, k: int) -> None:
+    if (different := n_different(points, k)) < k:
+        raise InputError(
+            f"{different} different vectors are too few for {k} clusters",
+            hint="many rows are the same text; lower -k",
+        )

@@ -1,0 +1,193 @@
+"""Results as JSON documents: what was asked, how the rows were clustered, and what the clusters are.
+
+Each document carries `schema`, which grows when a key changes its name or its meaning. Version 2 says
+`likely_next_words`, `crosstabs`, `unanswered` and `k_selection` for what version 1 called `lens`, `crossed`,
+`no_answer` and `tried`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from inbedder_cli.clustering import KSelection
+from inbedder_cli.output.tables import DIGITS, finite, k_records, rounded, tuning_records, wording_records
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from inbedder_cli.clustering import SizeScore
+    from inbedder_cli.diagnostics.crosstab import Crosstab
+    from inbedder_cli.diagnostics.drift import DriftReport
+    from inbedder_cli.diagnostics.wordings import Wording
+    from inbedder_cli.explanation.summaries import ClusterSummary, Exemplar
+    from inbedder_cli.results import ClusteringResult
+
+SCHEMA = 2
+SHARED = ("schema", "source", "model")  # keys that questions about one corpus have in common
+
+
+def results_document(
+    results: Mapping[str, ClusteringResult], model: str, crosstabs: Sequence[Crosstab] = ()
+) -> dict[str, Any]:
+    """Return the results as one document, without the rows; those of several questions are in `questions`.
+
+    :param results: by question name, all of the same corpus; "" is the name of an only question.
+    :param model: describes the model.
+    :param crosstabs: of the questions with each other and with columns of the input.
+    :return: plain JSON values.
+    """
+    documents = {question: result_document(result, model) for question, result in results.items()}
+    tables = {"crosstabs": [crosstab_document(table) for table in crosstabs]}
+    if list(documents) == [""]:
+        return documents[""] | tables
+    shared = {key: next(iter(documents.values()))[key] for key in SHARED}
+    own = {
+        question: {key: value for key, value in document.items() if key not in SHARED}
+        for question, document in documents.items()
+    }
+    return shared | {"questions": own} | tables
+
+
+def result_document(result: ClusteringResult, model: str) -> dict[str, Any]:
+    """Return one question's settings and clusters as a document, without the rows.
+
+    :param result: the question, answered over a corpus.
+    :param model: describes the model.
+    :return: plain JSON values.
+    """
+    clustering, baseline, unanswered = result.clustering, result.baseline, result.unanswered
+    options = clustering.options
+    status = [str(s) for s in result.status]
+    return {
+        "schema": SCHEMA,
+        "source": result.corpus.source,
+        "instruction": result.instruction,
+        "model": model,
+        "rows": {"total": len(status)} | {name: status.count(name) for name in sorted(set(status))},
+        "clustering": {
+            "algorithm": str(options.algorithm),
+            "k": clustering.k,
+            "min_cluster_size": options.min_cluster_size,
+            "seed": options.seed,
+            "approximation": clustering.shortcut,
+            "k_selection": k_records(clustering.choice) if clustering.choice else None,
+        },
+        "clusters": [_cluster(summary) for summary in result.summaries],
+        "baseline": baseline and {"ami": round(baseline.ami, DIGITS), "rows": baseline.n_rows},
+        "unanswered": unanswered
+        and {
+            "size": unanswered.size,
+            "share": round(unanswered.share, DIGITS),
+            **_answers_and_exemplars(unanswered),
+        },
+    }
+
+
+def _cluster(summary: ClusterSummary) -> dict[str, Any]:
+    check = summary.check
+    return {
+        "cluster": summary.cluster,
+        "label": summary.label,
+        "size": summary.size,
+        "share": round(summary.share, DIGITS),
+        "stability": rounded(summary.stability),
+        "label_check": check and {name: rounded(value) for name, value in asdict(check).items()},
+        "phrases": [
+            {
+                "text": phrase.text,
+                "support": round(phrase.support, DIGITS),
+                "lift": rounded(phrase.lift),
+                "score": rounded(phrase.score),
+            }
+            for phrase in summary.phrases
+        ],
+        "likely_next_words": summary.likely_next_words,
+        **_answers_and_exemplars(summary),
+        "diverse": [_exemplar(exemplar) for exemplar in summary.diverse],
+        "borderline": [_exemplar(exemplar) | {"nearest": exemplar.nearest} for exemplar in summary.borderline],
+    }
+
+
+def _answers_and_exemplars(summary: ClusterSummary) -> dict[str, Any]:
+    return {
+        "answers": [{"text": answer.text, "share": round(answer.share, DIGITS)} for answer in summary.answers],
+        "entropy": rounded(summary.entropy),
+        "exemplars": [_exemplar(exemplar) for exemplar in summary.exemplars],
+    }
+
+
+def _exemplar(exemplar: Exemplar) -> dict[str, Any]:
+    return {"id": exemplar.id, "answer": exemplar.answer, "text": exemplar.text}
+
+
+def crosstab_document(table: Crosstab) -> dict[str, Any]:
+    """Return a crosstab as a document.
+
+    :param table: of two groupings of the same rows.
+    :return: plain JSON values.
+    """
+    return {
+        "row_name": table.row_name,
+        "column_name": table.column_name,
+        "rows": table.rows,
+        "columns": table.columns,
+        "counts": table.counts.tolist(),
+        "residuals": table.residuals.round(3).tolist(),
+        "cramers_v": round(table.cramers_v, DIGITS),
+        "ami": round(table.ami, DIGITS),
+        "p_value": table.p_value,
+        "q_value": table.q_value,
+    }
+
+
+def tuning_document(found: KSelection | list[SizeScore], instruction: str) -> dict[str, Any]:
+    """Return the figures of every k as a document; of every smallest cluster size for HDBSCAN.
+
+    :param found: what `pipeline.tune_corpus` returns.
+    :param instruction: the question.
+    :return: plain JSON values.
+    """
+    key = "k_selection" if isinstance(found, KSelection) else "size_sweep"
+    return {"schema": SCHEMA, "instruction": instruction, key: tuning_records(found)}
+
+
+def wordings_document(wordings: list[Wording], agreements: list[list[float]]) -> dict[str, Any]:
+    """Return wordings of a question and how far they agree as a document.
+
+    :param wordings: of one question.
+    :param agreements: of every two, shape (n_wordings, n_wordings); NaN, null in JSON, where it is not known.
+    :return: plain JSON values.
+    """
+    matrix = [[finite(x) for x in row] for row in agreements]
+    return {"schema": SCHEMA, "wordings": wording_records(wordings), "agreement": matrix}
+
+
+def drift_document(reports: Mapping[str, DriftReport], run: str) -> dict[str, Any]:
+    """Return how far new rows drifted from a saved run as a document, without the rows.
+
+    :param reports: by question name.
+    :param run: the folder of the saved run.
+    :return: plain JSON values.
+    """
+    return {"schema": SCHEMA, "run": run, "drift": {name: _drift(report) for name, report in reports.items()}}
+
+
+def _drift(report: DriftReport) -> dict[str, Any]:
+    return {
+        "rows": report.n_rows,
+        "novel": report.n_novel,
+        "clusters": [
+            {
+                "cluster": row.cluster,
+                "label": row.label,
+                "then": round(row.then, DIGITS),
+                "now": round(row.now, DIGITS),
+                "now_low": round(row.now_low, DIGITS),
+                "now_high": round(row.now_high, DIGITS),
+                "q_value": round(row.q_value, DIGITS),
+                "moved": row.moved,
+            }
+            for row in report.clusters
+        ],
+    }

@@ -1,0 +1,237 @@
+"""The formats in which tables are written: each has a name, suffixes and a writer.
+
+To add one, write a function with the signature of `Writer` and register it:
+
+    register_format(Format("psv", (".psv",), write_psv))
+
+From then on `--format psv`, `-o FILE.psv` and `--clusters FILE.psv` work in every command. The command line lists
+the names in its help, so this module imports little: writers import what they need.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+from inbedder_cli.errors import UsageError, did_you_mean
+from inbedder_cli.output.files import write_json
+from inbedder_cli.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import pyarrow as pa
+
+TABLE = "table"  # what people see on a terminal: no file format, so it is not in the registry
+
+
+class Writer(Protocol):
+    """A function that writes a table to a binary stream, and leaves the stream open."""
+
+    def __call__(
+        self,
+        table: pa.Table,
+        stream: IO[bytes],
+        *,
+        document: Callable[[], dict[str, Any]] | None,
+        delimiter: str | None,
+    ) -> None:
+        """Write a table.
+
+        :param table: what to write; `rows_as_text` and `rows_as_json` of output/cells.py make strings of it.
+        :param stream: where to write it.
+        :param document: makes the JSON document that says more than the table does, for formats that nest.
+        :param delimiter: what separates cells, for formats that leave a choice; None takes the format's own.
+        """
+
+
+@dataclass(frozen=True)
+class Format:
+    """One way to write a table.
+
+    :param name: what `--format` calls it.
+    :param suffixes: of its files, in lower case and with the dot; the first is the usual one.
+    :param write: writes a table in this format.
+    :param is_binary: whether its bytes would garble a terminal.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    write: Writer
+    is_binary: bool = False
+
+
+FORMATS: Registry[Format] = Registry("format", {})
+
+
+def register_format(new: Format) -> None:
+    """Add a format, or replace the one of the same name.
+
+    :param new: the format.
+    :raises ValueError: when its name or one of its suffixes means something else already.
+    """
+    if new.name == TABLE:
+        raise ValueError(f'"{TABLE}" is the format of terminals')
+    owners = _by_suffix()
+    for suffix in new.suffixes:
+        if not suffix.startswith(".") or suffix != suffix.lower():
+            raise ValueError(f'the suffix "{suffix}" must be in lower case and start with a dot')
+        if owners.get(suffix, new.name) != new.name:
+            raise ValueError(f'the suffix "{suffix}" belongs to the format "{owners[suffix]}"')
+    FORMATS.register(new.name, new)
+
+
+def format_names() -> list[str]:
+    """Return what `--format` takes: "table", and the names of all registered formats.
+
+    :return: the names, "table" first.
+    """
+    return [TABLE, *FORMATS]
+
+
+def check_format(name: str) -> str:
+    """Return the name.
+
+    :param name: of a format, or "table".
+    :return: the same name.
+    :raises UsageError: when there is no such format; the hint lists those that there are.
+    """
+    names = format_names()
+    if name not in names:
+        raise UsageError(
+            f'unknown format "{name}"', hint=f"{did_you_mean(name, names)}use one of: {', '.join(names)}"
+        )
+    return name
+
+
+def format_of(path: Path) -> str:
+    """Return the name of the format that a file's suffix asks for.
+
+    :param path: a file's name; upper case does not matter.
+    :return: the name of the format.
+    :raises UsageError: for an unknown suffix; the hint lists the known ones.
+    """
+    owners = _by_suffix()
+    if path.suffix.lower() not in owners:
+        raise UsageError(
+            f'{path}: no format has the suffix "{path.suffix}"',
+            hint=f"use one of {', '.join(owners)}, or --format",
+        )
+    return owners[path.suffix.lower()]
+
+
+def write_table(
+    table: pa.Table,
+    stream: IO[bytes],
+    name: str,
+    *,
+    document: Callable[[], dict[str, Any]] | None = None,
+    delimiter: str | None = None,
+) -> None:
+    """Write a table in a registered format.
+
+    :param table: what to write.
+    :param stream: where to write it; it stays open.
+    :param name: of the format.
+    :param document: makes the whole JSON document, where that is more than the table's rows.
+    :param delimiter: of CSV; None means a comma.
+    :raises UsageError: when there is no such format.
+    """
+    FORMATS[name].write(table, stream, document=document, delimiter=delimiter)
+
+
+def _by_suffix() -> dict[str, str]:
+    return {suffix: name for name in FORMATS for suffix in FORMATS[name].suffixes}
+
+
+def _write_csv(table: pa.Table, stream: IO[bytes], *, delimiter: str | None = None, **_: object) -> None:
+    from inbedder_cli.output.cells import rows_as_text
+
+    cells = csv.writer(_PlainLines(stream), delimiter=delimiter or ",", lineterminator=_PlainLines.END)
+    cells.writerow(table.column_names)
+    cells.writerows(rows_as_text(table))
+
+
+def _write_tsv(table: pa.Table, stream: IO[bytes], **_: object) -> None:
+    _write_csv(table, stream, delimiter="\t")
+
+
+def _write_json(
+    table: pa.Table, stream: IO[bytes], *, document: Callable[[], dict[str, Any]] | None = None, **_: object
+) -> None:
+    from inbedder_cli.output.cells import records
+
+    write_json(document() if document else records(table), stream)
+
+
+def _write_jsonl(table: pa.Table, stream: IO[bytes], **_: object) -> None:
+    from inbedder_cli.output.cells import rows_as_json
+
+    for row in rows_as_json(table):
+        stream.write(row.encode() + b"\n")
+
+
+def _write_markdown(table: pa.Table, stream: IO[bytes], **_: object) -> None:
+    from inbedder_cli.output.cells import rows_as_text
+
+    stream.write(markdown_table(table.column_names, list(rows_as_text(table))).encode())
+
+
+def _write_parquet(table: pa.Table, stream: IO[bytes], **_: object) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from inbedder_cli.output.cells import typed
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(typed(table), sink, compression="zstd")
+    stream.write(sink.getvalue())
+
+
+class _PlainLines:
+    r"""Ends the lines of csv's writer with \n.
+
+    The writer itself ends them with \r\n, since it then quotes cells that hold either character.
+
+    :param stream: where the lines go.
+    """
+
+    END = "\r\n"
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.stream = stream
+
+    def write(self, line: str) -> None:
+        r"""Write one line; lone surrogates, which UTF-8 cannot encode, are replaced.
+
+        :param line: ended by \r\n.
+        """
+        self.stream.write(line.removesuffix(self.END).encode("utf-8", "replace") + b"\n")
+
+
+def markdown_table(header: list[str], rows: list[list[str]]) -> str:
+    """Return a Markdown table; pipes, line breaks and tags in cells are escaped.
+
+    :param header: names of the columns.
+    :param rows: their cells, as many in each row as there are columns.
+    :return: the lines of the table, with a line break after each.
+    """
+
+    def line(cells: list[str]) -> str:
+        safe = [c.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ") for c in cells]
+        return "| " + " | ".join(" ".join(c.split()) for c in safe) + " |\n"
+
+    return line(header) + "|" + " --- |" * len(header) + "\n" + "".join(map(line, rows))
+
+
+for _format in (
+    Format("csv", (".csv",), _write_csv),
+    Format("tsv", (".tsv",), _write_tsv),
+    Format("json", (".json",), _write_json),
+    Format("jsonl", (".jsonl", ".ndjson"), _write_jsonl),
+    Format("markdown", (".md",), _write_markdown),
+    Format("parquet", (".parquet", ".pq"), _write_parquet, is_binary=True),
+):
+    register_format(_format)

@@ -1,0 +1,75 @@
+"""Results as pandas frames: the input's rows with their clusters, and the clusters themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inbedder_cli.corpus.jsonl import cell_value, has_json_cells
+from inbedder_cli.output.cells import typed, typed_values
+from inbedder_cli.output.tables import RESULT_COLUMNS, check_free, clusters_table, column_name, rows_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    import pyarrow as pa
+
+    from inbedder_cli.results import ClusteringResult
+
+CLUSTER_COLUMNS = ("cluster", "second_cluster")
+
+
+def rows_frame(results: Mapping[str, ClusteringResult], prefix: str = "") -> pd.DataFrame:
+    """Return the input's rows in their order, with all their columns and the result columns.
+
+    The index of a corpus that came from pandas is kept; other rows are numbered from 0. Cluster numbers are
+    `Int64` (missing where a row is in no cluster), labels are categories in the order of the clusters.
+
+    :param results: by question name, all of the same corpus; "" is the name of an only question.
+    :param prefix: what stands before the names of the result columns.
+    :return: one row per row of the input.
+    :raises UsageError: when the input has a column of a result's name, or two questions share one.
+    """
+    import pandas as pd
+
+    corpus = next(iter(results.values())).corpus
+    check_free(
+        corpus, [column_name(question, column) for question in results for column in RESULT_COLUMNS], prefix
+    )
+    frame = _frame(rows_table(results, prefix))
+    for question, result in results.items():
+        for column in CLUSTER_COLUMNS:
+            name = prefix + column_name(question, column)
+            frame[name] = frame[name].astype("Int64")
+        labels = dict.fromkeys(summary.label for summary in result.summaries)
+        labels |= dict.fromkeys(name for name in result.names if name is not None)  # of rows outside the clusters
+        name = prefix + column_name(question, "cluster_label")
+        frame[name] = pd.Categorical(frame[name], categories=list(labels))
+    return frame if corpus.index is None else frame.set_axis(corpus.index, axis="index")
+
+
+def clusters_frame(results: Mapping[str, ClusteringResult]) -> pd.DataFrame:
+    """Return one row per cluster, noise last: its number, label, size, figures, phrases, answers and exemplars.
+
+    :param results: by question name; of several questions, a column `question` comes first.
+    :return: the columns of `clusters_table`, with cluster numbers as `Int64`.
+    """
+    frame = _frame(clusters_table(results))
+    return frame.astype({"cluster": "Int64"})
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    """Return a table as a frame; integers stay integers where some are missing (`Int64`, not float)."""
+    import pandas as pd
+    import pyarrow as pa
+
+    columns = typed(table)
+    frame: pd.DataFrame = columns.to_pandas(ignore_metadata=True)
+    for field, column in zip(columns.schema, columns.columns, strict=True):
+        if pa.types.is_integer(field.type) and column.null_count:
+            name = str(field.type).replace("int", "Int").replace("uI", "UI")  # uint8 -> UInt8
+            frame[field.name] = pd.array(column.to_pylist(), dtype=name)
+    for field, column in zip(table.schema, table.columns, strict=True):
+        if has_json_cells(field) and typed_values(column) is None:  # objects, or values of several types
+            frame[field.name] = pd.Series([cell_value(cell) for cell in column.to_pylist()], dtype=object)
+    return frame

@@ -1,0 +1,90 @@
+"""A result where it is looked at from Python: as HTML in a notebook, and as the text of its repr."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from inbedder_cli.report.view import (
+    answers_heading,
+    closing_lines,
+    cluster_views,
+    n_clusters_lines,
+    printable,
+    rows_line,
+    truncate,
+    unstable_line,
+)
+
+if TYPE_CHECKING:
+    from inbedder_cli.report.view import ClusterView
+    from inbedder_cli.results import ClusteringResult
+
+EXAMPLE_ROOM = 200  # characters
+LINES = 4  # of clusters, in the text
+LABEL_ROOM = 40  # characters
+LINE_ROOM = 110  # characters
+GRAY, SMALL = "color:#888", "font-size:smaller"
+LEFT, RIGHT = "text-align:left;vertical-align:top", "text-align:right;vertical-align:top;white-space:nowrap"
+
+
+def clusters_html(result: ClusteringResult) -> str:
+    """Return the table of clusters as a fragment of HTML without scripts, links or style sheets.
+
+    Every text of the rows, the model and the user is escaped. Noise and unanswered rows are gray.
+
+    :param result: one question, answered over a corpus.
+    :return: one `<div>` with inline styles.
+    """
+    heads = ["", "cluster", "rows", "share", answers_heading(result), "for example"]
+    styles = [RIGHT, LEFT, RIGHT, RIGHT, LEFT, LEFT]
+    head = "".join(f'<th style="{style}">{escape(name)}</th>' for name, style in zip(heads, styles, strict=True))
+    body = "".join(_row(view, styles) for view in cluster_views(result))
+    notes = "<br>".join(_safe(line) for line in closing_lines(result))
+    caption = f'<b>{_safe(result.instruction)}</b> <span style="{GRAY}">{_safe(result.corpus.source)}</span>'
+    # The classes keep Jupyter's MathJax from typesetting what stands between two prices in dollars.
+    return (
+        f'<div class="inbedder tex2jax_ignore mathjax_ignore"><p>{caption}</p>'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        f'<p style="{GRAY};{SMALL}">{notes}</p></div>'
+    )
+
+
+def _row(view: ClusterView, styles: list[str]) -> str:
+    marks = "".join(
+        f'<br><span style="{GRAY};{SMALL};font-weight:normal">{_safe(mark)}</span>' for mark in view.marks
+    )
+    example = f'<span style="{GRAY}">{_safe(view.example_id)}</span> {_safe(truncate(view.example, EXAMPLE_ROOM))}'
+    cells = [
+        _safe(view.number),
+        _safe(view.label) if view.is_outside else f"<b>{_safe(view.label)}</b>{marks}",
+        _safe(view.rows),
+        _safe(view.share),
+        "<br>".join(_safe(answer) for answer in view.answers),
+        example,
+    ]
+    columns = "".join(f'<td style="{style}">{cell}</td>' for cell, style in zip(cells, styles, strict=True))
+    return f'<tr style="{GRAY}">{columns}</tr>' if view.is_outside else f"<tr>{columns}</tr>"
+
+
+def _safe(text: str) -> str:
+    return escape(printable(text))
+
+
+def clusters_text(result: ClusteringResult) -> str:
+    """Return the result in under ten lines: the question, the largest clusters, and how sure they are.
+
+    :param result: one question, answered over a corpus.
+    :return: lines of at most 110 characters.
+    """
+    views = cluster_views(result)
+    width = max((len(truncate(view.label, LABEL_ROOM)) for view in views[:LINES]), default=0)
+    lines = [f'ClusteringResult: "{printable(result.instruction)}" in {printable(result.corpus.source)}']
+    for view in views[:LINES]:
+        marks = f"  {', '.join(view.marks)}" if view.marks else ""
+        label = truncate(view.label, LABEL_ROOM)
+        lines.append(f"{view.number:>4}  {label:<{width}}  {view.rows:>9}  {view.share:>4}{marks}")
+    if len(views) > LINES:
+        lines.append(f"      and {len(views) - LINES:,} more")
+    lines += [n_clusters_lines(result)[0], unstable_line(result), rows_line(result)]
+    return "\n".join(truncate(line, LINE_ROOM) for line in lines if line)

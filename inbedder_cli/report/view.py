@@ -1,0 +1,270 @@
+"""What every view of a result shows: the words, the thresholds and the order, as plain values.
+
+The terminal and the notebook render what is decided here; a view of another kind should do the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from inbedder_cli.clustering import NOISE, UNSTABLE
+from inbedder_cli.diagnostics.baseline import SAME
+from inbedder_cli.explanation.summaries import UNANSWERED
+from inbedder_cli.registry import algorithms
+from inbedder_cli.results import RowStatus
+
+if TYPE_CHECKING:
+    from inbedder_cli.clustering import KScore, KSelection
+    from inbedder_cli.diagnostics.baseline import BaselineAgreement
+    from inbedder_cli.explanation.summaries import ClusterSummary
+    from inbedder_cli.results import ClusteringResult
+
+PHRASES_SHOWN = 4
+WEAK_LABEL = 0.3  # F1 on held-out rows, below which a label hardly describes its cluster
+WEAK_SILHOUETTE = 0.1  # mean silhouette below which clusters shade into each other
+
+
+@dataclass(frozen=True)
+class ClusterView:
+    """One row of the table of clusters; all texts are on one line and free of control characters.
+
+    :param number: of the cluster, "" for a group outside the clusters.
+    :param label: its label.
+    :param marks: what to be careful about, for example "unstable 0.50".
+    :param rows: how many rows it has, for example "1,234".
+    :param share: of the rows with text, for example "21%".
+    :param answers: its phrases with their support; of unanswered rows the whole answers with their share.
+    :param example_id: the id of one row, "" where there is none.
+    :param example: the whole text of that row.
+    :param is_outside: whether it is noise, or the rows that do not answer.
+    """
+
+    number: str
+    label: str
+    marks: list[str]
+    rows: str
+    share: str
+    answers: list[str]
+    example_id: str
+    example: str
+    is_outside: bool
+
+
+def cluster_views(result: ClusteringResult) -> list[ClusterView]:
+    """Return the rows of the table of clusters: the largest first, then noise, then unanswered rows.
+
+    :param result: one question, answered over a corpus.
+    :return: one view per group of rows.
+    """
+    summaries = [*result.summaries, *([result.unanswered] if result.unanswered else [])]
+    return [_cluster_view(summary) for summary in summaries]
+
+
+def _cluster_view(summary: ClusterSummary) -> ClusterView:
+    is_outside = summary.cluster in (NOISE, UNANSWERED)
+    exemplar = summary.exemplars[0] if summary.exemplars else None
+    return ClusterView(
+        number="" if is_outside else str(summary.cluster),
+        label=printable(summary.label),
+        marks=cluster_marks(summary),
+        rows=f"{summary.size:,}",
+        share=percent(summary.share),
+        answers=_answers(summary),
+        example_id=printable(exemplar.id) if exemplar else "",
+        example=printable(exemplar.text) if exemplar else "",
+        is_outside=is_outside,
+    )
+
+
+def _answers(summary: ClusterSummary) -> list[str]:
+    if summary.cluster == UNANSWERED:
+        return [f"{printable(a.text) or '(empty)'} {percent(a.share)}" for a in summary.answers[:PHRASES_SHOWN]]
+    return [f"{printable(p.text)} {percent(p.support)}" for p in summary.phrases[:PHRASES_SHOWN]]
+
+
+def answers_heading(result: ClusteringResult) -> str:
+    """Return the heading of the column of answers: without decoded answers, texts explain the clusters.
+
+    :param result: one question, answered over a corpus.
+    :return: the heading.
+    """
+    return "words of the texts" if result.embeddings.answers is None else "answers"
+
+
+def cluster_marks(summary: ClusterSummary) -> list[str]:
+    """Return what to be careful about in a cluster, with the figures.
+
+    :param summary: of the cluster.
+    :return: none, one or two marks.
+    """
+    marks = []
+    if is_unstable(summary):
+        marks.append(f"unstable {summary.stability:.2f}")
+    if has_weak_label(summary) and summary.check is not None:
+        marks.append(f"weak label {summary.check.f1:.2f}")
+    return marks
+
+
+def is_unstable(summary: ClusterSummary) -> bool:
+    """Return whether a cluster is not found again in random halves of the data, by the two digits shown.
+
+    :param summary: of the cluster.
+    :return: False where stability was not measured.
+    """
+    return summary.stability is not None and round(summary.stability, 2) < UNSTABLE
+
+
+def has_weak_label(summary: ClusterSummary) -> bool:
+    """Return whether a label hardly describes its cluster on held-out rows, by the two digits shown.
+
+    :param summary: of the cluster.
+    :return: False where the label was not checked.
+    """
+    check = summary.check
+    return check is not None and check.f1 is not None and round(check.f1, 2) < WEAK_LABEL
+
+
+def closing_lines(result: ClusteringResult) -> list[str]:
+    """Return the lines below the table: why so many clusters, how sure they are, and what was left out.
+
+    :param result: one question, answered over a corpus.
+    :return: one sentence each.
+    """
+    clustering = result.clustering
+    lines = n_clusters_lines(result)
+    if clustering.shortcut:
+        lines.append(clustering.shortcut)
+    if line := unstable_line(result):
+        lines.append(line)
+    if result.baseline:
+        lines.append(baseline_line(result.baseline))
+    return [*lines, rows_line(result)]
+
+
+def n_clusters_lines(result: ClusteringResult) -> list[str]:
+    """Return why there are so many clusters, and what follows where that is in doubt.
+
+    :param result: one question, answered over a corpus.
+    :return: one or two sentences.
+    """
+    clustering, options = result.clustering, result.clustering.options
+    if result.unanswered and not result.rows:
+        return ["no row answers the question: ask another, or cluster all the same: --no-flag-unanswered"]
+    if clustering.choice is not None:
+        lines = [k_selection_line(clustering.choice, options.k_min, options.k_max)]
+        best = clustering.choice.scores.get(clustering.choice.k)
+        if best is not None and best.silhouette < WEAK_SILHOUETTE:
+            lines.append("no k stands out: the answers shade into each other; choose -k by how fine you want them")
+        return lines
+    algorithm = algorithms[options.algorithm]
+    if algorithm.takes_k:
+        return [f"k = {clustering.k} as asked"]
+    lines = [f"{clustering.k} clusters found by {algorithm.describe(options)}"]
+    if clustering.k:
+        return lines
+    way_out = "lower --min-cluster-size, or use kmeans" if algorithm.takes_min_cluster_size else "use kmeans"
+    return [*lines, f"every row is noise: {way_out}"]
+
+
+def k_selection_line(selection: KSelection, k_min: int, k_max: int) -> str:
+    """Return which k was chosen, why, and which is the next best.
+
+    :param selection: how k was chosen.
+    :param k_min: the smallest k that could be chosen.
+    :param k_max: the largest.
+    :return: one sentence.
+    """
+    best = selection.scores.get(selection.k)
+    why = k_reasons(best) if best is not None else "too few different rows for a choice"
+    line = f"k = {selection.k} chosen from {k_min} to {k_max}: {why}"
+    if selection.runner_up is None:
+        return line
+    return f"{line}; next is k = {selection.runner_up} (see them all: inbedder tune)"
+
+
+def k_reasons(score: KScore) -> str:
+    """Return the figures by which a k is the best.
+
+    :param score: of that k.
+    :return: part of a sentence.
+    """
+    figures = [f"silhouette {score.silhouette:.2f}", f"stability {score.stability:.2f}"]
+    if score.agreement is not None:
+        figures.append(f"agreement with answers {score.agreement:.2f}")
+    return f"best by {', '.join(figures[:-1])} and {figures[-1]}"
+
+
+def unstable_line(result: ClusteringResult) -> str:
+    """Return how many clusters are unstable, and what that means; "" where none is.
+
+    :param result: one question, answered over a corpus.
+    :return: one sentence, or "".
+    """
+    unstable = sum(map(is_unstable, result.summaries))
+    if not unstable:
+        return ""
+    why = "they are not found again in random halves of the data"
+    return f"{unstable} of {result.clustering.k} clusters are unstable: {why}"
+
+
+def baseline_line(baseline: BaselineAgreement) -> str:
+    """Return how much the question mattered: how alike the clusters are to those of a neutral question.
+
+    :param baseline: the agreement with them.
+    :return: one sentence.
+    """
+    figures = f"adjusted mutual information, {baseline.n_rows:,} rows; 0 unrelated, 1 the same"
+    line = f"agreement with the clusters of a neutral question: {max(0, baseline.ami):.2f} ({figures})"
+    return f"the question changed little: {line}" if baseline.ami >= SAME else line
+
+
+def rows_line(result: ClusteringResult) -> str:
+    """Return how many rows there are, and how many of them are in no cluster and why.
+
+    :param result: one question, answered over a corpus.
+    :return: one sentence.
+    """
+    counts = Counter(result.status)
+    left_out = [f"{n:,} {status}" for status, n in counts.items() if status != RowStatus.ok]
+    return f"{len(result.status):,} rows" + (f", not in a cluster: {', '.join(left_out)}" if left_out else "")
+
+
+def percent(share: float) -> str:
+    """Return a share as a whole percentage that is 0% for nothing only.
+
+    :param share: 0 to 1.
+    :return: for example "26%".
+
+    >>> percent(0.004), percent(0.256)
+    ('<1%', '26%')
+    """
+    return "<1%" if share > 0 and round(100 * share) == 0 else f"{100 * share:.0f}%"
+
+
+def truncate(text: str, room: int) -> str:
+    """Return the text; a longer one than the room is cut at a space and ends in an ellipsis.
+
+    :param text: any text.
+    :param room: in characters, at least 1.
+    :return: at most `room` characters.
+
+    >>> truncate("one two three", 12)
+    'one two…'
+    """
+    if len(text) <= room:
+        return text
+    return text[: room - 1].rsplit(" ", 1)[0] + "…"
+
+
+def printable(text: str) -> str:
+    r"""Return the text on one line, without control and direction characters: it cannot steer a terminal.
+
+    :param text: any text.
+    :return: one line, its white space collapsed.
+
+    >>> printable("a\tb\n\x1b[31mred")
+    'a b [31mred'
+    """
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

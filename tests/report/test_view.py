@@ -1,0 +1,176 @@
+"""What every view says of a result: words, thresholds and order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inbedder_cli.clustering import KScore, KSelection
+from inbedder_cli.diagnostics.baseline import BaselineAgreement
+from inbedder_cli.diagnostics.crosstab import Grouping, crosstab
+from inbedder_cli.diagnostics.drift import Drift, DriftReport
+from inbedder_cli.explanation.summaries import UNANSWERED, AnswerShare, ClusterSummary
+from inbedder_cli.report.crosstab_view import association
+from inbedder_cli.report.drift_view import drift_line
+from inbedder_cli.report.view import (
+    baseline_line,
+    closing_lines,
+    cluster_marks,
+    cluster_views,
+    percent,
+    printable,
+    truncate,
+)
+from inbedder_cli.results import RowStatus
+from tests.report.results import a_result, doubtful_result
+
+few_examples = settings(deadline=None, max_examples=30)
+
+
+def test_the_last_lines_tell_what_was_left_out():
+    lines = closing_lines(a_result())
+    assert lines[0] == "4 clusters found by HDBSCAN (min_cluster_size 5)"
+    assert lines[-1] == "40 rows, not in a cluster: 6 noise, 1 empty, 1 failed"
+
+
+def test_nothing_left_out_is_not_mentioned():
+    result = replace(a_result(), status=[RowStatus.ok] * 40)
+    assert closing_lines(result)[-1] == "40 rows"
+
+
+def test_the_last_lines_tell_that_k_was_given():
+    assert closing_lines(a_result(algorithm="kmeans"))[0] == "k = 4 as asked"
+
+
+def test_the_last_lines_tell_why_k_was_chosen_and_the_runner_up():
+    choice = KSelection(4, {4: KScore(0.7, 0.9, 0.8, 1), 5: KScore(0.6, 0.8, 0.7, -1)}, 38)
+    line = closing_lines(a_result(algorithm="kmeans", choice=choice))[0]
+    assert line == (
+        "k = 4 chosen from 2 to 20: best by silhouette 0.70, stability 0.90 and agreement with answers 0.80; "
+        "next is k = 5 (see them all: inbedder tune)"
+    )
+
+
+def test_the_last_lines_tell_when_no_k_stands_out():
+    choice = KSelection(4, {3: KScore(0.04, 0.9), 4: KScore(0.05, 0.9)}, 38)
+    lines = closing_lines(a_result(algorithm="kmeans", choice=choice))
+    assert any("no k stands out" in line for line in lines)
+
+
+def test_the_last_lines_tell_when_there_was_no_choice():
+    line = closing_lines(a_result(algorithm="kmeans", choice=KSelection(4, {}, 38)))[0]
+    assert line == "k = 4 chosen from 2 to 20: too few different rows for a choice"
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0, "0%"), (1e-9, "<1%"), (0.004, "<1%"), (0.006, "1%"), (0.256, "26%"), (0.5, "50%"), (1, "100%")],
+)
+def test_a_share_is_whole_per_cent(share, text):
+    assert percent(share) == text
+
+
+@pytest.mark.parametrize("rows", [199, 200, 201, 1000, 2000])
+def test_something_is_never_rounded_to_nothing(rows):
+    assert percent(1 / rows) != "0%"
+
+
+@few_examples
+@given(text=st.text("ab c", max_size=30), room=st.integers(1, 40))
+def test_a_shortened_text_fits_its_room(text, room):
+    found = truncate(text, room)
+    assert len(found) <= room
+    assert found == text or (found.endswith("…") and text.startswith(found[:-1]))
+    assert (found == text) == (len(text) <= room)
+
+
+@pytest.mark.parametrize(
+    ("text", "room", "found"),
+    [
+        ("one two three", 13, "one two three"),
+        ("one two three", 12, "one two…"),
+        ("onetwothree", 5, "onet…"),
+        ("", 5, ""),
+    ],
+)
+def test_texts_are_cut_at_a_word(text, room, found):
+    assert truncate(text, room) == found
+
+
+@few_examples
+@given(text=st.text(st.characters(codec="utf-8"), max_size=20))
+def test_printable_text_is_one_line_without_control_characters(text):
+    found = printable(text)
+    assert found == "" or found.isprintable()
+    assert found == " ".join(found.split())
+
+
+def test_printable_text_keeps_what_can_be_read():
+    assert printable(" a\tb\n\n c é☺ [x] \x1b[31m") == "a b c é☺ [x] [31m"
+
+
+def test_the_clusters_come_first_then_noise_then_unanswered_rows():
+    unanswered = ClusterSummary(
+        UNANSWERED, "(no clear answer)", 3, 0.1, answers=[AnswerShare("", 0.6), AnswerShare("n/a", 0.4)]
+    )
+    views = cluster_views(replace(a_result(), unanswered=unanswered))
+    assert [view.number for view in views] == ["0", "1", "2", "3", "", ""]
+    assert [view.is_outside for view in views] == [False] * 4 + [True] * 2
+    assert views[0].answers == ["slow delivery 75%"]
+    assert (views[0].rows, views[0].share, views[0].example_id, views[0].example) == (
+        "8",
+        "21%",
+        "id0",
+        "Nothing came.",
+    )
+    assert views[5].answers == ["(empty) 60%", "n/a 40%"]
+    assert (views[5].example_id, views[5].example) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("stability", "marks"), [(None, []), (0.5, ["unstable 0.50"]), (0.594, ["unstable 0.59"]), (0.596, [])]
+)
+def test_a_cluster_is_unstable_by_the_digits_that_are_shown(stability, marks):
+    assert cluster_marks(ClusterSummary(0, "refund", 8, 0.2, stability=stability)) == marks
+
+
+def test_the_last_lines_tell_how_many_clusters_are_unstable():
+    line = "1 of 4 clusters are unstable: they are not found again in random halves of the data"
+    assert line in closing_lines(doubtful_result())
+    assert not any("unstable" in line for line in closing_lines(a_result()))
+
+
+def test_where_all_rows_are_noise_a_way_out_is_named():
+    clustering = replace(a_result().clustering, centroids=a_result().clustering.centroids[:0])
+    assert "every row is noise: lower --min-cluster-size, or use kmeans" in closing_lines(
+        replace(a_result(), clustering=clustering)
+    )
+
+
+@pytest.mark.parametrize(("ami", "shown"), [(-0.01, "0.00"), (0.3, "0.30"), (0.5, "0.50"), (1, "1.00")])
+def test_the_agreement_with_a_neutral_question_is_told(ami, shown):
+    line = baseline_line(BaselineAgreement(ami, 1500))
+    assert f"agreement with the clusters of a neutral question: {shown}" in line
+    assert "1,500 rows" in line
+    assert ("the question changed little" in line) == (ami >= 0.5)
+    assert line in closing_lines(replace(a_result(), baseline=BaselineAgreement(ami, 1500)))
+
+
+def test_the_association_of_groupings_is_named_by_its_size():
+    values = ["a", "b"] * 30
+    assert association(crosstab(Grouping("x", values), Grouping("y", values))).startswith(
+        "strong association: Cram"
+    )
+    unrelated = crosstab(Grouping("x", values), Grouping("y", ["c", "c", "d", "d"] * 15))
+    assert association(unrelated) == "no association beyond chance: p = 1.00, 60 rows"
+
+
+def test_drift_is_told_in_one_line():
+    moved = Drift(0, "refund", 0.5, 0.25, 0.1, 0.4, 0.001)
+    still = Drift(1, "kind staff", 0.5, 0.75, 0.6, 0.9, 0.2)
+    line = drift_line(DriftReport([moved, still], 20, 1))
+    assert line == "shares that moved: refund 50% -> 25%; 1 of 20 rows are novel (5%)"
+    assert drift_line(DriftReport([still], 0, 0)) == "no share moved beyond chance; 0 of 0 rows are novel (0%)"
