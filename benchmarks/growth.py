@@ -83,7 +83,7 @@ def prepared(step: str, n: int, folder: Path):  # noqa: ANN201
     if step == "embedding":
         from inbedder_cli import load_encoder
 
-        encoder = load_encoder()
+        encoder = load_encoder(cache=False)
         encoder.encode(some_texts[:8], QUESTION)
         return lambda: encoder.encode(some_texts, QUESTION)
     if step == "reading":

@@ -33,7 +33,7 @@ import torch
 
 from inbedder_cli.encoders import load_encoder
 from inbedder_cli.encoders.transformers.batching import canonical_order
-from inbedder_cli.encoders.transformers.shared_prefix import prefix_of
+from inbedder_cli.encoders.transformers.fast_paths import find_prefix
 from inbedder_cli.options import Dtype, EncodeOptions, Pooling
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ def main() -> None:
     parser.add_argument("--layer", type=int, default=29)
     parser.add_argument("--model", default="inbedder-135m")
     chosen = parser.parse_args()
-    exact = load_encoder(chosen.model, device="cpu", dtype=Dtype.float32)
-    fast = load_encoder(chosen.model, device="cpu")
+    exact = load_encoder(chosen.model, device="cpu", dtype=Dtype.float32, cache=False).model
+    fast = load_encoder(chosen.model, device="cpu", cache=False).model
     own = fast.model.dtype != torch.float32
     print(
         f"{machine()}; {fast.description}; layer {chosen.layer} of {fast.n_layers}; at most {MAX_NEW} tokens said"
@@ -105,7 +105,7 @@ def main() -> None:
         ]
         results = {name: min((turn[name] for turn in rounds), key=lambda way: way.seconds) for name in ways}
         prompter = fast.prompter(QUESTION, 1024)
-        prompts, shared = prompter.encode(rows)[0], len(prefix_of(prompter))
+        prompts, shared = prompter.encode(rows)[0], len(find_prefix(prompter))
         needed = sum(len(ids) - shared for ids in prompts) + shared
         for name, way in results.items():
             encoder = ways[name][0]

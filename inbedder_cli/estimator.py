@@ -15,7 +15,7 @@ from inbedder_cli.clustering.preprocess import normalize
 from inbedder_cli.corpus import read_corpus
 from inbedder_cli.encoders import load_encoder
 from inbedder_cli.errors import ModelError, UsageError
-from inbedder_cli.models.names import DEFAULT_MODEL
+from inbedder_cli.models import DEFAULT_MODEL
 from inbedder_cli.options import ClusterOptions, EncodeOptions, ExplainOptions, UnansweredOptions
 from inbedder_cli.pipeline import analyze, embed
 from inbedder_cli.progress import SILENT

@@ -131,7 +131,7 @@ def make_model(kind: str, vocab_size: int, seed: int = 0):
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Folders of tiny random models by kind, saved as transformers saves them."""
-    from inbedder_cli.models.quiet import quiet_transformers
+    from inbedder_cli.models.convert import quiet_transformers
 
     quiet_transformers()
     root = tmp_path_factory.mktemp("models")

@@ -16,7 +16,7 @@ SAMPLES = Path(__file__).parent.parent / "sample_data"
 def encoder():
     from inbedder_cli import load_encoder
 
-    return load_encoder(device="cpu")
+    return load_encoder(device="cpu", cache=False)
 
 
 def test_answers_are_short_and_name_feelings(encoder):
@@ -36,11 +36,11 @@ def test_number_formats_and_batch_sizes_agree(encoder):
     corpus = read_corpus(str(SAMPLES / "reviews.csv"), limit=48)
     texts = [t for t in corpus.texts if t]
     question = "What emotion is expressed?"
-    plain = load_encoder(device="cpu", dtype=Dtype.float32)
+    plain = load_encoder(device="cpu", dtype=Dtype.float32, cache=False)
     exact = plain.encode(texts, question, EncodeOptions(answers=False)).vectors
     rebatched = plain.encode(texts, question, EncodeOptions(answers=False, batch_tokens=300)).vectors
     np.testing.assert_allclose(rebatched, exact, atol=1e-3, rtol=1e-4)
-    fast = load_encoder(device="cpu", dtype=Dtype.bfloat16)
+    fast = load_encoder(device="cpu", dtype=Dtype.bfloat16, cache=False)
     rounded = fast.encode(texts, question, EncodeOptions(answers=False)).vectors
     cosines = (center_and_normalize(exact)[0] * center_and_normalize(rounded)[0]).sum(axis=1)
     assert np.median(cosines) > 0.99

@@ -22,7 +22,7 @@ BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 @app.command()
 def path() -> None:
     """Print the path of the cache."""
-    from inbedder_cli.encoders.cache.store import RowCache
+    from inbedder_cli.encoders.cache.row_cache import RowCache
 
     print_line(str(RowCache().path))
 
@@ -30,7 +30,7 @@ def path() -> None:
 @app.command()
 def info() -> None:
     """Print the path, the number of rows, the size, and when the oldest row was used."""
-    from inbedder_cli.encoders.cache.store import RowCache
+    from inbedder_cli.encoders.cache.row_cache import RowCache
 
     found = RowCache(reporter=TerminalReporter()).info()
     print_line(f"path\t{found.path}")
@@ -54,7 +54,7 @@ def prune(
     ] = None,
 ) -> None:
     """Remove rows that were not used for a while, or the least recently used ones."""
-    from inbedder_cli.encoders.cache.store import RowCache
+    from inbedder_cli.encoders.cache.row_cache import RowCache
 
     if older_than is None and max_size is None:
         raise UsageError("there is no limit to prune to", hint="give --older-than 30d, or --max-size 2GB")
@@ -68,7 +68,7 @@ def prune(
 @app.command()
 def clear() -> None:
     """Remove all rows."""
-    from inbedder_cli.encoders.cache.store import RowCache
+    from inbedder_cli.encoders.cache.row_cache import RowCache
 
     TerminalReporter().info(f"{RowCache().clear() / 1e6:.1f} MB freed")
 

@@ -14,7 +14,7 @@ from inbedder_cli.cli.console import TerminalReporter, stdout_console
 from inbedder_cli.cli.option_groups import report_corpus
 from inbedder_cli.errors import UsageError
 from inbedder_cli.evaluation.settings import EvaluateOptions, EvaluationFormat, Part, ProtocolName
-from inbedder_cli.models.names import DEFAULT_MODEL
+from inbedder_cli.models import DEFAULT_MODEL
 from inbedder_cli.options import Dtype, InputFormat, Pooling
 
 if TYPE_CHECKING:

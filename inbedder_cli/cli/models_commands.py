@@ -10,7 +10,7 @@ import typer
 from inbedder_cli.cli.console import TerminalReporter, print_line
 from inbedder_cli.cli.parameters import Offline, Quiet
 from inbedder_cli.errors import ModelError, did_you_mean
-from inbedder_cli.models.names import DEFAULT_MODEL
+from inbedder_cli.models import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from inbedder_cli.models.manifest import Manifest
@@ -32,7 +32,7 @@ def list_models() -> None:
         bases[folder] = name
         state = f"{folder_bytes(folder) / 1e6:.0f} MB" if folder.is_dir() else "fetched on first use"
         default = " (default)" if name == DEFAULT_MODEL else ""
-        print_line(f"{name}{default}\t{state}\t{manifest.licence}\t{manifest.description}")
+        print_line(f"{name}{default}\t{state}\t{manifest.license}\t{manifest.description}")
     for folder in installed():
         if folder not in bases:
             print_line(f"{folder.name}\t{folder_bytes(folder) / 1e6:.0f} MB\t\tconverted from a GGUF file")

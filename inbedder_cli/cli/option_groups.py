@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 from dataclasses import dataclass, fields, is_dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from inbedder_cli.cli import parameters
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.encoders import Encoder
-    from inbedder_cli.encoders.base import ModelRecord
     from inbedder_cli.progress import Reporter
     from inbedder_cli.runs.storage import SavedRun
 
@@ -73,36 +71,18 @@ class ModelOptions:
     devices: parameters.Devices = 1
 
     def load(self, reporter: Reporter) -> Encoder:
-        """Return the encoder, and say what it is; one that remembers rows loads its model when it needs it."""
-        chosen = {name: getattr(self, name) for name in ("model", "template", "device", "dtype", "offline")}
-        encoder: Encoder
-        if self.devices > 1 and not self.cache:
-            raise UsageError("several devices share their rows through the cache", hint="leave out --no-cache")
-        if self.cache:
-            from inbedder_cli.encoders.cache.cached_encoder import CachedEncoder
-            from inbedder_cli.encoders.cache.store import RowCache
+        """Return the encoder; its model is loaded when the first text needs it.
 
-            encoder = CachedEncoder(
-                RowCache(reporter=reporter), self.refresh, **chosen, devices=self.devices, reporter=reporter
-            )
-        else:
-            from inbedder_cli.encoders import load_encoder
+        :param reporter: hears which model it is.
+        :return: the encoder.
+        """
+        from inbedder_cli.encoders import load_encoder
 
-            encoder = load_encoder(**chosen, reporter=reporter)
-        object.__setattr__(encoder, "record", self.used(encoder))
+        encoder = load_encoder(
+            **{field.name: getattr(self, field.name) for field in fields(self)}, reporter=reporter
+        )
         reporter.info(f"model: {encoder.description}")
         return encoder
-
-    def used(self, encoder: Encoder) -> ModelRecord:
-        """Return what a saved run tells of its model."""
-        from inbedder_cli.encoders.base import ModelRecord
-        from inbedder_cli.encoders.cache.cached_encoder import model_identity
-        from inbedder_cli.models import resolve_model
-
-        path = Path(self.model).expanduser()
-        reference = str(path.resolve()) if path.exists() else self.model
-        identity = model_identity(resolve_model(self.model, offline=self.offline), self.template)
-        return ModelRecord(reference, encoder.description, identity, self.template, str(self.dtype))
 
 
 @dataclass(frozen=True)
@@ -126,7 +106,7 @@ class RuntimeOptions:
         chosen = {field.name: getattr(self, field.name) for field in fields(self)}
         model = ModelOptions(used.reference, used.template, dtype=Dtype(used.dtype), **chosen)
         encoder = model.load(reporter)
-        if encoder.record.identity != used.identity:
+        if encoder.identity != used.identity:
             raise ModelError(
                 f"{used.reference} is not the model that made {run.folder}",
                 hint="bring back the model of then, or cluster again with --save",

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from inbedder_cli.errors import UsageError
-from inbedder_cli.models.names import DEFAULT_MODEL
+from inbedder_cli.models import DEFAULT_MODEL
 from inbedder_cli.options import Dtype, EmptyTexts, InputFormat, Pooling
 from inbedder_cli.output.formats import check_format, format_names
 from inbedder_cli.registry import algorithms

@@ -1,6 +1,15 @@
-"""Language models that turn (texts, instruction) into vectors and answers."""
+"""Encoders: language models that turn texts and an instruction into vectors and answers."""
 
-from inbedder_cli.encoders.base import Encoded, Encoder, Preview
-from inbedder_cli.encoders.transformers.loading import load_encoder
+from inbedder_cli.encoders.backends import encoder_backends, load_encoder
+from inbedder_cli.encoders.base import BaseEncoder, Encoded, EncodedText, Encoder, ModelRecord, Preview
 
-__all__ = ["Encoded", "Encoder", "Preview", "load_encoder"]
+__all__ = [
+    "BaseEncoder",
+    "Encoded",
+    "EncodedText",
+    "Encoder",
+    "ModelRecord",
+    "Preview",
+    "encoder_backends",
+    "load_encoder",
+]

@@ -1,41 +1,46 @@
-"""What every encoder promises."""
+"""The Encoder protocol, a base class for backends, and the data that encoders return."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from inbedder_cli.errors import InbedderError
+from inbedder_cli.options import EncodeOptions
 from inbedder_cli.progress import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     import numpy as np
     import numpy.typing as npt
 
     from inbedder_cli.encoders.next_words import NextWords
-    from inbedder_cli.options import EncodeOptions
     from inbedder_cli.progress import Reporter
+
+PROBE_ROWS = 16  # texts that a preview encodes to estimate the time of a run
 
 
 class Answer(NamedTuple):
-    """What a model said to one text.
+    """A model's answer to one text.
 
-    :param confidence: the geometric mean of the probabilities of the answer's tokens, its end among them, 0 to 1.
-    :param words: the likeliest first words, with their probabilities (`next_words`).
+    :param text: the answer.
+    :param confidence: geometric mean of its token probabilities, the end token included, 0 to 1.
+    :param next_words: the likeliest first words with their probabilities, the likeliest first.
     """
 
     text: str
     confidence: float
-    words: tuple[tuple[str, float], ...] = ()
+    next_words: tuple[tuple[str, float], ...] = ()
 
 
 class EncodedText(NamedTuple):
-    """What reading one text gave.
+    """One encoded text.
 
     :param vector: float32, shape (hidden_size,).
-    :param answer: None when none was decoded.
-    :param truncated: whether the text was truncated to fit.
+    :param answer: None when answers were not decoded.
+    :param truncated: whether the text was truncated to fit the longest prompt.
     """
 
     vector: npt.NDArray[np.float32]
@@ -45,14 +50,14 @@ class EncodedText(NamedTuple):
 
 @dataclass(frozen=True)
 class Encoded:
-    """The result of reading texts under one instruction.
+    """Texts encoded under one instruction.
 
     :param vectors: float32, shape (n_texts, hidden_size).
-    :param answers: one per text, or None when none were decoded.
-    :param confidences: of the answers (see `Answer`), shape (n_texts,), or None.
-    :param n_unique: how many different texts were computed.
-    :param n_truncated: how many of these were truncated to fit.
-    :param next_words: of the answers, where a model decoded them.
+    :param answers: one per text, or None when answers were not decoded.
+    :param confidences: of the answers (see `Answer`), float32, shape (n_texts,), or None.
+    :param n_unique: number of distinct texts.
+    :param n_truncated: number of distinct texts that were truncated.
+    :param next_words: the likeliest first words of each answer, or None when answers were not decoded.
     """
 
     vectors: npt.NDArray[np.float32]
@@ -62,35 +67,77 @@ class Encoded:
     n_truncated: int
     next_words: NextWords | None = None
 
+    @classmethod
+    def concat(cls, parts: Sequence[Encoded]) -> Encoded:
+        """Join consecutive shards of texts that were encoded under one instruction with the same options.
+
+        The counts are summed: a text that occurs in several shards counts once in each.
+
+        :param parts: the encoded shards in the order of their texts, at least one.
+        :return: what encoding all the texts at once returns, up to the counts.
+        :raises ValueError: without shards, or when they differ in the size of vectors or in what was decoded.
+        """
+        import numpy as np
+
+        from inbedder_cli.encoders.next_words import NextWords
+
+        filled = [part for part in parts if len(part.vectors)] or list(parts[:1])
+        if not filled:
+            raise ValueError("there are no shards to concatenate")
+        sizes = sorted({part.vectors.shape[1] for part in filled})
+        if len(sizes) > 1:
+            raise ValueError(f"the shards have vectors of different sizes: {sizes}")
+        answers = [part.answers for part in filled if part.answers is not None]
+        confidences = [part.confidences for part in filled if part.confidences is not None]
+        words = [part.next_words for part in filled if part.next_words is not None]
+        for name, some in (("answers", answers), ("confidences", confidences), ("next words", words)):
+            if len(some) not in (0, len(filled)):
+                raise ValueError(f"{len(some)} of {len(filled)} shards have {name}")
+        return cls(
+            vectors=np.concatenate([part.vectors for part in filled]),
+            answers=[answer for part in answers for answer in part] if answers else None,
+            confidences=np.concatenate(confidences) if confidences else None,
+            n_unique=sum(part.n_unique for part in parts),
+            n_truncated=sum(part.n_truncated for part in parts),
+            next_words=NextWords.concat(words) if words else None,
+        )
+
 
 class ResultBuffer:
-    """Rows as they come, in one array where their texts stand: 10 million vectors have no room to lie about twice.
+    """Collects encoded texts, in any order, into one array: 10 million vectors do not fit into memory twice.
 
-    :param texts: in the order that is wanted; those that are alike share a row.
-    :param options: whether answers are wanted.
+    :param texts: the texts to encode, in the order of the result; equal texts share a row.
+    :param options: whether answers are decoded.
     """
 
     def __init__(self, texts: Sequence[str], options: EncodeOptions) -> None:
-        self.texts = list(dict.fromkeys(texts))  # each once
+        self.texts = list(dict.fromkeys(texts))  # distinct
         self._places = {text: i for i, text in enumerate(self.texts)}
         self._order = None if len(self.texts) == len(texts) else [self._places[text] for text in texts]
-        self._wants_answers = options.answers
+        self._has_answers = options.answers
         self._done = bytearray(len(self.texts))
         self._answers = [Answer("", 0.0)] * len(self.texts)
-        self._n_shortened = 0
+        self._n_truncated = 0
         self._vectors: npt.NDArray[np.float32] | None = None
 
     def __contains__(self, text: object) -> bool:
-        """Return whether one of the texts has its row."""
+        """Return whether one of the texts has been added.
+
+        :param text: one of the texts.
+        :return: whether it has been added.
+        """
         return bool(self._done[self._places[text]])  # type: ignore[index]
 
     @property
     def n_done(self) -> int:
-        """How many of the different texts have their row."""
+        """Number of distinct texts that have been added."""
         return sum(self._done)
 
     def add(self, rows: Mapping[str, EncodedText]) -> None:
-        """Take the rows of some texts that have none."""
+        """Add encoded texts.
+
+        :param rows: by text; none of them was added before.
+        """
         import numpy as np
 
         for text, row in rows.items():
@@ -99,43 +146,47 @@ class ResultBuffer:
                 self._vectors = np.empty((len(self.texts), len(row.vector)), np.float32)
             self._vectors[i] = row.vector
             self._done[i] = True
-            self._n_shortened += row.truncated
+            self._n_truncated += row.truncated
             if row.answer is not None:
                 self._answers[i] = row.answer
 
     def encoded(self, hidden_size: int = 0) -> Encoded:
-        """Return what came, when every text has its row.
+        """Return the result, once every text has been added.
 
-        :param hidden_size: of no vectors at all.
+        :param hidden_size: size of the vectors, for the shape of the result when there are no texts.
+        :return: rows in the order of the texts.
+        :raises InbedderError: when a text has not been added.
         """
         import numpy as np
 
         from inbedder_cli.encoders.next_words import next_words
 
+        if missing := len(self.texts) - self.n_done:
+            raise InbedderError(f"the encoder returned nothing for {missing:,} of {len(self.texts):,} texts")
         vectors, answers = self._vectors, self._answers
         if vectors is None:
             vectors = np.empty((0, hidden_size), np.float32)
         if self._order is not None:
             vectors, answers = vectors[self._order], [answers[i] for i in self._order]
-        spoken = answers if self._wants_answers else None
+        decoded = answers if self._has_answers else None
         return Encoded(
             vectors=vectors,
-            answers=None if spoken is None else [answer.text for answer in spoken],
-            confidences=None if spoken is None else np.array([answer.confidence for answer in spoken], np.float32),
+            answers=None if decoded is None else [answer.text for answer in decoded],
+            confidences=None if decoded is None else np.array([a.confidence for a in decoded], np.float32),
             n_unique=len(self.texts),
-            n_truncated=self._n_shortened,
-            next_words=None if spoken is None else next_words(answer.words for answer in spoken),
+            n_truncated=self._n_truncated,
+            next_words=None if decoded is None else next_words(answer.next_words for answer in decoded),
         )
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What a run would do, from a few rows tried.
+    """What a run would do, estimated from a few texts.
 
-    :param prompt: the first text's prompt, as the model reads it.
-    :param n_unique: different texts.
-    :param n_tokens: prompt tokens over all of them.
-    :param n_truncated: texts that would be truncated.
+    :param prompt: the prompt of the first text.
+    :param n_unique: number of distinct texts.
+    :param n_tokens: number of prompt tokens over all of them.
+    :param n_truncated: number of texts that would be truncated.
     :param seconds: estimated time of the whole run.
     """
 
@@ -148,13 +199,13 @@ class Preview:
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """What a saved run keeps of the encoder that made its vectors: enough to load the same one again.
+    """What a saved run keeps of its encoder: enough to load the same one again.
 
     :param reference: what `load_encoder` takes; a folder as an absolute path.
     :param description: name, dtype and device, in one line.
-    :param identity: another text for other weights, another adapter or another template.
-    :param template: the template that was asked for; None: the model's own.
-    :param dtype: the dtype that was asked for.
+    :param identity: see `Encoder.identity`.
+    :param template: the template that was asked for; None takes the model's own.
+    :param dtype: the dtype that was asked for, "auto" included.
     """
 
     reference: str
@@ -165,21 +216,188 @@ class ModelRecord:
 
 
 class Encoder(Protocol):
-    """A loaded language model that answers a question about each text."""
+    """Turns texts and an instruction into vectors and answers.
+
+    A new backend derives from `BaseEncoder`, which provides most of this.
+    """
+
+    @property
+    def name(self) -> str:
+        """What messages call the model."""
+
+    @property
+    def dtype(self) -> str:
+        """The dtype it computes in, for example "bfloat16"."""
+
+    @property
+    def device(self) -> str:
+        """The device it computes on, for example "cpu" or "cuda:0"."""
+
+    @property
+    def identity(self) -> str:
+        """Differs for other weights, another adapter, template, layer or pooling; a part of cache keys."""
+
+    @property
+    def record(self) -> ModelRecord | None:
+        """How to load it again; None when it was not loaded by `load_encoder`."""
 
     @property
     def description(self) -> str:
-        """One line: model, number format, device."""
+        """Name, dtype and device in one line, for people; see `describe`."""
 
     def encode(
-        self, texts: Sequence[str], instruction: str, options: EncodeOptions, reporter: Reporter = SILENT
+        self,
+        texts: Sequence[str],
+        instruction: str,
+        options: EncodeOptions | None = None,
+        reporter: Reporter = SILENT,
     ) -> Encoded:
-        """Return one vector, and one answer, per text, in their order.
+        """Return one vector, and one answer, per text.
 
-        :raises UsageError: for an empty instruction, a layer that the model does not have, or a pooling
-            that means nothing for its architecture.
-        :raises OutOfMemoryError: when even one text does not fit.
+        :param texts: texts in any order; equal ones are encoded once.
+        :param instruction: the question that is asked about each text.
+        :param options: how texts become vectors and answers; None takes the defaults.
+        :param reporter: receives progress and warnings.
+        :return: rows in the order of the texts.
+        :raises UsageError: for an empty instruction, a layer that the model does not have, or a pooling that its
+            architecture does not support.
+        :raises OutOfMemoryError: when even one text does not fit into memory.
+        """
+
+    def encode_batches(
+        self,
+        texts: Sequence[str],
+        instruction: str,
+        options: EncodeOptions | None = None,
+        reporter: Reporter = SILENT,
+        known: Container[str] = (),
+    ) -> Iterator[dict[str, EncodedText]]:
+        """Yield encoded texts batch by batch, in any order; raises what `encode` does.
+
+        :param texts: distinct texts.
+        :param instruction: the question that is asked about each text.
+        :param options: how texts become vectors and answers; None takes the defaults.
+        :param reporter: receives progress and warnings.
+        :param known: texts to skip. They must not change the other texts' numbers by more than rounding.
+        :return: an iterator over the rows of each batch, by text.
         """
 
     def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
-        """Return what `encode` would do, without doing it."""
+        """Return what `encode` would do and how long it would take.
+
+        :param texts: texts in any order, at least one.
+        :param instruction: the question that is asked about each text.
+        :param options: how texts become vectors and answers.
+        :return: the prompt of the first text, counts, and the estimated time.
+        """
+
+
+class BaseEncoder:
+    """Base class of encoders: a subclass sets `name` and `identity`, and defines `encode_batches`.
+
+    Both may be attributes or properties, like `dtype`, `device` and `hidden_size`, which have defaults. `identity`
+    must differ between models that return different vectors or answers; see `Encoder`. A subclass that is never
+    cached may define `encode` instead of `encode_batches`.
+    """
+
+    loaded_as: tuple[str, str | None, str] | None = None  # reference, template and dtype; set by `load_encoder`
+
+    if TYPE_CHECKING:  # read-only, so that subclasses may define attributes or properties
+
+        @property
+        def name(self) -> str: ...  # noqa: D102
+
+        @property
+        def identity(self) -> str: ...  # noqa: D102
+
+        @property
+        def dtype(self) -> str: ...  # noqa: D102
+
+        @property
+        def device(self) -> str: ...  # noqa: D102
+
+        @property
+        def hidden_size(self) -> int: ...  # noqa: D102
+
+    else:
+        dtype = "float32"
+        device = "cpu"
+        hidden_size = 0  # only needed for the shape of no vectors
+
+    def encode_batches(
+        self,
+        texts: Sequence[str],
+        instruction: str,
+        options: EncodeOptions | None = None,
+        reporter: Reporter = SILENT,
+        known: Container[str] = (),
+    ) -> Iterator[dict[str, EncodedText]]:
+        """Yield encoded texts batch by batch; see `Encoder`.
+
+        :param texts: distinct texts.
+        :param instruction: the question that is asked about each text.
+        :param options: how texts become vectors and answers; None takes the defaults.
+        :param reporter: receives progress and warnings.
+        :param known: texts to skip.
+        :return: an iterator over the rows of each batch, by text.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not encode in batches, which caching needs")
+
+    def encode(
+        self,
+        texts: Sequence[str],
+        instruction: str,
+        options: EncodeOptions | None = None,
+        reporter: Reporter = SILENT,
+    ) -> Encoded:
+        """Return one vector, and one answer, per text; see `Encoder`.
+
+        :param texts: texts in any order; equal ones are encoded once.
+        :param instruction: the question that is asked about each text.
+        :param options: how texts become vectors and answers; None takes the defaults.
+        :param reporter: receives progress and warnings.
+        :return: rows in the order of the texts.
+        """
+        options = options or EncodeOptions()
+        buffer = ResultBuffer(texts, options)
+        for rows in self.encode_batches(buffer.texts, instruction, options, reporter):
+            buffer.add(rows)
+        return buffer.encoded(self.hidden_size)
+
+    def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
+        """Return what `encode` would do, estimated from a few texts: tokens are counted as words.
+
+        :param texts: texts in any order, at least one.
+        :param instruction: the question that is asked about each text.
+        :param options: how texts become vectors and answers.
+        :return: counts and the estimated time.
+        """
+        unique = sorted(set(texts), key=len)
+        probe = unique[:: max(1, len(unique) // PROBE_ROWS)]
+        start = time.perf_counter()
+        encoded = self.encode(probe, instruction, options)
+        seconds = (time.perf_counter() - start) * len(unique) / max(1, len(probe))
+        n_tokens = sum(len(text.split()) + len(instruction.split()) for text in unique)
+        return Preview(f"{instruction}\n\n{texts[0]}", len(unique), n_tokens, encoded.n_truncated, seconds)
+
+    @property
+    def record(self) -> ModelRecord | None:
+        """How to load it again; None when it was not loaded by `load_encoder`."""
+        if self.loaded_as is None:
+            return None
+        reference, template, dtype = self.loaded_as
+        return ModelRecord(reference, self.description, self.identity, template, dtype)
+
+    @property
+    def description(self) -> str:
+        """Name, dtype and device in one line, for people."""
+        return describe(self)
+
+
+def describe(encoder: Encoder) -> str:
+    """Return an encoder's name, dtype and device in one line, for people: nothing parses it.
+
+    :param encoder: any encoder.
+    :return: for example "inbedder-135m, bfloat16 on cpu".
+    """
+    return f"{encoder.name}, {encoder.dtype} on {encoder.device}"

@@ -1,9 +1,4 @@
-"""What the answers might have begun with: the likeliest first words of each, and what clusters have more of.
-
-InBedder reads a cluster a second time by what its mean state would say. Here the mean is taken over the
-probabilities of
-words, not over states: it needs no model once the rows are read, and means the same for every layer and pooling.
-"""
+"""The likeliest first words of each answer, with their probabilities."""
 
 from __future__ import annotations
 
@@ -17,17 +12,16 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-LIKELY = 8  # words kept of each answer
-LEAST_EXCESS = 0.01  # of a word's mean probability in a cluster over that in all rows
+LIKELY = 8  # words kept per answer
 
 
 @dataclass(frozen=True)
 class NextWords:
-    """The likeliest first words of many answers, as tables: one row per answer.
+    """The likeliest first words of many answers, as tables with one row per answer.
 
-    :param words: all that occur, in lower case; a long word may be its beginning, as models spell it.
-    :param ids: places in `words`, the likeliest first, int32, shape (n_answers, LIKELY).
-    :param probabilities: of these words, 0 to 1 (0 where an answer has fewer), float32, of the same shape.
+    :param words: the vocabulary, in lower case; a long word may be cut where the model's tokens are.
+    :param ids: indices into `words`, the likeliest first, int32, shape (n_answers, LIKELY).
+    :param probabilities: of these words, 0 to 1, float32, same shape; 0 pads answers with fewer words.
     """
 
     words: list[str]
@@ -35,23 +29,58 @@ class NextWords:
     probabilities: npt.NDArray[np.float32]
 
     def of(self, rows: Sequence[int]) -> NextWords:
-        """Return those of some answers."""
+        """Return the words of some answers.
+
+        :param rows: indices of the answers.
+        :return: a table with these rows and the same vocabulary.
+        """
         return NextWords(self.words, self.ids[rows], self.probabilities[rows])
 
     def spread(self, rows: Sequence[int], n: int) -> NextWords:
-        """Return a table of n answers in which these have the places `rows`; the others have no words."""
+        """Return a table of n answers, in which these answers take the given rows; other rows have no words.
+
+        :param rows: the row of each answer in the new table.
+        :param n: number of rows of the new table.
+        :return: a table of n rows.
+        """
         ids, probabilities = np.zeros((n, LIKELY), np.int32), np.zeros((n, LIKELY), np.float32)
         ids[rows], probabilities[rows] = self.ids, self.probabilities
         return NextWords(self.words, ids, probabilities)
 
     def means(self) -> npt.NDArray[np.float64]:
-        """Return each word's mean probability over the answers."""
+        """Return the mean probability of each word over all answers, shape (n_words,).
+
+        :return: float64, shape (n_words,).
+        """
         totals = np.bincount(self.ids.ravel(), weights=self.probabilities.ravel(), minlength=len(self.words))
         return totals[: len(self.words)] / max(1, len(self.ids))
 
+    @classmethod
+    def concat(cls, parts: Sequence[NextWords]) -> NextWords:
+        """Join tables of consecutive answers; their vocabularies are merged.
+
+        :param parts: the tables, in the order of their answers.
+        :return: one table with the rows of all parts.
+
+        >>> parts = [next_words([[("joy", 0.5)]]), next_words([[("love", 0.5), ("joy", 0.25)]])]
+        >>> joined = NextWords.concat(parts)
+        >>> joined.words, joined.ids[:, :2].tolist()
+        (['joy', 'love'], [[0, 0], [1, 0]])
+        """
+        places: dict[str, int] = {}
+        ids = [np.zeros((0, LIKELY), np.int32)]
+        for part in parts:
+            renumbered = np.array([places.setdefault(word, len(places)) for word in part.words] or [0], np.int32)
+            ids.append(np.where(part.probabilities > 0, renumbered[part.ids], np.int32(0)))
+        probabilities = [np.zeros((0, LIKELY), np.float32), *(part.probabilities for part in parts)]
+        return cls(list(places), np.concatenate(ids), np.concatenate(probabilities))
+
 
 def next_words(answers: Iterable[Sequence[tuple[str, float]]]) -> NextWords:
-    """Return the tables for answers given as (word, probability) each, the likeliest first.
+    """Return the table of answers that are given as (word, probability) pairs, the likeliest first.
+
+    :param answers: the pairs of each answer; those after the first `LIKELY` are dropped.
+    :return: a table with one row per answer.
 
     >>> next_words([[("joy", 0.5), ("love", 0.25)]]).means()
     array([0.5 , 0.25])
@@ -59,26 +88,11 @@ def next_words(answers: Iterable[Sequence[tuple[str, float]]]) -> NextWords:
     places: dict[str, int] = {}
     ids, probabilities = [], []
     for answer in answers:
-        some = answer[:LIKELY]
-        missing = LIKELY - len(some)
-        ids.append([places.setdefault(word, len(places)) for word, _ in some] + [0] * missing)
-        probabilities.append([probability for _, probability in some] + [0.0] * missing)
+        kept = answer[:LIKELY]
+        missing = LIKELY - len(kept)
+        ids.append([places.setdefault(word, len(places)) for word, _ in kept] + [0] * missing)
+        probabilities.append([probability for _, probability in kept] + [0.0] * missing)
     shape = (len(ids), LIKELY)
     return NextWords(
         list(places), np.array(ids, np.int32).reshape(shape), np.array(probabilities, np.float32).reshape(shape)
     )
-
-
-def lens(words: NextWords, labels: npt.NDArray[np.int64], n: int) -> dict[int, list[str]]:
-    """Return each cluster's words whose mean probability exceeds most that over all rows, the most first.
-
-    :param labels: the cluster of each answer.
-    :param n: words of a cluster, at most.
-    """
-    everywhere = words.means()
-    found: dict[int, list[str]] = {}
-    for cluster in np.unique(labels).tolist():
-        excess = words.of(np.flatnonzero(labels == cluster)).means() - everywhere  # type: ignore[arg-type]
-        best = sorted(range(len(excess)), key=lambda i: (-excess[i], words.words[i]))[:n]
-        found[cluster] = [words.words[i] for i in best if excess[i] >= LEAST_EXCESS]
-    return found

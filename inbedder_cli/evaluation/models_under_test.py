@@ -116,7 +116,13 @@ def model_under_test(
         takes_instruction=True,
         has_layers=True,
         load=lambda: load_encoder(
-            reference, template=template, device=device, dtype=dtype, offline=offline, reporter=reporter
+            reference,
+            template=template,
+            device=device,
+            dtype=dtype,
+            offline=offline,
+            cache=False,
+            reporter=reporter,
         ),
         dtype=str(dtype),
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inbedder_cli.encoders.base import Encoded, Encoder, Preview
+from inbedder_cli.encoders.base import BaseEncoder, Encoded, Encoder, Preview
 from inbedder_cli.errors import ModelError
 from inbedder_cli.options import EncodeOptions
 from inbedder_cli.progress import SILENT
@@ -37,7 +37,7 @@ def encoder_dtype(encoder: Encoder) -> str:
 
 
 @dataclass
-class SentenceEncoder:
+class SentenceEncoder(BaseEncoder):
     """A sentence-transformers model that encodes the text alone, or the question and the text.
 
     :param model: a `SentenceTransformer`.
@@ -128,7 +128,7 @@ class SentenceEncoder:
 
 
 @dataclass
-class ReEncoder:
+class ReEncoder(BaseEncoder):
     """A sentence embedder that encodes the answers of a language model (InBedder's "re-encode").
 
     :param answering: decodes the answers.
@@ -234,7 +234,7 @@ def load_sentence_encoder(
     from sentence_transformers import SentenceTransformer
 
     from inbedder_cli.encoders.transformers.device import choose_device
-    from inbedder_cli.models.quiet import quiet_transformers
+    from inbedder_cli.models.convert import quiet_transformers
 
     quiet_transformers()
     chosen = str(choose_device(device))

@@ -11,8 +11,8 @@ import numpy as np
 
 from inbedder_cli.clustering import NOISE, Clustering
 from inbedder_cli.clustering.preprocess import sample_indices
-from inbedder_cli.encoders.next_words import lens
 from inbedder_cli.explanation.labels import LabelCheck, check_labels, choose_labels
+from inbedder_cli.explanation.likely_next_words import likely_next_words
 from inbedder_cli.explanation.phrases import Phrase, phrases_by_row, rank_phrases
 from inbedder_cli.explanation.stop_words import folded
 from inbedder_cli.options import ExplainOptions
@@ -135,7 +135,7 @@ def explain(
     ranked = rank_phrases(found, labels_of_some)
     labels = choose_labels(ranked)
     checks = check_labels(found, labels_of_some, {c: best[0].text for c, best in ranked.items() if best})
-    words = lens(next_words, clustering.labels, options.phrases) if next_words else {}
+    words = likely_next_words(next_words, clustering.labels, options.phrases) if next_words else {}
 
     def exemplars(chosen: Sequence[int]) -> list[Exemplar]:
         return [

@@ -1,7 +1,7 @@
 """Merge a LoRA adapter (PEFT's file layout) into a model's weights, in plain torch and float32.
 
 W <- W + s B A with s = alpha / r, or alpha / sqrt(r) for rank-stabilised LoRA (Hu et al. 2021, section 4.1;
-Kalajdzievski 2023). After that the model runs as fast as its base, and using an adapter needs no peft.
+Kalajdzievski 2023). The merged model is as fast as its base, and peft is not needed to use an adapter.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def merge_adapter(model: torch.nn.Module, folder: Path) -> None:
     """Add the adapter's low-rank updates to the model's weights, in place.
 
     :param model: in float32.
-    :param folder: adapter_config.json and adapter_model.safetensors.
-    :raises ModelError: for an adapter of another kind or another model.
+    :param folder: contains adapter_config.json and adapter_model.safetensors.
+    :raises ModelError: for another kind of adapter, or one of another model.
     """
     import torch
     from safetensors.torch import load_file
@@ -38,13 +38,15 @@ def merge_adapter(model: torch.nn.Module, folder: Path) -> None:
         raise ModelError(f"cannot read the adapter in {folder}: {error}") from error
     used = [key for key in UNSUPPORTED if config.get(key)]
     if config.get("peft_type") != "LORA" or used or config.get("bias", "none") != "none":
-        raise ModelError(f"the adapter in {folder} is not a plain LoRA adapter ({', '.join(used) or 'its kind'})")
+        raise ModelError(
+            f"the adapter in {folder} is not a plain LoRA adapter ({', '.join(used) or 'other type or bias'})"
+        )
     rank = config["r"]
     scale = config["lora_alpha"] / (math.sqrt(rank) if config.get("use_rslora") else rank)
     down = {k.removesuffix(".lora_A.weight"): v for k, v in tensors.items() if k.endswith(".lora_A.weight")}
     up = {k.removesuffix(".lora_B.weight"): v for k, v in tensors.items() if k.endswith(".lora_B.weight")}
     if down.keys() != up.keys() or len(down) + len(up) != len(tensors):
-        raise ModelError(f"the adapter in {folder} holds tensors that are not pairs of LoRA matrices")
+        raise ModelError(f"the adapter in {folder} contains tensors that are not pairs of LoRA matrices")
     with torch.no_grad():
         for name in sorted(down):
             try:

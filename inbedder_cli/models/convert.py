@@ -1,14 +1,15 @@
-"""GGUF -> safetensors and tokenizer.json, once; and the hash that says which weights a folder holds."""
+"""GGUF -> safetensors and tokenizer.json, and hashes of weights and files."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import io
+import os
+import warnings
 from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import ModelError
-from inbedder_cli.models.quiet import quiet_transformers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,10 +17,21 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 2**20
 
 
-def convert_gguf(file: Path, folder: Path) -> None:
-    """Dequantise a GGUF file and write it as bfloat16 safetensors with its tokenizer.
+def quiet_transformers() -> None:
+    """Turn off the progress bars, advice and future warnings of transformers."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    from transformers.utils import logging
 
-    bfloat16 rounds to 8 bits of precision, far finer than the quantisation itself, and halves the file.
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+
+
+def convert_gguf(file: Path, folder: Path) -> None:
+    """Dequantize a GGUF file and write it as bfloat16 safetensors with its tokenizer.
+
+    bfloat16 has 8 bits of precision, far more than the quantization, and halves the file.
 
     :param file: the GGUF file.
     :param folder: an existing folder to write to.
@@ -30,13 +42,13 @@ def convert_gguf(file: Path, folder: Path) -> None:
 
     quiet_transformers()
     try:
-        with contextlib.redirect_stderr(io.StringIO()):  # the reader draws a bar of its own
+        with contextlib.redirect_stderr(io.StringIO()):  # transformers draws its own progress bar
             read = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
             tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
     except (ValueError, KeyError, RuntimeError, ImportError, NotImplementedError) as error:
         raise ModelError(f"cannot convert {file.name}: {error}") from error
     config = read.config
-    # A model that was read from GGUF refuses to be saved: only a clean one made from its config will.
+    # A model that was loaded from GGUF cannot be saved; a new one made from its config can.
     if hasattr(config, "quantization_config"):
         del config.quantization_config
     model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
@@ -46,9 +58,12 @@ def convert_gguf(file: Path, folder: Path) -> None:
 
 
 def weights_sha256(folder: Path) -> str:
-    """Return the hash of a folder's tensors: of (name, type, shape, bytes) in order of their names.
+    """Return the SHA-256 of a folder's tensors: of (name, dtype, shape, bytes), in the order of their names.
 
     It does not depend on how a version of safetensors lays out the file.
+
+    :param folder: contains one or more .safetensors files.
+    :return: hexadecimal digits.
     """
     import torch
     from safetensors import safe_open
@@ -67,7 +82,11 @@ def weights_sha256(folder: Path) -> str:
 
 
 def file_sha256(file: Path) -> str:
-    """Return a file's SHA-256."""
+    """Return the SHA-256 of a file.
+
+    :param file: any file.
+    :return: hexadecimal digits.
+    """
     digest = hashlib.sha256()
     with file.open("rb") as stream:
         while chunk := stream.read(CHUNK_BYTES):

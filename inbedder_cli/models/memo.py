@@ -1,4 +1,4 @@
-"""Facts that take long to find out, kept in the cache folder: which number format is fast, a file's hash."""
+"""Values that are slow to compute, kept in the cache folder: which dtype is fast, the hash of a file, ..."""
 
 from __future__ import annotations
 
@@ -12,50 +12,61 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.models.store import cache_folder
+from inbedder_cli.paths import cache_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FILE = "facts.json"
-KEPT = 200  # facts, those that were found last: old ones are of files that have changed
+FILE = "memo.json"
+MAX_VALUES = 200  # the most recent ones: old ones belong to files that have changed
 
 
-def cached_value(fact: str, find: Callable[[], Any]) -> Any:  # noqa: ANN401
-    """Return a fact, finding it out the first time.
+def cached_value(key: str, compute: Callable[[], Any]) -> Any:  # noqa: ANN401
+    """Return a value, which is computed the first time.
 
-    :param fact: its name, with all that it depends on.
-    :param find: returns what JSON can hold.
+    :param key: its name, with everything that it depends on.
+    :param compute: returns the value, as JSON types.
+    :return: the value.
     """
-    if (known := recall(fact)) is not None:
+    if (known := recall(key)) is not None:
         return known
-    remember(fact, found := find())
-    return found
+    remember(key, value := compute())
+    return value
 
 
-def recall(fact: str) -> Any:  # noqa: ANN401
-    """Return a fact, or None."""
-    return _read().get(fact)
+def recall(key: str) -> Any:  # noqa: ANN401
+    """Return a remembered value, or None.
 
-
-def remember(fact: str, value: Any) -> None:  # noqa: ANN401
-    """Keep a fact, in place of the oldest where there are many.
-
-    Where the folder cannot be written to, it is found out again next time.
+    :param key: its name.
+    :return: the value, or None where it is not remembered.
     """
-    if recall(fact) == value:
+    return _read().get(key)
+
+
+def remember(key: str, value: Any) -> None:  # noqa: ANN401
+    """Remember a value; the oldest one is dropped where there are many.
+
+    Where the folder cannot be written to, nothing is remembered.
+
+    :param key: its name.
+    :param value: as JSON types.
+    """
+    if recall(key) == value:
         return
-    folder = cache_folder()
+    folder = cache_dir()
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=folder, prefix=FILE, delete=False, encoding="utf-8") as file:
-            others = [known for known in _read().items() if known[0] != fact]
-            json.dump(dict([*others[1 - KEPT :], (fact, value)]), file, indent=1)
+            others = [known for known in _read().items() if known[0] != key]
+            json.dump(dict([*others[1 - MAX_VALUES :], (key, value)]), file, indent=1)
         Path(file.name).replace(folder / FILE)
 
 
 def machine() -> str:
-    """Return what speeds depend on: the processor, the GPUs that torch may see, and its version."""
+    """Return a text that identifies what speed depends on: processor, visible GPUs, version of torch.
+
+    :return: a part of keys.
+    """
     name = platform.processor() or platform.machine()
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
@@ -69,7 +80,11 @@ def machine() -> str:
 
 
 def folder_state(folder: Path) -> str:
-    """Return a text that changes when a file of the folder does: names, sizes, times."""
+    """Return a text that changes when a file of the folder does: names, sizes, times.
+
+    :param folder: its subfolders do not count.
+    :return: a part of keys.
+    """
     files = sorted(file for file in folder.iterdir() if file.is_file())
     states = [(file, file.stat()) for file in files]
     return f"{folder.resolve()} " + " ".join(f"{f.name} {s.st_size} {s.st_mtime_ns}" for f, s in states)
@@ -77,7 +92,7 @@ def folder_state(folder: Path) -> str:
 
 def _read() -> dict[str, Any]:
     try:
-        found = json.loads((cache_folder() / FILE).read_text(encoding="utf-8"))
+        found = json.loads((cache_dir() / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

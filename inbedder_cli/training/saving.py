@@ -112,14 +112,14 @@ def _manifest(learner: Learner, model: str, base: dict[str, Any], name: str) -> 
         "schema": SCHEMA,
         "name": name,
         "description": f"{model}, trained by inbedder train",
-        "licence": f"what {model} and the training data ask for",
+        "license": f"what {model} and the training data ask for",
         "base": {} if learner.adapters is None else base,
         "adapter": None if learner.adapters is None else ADAPTER,
         "template": template.name if template.name in (*NAMED, CHAT) else template.pattern,
         "layer": encoder.layer,
         "pooling": str(encoder.pooling),
     }
-    masked = {name: getattr(encoder, name) for name in ("n_masks", "standardise") if hasattr(encoder, name)}
+    masked = {name: getattr(encoder, name) for name in ("n_masks", "standardize") if hasattr(encoder, name)}
     return manifest | masked
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from inbedder_cli.encoders.prompts.prompter import LEAST_TEXT_TOKENS
 from inbedder_cli.encoders.prompts.templates import SLOT
 from inbedder_cli.encoders.transformers.batching import plan_batches
-from inbedder_cli.encoders.transformers.shared_prefix import common_prefix
+from inbedder_cli.encoders.transformers.fast_paths import common_prefix
 from inbedder_cli.options import Architecture
 
 if TYPE_CHECKING:

@@ -285,7 +285,7 @@ def test_a_prefix_keeps_new_columns_apart(cluster, tmp_path):
 def test_rows_without_a_finite_vector_are_marked_and_exit_4(inbedder, reviews, tiny, tmp_path, monkeypatch):
     from inbedder_cli.encoders.transformers.causal import CausalEncoder
 
-    whole = CausalEncoder.read
+    whole = CausalEncoder.encode_batches
 
     def broken(self, texts, *arguments):
         for rows in whole(self, texts, *arguments):
@@ -293,7 +293,7 @@ def test_rows_without_a_finite_vector_are_marked_and_exit_4(inbedder, reviews, t
                 row.vector[:] = np.nan if text == texts[1] else row.vector
             yield rows
 
-    monkeypatch.setattr(CausalEncoder, "read", broken)
+    monkeypatch.setattr(CausalEncoder, "encode_batches", broken)
     out = tmp_path / "y.csv"
     result = inbedder("cluster", reviews, "-i", QUESTION, "-m", tiny, "-k", "2", "-o", out)
     assert result.exit_code == 4

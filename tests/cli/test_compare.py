@@ -55,7 +55,7 @@ def test_options_without_sense_are_refused_before_anything_is_read(compare):
 def test_rows_without_vectors_are_told(compare, monkeypatch):
     from inbedder_cli.encoders.transformers.causal import CausalEncoder
 
-    whole = CausalEncoder.read
+    whole = CausalEncoder.encode_batches
 
     def broken(self, texts, *arguments):
         for rows in whole(self, texts, *arguments):
@@ -63,7 +63,7 @@ def test_rows_without_vectors_are_told(compare, monkeypatch):
                 row.vector[:] = np.nan if text == texts[1] else row.vector
             yield rows
 
-    monkeypatch.setattr(CausalEncoder, "read", broken)
+    monkeypatch.setattr(CausalEncoder, "encode_batches", broken)
     result = compare("-i", "What emotion?", "-i", "Which mood?", "-k", "2")
     assert result.exit_code == 4
     assert "no finite vector" in result.stderr

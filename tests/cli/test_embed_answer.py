@@ -78,7 +78,7 @@ def test_every_kind_of_model_is_read_and_refuses_readouts_of_others(inbedder, re
     assert [len(line["vector"] or []) for line in lines] == [32, 32, 0, 32, 32, 32]
     refused = inbedder(*command, "--pooling", other)
     assert refused.exit_code == 2
-    assert f"{other} means nothing for a" in refused.stderr
+    assert f"does not support the pooling {other}" in refused.stderr
 
 
 def test_the_template_can_be_given(run, reviews):

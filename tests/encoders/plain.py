@@ -5,11 +5,15 @@ Each function returns one text's vector and answer ids; `difference` compares an
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 
+from inbedder_cli.encoders.transformers.lazy_encoder import LazyEncoder
 from inbedder_cli.encoders.transformers.loading import encoder_from_files
 from inbedder_cli.models import ModelFiles
 from inbedder_cli.options import Dtype, EncodeOptions, Pooling
@@ -30,18 +34,46 @@ TEXTS = [
 TOLERANCE = 1e-4
 
 
-def load(folder: Path, template: str = "paper", **settings):
+def load_fresh(folder: Path, template: str = "paper", **settings):
+    """An encoder whose model and tokenizer a test may change."""
     return encoder_from_files(
         ModelFiles("tiny", folder, template=template, **settings), device="cpu", dtype=Dtype.float32
     )
 
 
+load_shared = cache(load_fresh)
+
+
+def load(folder: Path, template: str = "paper", **settings):
+    """An encoder whose model and tokenizer are shared by all tests; what was tried on it is not."""
+    return replace(load_shared(folder, template, **settings))
+
+
+GENERATED = WeakKeyDictionary()
+
+
+def generate_once(model, prompt: str, ids, **settings):
+    """What `generate` returns, kept for as long as the model."""
+    key = (prompt, str(model.generation_config.eos_token_id), str(settings.get("max_new_tokens")))
+    kept = GENERATED.setdefault(model, {})
+    if key not in kept:
+        kept[key] = model.generate(ids, attention_mask=torch.ones_like(ids), **settings)
+    return kept[key]
+
+
+def load_by_name(reference: str | Path, **settings):
+    """The loaded model of a reference."""
+    return LazyEncoder(str(reference), **({"device": "cpu"} | settings)).model
+
+
 def plain_causal(encoder, text: str, pooling: Pooling, layer: int, max_answer_tokens: int):
     """The vector and the answer ids of one text, by transformers' own `generate`."""
-    ids = encoder.tokenizer(encoder.template.render(text, QUESTION), return_tensors="pt")["input_ids"]
-    out = encoder.model.generate(
+    prompt = encoder.template.render(text, QUESTION)
+    ids = encoder.tokenizer(prompt, return_tensors="pt")["input_ids"]
+    out = generate_once(
+        encoder.model,
+        prompt,
         ids,
-        attention_mask=torch.ones_like(ids),
         max_new_tokens=max_answer_tokens,
         do_sample=False,
         output_hidden_states=True,
@@ -53,14 +85,14 @@ def plain_causal(encoder, text: str, pooling: Pooling, layer: int, max_answer_to
     ends = [ends] if isinstance(ends, int) else ends
     answer = new[: next((i for i, token in enumerate(new) if token in ends), len(new))]
     prompt = out.hidden_states[0][layer][0]
-    spoken_from = [prompt[-1]] + [step[layer][0, 0] for step in out.hidden_states[1:]]
-    spoken_from = torch.stack(spoken_from[: max(1, len(answer))])
+    predicting = [prompt[-1]] + [step[layer][0, 0] for step in out.hidden_states[1:]]
+    predicting = torch.stack(predicting[: max(1, len(answer))])
     vector = {
-        Pooling.first_token: spoken_from[0],
-        Pooling.answer_mean: spoken_from.mean(0),
-        Pooling.answer_last: spoken_from[-1],
+        Pooling.first_token: predicting[0],
+        Pooling.answer_mean: predicting.mean(0),
+        Pooling.answer_last: predicting[-1],
         Pooling.prompt_mean: prompt.mean(0),
-        Pooling.all_mean: torch.cat([prompt, spoken_from[1:]]).mean(0),
+        Pooling.all_mean: torch.cat([prompt, predicting[1:]]).mean(0),
     }[pooling]
     return vector.numpy(), answer
 
@@ -93,11 +125,13 @@ def plain_masked(encoder, text: str, pooling: Pooling, layer: int | None, n_mask
 
 def plain_seq2seq(encoder, text: str, pooling: Pooling, layer: int | None, max_answer_tokens: int):
     """By transformers' own `generate`, without the token that BART is made to say before its answer."""
-    ids = encoder.tokenizer(encoder.template.render(text, QUESTION), return_tensors="pt")["input_ids"]
+    prompt = encoder.template.render(text, QUESTION)
+    ids = encoder.tokenizer(prompt, return_tensors="pt")["input_ids"]
     forced = len(encoder.opening) - 1
-    out = encoder.model.generate(
+    out = generate_once(
+        encoder.model,
+        prompt,
         ids,
-        attention_mask=torch.ones_like(ids),
         max_new_tokens=max_answer_tokens + forced,
         do_sample=False,
         num_beams=1,
@@ -109,12 +143,12 @@ def plain_seq2seq(encoder, text: str, pooling: Pooling, layer: int | None, max_a
     ends = [ends] if isinstance(ends, int) else ends
     answer = new[: next((i for i, token in enumerate(new) if token in ends), len(new))]
     layer = -1 if layer is None else layer
-    spoken_from = torch.stack([step[layer][0, -1] for step in out.decoder_hidden_states[forced:]])
-    spoken_from = spoken_from[: max(1, len(answer))]
+    predicting = torch.stack([step[layer][0, -1] for step in out.decoder_hidden_states[forced:]])
+    predicting = predicting[: max(1, len(answer))]
     vector = {
-        Pooling.first_token: lambda: spoken_from[0],
-        Pooling.answer_mean: lambda: spoken_from.mean(0),
-        Pooling.answer_last: lambda: spoken_from[-1],
+        Pooling.first_token: lambda: predicting[0],
+        Pooling.answer_mean: lambda: predicting.mean(0),
+        Pooling.answer_last: lambda: predicting[-1],
         Pooling.prompt_mean: lambda: out.encoder_hidden_states[layer][0].mean(0),
     }[pooling]()
     return vector.numpy(), answer

@@ -1,9 +1,10 @@
-"""No row is read twice, and nothing that shapes a row is mistaken for something else."""
+"""No text is encoded twice, and whatever a vector depends on is part of its key."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,28 +12,30 @@ import torch
 
 from inbedder_cli.encoders import load_encoder
 from inbedder_cli.encoders.cache.cached_encoder import CachedEncoder
-from inbedder_cli.encoders.cache.store import RowCache
-from inbedder_cli.encoders.transformers.causal import _CausalReader
-from inbedder_cli.encoders.transformers.model_encoder import BatchReader
+from inbedder_cli.encoders.cache.row_cache import RowCache
+from inbedder_cli.encoders.cache.workers import Workers
+from inbedder_cli.encoders.transformers.causal import _CausalBatchEncoder
+from inbedder_cli.encoders.transformers.model_encoder import BatchEncoder
 from inbedder_cli.errors import InbedderError, UsageError
 from inbedder_cli.options import Dtype, EncodeOptions, Pooling
 from inbedder_cli.progress import SilentReporter
 from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE
+from tests.encoders.toy import ToyEncoder
 
 OPTIONS = EncodeOptions(max_answer_tokens=3)
 
 
 @pytest.fixture
-def read(monkeypatch):
-    """The number of prompts in each batch that a model reads."""
+def sizes(monkeypatch):
+    """The number of prompts in each batch that a model encodes."""
     batches = []
-    whole = BatchReader.read
+    whole = BatchEncoder.encode
 
     def counting(self, prompts):
         batches.append(len(prompts))
         return whole(self, prompts)
 
-    monkeypatch.setattr(BatchReader, "read", counting)
+    monkeypatch.setattr(BatchEncoder, "encode", counting)
     return batches
 
 
@@ -40,7 +43,7 @@ def read(monkeypatch):
 def encoder(tmp_path, tiny):
     def make(refresh=False, **chosen):
         settings = {"model": tiny, "device": "cpu", "dtype": Dtype.float32} | chosen
-        return CachedEncoder(RowCache(tmp_path / "rows.sqlite"), refresh, **settings)
+        return load_encoder(**({"cache": RowCache(tmp_path / "rows.sqlite"), "refresh": refresh} | settings))
 
     return make
 
@@ -52,14 +55,14 @@ def same(one, other):
 
 
 @pytest.mark.parametrize("answers", [True, False])
-def test_a_second_reading_reads_nothing_and_gives_the_same(encoder, read, tiny, answers):
+def test_encoding_again_computes_nothing_and_gives_the_same(encoder, sizes, tiny, answers):
     options = replace(OPTIONS, answers=answers, max_tokens=100)
     texts = [*TEXTS, TEXTS[0], "long " * 200]
-    plain = load_encoder(tiny, device="cpu", dtype=Dtype.float32).encode(texts, QUESTION, options)
+    plain = load_encoder(tiny, device="cpu", dtype=Dtype.float32, cache=False).encode(texts, QUESTION, options)
     first = encoder().encode(texts, QUESTION, options)
-    del read[:]
+    del sizes[:]
     second = encoder().encode(texts, QUESTION, options)
-    assert read == []
+    assert sizes == []
     same(first, plain)
     same(second, first)
     np.testing.assert_array_equal(second.vectors, first.vectors)
@@ -67,21 +70,21 @@ def test_a_second_reading_reads_nothing_and_gives_the_same(encoder, read, tiny, 
 
 def test_the_model_is_not_loaded_for_what_is_known(encoder, monkeypatch):
     encoder().encode(TEXTS, QUESTION, OPTIONS)
-    monkeypatch.setattr("inbedder_cli.encoders.cache.cached_encoder.load_encoder", None)
+    monkeypatch.setattr("inbedder_cli.encoders.transformers.loading.encoder_from_files", None)
     again = encoder()
     assert again.description.endswith("float32 on cpu")
     again.encode(TEXTS[::-1], QUESTION, OPTIONS)
 
 
-def test_shortcuts_are_tried_once_for_prompts_of_like_lengths(encoder, read, monkeypatch):
+def test_fast_paths_are_checked_once_for_prompts_of_like_lengths(encoder, sizes, monkeypatch):
     tried = []
-    whole = _CausalReader._same
+    whole = _CausalBatchEncoder._agree
 
     def counting(self, prompts):
         tried.append(max(map(len, prompts)))
         return whole(self, prompts)
 
-    monkeypatch.setattr(_CausalReader, "_same", counting)
+    monkeypatch.setattr(_CausalBatchEncoder, "_agree", counting)
     encoder(template="question-first").encode(TEXTS, QUESTION, OPTIONS)
     assert len(tried) == 1
     encoder(template="question-first", refresh=True).encode(TEXTS, QUESTION, OPTIONS)
@@ -95,23 +98,23 @@ def test_shortcuts_are_tried_once_for_prompts_of_like_lengths(encoder, read, mon
     assert len(tried) == 3
 
 
-def test_shortcuts_that_do_not_hold_are_tried_again(encoder, monkeypatch):
-    monkeypatch.setattr(_CausalReader, "_same", lambda self, prompts: False)
+def test_fast_paths_that_do_not_work_are_checked_again(encoder, monkeypatch):
+    monkeypatch.setattr(_CausalBatchEncoder, "_agree", lambda self, prompts: False)
     encoder(template="question-first").encode(TEXTS, QUESTION, OPTIONS)
     tried = []
-    monkeypatch.setattr(_CausalReader, "_same", lambda self, prompts: not tried.append(prompts))
+    monkeypatch.setattr(_CausalBatchEncoder, "_agree", lambda self, prompts: not tried.append(prompts))
     encoder(template="question-first", refresh=True).encode(TEXTS, QUESTION, OPTIONS)
     assert tried
 
 
-def test_new_rows_alone_are_read(encoder, read):
+def test_only_new_texts_are_encoded(encoder, sizes):
     encoder().encode(TEXTS[:4], QUESTION, OPTIONS)
-    del read[:]
+    del sizes[:]
     more = encoder().encode(TEXTS, QUESTION, OPTIONS)
-    assert sum(read) == 2
-    del read[:]
+    assert sum(sizes) == 2
+    del sizes[:]
     fresh = encoder(refresh=True).encode(TEXTS, QUESTION, OPTIONS)
-    assert sum(read) == 6
+    assert sum(sizes) == 6
     same(more, fresh)
 
 
@@ -129,25 +132,25 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: "-".join(map(str, change)))
-def test_whatever_shapes_a_row_makes_it_another_row(encoder, read, tiny_models, change):
+def test_whatever_shapes_a_row_makes_it_another_row(encoder, sizes, tiny_models, change):
     encoder().encode(TEXTS, QUESTION, OPTIONS)
-    del read[:]
+    del sizes[:]
     change = dict(change)
     instruction, options = change.pop("instruction", QUESTION), change.pop("options", OPTIONS)
     if "model" in change:
         change["model"] = str(tiny_models[change["model"]])
     encoder(**change).encode(TEXTS, instruction, options)
-    assert sum(read) == len(TEXTS)
+    assert sum(sizes) == len(TEXTS)
 
 
-def test_what_shapes_no_row_makes_no_other(encoder, read):
+def test_what_shapes_no_row_makes_no_other(encoder, sizes):
     encoder().encode(TEXTS, QUESTION, OPTIONS)
-    del read[:]
+    del sizes[:]
     encoder().encode(TEXTS, f" {QUESTION}\n", replace(OPTIONS, batch_tokens=64))
-    assert read == []
+    assert sizes == []
 
 
-def test_other_weights_in_the_same_folder_are_noticed(encoder, read, tiny, tmp_path):
+def test_other_weights_in_the_same_folder_are_noticed(encoder, sizes, tiny, tmp_path):
     import shutil
 
     from tests.conftest import make_model, make_tokenizer
@@ -155,33 +158,33 @@ def test_other_weights_in_the_same_folder_are_noticed(encoder, read, tiny, tmp_p
     folder = tmp_path / "model"
     shutil.copytree(tiny, folder)
     encoder(model=str(folder)).encode(TEXTS, QUESTION, OPTIONS)
-    del read[:]
+    del sizes[:]
     make_model("llama", len(make_tokenizer()), seed=1).save_pretrained(folder)
     encoder(model=str(folder)).encode(TEXTS, QUESTION, OPTIONS)
-    assert sum(read) == len(TEXTS)
+    assert sum(sizes) == len(TEXTS)
 
 
-def test_what_was_read_before_an_interruption_is_not_read_again(encoder, read, monkeypatch):
+def test_what_was_encoded_before_an_interruption_is_not_encoded_again(encoder, sizes, monkeypatch):
     options = replace(OPTIONS, batch_tokens=16)
-    whole = BatchReader.read
+    whole = BatchEncoder.encode
 
     def stopping(self, prompts):
-        if len(read) == 3:
+        if len(sizes) == 3:
             raise KeyboardInterrupt
         return whole(self, prompts)
 
-    monkeypatch.setattr(BatchReader, "read", stopping)
+    monkeypatch.setattr(BatchEncoder, "encode", stopping)
     with pytest.raises(KeyboardInterrupt):
         encoder().encode(TEXTS, QUESTION, options)
-    done = sum(read)
+    done = sum(sizes)
     assert 0 < done < len(TEXTS)
-    del read[:]
-    monkeypatch.setattr(BatchReader, "read", whole)
+    del sizes[:]
+    monkeypatch.setattr(BatchEncoder, "encode", whole)
     encoder().encode(TEXTS, QUESTION, options)
-    assert sum(read) == len(TEXTS) - done
+    assert sum(sizes) == len(TEXTS) - done
 
 
-def test_another_number_format_than_the_last_time_is_noticed(encoder, read, monkeypatch):
+def test_another_dtype_than_the_last_time_is_noticed(encoder, sizes, monkeypatch):
     """As on the nodes of a cluster that share a home and have different GPUs."""
     monkeypatch.setattr("inbedder_cli.encoders.transformers.loading.choose_dtype", lambda *_: torch.bfloat16)
     encoder(dtype=Dtype.auto).encode(TEXTS, QUESTION, OPTIONS)
@@ -190,21 +193,21 @@ def test_another_number_format_than_the_last_time_is_noticed(encoder, read, monk
     assert "bfloat16" in other.description
     other.encode([*TEXTS, "new"], QUESTION, OPTIONS)
     assert "float32" in other.description
-    del read[:]
+    del sizes[:]
     encoder(dtype=Dtype.float32).encode([*TEXTS, "new"], QUESTION, OPTIONS)
-    assert read == []
+    assert sizes == []
 
 
-def test_rows_for_others_that_cannot_be_kept_are_an_error(encoder):
+def test_a_cache_that_others_wait_for_and_that_cannot_be_written_is_an_error(encoder):
     sharing = encoder()
     sharing.cache.given_up = True
-    with pytest.raises(InbedderError, match="cannot be kept"):
+    with pytest.raises(InbedderError, match="cannot write to"):
         sharing.fill(TEXTS, QUESTION, OPTIONS)
 
 
-def test_a_preview_tries_shortcuts_before_it_looks_at_the_clock(encoder, monkeypatch):
+def test_a_preview_checks_fast_paths_before_it_looks_at_the_clock(encoder, monkeypatch):
     tried, moments = [], []
-    monkeypatch.setattr(_CausalReader, "_same", lambda self, prompts: not tried.append(prompts))
+    monkeypatch.setattr(_CausalBatchEncoder, "_agree", lambda self, prompts: not tried.append(prompts))
     monkeypatch.setattr("time.perf_counter", lambda: float(len(moments.append(len(tried)) or moments)))
     texts = [f"text {i} was {'very ' * i}cold" for i in range(40)]
     encoder(template="question-first").preview(texts, QUESTION, OPTIONS)
@@ -220,10 +223,10 @@ def test_texts_are_not_kept(encoder, tmp_path):
         assert b"secret" not in file.read_bytes()
 
 
-def test_several_processes_read_what_one_reads(encoder, tmp_path):
+def test_several_processes_give_what_one_gives(encoder, tmp_path):
     texts = [f"text {i} was {'very ' * (i % 7)}cold" for i in range(150)]
     expected = encoder().encode(texts, QUESTION, OPTIONS)
-    other = CachedEncoder(RowCache(tmp_path / "other.sqlite"), False, encoder().model, device="cpu", devices=2)
+    other = encoder(dtype=Dtype.auto, devices=2, cache=RowCache(tmp_path / "other.sqlite"))
     counts = []
 
     class Counting(SilentReporter):
@@ -235,11 +238,12 @@ def test_several_processes_read_what_one_reads(encoder, tmp_path):
     same(found, expected)
     assert counts[-1] == 150
     assert other.cache.info().rows == 150
-    assert other._encoder is None
+    assert not other.encoder.is_loaded
 
 
-def test_an_error_of_a_process_is_the_error(encoder, tmp_path):
-    texts = [f"text {i}" for i in range(150)]
-    other = CachedEncoder(RowCache(tmp_path / "other.sqlite"), False, encoder().model, device="cpu", devices=2)
-    with pytest.raises(UsageError, match="there is no layer 77"):
-        other.encode(texts, QUESTION, replace(OPTIONS, layer=77))
+def test_an_error_of_a_process_is_the_error(tmp_path):
+    workers = Workers(partial(ToyEncoder, "x"), 2)
+    other = CachedEncoder(ToyEncoder("x"), RowCache(tmp_path / "other.sqlite"), workers=workers)
+    with pytest.raises(UsageError, match="there is no layer 77") as caught:
+        other.encode([f"text {i}" for i in range(150)], QUESTION, replace(OPTIONS, layer=77))
+    assert caught.value.hint == "leave out --layer"

@@ -14,7 +14,7 @@ from inbedder_cli.encoders.transformers.causal import CausalEncoder
 from inbedder_cli.errors import UsageError
 from inbedder_cli.options import EncodeOptions, Pooling
 from tests.conftest import KINDS
-from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE, load, plain_causal
+from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE, load, load_fresh, plain_causal
 
 
 @pytest.fixture(
@@ -26,9 +26,15 @@ def encoder(request, tiny_models):
     return load(tiny_models[architecture], template)
 
 
+@pytest.fixture
+def fresh(encoder, tiny_models):
+    """The same with a model and a tokenizer of its own."""
+    return load_fresh(tiny_models[encoder.config.model_type], encoder.template.name)
+
+
 @pytest.mark.parametrize("layer", [0, 2, 3])
 @pytest.mark.parametrize("pooling", [r for r in CausalEncoder.poolings if r is not Pooling.answer_words])
-def test_readouts_equal_the_plain_computation(encoder, pooling, layer):
+def test_poolings_equal_the_plain_computation(encoder, pooling, layer):
     encoded = encoder.encode(TEXTS, QUESTION, EncodeOptions(pooling=pooling, layer=layer, max_answer_tokens=5))
     for text, vector, answer in zip(TEXTS, encoded.vectors, encoded.answers, strict=True):
         expected, answer_ids = plain_causal(encoder, text, pooling, layer, 5)
@@ -49,7 +55,7 @@ def more_texts(n: int) -> list[str]:
 def test_answers_of_different_lengths_in_one_batch_equal_the_plain_computation(
     tiny_models, pooling, template, batch_tokens
 ):
-    encoder = load(tiny_models["llama"], template)
+    encoder = load_fresh(tiny_models["llama"], template)
     end_answers_early(encoder)
     texts = more_texts(24)
     options = EncodeOptions(pooling=pooling, max_answer_tokens=6, batch_tokens=batch_tokens)
@@ -68,11 +74,14 @@ def end_answers_early(encoder) -> None:
     encoder.model.generation_config.eos_token_id = list(range(2, 400, 4))
 
 
+@pytest.fixture
+def expected(encoder):
+    return encoder.encode(TEXTS, QUESTION, EncodeOptions(pooling=Pooling.answer_mean, max_answer_tokens=3))
+
+
 @settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations(range(len(TEXTS))), st.integers(1, 300))
-def test_order_and_batch_size_change_nothing(encoder, order, batch_tokens):
-    options = EncodeOptions(pooling=Pooling.answer_mean, max_answer_tokens=3)
-    expected = encoder.encode(TEXTS, QUESTION, options)
+def test_order_and_batch_size_change_nothing(encoder, expected, order, batch_tokens):
     other = encoder.encode(
         [TEXTS[i] for i in order],
         QUESTION,
@@ -101,7 +110,7 @@ def test_identical_texts_are_computed_once(encoder):
     np.testing.assert_array_equal(encoded.vectors[0], encoded.vectors[2])
 
 
-def test_long_texts_are_shortened_and_the_question_is_kept(encoder, monkeypatch):
+def test_long_texts_are_truncated_and_the_question_is_kept(encoder, monkeypatch):
     from inbedder_cli.encoders.prompts.prompter import Prompter
 
     prompter = Prompter(encoder.tokenizer, encoder.template, QUESTION, 120)
@@ -160,8 +169,9 @@ def test_no_texts_give_no_vectors(encoder):
     assert encoder.encode([], QUESTION).vectors.shape == (0, 32)
 
 
-def test_left_padded_batches_of_generate_give_the_same(encoder):
+def test_left_padded_batches_of_generate_give_the_same(fresh):
     """Transformers' own way to batch pads on the left; the vectors and answers must not care."""
+    encoder = fresh
     tokenizer, texts = encoder.tokenizer, more_texts(8)
     tokenizer.padding_side = "left"
     prompts = [encoder.template.render(text, QUESTION) for text in texts]

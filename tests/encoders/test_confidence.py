@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from inbedder_cli.options import EncodeOptions
-from tests.encoders.plain import QUESTION, TEXTS, load
+from tests.encoders.plain import QUESTION, TEXTS, load, load_fresh
 from tests.encoders.test_causal import end_answers_early, more_texts
 
 
 @pytest.mark.parametrize("architecture", ["llama", "opt", "t5"])
-def test_confidence_is_the_geometric_mean_of_the_chances_of_what_was_said(tiny_models, architecture):
-    encoder = load(tiny_models[architecture])
+def test_confidence_is_the_geometric_mean_of_the_token_probabilities(tiny_models, architecture):
+    encoder = load_fresh(tiny_models[architecture])
     end_answers_early(encoder)
     texts = more_texts(16)
     encoded = encoder.encode(texts, QUESTION, EncodeOptions(max_answer_tokens=6, batch_tokens=10**6))
@@ -50,7 +50,7 @@ def test_without_answers_there_is_neither_confidence_nor_words(tiny_models):
 
 
 @pytest.mark.parametrize("architecture", ["llama", "opt", "t5", "roberta"])
-def test_first_words_are_the_likeliest_with_their_chances(tiny_models, architecture):
+def test_first_words_are_the_likeliest_with_their_probabilities(tiny_models, architecture):
     encoder = load(tiny_models[architecture])
     encoded = encoder.encode(TEXTS, QUESTION, EncodeOptions(max_answer_tokens=2))
     found = encoded.next_words
@@ -71,12 +71,12 @@ def test_first_words_are_the_likeliest_with_their_chances(tiny_models, architect
             word = encoder.tokenizer.decode([token], skip_special_tokens=True).strip().casefold()
             if any(map(str.isalnum, word)):
                 expected[word] = expected.get(word, 0) + probability
-        told = {
+        likeliest = {
             found.words[i]: c
             for i, c in zip(found.ids[row].tolist(), found.probabilities[row].tolist(), strict=True)
             if c
         }
-        best = sorted(expected.values(), reverse=True)[: len(told)]
-        assert 0 < len(told) <= 8
-        assert sorted(told.values(), reverse=True) == pytest.approx(best, rel=1e-2, abs=2e-5)
-        assert all(told[word] == pytest.approx(expected[word], rel=1e-2, abs=2e-5) for word in told)
+        best = sorted(expected.values(), reverse=True)[: len(likeliest)]
+        assert 0 < len(likeliest) <= 8
+        assert sorted(likeliest.values(), reverse=True) == pytest.approx(best, rel=1e-2, abs=2e-5)
+        assert all(likeliest[word] == pytest.approx(expected[word], rel=1e-2, abs=2e-5) for word in likeliest)

@@ -27,13 +27,13 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch):
 def test_bfloat16_is_chosen_only_where_it_is_clearly_faster(
     monkeypatch, float32_seconds, bfloat16_seconds, winner
 ):
-    monkeypatch.setattr(device, "_race", lambda *_: (float32_seconds, bfloat16_seconds))
+    monkeypatch.setattr(device, "_time_dtypes", lambda *_: (float32_seconds, bfloat16_seconds))
     assert device.choose_dtype(Dtype.auto, torch.device("cpu"), 64) == winner
 
 
-def test_a_number_format_that_is_asked_for_is_taken():
+def test_a_dtype_that_is_asked_for_is_taken():
     assert device.choose_dtype(Dtype.float16, torch.device("cpu"), 64) == torch.float16
 
 
-def test_the_race_runs_here():
+def test_dtypes_are_timed_here():
     assert device.choose_dtype(Dtype.auto, torch.device("cpu"), 64) in (torch.float32, torch.bfloat16)

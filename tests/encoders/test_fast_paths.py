@@ -8,17 +8,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inbedder_cli.encoders.transformers import shared_prefix
-from inbedder_cli.encoders.transformers.shared_prefix import prefix_of
+from inbedder_cli.encoders.transformers import fast_paths
+from inbedder_cli.encoders.transformers.fast_paths import find_prefix
 from inbedder_cli.options import EncodeOptions, Pooling
 from inbedder_cli.progress import SilentReporter
 from tests.conftest import KINDS
-from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE, load, plain_causal
+from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE, load, load_fresh, plain_causal
 
 VECTORS = EncodeOptions(answers=False)
 
 
-class Told(SilentReporter):
+class Recorder(SilentReporter):
     def __init__(self):
         self.warnings = []
 
@@ -48,14 +48,14 @@ def layers_of(encoder):
 
 @pytest.mark.parametrize("architecture", KINDS)
 def test_the_shared_beginning_is_read_once(tiny_models, architecture):
-    encoder = load(tiny_models[architecture], "question-first")
+    encoder = load_fresh(tiny_models[architecture], "question-first")
     encoder.encode(TEXTS, QUESTION, VECTORS)  # tries whether it may
     assert all(encoder.fast_paths.values())
     assert encoder.fast_paths
     counts = tokens_read(encoder)
     encoder.encode(TEXTS, QUESTION, VECTORS)
     prompts = encoder.prompter(QUESTION, 512).encode(TEXTS)[0]
-    n_shared = len(prefix_of(encoder.prompter(QUESTION, 512)))
+    n_shared = len(find_prefix(encoder.prompter(QUESTION, 512)))
     assert n_shared > 10
     own = [len(ids) - n_shared for ids in prompts]
     assert sum(own) + n_shared <= counts[0] <= max(own) * len(own) + n_shared
@@ -63,7 +63,7 @@ def test_the_shared_beginning_is_read_once(tiny_models, architecture):
 
 @pytest.mark.parametrize("architecture", KINDS)
 def test_layers_above_the_one_that_is_read_are_not_run(tiny_models, architecture):
-    encoder = load(tiny_models[architecture])
+    encoder = load_fresh(tiny_models[architecture])
     options = EncodeOptions(answers=False, layer=1)
     encoder.encode(TEXTS, QUESTION, options)
     counts = tokens_read(encoder)
@@ -73,10 +73,10 @@ def test_layers_above_the_one_that_is_read_are_not_run(tiny_models, architecture
 
 
 def test_a_prompt_that_begins_otherwise_is_read_whole(tiny_models, monkeypatch):
-    monkeypatch.setattr(shared_prefix, "BEGINNINGS", ("The hotel was cold", "The hotel was old"))
+    monkeypatch.setattr(fast_paths, "BEGINNINGS", ("The hotel was cold", "The hotel was old"))
     encoder = load(tiny_models["llama"], "question-first")
     prompts = encoder.prompter(QUESTION, 512).encode(TEXTS)[0]
-    beginning = prefix_of(encoder.prompter(QUESTION, 512))
+    beginning = find_prefix(encoder.prompter(QUESTION, 512))
     assert beginning
     assert not any(ids[: len(beginning)] == beginning for ids in prompts[1:])
     vectors = encoder.encode(TEXTS, QUESTION).vectors
@@ -95,29 +95,29 @@ def test_what_holds_at_one_layer_is_tried_at_another(tiny_models, architecture):
             np.testing.assert_allclose(vector, expected, atol=TOLERANCE)
 
 
-def test_a_model_for_which_a_shortcut_is_wrong_is_read_the_plain_way(tiny_models, monkeypatch):
+def test_a_fast_path_that_gives_other_vectors_is_disabled(tiny_models, monkeypatch):
     expected = load(tiny_models["llama"], "question-first").encode(TEXTS, QUESTION).vectors
-    right = shared_prefix.SharedPrefix.for_rows
+    right = fast_paths.SharedPrefix.for_rows
 
     def wrong(self, n):
         cache = right(self, n)
         cache.layers[0].values *= -1
         return cache
 
-    monkeypatch.setattr(shared_prefix.SharedPrefix, "for_rows", wrong)
-    encoder, told = load(tiny_models["llama"], "question-first"), Told()
-    found = encoder.encode(TEXTS, QUESTION, reporter=told).vectors
+    monkeypatch.setattr(fast_paths.SharedPrefix, "for_rows", wrong)
+    encoder, recorder = load(tiny_models["llama"], "question-first"), Recorder()
+    found = encoder.encode(TEXTS, QUESTION, reporter=recorder).vectors
     assert not any(encoder.fast_paths.values())
-    assert "does not bear fast_paths" in told.warnings[0]
+    assert "fast paths disabled" in recorder.warnings[0]
     np.testing.assert_allclose(found, expected, atol=TOLERANCE)
 
 
-def test_a_model_that_cannot_take_a_shortcut_is_read_the_plain_way(tiny_models, monkeypatch):
+def test_a_fast_path_that_a_model_does_not_support_is_disabled(tiny_models, monkeypatch):
     def cannot(self, n):
         raise NotImplementedError
 
     expected = load(tiny_models["opt"], "question-first").encode(TEXTS, QUESTION)
-    monkeypatch.setattr(shared_prefix.SharedPrefix, "for_rows", cannot)
+    monkeypatch.setattr(fast_paths.SharedPrefix, "for_rows", cannot)
     encoder = load(tiny_models["opt"], "question-first")
     found = encoder.encode(TEXTS, QUESTION)
     assert not any(encoder.fast_paths.values())

@@ -1,4 +1,4 @@
-"""From a model's files to an encoder of the right architecture, asked the right way."""
+"""From a model's files to an encoder of the right architecture, with the right settings."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import transformers
 
-from inbedder_cli.encoders.transformers.loading import architecture_of, encoder_from_files, load_encoder
+from inbedder_cli.encoders.transformers.loading import architecture_of, encoder_from_files
 from inbedder_cli.errors import ModelError, UsageError
 from inbedder_cli.models import ModelFiles, resolve_model
 from inbedder_cli.options import Architecture, Dtype, EncodeOptions, Pooling
 from tests.conftest import KINDS, MASKED, SEQ2SEQ
-from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE, difference, plain_masked
+from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE, difference, load_by_name, plain_masked
 
 ALL = [
     (name, architecture)
@@ -25,8 +25,8 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.mark.parametrize(("name", "architecture"), ALL, ids=[name for name, _ in ALL])
-def test_the_kind_is_found_from_the_config(tiny_models, name, architecture):
-    encoder = load_encoder(str(tiny_models[name]), device="cpu")
+def test_the_architecture_is_found_from_the_config(tiny_models, name, architecture):
+    encoder = load_by_name(tiny_models[name])
     assert encoder.architecture is architecture
     assert encoder.pooling is (Pooling.masks if architecture is Architecture.masked else Pooling.first_token)
     assert encoder.encode(TEXTS, QUESTION).vectors.shape == (len(TEXTS), 32)
@@ -55,19 +55,19 @@ def test_architecture_goes_before_type(config, architecture):
     assert architecture_of(config) is architecture
 
 
-def test_models_that_do_not_speak_are_refused():
-    with pytest.raises(ModelError, match="vit does not speak"):
+def test_models_that_are_not_language_models_are_refused():
+    with pytest.raises(ModelError, match="vit is not a language model"):
         architecture_of(transformers.ViTConfig())
 
 
 @pytest.mark.parametrize("name", ["llama", "bert"])
 def test_a_model_without_its_head_is_refused(tiny_models, tmp_path, name):
     """Transformers would fill the head with random numbers, and say so nowhere that a user looks."""
-    whole = load_encoder(str(tiny_models[name]), device="cpu")
+    whole = load_by_name(tiny_models[name])
     whole.model.base_model.save_pretrained(tmp_path)
     whole.tokenizer.save_pretrained(tmp_path)
     with pytest.raises(ModelError, match=r"lacks weights of a \w+ language model"):
-        load_encoder(str(tmp_path), device="cpu")
+        load_by_name(tmp_path)
 
 
 @pytest.fixture
@@ -85,9 +85,9 @@ def hub(tiny_models, tmp_path, monkeypatch):
     return put
 
 
-def test_a_masked_model_is_read_from_the_hubs_cache(hub):
+def test_a_masked_model_is_loaded_from_the_hubs_cache(hub):
     hub("modernbert", "someone/tiny")
-    encoder = load_encoder("someone/tiny", device="cpu", dtype=Dtype.float32, offline=True)
+    encoder = load_by_name("someone/tiny", dtype=Dtype.float32, offline=True)
     assert difference(encoder, plain_masked, EncodeOptions(pooling=Pooling.masks)) < TOLERANCE
 
 
@@ -96,9 +96,9 @@ def test_a_masked_model_is_read_from_the_hubs_cache(hub):
 )
 def test_the_papers_masked_checkpoint_is_known(hub, reference):
     hub("roberta", "BrandonZYW/roberta-large-InBedder")
-    encoder = load_encoder(reference, device="cpu", dtype=Dtype.float32, offline=True)
+    encoder = load_by_name(reference, dtype=Dtype.float32, offline=True)
     assert (encoder.architecture, encoder.template.name, encoder.layer) == (Architecture.masked, "paper", None)
-    assert (encoder.pooling, encoder.n_masks, encoder.standardise) == (Pooling.masks, 3, True)
+    assert (encoder.pooling, encoder.n_masks, encoder.standardize) == (Pooling.masks, 3, True)
     vectors = encoder.encode(TEXTS, QUESTION).vectors
     np.testing.assert_allclose(vectors.mean(1), 0, atol=TOLERANCE)
     np.testing.assert_allclose(vectors.std(1, ddof=1), 1, atol=TOLERANCE)
@@ -124,23 +124,23 @@ CHAT = (
 def test_a_chat_model_gets_its_chat_template(tiny_models, tmp_path, where):
     folder = tmp_path / "chatty"
     shutil.copytree(tiny_models["llama"], folder)
-    assert load_encoder(str(folder), device="cpu").template.name == "paper"
+    assert load_by_name(folder).template.name == "paper"
     if where.endswith("json"):
         settings = json.loads((folder / where).read_text())
         (folder / where).write_text(json.dumps(settings | {"chat_template": CHAT}))
     else:
         (folder / where).write_text(CHAT)
-    encoder = load_encoder(str(folder), device="cpu")
+    encoder = load_by_name(folder)
     assert encoder.template.name == "chat"
     assert encoder.template.render("cold", QUESTION) == f"<|user|>cold\n\n{QUESTION}<|bot|>One word:"
-    assert load_encoder(str(folder), template="paper", device="cpu").template.name == "paper"
+    assert load_by_name(folder, template="paper").template.name == "paper"
 
 
 def test_a_chat_template_that_tells_the_date_tells_always_the_same(tiny_models, tmp_path):
     folder = tmp_path / "dated"
     shutil.copytree(tiny_models["llama"], folder)
     (folder / "chat_template.jinja").write_text("\n {{ strftime_now('%d %b %Y') }} " + CHAT)
-    assert load_encoder(str(folder), device="cpu").template.pattern.startswith("\n 26 Jul 2024 <|user|>")
+    assert load_by_name(folder).template.pattern.startswith("\n 26 Jul 2024 <|user|>")
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", "\xff"])
@@ -151,16 +151,14 @@ def test_a_damaged_tokenizer_config_is_no_chat_model(tiny_models, tmp_path, dama
     assert resolve_model(str(folder)).template == "paper"
 
 
-def test_a_readout_of_another_kind_in_the_models_own_settings_is_refused(tiny_models):
+def test_a_pooling_of_another_architecture_in_the_models_own_settings_is_refused(tiny_models):
     files = ModelFiles("tiny", tiny_models["llama"], pooling=Pooling.masks)
-    with pytest.raises(UsageError, match="masks means nothing for a causal model"):
+    with pytest.raises(UsageError, match="a causal model does not support the pooling masks"):
         encoder_from_files(files).encode(TEXTS, QUESTION)
 
 
-def test_a_number_format_may_be_named_by_its_string(tiny_models):
-    assert (
-        str(load_encoder(str(tiny_models["llama"]), device="cpu", dtype="float32").model.dtype) == "torch.float32"
-    )
-    load_encoder(str(tiny_models["llama"]), device="cpu", dtype="auto")
+def test_a_dtype_may_be_named_by_its_string(tiny_models):
+    assert str(load_by_name(tiny_models["llama"], dtype="float32").model.dtype) == "torch.float32"
+    load_by_name(tiny_models["llama"], dtype="auto")
     with pytest.raises(UsageError, match="float64"):
-        load_encoder(str(tiny_models["llama"]), device="cpu", dtype="float64")
+        load_by_name(tiny_models["llama"], dtype="float64")

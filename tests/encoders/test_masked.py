@@ -22,7 +22,7 @@ def encoder(request, tiny_models):
 
 @pytest.mark.parametrize("layer", [None, 0, 2, 3])
 @pytest.mark.parametrize("pooling", MaskedEncoder.poolings)
-def test_readouts_equal_the_plain_computation(encoder, pooling, layer):
+def test_poolings_equal_the_plain_computation(encoder, pooling, layer):
     assert difference(encoder, plain_masked, EncodeOptions(pooling=pooling, layer=layer)) < TOLERANCE
 
 
@@ -50,23 +50,27 @@ def test_the_number_of_masks_is_the_models_setting(tiny_models, n_masks):
     assert preview.prompt == encoder.template.render(TEXTS[0], QUESTION) + "<mask>" * n_masks
 
 
-def test_vectors_are_standardised_as_in_the_papers_demo(tiny_models):
+def test_vectors_are_standardized_as_in_the_papers_demo(tiny_models):
     raw = load(tiny_models["roberta"]).encode(TEXTS, QUESTION).vectors
-    made = load(tiny_models["roberta"], standardise=True).encode(TEXTS, QUESTION).vectors
+    made = load(tiny_models["roberta"], standardize=True).encode(TEXTS, QUESTION).vectors
     expected = (raw - raw.mean(1, keepdims=True)) / raw.std(1, ddof=1, keepdims=True)
     np.testing.assert_allclose(made, expected, atol=TOLERANCE)
 
 
+@pytest.fixture
+def expected(encoder):
+    return encoder.encode(TEXTS, QUESTION)
+
+
 @settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations(range(len(TEXTS))), st.integers(1, 300))
-def test_order_and_batch_size_change_nothing(encoder, order, batch_tokens):
-    expected = encoder.encode(TEXTS, QUESTION)
+def test_order_and_batch_size_change_nothing(encoder, expected, order, batch_tokens):
     other = encoder.encode([TEXTS[i] for i in order], QUESTION, EncodeOptions(batch_tokens=batch_tokens))
     np.testing.assert_allclose(other.vectors, expected.vectors[list(order)], atol=TOLERANCE)
     assert other.answers == [expected.answers[i] for i in order]
 
 
-def test_the_text_is_shortened_but_never_the_question_or_the_masks(encoder):
+def test_the_text_is_truncated_but_never_the_question_or_the_masks(encoder):
     long = "The hotel was wonderful and the staff were architecture. " * 50
     prompter = Prompter(encoder.tokenizer, encoder.template, QUESTION, 120, encoder.prompt_ending)
     (ids,), truncated = prompter.encode([long])
@@ -89,7 +93,7 @@ def test_masks_in_a_text_are_only_text(encoder):
     assert np.isfinite(encoded.vectors).all()
 
 
-def test_pieces_said_again_and_special_tokens_are_left_out(encoder):
+def test_repeated_words_and_special_tokens_are_left_out(encoder):
     ids = encoder.tokenizer("joy", add_special_tokens=False)["input_ids"]
     capital = encoder.tokenizer("JOY", add_special_tokens=False)["input_ids"]
     assert encoder.distinct([0, *ids, 2, 3, *ids]) == list(dict.fromkeys(ids))
@@ -105,8 +109,8 @@ def test_the_longest_answer_is_the_users_choice(encoder):
 
 
 @pytest.mark.parametrize("pooling", [Pooling.first_token, Pooling.answer_mean, Pooling.answer_last])
-def test_readouts_of_other_kinds_are_refused_with_those_that_fit(encoder, pooling):
-    with pytest.raises(UsageError, match=f"{pooling} means nothing for a masked model") as caught:
+def test_poolings_of_other_architectures_are_refused_with_those_that_fit(encoder, pooling):
+    with pytest.raises(UsageError, match=f"a masked model does not support the pooling {pooling}") as caught:
         encoder.encode(TEXTS, QUESTION, EncodeOptions(pooling=pooling))
     assert "masks | prompt-mean | all-mean" in caught.value.hint
 
@@ -122,10 +126,10 @@ def test_a_tokenizer_without_a_mask_is_refused(tiny_models, encoder):
         MaskedEncoder(encoder.model, causal.tokenizer, encoder.template)
 
 
-def test_a_head_that_cannot_be_read_is_refused(encoder, monkeypatch):
+def test_a_head_of_another_shape_is_refused(encoder, monkeypatch):
     monkeypatch.setattr(encoder.model, "get_output_embeddings", lambda: encoder.model.base_model.embeddings)
     monkeypatch.setattr(encoder.model.base_model.embeddings, "register_forward_pre_hook", Unheard)
-    with pytest.raises(ModelError, match="cannot be read"):
+    with pytest.raises(ModelError, match="is not supported"):
         encoder.encode(TEXTS, QUESTION)
 
 

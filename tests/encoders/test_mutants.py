@@ -10,7 +10,7 @@ import torch
 
 from inbedder_cli.options import EncodeOptions, Pooling
 from tests.conftest import KINDS, MASKED, SEQ2SEQ
-from tests.encoders.plain import TOLERANCE, difference, load, plain_causal, plain_masked, plain_seq2seq
+from tests.encoders.plain import TOLERANCE, difference, load, load_fresh, plain_causal, plain_masked, plain_seq2seq
 
 SPOKEN = EncodeOptions(pooling=Pooling.answer_mean, layer=-1, max_answer_tokens=5, batch_tokens=10**6)
 FILLED = EncodeOptions(pooling=Pooling.masks, batch_tokens=10**6)
@@ -76,7 +76,7 @@ def shift_positions(monkeypatch, encoder) -> None:
 @pytest.mark.parametrize("mutate", [drop_mask, shift_positions])
 def test_a_mutant_is_found(tiny_models, monkeypatch, architecture, plain, options, mutate):
     """The plain computation goes through an untouched copy of the model."""
-    encoder, untouched = load(tiny_models[architecture]), load(tiny_models[architecture])
+    encoder, untouched = load_fresh(tiny_models[architecture]), load(tiny_models[architecture])
 
     def plainly(_, *arguments):
         return plain(untouched, *arguments)

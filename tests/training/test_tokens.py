@@ -5,9 +5,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inbedder_cli.encoders import load_encoder
+from inbedder_cli.encoders.transformers.fast_paths import common_prefix
+from inbedder_cli.encoders.transformers.lazy_encoder import LazyEncoder
 from inbedder_cli.encoders.transformers.pooling import SOFTENING, word_roots
-from inbedder_cli.encoders.transformers.shared_prefix import common_prefix
 from inbedder_cli.options import Dtype, EncodeOptions, Pooling
 from inbedder_cli.training.examples import Example
 from inbedder_cli.training.losses import AnsweringModel, contrastive_loss
@@ -22,7 +22,9 @@ KINDS = ["llama", "opt", "roberta", "t5", "bart"]
 
 
 def loaded(tiny_models, architecture, template="question-first", **chosen):
-    encoder = load_encoder(str(tiny_models[architecture]), template=template, device="cpu", dtype=Dtype.float32)
+    encoder = LazyEncoder(
+        str(tiny_models[architecture]), template=template, device="cpu", dtype=Dtype.float32
+    ).model
     options = train_options(Recipe.contrast, **({"batch_tokens": 10_000} | chosen))
     return encoder, options, Collator(ExampleTokenizer(encoder, options), ROWS)
 

@@ -1,1 +1,1 @@
-"""Rows that were encoded before, kept in one SQLite file, and the encoder that looks there first."""
+"""The cache of encoded texts: one SQLite file, and the encoder that looks there first."""

@@ -1,217 +1,176 @@
-"""An encoder that reads no row twice: it looks in the cache first, and loads its model only for what is new."""
+"""An encoder that encodes no text twice: it wraps any other encoder and looks into the cache first."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
-from inbedder_cli import __version__
-from inbedder_cli.encoders.base import Encoded, Preview, ResultBuffer
-from inbedder_cli.encoders.cache.workers import WORTH_IT, read_in_parallel
-from inbedder_cli.encoders.transformers.device import free_memory
-from inbedder_cli.encoders.transformers.loading import load_encoder
+from inbedder_cli.encoders.base import Encoded, Preview, ResultBuffer, describe
+from inbedder_cli.encoders.cache.workers import MIN_TEXTS, Workers, encode_in_parallel
 from inbedder_cli.errors import InbedderError
-from inbedder_cli.models import resolve_model
-from inbedder_cli.models.memo import cached_value, folder_state, machine, recall, remember
-from inbedder_cli.options import Dtype
+from inbedder_cli.options import EncodeOptions
 from inbedder_cli.progress import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Container, Iterator, Sequence
 
-    from inbedder_cli.encoders.base import EncodedText
-    from inbedder_cli.encoders.cache.store import RowCache
-    from inbedder_cli.encoders.transformers.model_encoder import ModelEncoder
-    from inbedder_cli.models import ModelFiles
-    from inbedder_cli.options import EncodeOptions
+    from inbedder_cli.encoders.base import EncodedText, Encoder, ModelRecord
+    from inbedder_cli.encoders.cache.row_cache import RowCache
     from inbedder_cli.progress import Reporter
 
-AT_ONCE = 10_000  # rows that are looked up
-READING = 3  # raised when the same model and options come to mean other vectors or answers
-SHAPING = (".json", ".jinja", ".safetensors", ".model", ".txt")  # files that shape what a model says
+LOOKUP_ROWS = 10_000  # texts that are looked up at a time
+KEY_VERSION = 4  # raised when the same model and options come to mean other vectors or answers
 
 
 @dataclass
 class CachedEncoder:
-    """A model reference that reads like the encoder it stands for.
+    """An encoder with a cache. It takes its name, dtype, device, identity and record from the encoder it wraps.
 
-    :param cache: where rows are kept.
-    :param refresh: read all rows again, and keep them in place of the old ones.
-    :param model: and the following as for `load_encoder`.
-    :param devices: processes that read, each on a device of its own (`parallel`).
+    :param encoder: encodes the texts that are not cached. Texts are cached by its `identity` and `dtype`.
+    :param cache: where vectors and answers are kept.
+    :param refresh: encode all texts again and replace what is cached.
+    :param workers: the processes that encode, if there are several.
     """
 
+    encoder: Encoder
     cache: RowCache
-    refresh: bool
-    model: str
-    template: str | None = None
-    device: str = "auto"
-    dtype: Dtype = Dtype.auto
-    offline: bool = False
-    devices: int = 1
-    reporter: Reporter = SILENT
-    files: ModelFiles = field(init=False)
-    _encoder: ModelEncoder | None = field(default=None, init=False)
-    _runs_on: list[str] = field(init=False)  # number format and device: torch alone could tell, so they are kept
+    refresh: bool = False
+    workers: Workers | None = None
 
-    def __post_init__(self) -> None:
-        self.files = resolve_model(self.model, offline=self.offline, reporter=self.reporter)
-        self._runs_on = recall(self._where) or self._try_it()
+    @property
+    def name(self) -> str:
+        """What messages call the model."""
+        return self.encoder.name
+
+    @property
+    def dtype(self) -> str:
+        """The dtype that the encoder computes in."""
+        return self.encoder.dtype
+
+    @property
+    def device(self) -> str:
+        """The device that the encoder computes on."""
+        return self.encoder.device
+
+    @property
+    def identity(self) -> str:
+        """The identity of the encoder."""
+        return self.encoder.identity
+
+    @property
+    def record(self) -> ModelRecord | None:
+        """How to load the encoder again."""
+        return self.encoder.record
 
     @property
     def description(self) -> str:
-        """One line: model, number format, device."""
-        return f"{self.files.name}, {self._runs_on[0]} on {self._runs_on[1]}"
+        """Name, dtype and device in one line, for people."""
+        return describe(self)
 
     def encode(
-        self, texts: Sequence[str], instruction: str, options: EncodeOptions, reporter: Reporter = SILENT
+        self,
+        texts: Sequence[str],
+        instruction: str,
+        options: EncodeOptions | None = None,
+        reporter: Reporter = SILENT,
     ) -> Encoded:
-        """Return one vector, and one answer, per text, in their order; see `Encoder`."""
-        found = ResultBuffer(texts, options)
+        """Return one vector, and one answer, per text; see `Encoder`.
+
+        :param texts: texts in any order; equal ones are encoded once.
+        :param instruction: the question that is asked about each text.
+        :param options: how texts become vectors and answers; None takes the defaults.
+        :param reporter: receives progress and warnings.
+        :return: rows in the order of the texts.
+        """
+        options = options or EncodeOptions()
+        if not texts:
+            return self.encoder.encode(texts, instruction, options, reporter)
+        buffer = ResultBuffer(texts, options)
         if not self.refresh:
-            self._look_up(found, instruction, options)
-        if found.n_done:
-            reporter.info(f"{found.n_done:,} of {len(found.texts):,} texts were read before")
-        new = [text for text in found.texts if text not in found]
-        if self.devices > 1 and len(new) >= self.devices * WORTH_IT:
-            settings = self._settings | {"refresh": self.refresh}
-            if self.device == "auto":
-                settings["device"] = self._runs_on[1].partition(":")[0]
-            read_in_parallel(settings, self.devices, self.cache.path, new, instruction, options, reporter)
-            self._look_up(found, instruction, options)
-        if found.texts and found.n_done == len(found.texts):
-            return found.encoded()
-        ran_on, encoder = self._runs_on, self._loaded()
-        if ran_on != self._runs_on:  # rows of another number format were looked up
-            return self.encode(texts, instruction, options, reporter)
-        for rows in self._read(found.texts, instruction, options, reporter, found):
-            found.add(rows)
-        return found.encoded(encoder.hidden_size)
+            self._look_up(buffer, instruction, options)
+        if buffer.n_done:
+            reporter.info(f"{buffer.n_done:,} of {len(buffer.texts):,} texts are cached")
+        missing = [text for text in buffer.texts if text not in buffer]
+        if self.workers and len(missing) >= self.workers.n * MIN_TEXTS:
+            device = self.device.partition(":")[0]
+            encode_in_parallel(self.workers, device, self.cache.path, missing, instruction, options, reporter)
+            self._look_up(buffer, instruction, options)
+        if buffer.n_done < len(buffer.texts):
+            dtype = self.dtype
+            for rows in self.encode_batches(buffer.texts, instruction, options, reporter, buffer):
+                if self.dtype != dtype:  # loading has changed it, and with it the keys: look up again
+                    return self.encode(texts, instruction, options, reporter)
+                buffer.add(rows)
+        return buffer.encoded()
+
+    def encode_batches(
+        self,
+        texts: Sequence[str],
+        instruction: str,
+        options: EncodeOptions | None = None,
+        reporter: Reporter = SILENT,
+        known: Container[str] = (),
+    ) -> Iterator[dict[str, EncodedText]]:
+        """Encode texts without looking into the cache, and yield each batch once it is cached; see `Encoder`.
+
+        :param texts: distinct texts.
+        :param instruction: the question that is asked about each text.
+        :param options: how texts become vectors and answers; None takes the defaults.
+        :param reporter: receives progress and warnings.
+        :param known: texts to skip.
+        :yield: the rows of one batch, by text.
+        """
+        options = options or EncodeOptions()
+        for rows in self.encoder.encode_batches(texts, instruction, options, reporter, known):
+            key_of = self._key(instruction, options)  # loading the model may have changed the dtype
+            self.cache.put({key_of(text): row for text, row in rows.items()})
+            yield rows
 
     def fill(
         self, texts: Sequence[str], instruction: str, options: EncodeOptions, reporter: Reporter = SILENT
     ) -> None:
-        """Read different texts into the cache.
+        """Encode texts into the cache.
 
-        :raises InbedderError: where they cannot be kept.
+        :param texts: distinct texts.
+        :param instruction: the question that is asked about each text.
+        :param options: how texts become vectors and answers.
+        :param reporter: receives progress and warnings.
+        :raises InbedderError: where the cache cannot be written to.
         """
-        for _ in self._read(texts, instruction, options, reporter):
+        for _ in self.encode_batches(texts, instruction, options, reporter):
             if self.cache.given_up:
                 raise InbedderError(
-                    f"rows cannot be kept in {self.cache.path}, by which processes share them",
-                    hint="make room there, or leave --devices out",
+                    f"cannot write to {self.cache.path}, through which processes share their results",
+                    hint="make room there, or leave out --devices",
                 )
 
     def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
-        """Return what `encode` would do if nothing were known, without doing it."""
-        encoder = self._loaded()
-        preview = encoder.preview(texts, instruction, options)
-        self._remember_shortcuts(encoder)
-        return preview
+        """Return what `encode` would do if nothing were cached; see `Encoder`.
 
-    def _look_up(self, found: ResultBuffer, instruction: str, options: EncodeOptions) -> None:
-        """Add the rows that the cache has."""
+        :param texts: texts in any order, at least one.
+        :param instruction: the question that is asked about each text.
+        :param options: how texts become vectors and answers.
+        :return: the prompt of the first text, counts, and the estimated time.
+        """
+        return self.encoder.preview(texts, instruction, options)
+
+    def _look_up(self, buffer: ResultBuffer, instruction: str, options: EncodeOptions) -> None:
+        """Add what is cached to a buffer."""
         key_of = self._key(instruction, options)
-        missing = [text for text in found.texts if text not in found]
-        for start in range(0, len(missing), AT_ONCE):
-            keys = {key_of(text): text for text in missing[start : start + AT_ONCE]}
-            found.add({keys[key]: row for key, row in self.cache.get(list(keys)).items()})
+        missing = [text for text in buffer.texts if text not in buffer]
+        for start in range(0, len(missing), LOOKUP_ROWS):
+            keys = {key_of(text): text for text in missing[start : start + LOOKUP_ROWS]}
+            buffer.add({keys[key]: row for key, row in self.cache.get(list(keys)).items()})
 
-    def _read(
-        self,
-        texts: Sequence[str],
-        instruction: str,
-        options: EncodeOptions,
-        reporter: Reporter,
-        known: Container[str] = (),
-    ) -> Iterator[dict[str, EncodedText]]:
-        """Yield the rows of a batch when they are kept; see `ModelEncoder.read`."""
-        encoder = self._loaded()
-        key_of = self._key(instruction, options)
-        for rows in encoder.read(texts, instruction, options, reporter, known):
-            self.cache.put({key_of(text): row for text, row in rows.items()})
-            yield rows
-        self._remember_shortcuts(encoder)
-
-    def _loaded(self) -> ModelEncoder:
-        if self._encoder is None:
-            self._encoder = load_encoder(**self._settings, reporter=self.reporter)
-            self._encoder.fast_paths |= recall(self._shortcuts) or {}
-            model = self._encoder.model
-            self._runs_on = [str(model.dtype).removeprefix("torch."), str(model.device)]
-            remember(self._where, self._runs_on)
-        return self._encoder
-
-    def _try_it(self) -> list[str]:
-        """Load the model for the number format and the device that it takes."""
-        self._loaded()
-        if self.devices > 1:  # other processes will need the memory
-            self._encoder = None
-            free_memory()
-        return self._runs_on
-
-    def _remember_shortcuts(self, encoder: ModelEncoder) -> None:
-        """Keep which fast_paths hold; the others are tried again next time, since memory may have been short."""
-        if holding := {name: True for name, holds in encoder.fast_paths.items() if holds}:
-            remember(self._shortcuts, holding)
-
-    @property
-    def _settings(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("model", "template", "device", "dtype", "offline")}
-
-    @property
-    def _identity(self) -> str:
-        return model_identity(self.files, self.template)
-
-    @property
-    def _setting(self) -> str:
-        return f"{self._identity} {self.device} {self.dtype} {machine()}"
-
-    @property
-    def _where(self) -> str:
-        """Name the fact `_runs_on`."""
-        return f"runs on: {self._setting}"
-
-    @property
-    def _shortcuts(self) -> str:
-        """Name the fact which fast_paths hold (`ModelEncoder.fast_paths`)."""
-        return f"fast_paths: {self._setting} transformers {version('transformers')} inbedder {__version__}"
-
-    def _key(self, instruction: str, options: EncodeOptions) -> Any:  # noqa: ANN401
+    def _key(self, instruction: str, options: EncodeOptions) -> Callable[[str], bytes]:
         """Return the function from a text to its key."""
         shaping = {name: value for name, value in asdict(options).items() if name != "batch_tokens"}
-        recipe = json.dumps([READING, self._identity, self._runs_on[0], instruction.strip(), shaping])
+        recipe = json.dumps([KEY_VERSION, self.identity, self.dtype, instruction.strip(), shaping])
         digest = hashlib.blake2b(recipe.encode("utf-8", "surrogatepass")).digest()
 
         def key_of(text: str) -> bytes:
             return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=digest).digest()
 
         return key_of
-
-
-def model_identity(files: ModelFiles, template: str | None) -> str:
-    """Return a text that is another one for other weights or another way of asking.
-
-    :param template: what is asked for instead of the model's own.
-    """
-    weights, adapter = files.revision, files.adapter
-    if not weights:
-        weights = cached_value(f"files: {folder_state(files.folder)}", lambda: content_sha256(files.folder))
-    added = adapter and cached_value(f"files: {folder_state(adapter)}", lambda: content_sha256(adapter))
-    own = {
-        name: str(getattr(files, name)) for name in ("layer", "pooling", "architecture", "n_masks", "standardise")
-    }
-    return json.dumps([weights, added, template or files.template, own])
-
-
-def content_sha256(folder: Path) -> str:
-    """Return the hash of the files in a folder that shape what its model says."""
-    from inbedder_cli.models.convert import file_sha256
-
-    files = sorted(file for file in folder.iterdir() if file.suffix in SHAPING)
-    lines = "".join(f"{file.name} {file_sha256(file)}\n" for file in files)
-    return hashlib.sha256(lines.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Reading with several devices: one process each, which leave what they read in the cache that all share."""
+"""Encoding on several devices: one process each, and all of them write into one cache."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import multiprocessing
 import queue
 import signal
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.encoders.transformers.batching import canonical_order
@@ -16,41 +17,71 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from inbedder_cli.encoders.base import Encoder
     from inbedder_cli.options import EncodeOptions
     from inbedder_cli.progress import Reporter
 
-WORTH_IT = 64  # texts for each process; below, starting one takes longer
-LOOK_AFTER = 0.5  # seconds between looks at whether all processes live
+MIN_TEXTS = 64  # per process; for fewer, starting one takes longer than it saves
+CHECK_SECONDS = 0.5  # between checks that all processes are alive
 
 
-def read_in_parallel(
-    settings: dict[str, Any],
-    devices: int,
+@dataclass(frozen=True)
+class Workers:
+    """The processes that encode.
+
+    :param load: loads the encoder: load(device=..., reporter=...); it must be picklable.
+    :param n: number of processes.
+    :param device: the device that was asked for.
+    """
+
+    load: Callable[..., Encoder]
+    n: int
+    device: str = "auto"
+
+    def devices(self, chosen: str) -> list[str]:
+        """Return the device of each process; "cuda" becomes cuda:0, cuda:1, ...
+
+        :param chosen: the type of device that "auto" stands for.
+        :return: one device per process.
+        """
+        device = chosen if self.device == "auto" else self.device
+        return [f"cuda:{i}" if device == "cuda" else device for i in range(self.n)]
+
+
+def encode_in_parallel(
+    workers: Workers,
+    device: str,
     cache: Path,
     texts: Sequence[str],
     instruction: str,
     options: EncodeOptions,
     reporter: Reporter,
 ) -> None:
-    """Read different texts with so many processes, each on a device of its own, into a cache.
+    """Encode texts into a cache with several processes.
 
-    :param settings: of each process's `CachedEncoder`; the device "cuda" becomes cuda:0, cuda:1, ...
+    :param workers: the processes.
+    :param device: the type of device that "auto" stands for, for example "cuda".
+    :param cache: the file of the cache.
+    :param texts: distinct texts.
+    :param instruction: the question that is asked about each text.
+    :param options: how texts become vectors and answers.
+    :param reporter: receives progress and warnings of all processes.
     :raises InbedderError: what a process raised, or that one died.
     """
     context = multiprocessing.get_context("spawn")
     messages = context.Queue()
     ordered = [texts[i] for i in canonical_order(texts)]
     processes = []
-    for i in range(devices):
-        own = settings | {"device": f"cuda:{i}" if settings["device"] == "cuda" else settings["device"]}
-        arguments = (own, devices, cache, ordered[i::devices], instruction, options, messages)
-        processes.append(context.Process(target=_read, args=arguments, daemon=True))
+    for i, own_device in enumerate(workers.devices(device)):
+        own_texts = ordered[i :: workers.n]
+        arguments = (workers.load, own_device, workers.n, cache, own_texts, instruction, options, messages)
+        processes.append(context.Process(target=_work, args=arguments, daemon=True))
     try:
         for process in processes:
             process.start()
         done = 0
-        with reporter.task("reading", len(texts), unit="rows") as advance:
-            for message in _listen(messages, processes):
+        with reporter.task("encoding", len(texts), unit="rows") as advance:
+            for message in _receive(messages, processes):
                 if isinstance(message, str):
                     reporter.warn(message)
                 else:
@@ -63,46 +94,48 @@ def read_in_parallel(
                 process.join()
 
 
-def _listen(messages: Any, processes: Sequence[Any]) -> Iterator[int | str]:  # noqa: ANN401
-    """Yield what the processes tell, rows that are done and lines of warning, until all have ended.
+def _receive(messages: Any, processes: Sequence[Any]) -> Iterator[int | str]:  # noqa: ANN401
+    """Yield what the processes send, numbers of texts encoded and warnings, until all have finished.
 
     :raises InbedderError: what a process raised, or that one died.
     """
     running = len(processes)
     while running:
         try:
-            message = messages.get(timeout=LOOK_AFTER)
+            message = messages.get(timeout=CHECK_SECONDS)
         except queue.Empty:
             if any(process.exitcode for process in processes):
                 raise InbedderError(
-                    "a process that was reading died", hint="the same command goes on; try --devices 1"
+                    "a worker process died",
+                    hint="run the same command again, which continues from the cache, or use --devices 1",
                 ) from None
             continue
         match message:
             case None:
                 running -= 1
-            case (architecture, told, hint):
-                raise architecture(told, hint=hint)
+            case (error, text, hint):
+                raise error(text, hint=hint)
             case _:
                 yield message
 
 
-class _Passing(SilentReporter):
-    """Tells the first process how many rows are done, and what goes wrong."""
+class _Forwarding(SilentReporter):
+    """Sends progress and warnings to the parent process.
+
+    :param messages: the queue to send them through.
+    """
 
     def __init__(self, messages: Any) -> None:  # noqa: ANN401
         self.messages = messages
 
     def warn(self, message: str) -> None:
-        """Pass on the line."""
         self.messages.put(message)
 
     @contextmanager
     def task(
         self, description: str, total: float | None, *, unit: str = ""
     ) -> Iterator[Callable[[float, float], None]]:
-        """Pass on what is new since the last time."""
-        before = 0
+        before = 0  # texts that the parent process knows of
 
         def advance(_: float, units: float) -> None:
             nonlocal before
@@ -112,26 +145,27 @@ class _Passing(SilentReporter):
         yield advance
 
 
-def _read(
-    settings: dict[str, Any],
-    devices: int,
+def _work(
+    load: Callable[..., Encoder],
+    device: str,
+    n_processes: int,
     cache: Path,
     texts: list[str],
     instruction: str,
     options: EncodeOptions,
     messages: Any,  # noqa: ANN401
 ) -> None:
-    """Be one of the processes."""
+    """Run one process."""
     import torch
 
     from inbedder_cli.encoders.cache.cached_encoder import CachedEncoder
-    from inbedder_cli.encoders.cache.store import RowCache
+    from inbedder_cli.encoders.cache.row_cache import RowCache
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process ends the others
-    torch.set_num_threads(max(1, torch.get_num_threads() // devices))
-    reporter = _Passing(messages)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process ends the others
+    torch.set_num_threads(max(1, torch.get_num_threads() // n_processes))
+    reporter = _Forwarding(messages)
     try:
-        encoder = CachedEncoder(RowCache(cache, reporter), **settings)
+        encoder = CachedEncoder(load(device=device, reporter=reporter), RowCache(cache, reporter))
         encoder.fill(texts, instruction, options, reporter)
         messages.put(None)
     except InbedderError as error:

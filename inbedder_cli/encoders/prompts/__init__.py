@@ -1,1 +1,1 @@
-"""Where the text and the instruction go, and the token ids that come of it."""
+"""Prompt templates, and prompts as token ids."""

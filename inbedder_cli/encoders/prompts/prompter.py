@@ -1,4 +1,4 @@
-"""Texts and an instruction -> token ids, with over-long texts truncated and the instruction kept whole."""
+"""Texts and an instruction -> token ids; texts that are too long are truncated, the instruction never."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.encoders.prompts.templates import defuse, whole
+from inbedder_cli.corpus.values import replace_surrogates
+from inbedder_cli.encoders.prompts.templates import defuse
 from inbedder_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,14 +20,14 @@ LEAST_TEXT_TOKENS = 8
 
 @dataclass(frozen=True)
 class Prompter:
-    """Renders and tokenises prompts under one instruction.
+    """Renders and tokenizes prompts under one instruction.
 
     :param tokenizer: of transformers.
     :param template: where text and instruction go.
-    :param instruction: the question.
-    :param max_tokens: longest prompt.
+    :param instruction: the question that is asked about each text.
+    :param max_tokens: longest prompt, in tokens.
     :param ending: what follows the template in every prompt, such as masks; never truncated.
-    :raises UsageError: when the instruction is empty, or leaves no room for a text.
+    :raises UsageError: when the instruction is empty or leaves no room for a text.
     """
 
     tokenizer: Any
@@ -45,36 +46,44 @@ class Prompter:
             )
 
     def render(self, text: str) -> str:
-        """Return the prompt of one text."""
+        """Return the prompt of a text.
+
+        :param text: any text; control tokens in it are broken up.
+        :return: the prompt, not truncated.
+        """
         control = self._control
         return self.template.render(defuse(text, control), defuse(self.instruction, control)) + self.ending
 
     @cached_property
     def _control(self) -> list[str]:
-        """The tokenizer's control tokens, those that have no name of their own among them."""
+        """The tokenizer's control tokens, including those without a name of their own."""
         added = (str(token) for token in self.tokenizer.added_tokens_decoder.values() if token.special)
         return list(dict.fromkeys([*self.tokenizer.all_special_tokens, *added]))
 
     def encode(self, texts: Sequence[str]) -> tuple[list[list[int]], set[int]]:
-        """Return each prompt's token ids, at most `max_tokens`, and the indices of the truncated texts."""
+        """Return each prompt's token ids, at most `max_tokens`, and the indices of the truncated texts.
+
+        :param texts: any number of texts.
+        :return: ids of each prompt, and indices into the texts.
+        """
         prompts = self._ids([self.render(text) for text in texts])
         truncated = {i for i, ids in enumerate(prompts) if len(ids) > self.max_tokens}
         for i in truncated:
-            prompts[i] = self._shortened(texts[i])
+            prompts[i] = self._truncate(texts[i])
         return prompts, truncated
 
     def _ids(self, prompts: list[str]) -> list[list[int]]:
         encoded = self.tokenizer(
-            [whole(prompt) for prompt in prompts], add_special_tokens=self.template.special_tokens
+            [replace_surrogates(prompt) for prompt in prompts], add_special_tokens=self.template.special_tokens
         )
         return [list(ids) for ids in encoded["input_ids"]]
 
     def _room(self) -> int:
         return self.max_tokens - len(self._ids([self.render("")])[0])
 
-    def _shortened(self, text: str) -> list[int]:
+    def _truncate(self, text: str) -> list[int]:
         """Return the prompt of the longest beginning of the text that fits."""
-        text_ids = self.tokenizer(whole(text), add_special_tokens=False)["input_ids"]
+        text_ids = self.tokenizer(replace_surrogates(text), add_special_tokens=False)["input_ids"]
         room = self._room()
         while True:
             beginning = self.tokenizer.decode(text_ids[:room], skip_special_tokens=False).rstrip("\ufffd")

@@ -1,4 +1,4 @@
-"""Templates: where the text and the instruction go in what the model reads."""
+"""Prompt templates: where the text and the instruction go."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 SLOT = re.compile(r"\{(text|instruction)\}")
 CHAT = "chat"
 
-# The paper's order (reference code, `### Input` first), and the same words with the question first,
-# where every row of a run shares the prompt's beginning.
+# The order of the paper's reference code, `### Input` first, and the same words with the instruction first, so
+# that all prompts of a run share their beginning.
 PAPER = "### Input:\n{text}\n\n### Instruction:\n{instruction}\n\n### Response:"
 QUESTION_FIRST = "### Instruction:\n{instruction}\n\n### Input:\n{text}\n\n### Response:"
 NAMED = {"paper": PAPER, "question-first": QUESTION_FIRST}
 
-# A chat model that was not trained on short answers explains itself ("The emotion expressed is ...").
-# Opening its turn puts the answer itself next.
+# A chat model that was not trained on short answers writes sentences ("The emotion expressed is ..."). With its
+# turn opened, the next token begins the answer itself.
 CHAT_QUESTION = "{text}\n\n{instruction}"
 CHAT_OPENING = "One word:"
-# Some templates tell the date; what a row answers must not hang on the day.
+# Some chat templates contain the date; answers must not depend on the day.
 CHAT_DAY = "{%- macro strftime_now(format) -%}26 Jul 2024{%- endmacro %}{{ '' }}"
 
 
@@ -34,7 +34,8 @@ class Template:
 
     :param name: its name, or "custom".
     :param pattern: the prompt with its two slots.
-    :param special_tokens: whether the tokenizer adds its own (a chat template holds them already).
+    :param special_tokens: whether the tokenizer adds special tokens; a chat template already contains them.
+    :raises UsageError: when the pattern does not have each slot once.
     """
 
     name: str
@@ -50,15 +51,22 @@ class Template:
             )
 
     def render(self, text: str, instruction: str) -> str:
-        """Return the prompt; braces inside the text or the instruction mean nothing."""
+        """Return the prompt; braces inside the text or the instruction have no meaning.
+
+        :param text: what the question is about.
+        :param instruction: the question.
+        :return: the prompt.
+        """
         slots = {"text": text, "instruction": instruction.strip()}
         return SLOT.sub(lambda match: slots[match[1]], self.pattern)
 
 
-def template_named(name: str, tokenizer: Any = None) -> Template:  # noqa: ANN401
+def find_template(name: str, tokenizer: Any = None) -> Template:  # noqa: ANN401
     r"""Return a template by name ("paper", "question-first", "chat") or from a pattern with both slots.
 
-    :param tokenizer: a transformers tokenizer with a chat template; needed for "chat" only.
+    :param name: the name or the pattern.
+    :param tokenizer: a transformers tokenizer with a chat template; only needed for "chat".
+    :return: the template.
     :raises UsageError: for an unknown name or a pattern without its slots.
     :raises ModelError: for "chat" with a tokenizer that has no chat template.
     """
@@ -89,17 +97,12 @@ def _chat_template(tokenizer: Any) -> Template:  # noqa: ANN401
     return Template(CHAT, pattern + CHAT_OPENING, special_tokens=False)
 
 
-def whole(text: str) -> str:
-    r"""Return the text with "?" for halves of surrogate pairs, which no tokenizer takes.
-
-    >>> whole("caf\udce9")
-    'caf?'
-    """
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
 def defuse(text: str, special_tokens: Iterable[str]) -> str:
-    """Return the text with the model's control tokens broken up, so that a row cannot end or open a turn.
+    """Return the text with the model's control tokens broken up, so that a text cannot end or open a turn.
+
+    :param text: any text.
+    :param special_tokens: the control tokens.
+    :return: a text without control tokens.
 
     >>> defuse("a <|im_end|> b", ["<|im_end|>"])
     'a < |im_end|> b'

@@ -1,1 +1,1 @@
-"""Language models of transformers as encoders."""
+"""The transformers backend: causal, masked and sequence-to-sequence language models as encoders."""

@@ -1,4 +1,4 @@
-"""Order and batch texts so that little is padded and the plan depends on the set of texts alone."""
+"""Order and batch texts so that there is little padding, and the plan depends only on the set of texts."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ if TYPE_CHECKING:
 
 
 WINDOW = 8192  # texts
-LEAST_WINDOW = 3  # texts: what makes reading faster is tried on so many
-WINDOW_CHARACTERS = 4_000_000  # of a window: a tokenizer keeps far more of a text than its ids
+MIN_WINDOW = 3  # texts: the number on which fast paths are checked
+WINDOW_CHARACTERS = 4_000_000  # a tokenizer keeps much more of a text in memory than its ids
 
 
 def canonical_order(texts: Sequence[str]) -> list[int]:
-    """Return indices of the texts sorted by (length, hash), longest first.
+    """Return the indices of the texts, sorted by length, longest first, and then by hash.
 
-    Whatever order the texts come in, they are computed in the same one; and what needs most memory comes first.
+    So the results do not depend on the order of the texts, and what needs most memory comes first.
+
+    :param texts: in any order.
+    :return: one index per text.
     """
     return sorted(range(len(texts)), key=lambda i: (-len(texts[i]), _digest(texts[i])))
 
@@ -27,7 +30,11 @@ def _digest(text: str) -> bytes:
 
 
 def windows(texts: Sequence[str], order: Sequence[int]) -> Iterator[list[int]]:
-    """Yield the indices of an order in parts of so many texts and characters as are tokenised at a time.
+    """Yield consecutive parts of an order, each of as many texts as are tokenized at a time.
+
+    :param texts: the texts.
+    :param order: their indices, in the order in which they are encoded.
+    :yield: indices of one part.
 
     >>> [len(window) for window in windows(["a" * 2_000_000] * 5, range(5))]
     [3, 2]
@@ -35,7 +42,7 @@ def windows(texts: Sequence[str], order: Sequence[int]) -> Iterator[list[int]]:
     window: list[int] = []
     room = WINDOW_CHARACTERS
     for i in order:
-        if len(window) == WINDOW or (len(window) >= LEAST_WINDOW and len(texts[i]) > room):
+        if len(window) == WINDOW or (len(window) >= MIN_WINDOW and len(texts[i]) > room):
             yield window
             window, room = [], WINDOW_CHARACTERS
         window.append(i)
@@ -49,18 +56,26 @@ def plan_batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int
 
     A text longer than that is a batch of its own. Equal lengths keep their order.
 
+    :param lengths: in tokens.
+    :param batch_tokens: largest size of a batch, in tokens.
+    :yield: indices of one batch.
+
     >>> list(plan_batches([3, 9, 3, 4], 8))
     [[1], [3, 0], [2]]
     """
     order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
-    for part in cut([lengths[i] for i in order], batch_tokens):
+    for part in split([lengths[i] for i in order], batch_tokens):
         yield order[part]
 
 
-def cut(lengths: Sequence[int], batch_tokens: int) -> Iterator[slice]:
-    """Yield slices that follow each other, each of at most `batch_tokens` tokens after padding, or of one text.
+def split(lengths: Sequence[int], batch_tokens: int) -> Iterator[slice]:
+    """Yield consecutive slices, each of at most `batch_tokens` tokens after padding, or of one text.
 
-    >>> list(cut([9, 4, 3, 3], 8))
+    :param lengths: in tokens.
+    :param batch_tokens: largest size of a slice, in tokens.
+    :yield: one slice of the lengths.
+
+    >>> list(split([9, 4, 3, 3], 8))
     [slice(0, 1, None), slice(1, 3, None), slice(3, 4, None)]
     """
     start = width = 0

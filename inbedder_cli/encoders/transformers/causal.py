@@ -1,8 +1,8 @@
 """Causal (decoder-only) language models: LLaMA, OPT, Qwen, SmolLM, ...
 
-The vector is the hidden state from which the answer would be spoken (InBedder, section 3.2): for the default
-pooling that of the last prompt token, so one forward pass over the prompt gives it, and the answer is decoded
-greedily from the key-value cache of that same pass.
+The vector is the hidden state that predicts the answer (InBedder, section 3.2). For the default pooling it is that
+of the last prompt token, so it takes one forward pass over the prompt, and the answer is decoded greedily from the
+key-value cache of the same pass.
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from inbedder_cli.encoders.transformers.batching import cut
-from inbedder_cli.encoders.transformers.decoding import UNSPOKEN, DecodedAnswer, decode_greedily, end_ids_of
-from inbedder_cli.encoders.transformers.early_exit import states_before
-from inbedder_cli.encoders.transformers.model_encoder import BatchReader, ModelEncoder, is_out_of_memory
+from inbedder_cli.encoders.transformers.batching import split
+from inbedder_cli.encoders.transformers.decoding import NOT_DECODED, DecodedAnswer, decode_greedily, find_end_ids
+from inbedder_cli.encoders.transformers.fast_paths import (
+    Prefill,
+    SharedPrefix,
+    find_prefix,
+    join_prefills,
+    states_before,
+)
+from inbedder_cli.encoders.transformers.model_encoder import BatchEncoder, ModelEncoder, is_out_of_memory
 from inbedder_cli.encoders.transformers.pooling import StatePooler, sum_over, word_vectors
-from inbedder_cli.encoders.transformers.prefill import Prefill, joined
-from inbedder_cli.encoders.transformers.shared_prefix import SharedPrefix, prefix_of
 from inbedder_cli.errors import UsageError
 from inbedder_cli.options import Architecture, EncodeOptions, Pooling
 
@@ -26,14 +30,14 @@ if TYPE_CHECKING:
     from inbedder_cli.encoders.prompts.prompter import Prompter
     from inbedder_cli.progress import Reporter
 
-# How far vectors may lie from those read the plain way, as a share of how far texts lie apart (or of their length,
-# where texts are all alike): in float32, and in formats that round.
+# How far the vectors of fast paths may lie from the reference, as a share of the distance between texts (or of
+# their length, where all texts are alike): by whether the dtype is float32.
 TOLERANCE = {True: 0.01, False: 0.2}
 ALIKE = 0.01
-PASSES = 4  # over prompts, whose answers a CPU decodes together
-TRIED_TOKENS = 3  # of an answer
-TRIED_PROMPTS = 3
-NOT_THIS_WAY = (MemoryError, RuntimeError, ValueError, AttributeError, TypeError, LookupError, NotImplementedError)
+PASSES = 4  # prefills whose answers a CPU decodes together
+CHECKED_TOKENS = 3  # of an answer
+CHECKED_PROMPTS = 3
+UNSUPPORTED = (MemoryError, RuntimeError, ValueError, AttributeError, TypeError, LookupError, NotImplementedError)
 
 
 @dataclass
@@ -50,110 +54,109 @@ class CausalEncoder(ModelEncoder):
         Pooling.all_mean,
     )
 
-    def _reader(self, options: EncodeOptions) -> BatchReader:
-        return _CausalReader(self, options)
+    def _batch_encoder(self, options: EncodeOptions) -> BatchEncoder:
+        return _CausalBatchEncoder(self, options)
 
     def _reserved(self, options: EncodeOptions) -> int:
         return options.max_answer_tokens
 
 
-class _CausalReader(BatchReader):
+class _CausalBatchEncoder(BatchEncoder):
     def __init__(self, encoder: CausalEncoder, options: EncodeOptions) -> None:
         super().__init__(encoder, options)
         self.encoder = encoder
-        self.body = encoder.model.base_model  # without the LM head, which is needed only where an answer is spoken
+        self.body = encoder.model.base_model  # without the LM head, which is only needed to decode
         self.head = encoder.model.get_output_embeddings()
         self.of_words = self.pooling is Pooling.answer_words
         if self.of_words and options.layer is not None:
-            raise UsageError("answer-words reads no layer", hint="leave --layer out, or add --pooling first-token")
+            raise UsageError(
+                "the pooling answer-words uses no layer", hint="leave out --layer, or add --pooling first-token"
+            )
         self.of_prompt = self.pooling in (Pooling.prompt_mean, Pooling.all_mean)
         self.inner = self.layer < encoder.n_layers and not self.of_words
-        self.end_ids = end_ids_of(encoder.model, encoder.tokenizer)
+        self.end_ids = find_end_ids(encoder.model, encoder.tokenizer)
         self.prefix: SharedPrefix | None = None
-        self.stops = False  # at the layer that is read
+        self.exits_early = False  # at the layer that is used
 
     def prepare(self, prompter: Prompter, prompts: list[list[int]], reporter: Reporter) -> None:
-        """Take the fast_paths that these options allow: `SharedPrefix`, `joined` passes, a stop at the layer read.
-
-        Whether they hold for this model and these options is tried once for prompts up to so long: three together
-        against each alone the plain way. Fewer prompts are not worth it.
-        """
+        # The options allow some fast paths: a shared prefix, joined prefills, an early exit. Whether they work for
+        # this model and these options is checked once for prompts up to a length: three prompts together are
+        # compared with each of them alone without fast paths. For fewer prompts they are not worth it.
         import torch
 
-        if len(prompts) < TRIED_PROMPTS:
-            self._go_plain()
+        if len(prompts) < CHECKED_PROMPTS:
+            self._disable_fast_paths()
             return
-        known = self.encoder.fast_paths
-        self.stops = self.inner and not self.decodes
+        checked = self.encoder.fast_paths
+        self.exits_early = self.inner and not self.decodes
         self.passes = PASSES if self.decodes and self.device.type == "cpu" else 1
-        ids = [] if self.of_prompt else prefix_of(prompter)
-        chosen = {"shared prefix": bool(ids), "early stop": self.stops, "joined passes": self.passes > 1}
-        some = [prompts[0], prompts[len(prompts) // 2], prompts[-1]]
-        lengths = {len(prompt) for prompt in some}
-        trial = f"{len(lengths)} lengths below {1 << max(lengths).bit_length()} tokens"
-        read = f"{self.pooling} of layer {self.layer}{' and answers' if self.decodes else ''}"
-        taken = ", ".join([*(name for name, wanted in chosen.items() if wanted), read, trial])
+        ids = [] if self.of_prompt else find_prefix(prompter)
+        chosen = {"shared prefix": bool(ids), "early exit": self.exits_early, "joined prefills": self.passes > 1}
+        sample = [prompts[0], prompts[len(prompts) // 2], prompts[-1]]
+        lengths = {len(prompt) for prompt in sample}
+        compared = f"{len(lengths)} lengths below {1 << max(lengths).bit_length()} tokens"
+        output = f"{self.pooling} of layer {self.layer}{' and answers' if self.decodes else ''}"
+        key = ", ".join([*(name for name, wanted in chosen.items() if wanted), output, compared])
         with torch.inference_mode():
             try:
-                self.prefix = self._read_prefix(ids) if ids else None
-                if any(chosen.values()) and taken not in known:
-                    known[taken] = self._same(some)
-            except NOT_THIS_WAY as error:
+                self.prefix = self._encode_prefix(ids) if ids else None
+                if any(chosen.values()) and key not in checked:
+                    checked[key] = self._agree(sample)
+            except UNSUPPORTED as error:
                 if is_out_of_memory(error):  # which says nothing about the model
-                    self._go_plain()
+                    self._disable_fast_paths()
                     return
-                known[taken] = False
-        if not known.get(taken, True):
-            self._go_plain()
+                checked[key] = False
+        if not checked.get(key, True):
+            self._disable_fast_paths()
             reporter.warn(
-                f"{self.encoder.name} does not bear fast_paths: every prompt is read whole, which takes longer"
+                f"{self.encoder.name}: fast paths disabled: their outputs differ from the reference; "
+                "encoding will be slower"
             )
 
-    def _go_plain(self) -> None:
-        self.prefix, self.stops, self.passes = None, False, 1
+    def _disable_fast_paths(self) -> None:
+        self.prefix, self.exits_early, self.passes = None, False, 1
 
     def cost(self, prompt: list[int]) -> int:
-        """Return the tokens that a prompt adds to a batch; those that it shares take memory, and no work."""
         if self.prefix is None or not self.prefix.begins([prompt]):
             return len(prompt)
-        n_shared = len(self.prefix.ids)
+        n_shared = len(self.prefix.ids)  # these need memory, but no computation
         return len(prompt) - n_shared + n_shared // 8
 
     def forward(self, prompts: list[list[int]]) -> tuple[torch.Tensor, list[DecodedAnswer]]:
-        """Read one batch: prompts in, vectors and answers out."""
         import torch
 
-        parts = cut([self.cost(ids) for ids in prompts], self.batch_tokens)
-        state, logits, prompt, read, cache = joined([self._prefill(prompts[part]) for part in parts])
-        reading = StatePooler(word_vectors(logits) if self.of_words else state, prompt, self.pooling)
+        parts = split([self.cost(ids) for ids in prompts], self.batch_tokens)
+        state, logits, prompt, real, cache = join_prefills([self._prefill(prompts[part]) for part in parts])
+        pooler = StatePooler(word_vectors(logits) if self.of_words else state, prompt, self.pooling)
         if not self.decodes:
-            return reading.vectors(), [UNSPOKEN] * len(prompts)
+            return pooler.vectors(), [NOT_DECODED] * len(prompts)
 
-        places, n_read = read.shape[1], read.sum(1)
-        seen = torch.cat([read, read.new_ones(len(read), self.max_answer_tokens)], dim=1).long()
+        n_positions, n_real = real.shape[1], real.sum(1)
+        mask = torch.cat([real, real.new_ones(len(real), self.max_answer_tokens)], dim=1).long()
 
         def step(token: torch.Tensor, i: int) -> tuple[torch.Tensor, torch.Tensor]:
             states, final = self._states(
                 input_ids=token[:, None],
-                attention_mask=seen[:, : places + i + 1],
-                position_ids=(n_read + i)[:, None],
+                attention_mask=mask[:, : n_positions + i + 1],
+                position_ids=(n_real + i)[:, None],
                 past_key_values=cache,
                 use_cache=True,
             )
             return states[:, 0].float(), self.head(final[:, 0])
 
         def keep(rows: torch.Tensor) -> None:
-            nonlocal n_read, seen
-            n_read, seen = n_read[rows], seen[rows]
+            nonlocal n_real, mask
+            n_real, mask = n_real[rows], mask[rows]
             cache.batch_select_indices(rows)
 
-        answers = decode_greedily(state, logits, step, keep, reading, self.end_ids, self.max_answer_tokens)
-        return reading.vectors(), answers
+        answers = decode_greedily(state, logits, step, keep, pooler, self.end_ids, self.max_answer_tokens)
+        return pooler.vectors(), answers
 
     def _prefill(self, prompts: list[list[int]]) -> Prefill:
-        """Read prompts up to where the answer begins.
+        """Run the prompts through the model.
 
-        No real token of a causal model sees what follows it, so prompts padded on the right need no mask here.
+        No token of a causal model attends to what follows it, so prompts padded on the right need no mask here.
         Decoding does: explicit positions, and a mask over the padding in the cache.
         """
         import torch
@@ -174,15 +177,15 @@ class _CausalReader(BatchReader):
         )
 
     def _states(self, **inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:  # noqa: ANN401
-        """Return the states of the chosen layer and, unless it stops there, of the last: (batch, tokens, size)."""
-        if self.stops:
+        """Return the states of the chosen layer and, without an early exit, of the last: (batch, tokens, size)."""
+        if self.exits_early:
             states = states_before(self.body, self.layer, self.encoder.n_layers, inputs)
             return states, states
         wanted = [self.layer] if self.inner else False
         out = self.body(**inputs, output_hidden_states=wanted)
         return (out.hidden_states[self.layer] if self.inner else out.last_hidden_state), out.last_hidden_state
 
-    def _read_prefix(self, ids: list[int]) -> SharedPrefix:
+    def _encode_prefix(self, ids: list[int]) -> SharedPrefix:
         import torch
         from transformers import DynamicCache
 
@@ -190,27 +193,27 @@ class _CausalReader(BatchReader):
         self._states(input_ids=torch.tensor([ids], device=self.device), past_key_values=cache, use_cache=True)
         return SharedPrefix(ids, cache)
 
-    def _same(self, prompts: list[list[int]]) -> bool:
-        """Return whether these prompts together give the vectors that each alone gives the plain way.
+    def _agree(self, prompts: list[list[int]]) -> bool:
+        """Return whether these prompts together, with fast paths, give the vectors that each gives alone without.
 
-        Where answers are decoded, they are read in two passes, and what they say is compared, too; not in formats
-        that round, in which words of nearly the same probability change places.
+        Where answers are decoded, two prefills are joined, and in float32 the answers are compared too. In other
+        dtypes rounding may swap words of nearly the same probability.
         """
         import torch
 
-        kept = self.prefix, self.stops, self.passes, self.batch_tokens, self.max_answer_tokens
-        self.max_answer_tokens = min(TRIED_TOKENS, self.max_answer_tokens)
+        kept = self.prefix, self.exits_early, self.passes, self.batch_tokens, self.max_answer_tokens
+        self.max_answer_tokens = min(CHECKED_TOKENS, self.max_answer_tokens)
         try:
             if self.passes > 1:
                 self.batch_tokens = 2 * max(map(self.cost, prompts))
-            together, told = self.forward(prompts)
-            self._go_plain()
-            plain = [self.forward([prompt]) for prompt in prompts]
+            together, answers = self.forward(prompts)
+            self._disable_fast_paths()
+            reference = [self.forward([prompt]) for prompt in prompts]
         finally:
-            self.prefix, self.stops, self.passes, self.batch_tokens, self.max_answer_tokens = kept
+            self.prefix, self.exits_early, self.passes, self.batch_tokens, self.max_answer_tokens = kept
         exact = self.model.dtype == torch.float32
-        if exact and [answer.ids for answer in told] != [answer.ids for _, (answer,) in plain]:
+        if exact and [answer.ids for answer in answers] != [answer.ids for _, (answer,) in reference]:
             return False
-        alone = torch.cat([vectors for vectors, _ in plain]).float()
-        apart = (alone - alone.mean(0)).norm() + ALIKE * alone.norm()
-        return bool((alone - together.float()).norm() <= TOLERANCE[exact] * apart)
+        alone = torch.cat([vectors for vectors, _ in reference]).float()
+        spread = (alone - alone.mean(0)).norm() + ALIKE * alone.norm()
+        return bool((alone - together.float()).norm() <= TOLERANCE[exact] * spread)

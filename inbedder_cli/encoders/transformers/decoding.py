@@ -1,4 +1,4 @@
-"""Greedy decoding of one batch, each token from the key-value cache of those before it."""
+"""Greedy decoding of one batch with a key-value cache."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class DecodedAnswer(NamedTuple):
     """One decoded answer.
 
-    :param ids: its tokens, without an end mark.
-    :param probability: the geometric mean of the probabilities of what was chosen, the end mark among it, 0 to 1.
-    :param first: the likeliest first tokens, with their probabilities.
+    :param ids: its tokens, without the end token.
+    :param probability: geometric mean of its token probabilities, the end token included, 0 to 1.
+    :param first: the likeliest first tokens with their probabilities.
     """
 
     ids: list[int]
@@ -27,9 +27,11 @@ class DecodedAnswer(NamedTuple):
     first: list[tuple[int, float]]
 
 
-UNSPOKEN = DecodedAnswer([], 1.0, [])  # where nothing is decoded
-TOKENS = 2 * LIKELY  # some spell the same word, or none
-CROWD = 0.5  # share of a batch that still speaks, below which the others leave it: copying the cache has a price
+NOT_DECODED = DecodedAnswer([], 1.0, [])
+TOP_TOKENS = 2 * LIKELY  # some tokens spell the same word, or none
+COMPACT_SHARE = (
+    0.5  # share of unfinished rows at which finished ones leave the batch: copying the cache has a cost
+)
 
 
 def decode_greedily(
@@ -37,59 +39,67 @@ def decode_greedily(
     logits: torch.Tensor,
     step: Callable[[torch.Tensor, int], tuple[torch.Tensor, torch.Tensor]],
     keep: Callable[[torch.Tensor], None],
-    reading: StatePooler,
+    pooler: StatePooler,
     end_ids: torch.Tensor,
     max_answer_tokens: int,
 ) -> list[DecodedAnswer]:
-    """Return each row's answer, and give the states that spoke it to `reading`.
+    """Return each row's answer, and add the states that predict its tokens to the pooler.
 
     :param state: s1 of each row, shape (batch, hidden_size).
     :param logits: of the first answer token, shape (batch, vocabulary).
-    :param step: (token of each row, how many came before it) -> the next state and logits.
-    :param keep: leaves only these rows (indices) in the batch, for the steps that follow.
-    :param end_ids: the tokens that end an answer.
-    :param max_answer_tokens: longest answer.
+    :param step: (token of each row, number of tokens before it) -> the next state and logits.
+    :param keep: reduces the batch to these rows (indices) for the following steps.
+    :param pooler: receives the states after the first.
+    :param end_ids: the tokens that end an answer, shape (n,).
+    :param max_answer_tokens: longest answer, in tokens.
+    :return: one answer per row.
     """
     import torch
 
-    rows = torch.arange(len(state), device=state.device)  # of the whole batch, that are still in it
+    rows = torch.arange(len(state), device=state.device)  # those of the whole batch that are still in it
     alive = torch.ones(len(state), dtype=torch.bool, device=state.device)
     answers: list[list[int]] = [[] for _ in range(len(state))]
-    log_chance = torch.zeros(len(state), device=state.device)
-    choices = torch.zeros(len(state), device=state.device)
-    first = likeliest(logits)
+    log_probability = torch.zeros(len(state), device=state.device)
+    n_tokens = torch.zeros(len(state), device=state.device)
+    first = top_tokens(logits)
     for i in range(max_answer_tokens):
         logits = logits.float()
         best, token = logits.max(-1)
-        log_chance[rows[alive]] += (best - logits.logsumexp(-1))[alive]
-        choices[rows[alive]] += 1
+        log_probability[rows[alive]] += (best - logits.logsumexp(-1))[alive]
+        n_tokens[rows[alive]] += 1
         alive = alive & ~torch.isin(token, end_ids)
-        if i > 0:  # s1 is in the reading already
-            reading.add(state[alive], rows[alive])
+        if i > 0:  # the pooler already has s1
+            pooler.add(state[alive], rows[alive])
         for row, id_ in zip(rows[alive].tolist(), token[alive].tolist(), strict=True):
             answers[row].append(id_)
         n_alive = int(alive.sum())
         if i + 1 == max_answer_tokens or n_alive == 0:
             break
-        if n_alive <= CROWD * len(alive):
+        if n_alive <= COMPACT_SHARE * len(alive):
             keep(alive.nonzero().flatten())
             rows, token, alive = rows[alive], token[alive], alive[alive]
         state, logits = step(token, i)
-    probabilities = (log_chance / choices).exp().tolist()
-    return [DecodedAnswer(*spoken) for spoken in zip(answers, probabilities, first, strict=True)]
+    probabilities = (log_probability / n_tokens).exp().tolist()
+    return [DecodedAnswer(*answer) for answer in zip(answers, probabilities, first, strict=True)]
 
 
-def likeliest(logits: torch.Tensor) -> list[list[tuple[int, float]]]:
-    """Return the likeliest tokens of each row, with their probabilities.
+def top_tokens(logits: torch.Tensor) -> list[list[tuple[int, float]]]:
+    """Return the likeliest tokens of each row with their probabilities, the likeliest first.
 
     :param logits: shape (batch, vocabulary).
+    :return: (token id, probability) pairs of each row.
     """
-    probabilities, ids = logits.float().softmax(-1).topk(min(TOKENS, logits.shape[-1]))
+    probabilities, ids = logits.float().softmax(-1).topk(min(TOP_TOKENS, logits.shape[-1]))
     return [list(zip(*row, strict=True)) for row in zip(ids.tolist(), probabilities.tolist(), strict=True)]
 
 
-def end_ids_of(model: Any, tokenizer: Any) -> torch.Tensor:  # noqa: ANN401
-    """Return the ids of the tokens that end an answer."""
+def find_end_ids(model: Any, tokenizer: Any) -> torch.Tensor:  # noqa: ANN401
+    """Return the ids of the tokens that end an answer, shape (n,), on the model's device.
+
+    :param model: a transformers model; its generation config may name several.
+    :param tokenizer: its tokenizer.
+    :return: int64, shape (n,).
+    """
     import torch
 
     ids = getattr(getattr(model, "generation_config", None), "eos_token_id", None)

@@ -1,8 +1,7 @@
-"""Choose where and in which number format a model computes."""
+"""Choose the device and the dtype of a model."""
 
 from __future__ import annotations
 
-import gc
 import re
 import time
 from typing import TYPE_CHECKING
@@ -14,15 +13,17 @@ from inbedder_cli.options import Dtype
 if TYPE_CHECKING:
     import torch
 
-RACE_ROUNDS = 20
-RACE_MARGIN = 1.3  # bfloat16 must be so much faster than float32 to be worth its rounding
-CPU_BATCH_TOKENS = 1024  # larger batches fall out of the cache of ordinary CPUs
+TIMING_ROUNDS = 20
+MIN_SPEEDUP = 1.3  # of bfloat16 over float32, to make up for its rounding
+CPU_BATCH_TOKENS = 1024  # larger batches do not fit into the cache of ordinary CPUs
 ACCELERATOR_BATCH_TOKENS = 16_384
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """Return the device of a name: auto, cpu, cuda, cuda:N or mps.
+    """Return the device of a name.
 
+    :param name: auto, cpu, cuda, cuda:N or mps.
+    :return: the device of torch.
     :raises UsageError: for an unknown name.
     :raises ModelError: for a device that this machine does not have.
     """
@@ -42,7 +43,15 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def choose_dtype(wanted: Dtype, device: torch.device, hidden_size: int) -> torch.dtype:
-    """Return the number format: the one asked for, else bfloat16 where it is native, found by a short race."""
+    """Return the dtype that was asked for; for "auto", bfloat16 where the device is fast at it.
+
+    On a CPU this is measured once per machine.
+
+    :param wanted: what was asked for.
+    :param device: where the model computes.
+    :param hidden_size: size of its hidden states.
+    :return: the dtype of torch.
+    """
     import torch
 
     if wanted is not Dtype.auto:
@@ -54,35 +63,34 @@ def choose_dtype(wanted: Dtype, device: torch.device, hidden_size: int) -> torch
     if device.type == "cuda":
         with torch.cuda.device(device):
             return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-    fact = f"fast format: {device.type} {hidden_size} {machine()}"
-    return (
-        torch.bfloat16 if cached_value(fact, lambda: _winner(device, hidden_size)) == "bfloat16" else torch.float32
-    )
+    name = f"fast dtype: {device.type} {hidden_size} {machine()}"
+    fastest = cached_value(name, lambda: _find_fast_dtype(device, hidden_size))
+    return torch.bfloat16 if fastest == "bfloat16" else torch.float32
 
 
-def _winner(device: torch.device, hidden_size: int) -> str:
+def _find_fast_dtype(device: torch.device, hidden_size: int) -> str:
     try:
-        slow, fast = _race(device, hidden_size)
-    except RuntimeError:  # no such kernel on this device
+        float32, bfloat16 = _time_dtypes(device, hidden_size)
+    except RuntimeError:  # the device has no such kernel
         return "float32"
-    return "bfloat16" if fast * RACE_MARGIN < slow else "float32"
+    return "bfloat16" if bfloat16 * MIN_SPEEDUP < float32 else "float32"
 
 
-def _race(device: torch.device, hidden_size: int) -> tuple[float, float]:
-    """Return the best times, in seconds, of float32 and of bfloat16 for a matrix product of the model's own shape.
+def _time_dtypes(device: torch.device, hidden_size: int) -> tuple[float, float]:
+    """Return the times, in seconds, of a matrix product of the model's shape in float32 and in bfloat16.
 
-    They take turns, and the best of many counts: the winner should be the same on a busy machine.
+    The two alternate, and the best of many rounds counts, so that the result is the same on a busy machine.
     """
     import torch
 
-    formats = (torch.float32, torch.bfloat16)
-    rows = [torch.ones(256, hidden_size, dtype=dtype, device=device) for dtype in formats]
-    weights = [torch.ones(hidden_size, 4 * hidden_size, dtype=dtype, device=device) for dtype in formats]
+    dtypes = (torch.float32, torch.bfloat16)
+    rows = [torch.ones(256, hidden_size, dtype=dtype, device=device) for dtype in dtypes]
+    weights = [torch.ones(hidden_size, 4 * hidden_size, dtype=dtype, device=device) for dtype in dtypes]
     best = [float("inf"), float("inf")]
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # several would wait for each other on a busy machine
+    torch.set_num_threads(1)  # several threads would wait for each other on a busy machine
     try:
-        for _ in range(RACE_ROUNDS):
+        for _ in range(TIMING_ROUNDS):
             for i in range(2):
                 start = time.perf_counter()
                 (rows[i] @ weights[i])[0, 0].item()
@@ -92,15 +100,10 @@ def _race(device: torch.device, hidden_size: int) -> tuple[float, float]:
     return best[0], best[1]
 
 
-def free_memory() -> None:
-    """Give back what nothing refers to any more, on GPUs, too."""
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
 def default_batch_tokens(device: torch.device) -> int:
-    """Return how many padded tokens one batch holds unless the user says otherwise."""
+    """Return the default size of a batch, in tokens after padding.
+
+    :param device: where the model computes.
+    :return: a number of tokens.
+    """
     return CPU_BATCH_TOKENS if device.type == "cpu" else ACCELERATOR_BATCH_TOKENS

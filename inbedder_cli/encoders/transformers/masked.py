@@ -1,7 +1,8 @@
 """Masked language models: RoBERTa, BERT, ModernBERT, ...
 
-The prompt ends in masks, and the model says its whole answer in them at once (InBedder, section 3.2 and its
-RoBERTa model): one pass gives the vector, the mean of the masks' states, and the answer, the best word at each.
+The prompt ends in masks, and the model fills them with its answer, all at once (InBedder, section 3.2 and its
+RoBERTa model). One forward pass gives the vector, the mean of the masks' states, and the answer, the best word at
+each mask.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from inbedder_cli.encoders.transformers.decoding import DecodedAnswer, likeliest
-from inbedder_cli.encoders.transformers.model_encoder import BatchReader, ModelEncoder
+from inbedder_cli.encoders.transformers.decoding import DecodedAnswer, top_tokens
+from inbedder_cli.encoders.transformers.model_encoder import BatchEncoder, ModelEncoder
 from inbedder_cli.encoders.transformers.pooling import mean_over
 from inbedder_cli.errors import ModelError
 from inbedder_cli.models.manifest import N_MASKS
@@ -27,16 +28,16 @@ if TYPE_CHECKING:
 class MaskedEncoder(ModelEncoder):
     """A model that fills the masks after the question about each text.
 
-    Its `masks` are read, unless a layer is given, from what the LM head computes last before the vocabulary:
-    dense, activation, LayerNorm. Its prompt is what comes before the masks.
+    The pooling `masks` takes, unless a layer is given, the states that the LM head computes last before the
+    vocabulary: dense, activation, LayerNorm. The prompt is everything before the masks.
 
-    :param n_masks: masks after the template.
-    :param standardise: whether each vector is made of mean 0 and standard deviation 1, as in the paper's demo.
+    :param n_masks: number of masks after the template.
+    :param standardize: whether each vector is scaled to mean 0 and standard deviation 1, as in the paper's demo.
     """
 
     pooling: Pooling = Pooling.masks
     n_masks: int = N_MASKS
-    standardise: bool = False
+    standardize: bool = False
 
     architecture: ClassVar[Architecture] = Architecture.masked
     poolings: ClassVar[tuple[Pooling, ...]] = (Pooling.masks, Pooling.prompt_mean, Pooling.all_mean)
@@ -54,18 +55,21 @@ class MaskedEncoder(ModelEncoder):
         return str(self.tokenizer.mask_token) * self.n_masks
 
     def _reserved(self, options: EncodeOptions) -> int:
-        # RoBERTa and its kin leave the positions up to their padding's unused.
+        # RoBERTa and its relatives do not use the positions up to that of their padding.
         embeddings = getattr(self.model.base_model, "embeddings", None)
         padding = getattr(getattr(embeddings, "position_embeddings", None), "padding_idx", None)
         return 0 if padding is None else padding + 1
 
-    def _reader(self, options: EncodeOptions) -> BatchReader:
-        return _MaskedReader(self, options)
+    def _batch_encoder(self, options: EncodeOptions) -> BatchEncoder:
+        return _MaskedBatchEncoder(self, options)
 
     def distinct(self, ids: Sequence[int]) -> list[int]:
-        """Return an answer's ids without special tokens and without pieces that were said before.
+        """Return an answer's ids without special tokens and without repeated words.
 
-        Masks are filled independently, so that neighbours often say the same word.
+        Masks are filled independently of each other, so that neighbors often get the same word.
+
+        :param ids: the best token at each mask.
+        :return: token ids.
         """
         special = set(self.tokenizer.all_special_ids)
         pieces: dict[str, int] = {}
@@ -75,39 +79,39 @@ class MaskedEncoder(ModelEncoder):
         return list(pieces.values())
 
 
-class _MaskedReader(BatchReader):
+class _MaskedBatchEncoder(BatchEncoder):
     def __init__(self, encoder: MaskedEncoder, options: EncodeOptions) -> None:
         super().__init__(encoder, options)
         self.mask_id = encoder.tokenizer.mask_token_id
-        self.standardise = encoder.standardise
+        self.standardize = encoder.standardize
         self.distinct = encoder.distinct
         self.from_head = self.pooling is Pooling.masks and self.wanted_layer is None
 
     def forward(self, prompts: list[list[int]]) -> tuple[torch.Tensor, list[DecodedAnswer]]:
-        """Read one batch: prompts in, vectors and answers out."""
         ids, real = self.padded(prompts)
         masks = ids == self.mask_id
         layers = False if self.from_head else [self.layer]
-        with self._speaking_at(masks) as spoken:
+        with self._head_at(masks) as head_states:
             out = self.model(input_ids=ids, attention_mask=real.long(), output_hidden_states=layers)
         if self.from_head:
-            vectors = spoken[0].float().view(len(prompts), -1, spoken[0].shape[-1]).mean(1)
+            vectors = head_states[0].float().view(len(prompts), -1, head_states[0].shape[-1]).mean(1)
         else:
-            vectors = mean_over(out.hidden_states[self.layer], self._places(masks, real))
+            vectors = mean_over(out.hidden_states[self.layer], self._selected(masks, real))
         logits = out.logits.float()
         best, chosen = logits.max(-1)
         answers = chosen.view(len(prompts), -1).tolist()
         probabilities = (best - logits.logsumexp(-1)).view(len(prompts), -1).mean(1).exp().tolist()
-        first = likeliest(logits.view(len(prompts), -1, logits.shape[-1])[:, 0])
+        first = top_tokens(logits.view(len(prompts), -1, logits.shape[-1])[:, 0])
         return (
-            _standardised(vectors) if self.standardise else vectors,
+            _standardize(vectors) if self.standardize else vectors,
             [
                 DecodedAnswer(self.distinct(answer)[: self.max_answer_tokens], probability, likely)
                 for answer, probability, likely in zip(answers, probabilities, first, strict=True)
             ],
         )
 
-    def _places(self, masks: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+    def _selected(self, masks: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+        """Return which tokens the pooling takes the mean over, boolean, shape (batch, tokens)."""
         match self.pooling:
             case Pooling.masks:
                 return masks
@@ -117,32 +121,32 @@ class _MaskedReader(BatchReader):
                 return real
 
     @contextmanager
-    def _speaking_at(self, masks: torch.Tensor) -> Iterator[list[torch.Tensor]]:
-        """Let the model speak at the masks alone, and collect what it speaks from there.
+    def _head_at(self, masks: torch.Tensor) -> Iterator[list[torch.Tensor]]:
+        """Let the output layer of the head compute logits at the masks only, and collect its input there.
 
-        The heads of RoBERTa, BERT and ModernBERT name and nest their parts differently, but each ends in one
-        layer that turns states into words. What comes in there is kept, shape (batch x masks, hidden_size);
-        words for all the other tokens would be a sixth of the work, and gigabytes.
+        The heads of RoBERTa, BERT and ModernBERT name and nest their parts differently, but each ends in one layer
+        from states to the vocabulary. Its input is collected, shape (batch x masks, hidden_size). Logits at all
+        other tokens would take a sixth of the computation, and gigabytes.
         """
-        spoken: list[torch.Tensor] = []
+        collected: list[torch.Tensor] = []
 
         def keep(_: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:  # noqa: ANN401
-            spoken.append(inputs[0][masks])
-            return spoken[-1], *inputs[1:]
+            collected.append(inputs[0][masks])
+            return collected[-1], *inputs[1:]
 
         hook = self.model.get_output_embeddings().register_forward_pre_hook(keep)
         try:
-            yield spoken
+            yield collected
         finally:
             hook.remove()
-        if not spoken:
+        if not collected:
             raise ModelError(
-                f"the head of {type(self.model).__name__} cannot be read",
+                f"the head of {type(self.model).__name__} is not supported",
                 hint="use a RoBERTa, BERT or ModernBERT model",
             )
 
 
-def _standardised(vectors: torch.Tensor) -> torch.Tensor:
-    """Return each vector less its mean, divided by its standard deviation (unbiased, as in the paper's demo)."""
+def _standardize(vectors: torch.Tensor) -> torch.Tensor:
+    """Return each vector minus its mean, divided by its standard deviation (unbiased, as in the paper's demo)."""
     spread = vectors.std(1, keepdim=True).clamp_min(1e-12)  # a constant vector becomes zero
     return (vectors - vectors.mean(1, keepdim=True)) / spread

@@ -1,8 +1,9 @@
-"""What all architectures share: unique texts, canonical order, batches, memory. Each one only reads one batch."""
+"""What all architectures share: canonical order, batches, memory. Each of them only runs one batch."""
 
 from __future__ import annotations
 
 import re
+import secrets
 import sys
 import time
 from abc import ABC, abstractmethod
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from inbedder_cli.encoders.base import Answer, Encoded, EncodedText, Preview, ResultBuffer
+from inbedder_cli.encoders.base import PROBE_ROWS, Answer, BaseEncoder, EncodedText, Preview
 from inbedder_cli.encoders.next_words import LIKELY
 from inbedder_cli.encoders.prompts.prompter import Prompter
 from inbedder_cli.encoders.transformers.batching import canonical_order, plan_batches, windows
@@ -30,22 +31,25 @@ if TYPE_CHECKING:
     from inbedder_cli.encoders.transformers.decoding import DecodedAnswer
     from inbedder_cli.progress import Reporter
 
-PROMPT_COST = 200  # characters' worth of work that each row costs beside its own text, for the time left
-PROBE_ROWS = 16
+PROMPT_COST = 200  # cost of a row beyond its text, in characters, for the estimate of the time left
 PROBABILITY_DIGITS = 5
 WRAPPING = re.compile(r"^[\s\"“”'‘’*_`]+|[\s\"“”'‘’*_`.,;:!]+$")
 
 
 @dataclass
-class ModelEncoder(ABC):
-    """A transformers model that answers a question about each text.
+class ModelEncoder(BaseEncoder):
+    """A loaded transformers model that answers a question about each text.
+
+    Vectors do not depend on the order of the texts. Between batch sizes they agree to about 1e-4 in float32, and
+    to a centered cosine of about 0.999 in bfloat16.
 
     :param model: a language model with its head, in eval mode on its device.
     :param tokenizer: its tokenizer.
     :param template: where text and instruction go.
-    :param layer: the model's own choice of hidden state; None means the last.
+    :param layer: the model's own choice of hidden state; None takes the last.
     :param pooling: the model's own pooling.
     :param name: what messages call it.
+    :param identity: see `Encoder`; by default, every loaded model has an identity of its own.
     """
 
     model: Any
@@ -54,20 +58,19 @@ class ModelEncoder(ABC):
     layer: int | None = None
     pooling: Pooling = Pooling.first_token
     name: str = "model"
-    spelled: dict[int, str] = field(default_factory=dict, init=False, repr=False)  # tokens as words
-    fast_paths: dict[str, bool] = field(
-        default_factory=dict, init=False
-    )  # which were tried, and whether they hold
+    identity: str = field(default_factory=secrets.token_hex, repr=False)
+    words_of: dict[int, str] = field(default_factory=dict, init=False, repr=False)  # tokens as words
+    fast_paths: dict[str, bool] = field(default_factory=dict, init=False)  # those that were checked: do they work?
 
     architecture: ClassVar[Architecture]
-    poolings: ClassVar[tuple[Pooling, ...]]  # those that mean something for this architecture
+    poolings: ClassVar[tuple[Pooling, ...]]  # those that the architecture supports
 
     @abstractmethod
-    def _reader(self, options: EncodeOptions) -> BatchReader:
-        """Return what reads one batch under these options."""
+    def _batch_encoder(self, options: EncodeOptions) -> BatchEncoder:
+        """Return what encodes one batch under these options."""
 
     def _reserved(self, options: EncodeOptions) -> int:
-        """Return how many of the model's positions a prompt cannot take."""
+        """Return how many of the model's positions a prompt cannot use."""
         return 0
 
     @property
@@ -77,7 +80,7 @@ class ModelEncoder(ABC):
 
     @property
     def config(self) -> Any:  # noqa: ANN401
-        """The configuration of the part that speaks."""
+        """The configuration of the part that generates text."""
         return self.model.config.get_text_config(decoder=True)
 
     @property
@@ -86,80 +89,83 @@ class ModelEncoder(ABC):
         return int(self.config.num_hidden_layers)
 
     @property
-    def description(self) -> str:
-        """One line: model, number format, device."""
-        return f"{self.name}, {str(self.model.dtype).removeprefix('torch.')} on {self.model.device}"
+    def hidden_size(self) -> int:
+        """Size of the hidden states."""
+        return int(self.config.hidden_size)
 
-    def encode(
+    @property
+    def dtype(self) -> str:
+        """The dtype of the model's weights."""
+        return str(self.model.dtype).removeprefix("torch.")
+
+    @property
+    def device(self) -> str:
+        """The device of the model's weights."""
+        return str(self.model.device)
+
+    def encode_batches(
         self,
         texts: Sequence[str],
         instruction: str,
         options: EncodeOptions | None = None,
         reporter: Reporter = SILENT,
-    ) -> Encoded:
-        """Return one vector, and one answer, per text, in their order.
-
-        Identical texts are computed once. Vectors do not depend on the order of the texts; between batch sizes
-        they agree to about 1e-4 in float32 and to a centred cosine of about 0.999 in bfloat16.
-
-        :raises UsageError: for an empty instruction, a layer that the model does not have, or a pooling
-            that means nothing for this architecture of model.
-        :raises OutOfMemoryError: when even one text does not fit.
-        """
-        options = options or EncodeOptions()
-        found = ResultBuffer(texts, options)
-        for new in self.read(found.texts, instruction, options, reporter):
-            found.add(new)
-        return found.encoded(self.hidden_size)
-
-    def read(
-        self,
-        texts: Sequence[str],
-        instruction: str,
-        options: EncodeOptions,
-        reporter: Reporter = SILENT,
         known: Container[str] = (),
     ) -> Iterator[dict[str, EncodedText]]:
-        """Yield the rows of different texts, batch by batch, longest texts first; raises what `encode` does.
+        """Yield encoded texts batch by batch, longest texts first; see `Encoder`.
 
-        :param known: texts that need not be read. Batches are planned as if there were none, so that what is
-            known changes no other row's numbers by more than rounding.
+        Batches are planned as if no text were known, so that cached texts do not change the others' vectors by
+        more than rounding.
+
+        :param texts: distinct texts.
+        :param instruction: the question that is asked about each text.
+        :param options: how texts become vectors and answers; None takes the defaults.
+        :param reporter: receives progress and warnings.
+        :param known: texts to skip.
+        :yield: the rows of one batch, by text.
         """
+        options = options or EncodeOptions()
         order = canonical_order(texts)
         prompter = self.prompter(instruction, options.max_tokens, self._reserved(options))
-        reader = self._reader(options)
+        encoder = self._batch_encoder(options)
         rows, done, total = 0, 0, sum(len(text) + PROMPT_COST for text in texts if text not in known)
         prepared = False
-        with reporter.task("reading", total, unit="rows") as advance:
+        with reporter.task("encoding", total, unit="rows") as advance:
             for window in windows(texts, order):
-                told = [texts[i] for i in window]
-                if all(text in known for text in told):
+                chosen = [texts[i] for i in window]
+                if all(text in known for text in chosen):
                     continue
-                prompts, truncated = prompter.encode(told)
+                prompts, truncated = prompter.encode(chosen)
                 if not prepared:
-                    reader.prepare(prompter, prompts, reporter)
+                    encoder.prepare(prompter, prompts, reporter)
                     prepared = True
-                costs = [reader.cost(ids) for ids in prompts]
-                for planned in plan_batches(costs, reader.passes * reader.batch_tokens):
-                    if not (batch := [j for j in planned if told[j] not in known]):
+                costs = [encoder.cost(ids) for ids in prompts]
+                for planned in plan_batches(costs, encoder.passes * encoder.batch_tokens):
+                    if not (batch := [j for j in planned if chosen[j] not in known]):
                         continue
-                    vectors, answers = reader.read([prompts[j] for j in batch])
+                    vectors, answers = encoder.encode([prompts[j] for j in batch])
                     yield {
-                        told[j]: EncodedText(vector, answer if options.answers else None, j in truncated)
+                        chosen[j]: EncodedText(vector, answer if options.answers else None, j in truncated)
                         for j, vector, answer in zip(batch, vectors, answers, strict=True)
                     }
                     rows += len(batch)
-                    done += sum(len(told[j]) + PROMPT_COST for j in batch)
+                    done += sum(len(chosen[j]) + PROMPT_COST for j in batch)
                     advance(done, rows)
 
     def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions | None = None) -> Preview:
-        """Return what `encode` would do; a few rows of all lengths are tried for the time."""
+        """Return what `encode` would do; texts of all lengths are encoded to estimate the time.
+
+        :param texts: texts in any order, at least one.
+        :param instruction: the question that is asked about each text.
+        :param options: how texts become vectors and answers; None takes the defaults.
+        :return: the prompt of the first text, counts, and the estimated time.
+        """
         options = options or EncodeOptions()
         unique = list(dict.fromkeys(texts))
         prompter = self.prompter(instruction, options.max_tokens, self._reserved(options))
         order = canonical_order(unique)
         probe = [unique[i] for i in order[:: max(1, len(order) // PROBE_ROWS)]]
-        self.encode([probe[0], probe[len(probe) // 2], probe[-1]], instruction, options)  # warm up, try fast_paths
+        warm_up = [probe[0], probe[len(probe) // 2], probe[-1]]  # also checks the fast paths
+        self.encode(warm_up, instruction, options)
         start = time.perf_counter()
         self.encode(probe, instruction, options)
         seconds = time.perf_counter() - start
@@ -177,13 +183,21 @@ class ModelEncoder(ABC):
         )
 
     def clean(self, answer_ids: Sequence[int]) -> str:
-        """Return an answer's first line without wrapping quotes, emphasis and closing punctuation."""
+        """Return an answer's first line without quotes, emphasis and closing punctuation around it.
+
+        :param answer_ids: its tokens.
+        :return: the cleaned line; "" when there is none.
+        """
         text = self.tokenizer.decode(answer_ids, skip_special_tokens=True)
         lines = [line for line in text.splitlines() if line.strip()]
         return WRAPPING.sub("", lines[0]) if lines else ""
 
-    def words(self, tokens: Sequence[tuple[int, float]]) -> tuple[tuple[str, float], ...]:
-        """Return the words of tokens with their probabilities, in lower case, the likeliest first."""
+    def next_words(self, tokens: Sequence[tuple[int, float]]) -> tuple[tuple[str, float], ...]:
+        """Return the words of tokens with their probabilities, in lower case, the likeliest first.
+
+        :param tokens: with their probabilities.
+        :return: (word, probability) pairs, at most `LIKELY`.
+        """
         probabilities: dict[str, float] = {}
         for id_, probability in tokens:
             if word := self._word_of(id_):
@@ -192,22 +206,19 @@ class ModelEncoder(ABC):
         return tuple((word, round(probability, PROBABILITY_DIGITS)) for word, probability in found[:LIKELY])
 
     def _word_of(self, token: int) -> str:
-        """Return a token in lower case, "" for one without a letter or digit; each is spelled once."""
-        if token not in self.spelled:
+        """Return a token in lower case, "" for one without a letter or digit."""
+        if token not in self.words_of:
             word = sys.intern(self.tokenizer.decode([token], skip_special_tokens=True).strip().casefold())
-            self.spelled[token] = word if any(map(str.isalnum, word)) else ""
-        return self.spelled[token]
-
-    @property
-    def hidden_size(self) -> int:
-        """Size of the hidden states."""
-        return int(self.config.hidden_size)
+            self.words_of[token] = word if any(map(str.isalnum, word)) else ""
+        return self.words_of[token]
 
     def prompter(self, instruction: str, max_tokens: int, reserved: int = 0) -> Prompter:
-        """Return what turns texts into prompts under one instruction.
+        """Return what makes prompts of texts under one instruction.
 
-        :param max_tokens: longest prompt; less where the model has fewer positions.
-        :param reserved: positions that a prompt cannot take.
+        :param instruction: the question that is asked about each text.
+        :param max_tokens: longest prompt, in tokens; less where the model has fewer positions.
+        :param reserved: number of the model's positions that a prompt cannot use.
+        :return: a prompter.
         """
         limit = getattr(self.config, "max_position_embeddings", None)
         room = max_tokens if limit is None else min(max_tokens, limit - reserved)
@@ -215,13 +226,13 @@ class ModelEncoder(ABC):
 
     @property
     def pad_id(self) -> int:
-        """What fills a batch: RoBERTa counts positions by what is not this id, so it must be the model's own."""
+        """The padding token. It must be the model's own: RoBERTa counts the tokens that differ from it."""
         pads = (getattr(self.config, "pad_token_id", None), self.tokenizer.pad_token_id, 0)
         return int(next(id_ for id_ in pads if id_ is not None))
 
 
-class BatchReader(ABC):
-    """Runs batches of prompts through a model: the paper's reading, in each architecture's `forward`.
+class BatchEncoder(ABC):
+    """Runs batches of prompts through a model. `forward` of each architecture is the method of the paper.
 
     :param encoder: the loaded model.
     :param options: how texts become vectors and answers.
@@ -231,8 +242,8 @@ class BatchReader(ABC):
     def __init__(self, encoder: ModelEncoder, options: EncodeOptions, n_layers: int | None = None) -> None:
         self.model = encoder.model
         self.device = encoder.model.device
-        self.clean, self.words = encoder.clean, encoder.words
-        self.passes = 1  # of batch_tokens each, that make one batch
+        self.clean, self.next_words = encoder.clean, encoder.next_words
+        self.passes = 1  # forward passes, of batch_tokens each, per batch
         self.batch_tokens = options.batch_tokens or default_batch_tokens(self.device)
         self.max_answer_tokens = options.max_answer_tokens
         self.pooling = check_pooling(options.pooling or encoder.pooling, encoder.poolings, encoder.architecture)
@@ -242,28 +253,45 @@ class BatchReader(ABC):
         self.pad_id = encoder.pad_id
 
     def prepare(self, prompter: Prompter, prompts: list[list[int]], reporter: Reporter) -> None:  # noqa: B027
-        """Look at the first prompts of a run before any is read, for what makes reading faster."""
+        """Choose fast paths, before the first batch is encoded.
+
+        :param prompter: makes the prompts.
+        :param prompts: the first prompts of the run, as token ids.
+        :param reporter: receives warnings.
+        """
 
     def cost(self, prompt: list[int]) -> int:
-        """Return the tokens that a prompt adds to a batch."""
+        """Return the number of tokens that a prompt adds to a batch.
+
+        :param prompt: its token ids.
+        :return: a number of tokens.
+        """
         return len(prompt)
 
     @abstractmethod
     def forward(self, prompts: list[list[int]]) -> tuple[torch.Tensor, list[DecodedAnswer]]:
-        """Read one batch: prompts in, vectors of shape (batch, hidden_size) and answers out."""
+        """Return the vectors, shape (len(prompts), hidden_size), and the answers of one batch.
 
-    def read(self, prompts: list[list[int]]) -> tuple[Any, list[Answer]]:
-        """Return float32 vectors, shape (len(prompts), hidden_size), and the answers of one batch.
+        :param prompts: token ids.
+        :return: vectors, and one answer per prompt.
+        """
 
-        A batch for which the device's memory is too small is halved; later windows are planned that small.
+    def encode(self, prompts: list[list[int]]) -> tuple[Any, list[Answer]]:
+        """Return the vectors, a float32 array of shape (len(prompts), hidden_size), and the answers of one batch.
+
+        A batch that does not fit into memory is split in two, and later windows are planned with smaller batches.
+
+        :param prompts: token ids.
+        :return: vectors, and one answer per prompt.
+        :raises OutOfMemoryError: when one prompt alone does not fit.
         """
         import torch
 
         try:
             with torch.inference_mode():
-                vectors, answers = self.forward(prompts)
-                told = [Answer(self.clean(a.ids), a.probability, self.words(a.first)) for a in answers]
-                return vectors.float().cpu().numpy(), told
+                vectors, decoded = self.forward(prompts)
+                answers = [Answer(self.clean(a.ids), a.probability, self.next_words(a.first)) for a in decoded]
+                return vectors.float().cpu().numpy(), answers
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -274,31 +302,39 @@ class BatchReader(ABC):
                 ) from error
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-        # batches that were planned before may fail, too, and are no news
+        # Batches that were planned before may fail too; that must not make later ones even smaller.
         failed = len(prompts) * max(map(self.cost, prompts))
         self.batch_tokens = max(1, min(self.batch_tokens, failed // (2 * self.passes)))
         half = len(prompts) // 2
-        first, second = self.read(prompts[:half]), self.read(prompts[half:])
+        first, second = self.encode(prompts[:half]), self.encode(prompts[half:])
         return np.concatenate([first[0], second[0]]), first[1] + second[1]
 
     def padded(self, prompts: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return ids padded on the right, and which of them are real (boolean), each (batch, tokens)."""
+        """Return ids padded on the right, and a boolean mask that is false for padding, each (batch, tokens).
+
+        :param prompts: token ids.
+        :return: ids and mask, on the device of the model.
+        """
         import torch
 
         lengths = torch.tensor([len(ids) for ids in prompts])
         width = int(lengths.max())
         ids = torch.tensor([ids + [self.pad_id] * (width - len(ids)) for ids in prompts])
-        return self._there(ids), self._there(torch.arange(width)[None] < lengths[:, None])
+        return self._to_device(ids), self._to_device(torch.arange(width)[None] < lengths[:, None])
 
-    def _there(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Return the tensor on the device; a GPU takes it from pinned memory while the CPU goes on."""
+    def _to_device(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Move a tensor; a GPU copies it from pinned memory while the CPU continues."""
         if self.device.type == "cuda":
             return tensor.pin_memory().to(self.device, non_blocking=True)
         return tensor.to(self.device)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether memory was too small; on a CPU torch says so in words alone."""
+    """Return whether there was too little memory; on a CPU only torch's message tells.
+
+    :param error: what was raised.
+    :return: whether fewer rows may work.
+    """
     import torch
 
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

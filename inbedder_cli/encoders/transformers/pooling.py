@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 WORDS_SIZE = 1024
-SOFTENING = 2.0  # temperature: the answer's second thoughts count too
+SOFTENING = 2.0  # softmax temperature, so that words other than the best count too
 
 
 class StatePooler:
-    """Collects the states of one batch that a pooling asks for (see `options.Pooling` for s1..sm).
+    """Collects the hidden states of one batch that a pooling needs (see `options.Pooling` for s1..sm).
 
     :param first: s1 of each row, shape (batch, hidden_size); for `answer-words` its `word_vectors`.
-    :param prompt: the sum of each prompt's states, shape (batch, hidden_size), and their number, (batch, 1);
-        None where the pooling takes none of them.
+    :param prompt: the sum of each prompt's states, shape (batch, hidden_size), and their number, shape (batch, 1);
+        None where the pooling needs neither.
     :param pooling: any but `masks`.
     """
 
@@ -39,14 +39,21 @@ class StatePooler:
             self.prompt_sum, self.prompt_count = prompt
 
     def add(self, state: torch.Tensor, rows: torch.Tensor) -> None:
-        """Take the states that spoke an answer token after the first, of these rows."""
+        """Add the states that predict an answer token after the first.
+
+        :param state: shape (n, hidden_size).
+        :param rows: their rows in the batch, shape (n,).
+        """
         if self.pooling.reads_answer:
             self.sum[rows] += state
             self.count[rows] += 1
             self.last[rows] = state
 
     def vectors(self) -> torch.Tensor:
-        """Return the vectors, shape (batch, hidden_size)."""
+        """Return the vectors, shape (batch, hidden_size).
+
+        :return: one vector per row.
+        """
         match self.pooling:
             case Pooling.first_token | Pooling.answer_words:
                 return self.first
@@ -63,32 +70,36 @@ class StatePooler:
 
 
 def word_vectors(logits: torch.Tensor) -> torch.Tensor:
-    """Return what the answer's first word may be, as vectors of shape (batch, WORDS_SIZE).
+    """Return the probabilities of the answer's first word as vectors of shape (batch, WORDS_SIZE).
 
-    They are the square roots of the words' probabilities, so that the cosine of two vectors is the overlap of
-    their distributions (Bhattacharyya coefficient), hashed with random signs (Weinberger et al. 2009), which keeps
-    cosines up to about 1 / sqrt(WORDS_SIZE). PromptReps (EMNLP 2024) reads next-word logits to the same end.
+    They are the square roots of the word probabilities, so that the cosine of two vectors is the overlap of their
+    distributions (Bhattacharyya coefficient), hashed with random signs (Weinberger et al. 2009), which keeps
+    cosines up to about 1 / sqrt(WORDS_SIZE). PromptReps (EMNLP 2024) uses next-word logits for the same purpose.
 
     :param logits: of the first answer token, shape (batch, vocabulary).
+    :return: one vector per row.
     """
     import torch
 
     roots = word_roots(logits)
-    places, signs = (torch.from_numpy(array).to(logits.device) for array in _hashing(logits.shape[-1]))
+    places, signs = (torch.from_numpy(array).to(logits.device) for array in _hash_words(logits.shape[-1]))
     return roots.new_zeros(len(roots), WORDS_SIZE).index_add_(1, places, roots * signs)
 
 
 def word_roots(logits: torch.Tensor) -> torch.Tensor:
-    """Return the square roots of the words' softened probabilities, shape (batch, vocabulary): unit vectors.
+    """Return the square roots of the softened word probabilities, shape (batch, vocabulary): unit vectors.
 
-    By way of logarithms, so that a probability too small to be a number still has a gradient.
+    Computed from logarithms, so that a probability that underflows still has a gradient.
+
+    :param logits: shape (batch, vocabulary).
+    :return: one unit vector per row.
     """
     return (logits.float() / SOFTENING).log_softmax(-1).div(2).exp()
 
 
 @cache
-def _hashing(vocabulary: int) -> tuple[Any, Any]:
-    """Return each word's place and sign; Philox's bits are the same in every version and on every machine."""
+def _hash_words(vocabulary: int) -> tuple[Any, Any]:
+    """Return each word's place and sign; Philox gives the same bits in every version and on every machine."""
     import numpy as np
 
     bits = np.random.Philox(key=0).random_raw(vocabulary)
@@ -96,36 +107,49 @@ def _hashing(vocabulary: int) -> tuple[Any, Any]:
 
 
 def mean_over(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Return the mean of the masked-in states, shape (batch, hidden_size), from (batch, tokens, hidden_size)."""
+    """Return the mean of the selected states, shape (batch, hidden_size).
+
+    :param states: shape (batch, tokens, hidden_size).
+    :param mask: which are selected, boolean, shape (batch, tokens).
+    :return: one mean per row.
+    """
     total, count = sum_over(states, mask)
     return total / count
 
 
 def sum_over(states: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the sum of the masked-in states, (batch, hidden_size), and their number, (batch, 1).
+    """Return the sum of the selected states, shape (batch, hidden_size), and their number, shape (batch, 1).
 
     :param states: shape (batch, tokens, hidden_size).
-    :param mask: boolean, shape (batch, tokens).
+    :param mask: which are selected, boolean, shape (batch, tokens).
+    :return: one sum and one number per row.
     """
     return (states.float() * mask[..., None]).sum(1), mask.sum(1, keepdim=True)
 
 
-def check_pooling(wanted: Pooling, fitting: Sequence[Pooling], architecture: str) -> Pooling:
+def check_pooling(wanted: Pooling, supported: Sequence[Pooling], architecture: str) -> Pooling:
     """Return the pooling.
 
-    :raises UsageError: when it means nothing for this architecture of model.
+    :param wanted: the pooling that was asked for.
+    :param supported: the poolings of the architecture.
+    :param architecture: for the message.
+    :return: the pooling that was asked for.
+    :raises UsageError: when the architecture does not support the pooling.
     """
-    if wanted not in fitting:
+    if wanted not in supported:
         raise UsageError(
-            f"the pooling {wanted} means nothing for a {architecture} model",
-            hint=f"choose another: --pooling {' | '.join(fitting)}",
+            f"a {architecture} model does not support the pooling {wanted}",
+            hint=f"choose another: --pooling {' | '.join(supported)}",
         )
     return wanted
 
 
 def resolve_layer(wanted: int | None, n_layers: int) -> int:
-    """Return the index into the hidden states: None is the last, negative ones count from the end.
+    """Return the index of a layer's hidden state.
 
+    :param wanted: None for the last; negative indices count from the end.
+    :param n_layers: index of the last hidden state.
+    :return: an index from 0 to `n_layers`.
     :raises UsageError: when the model has no such layer.
     """
     if wanted is None:

@@ -1,7 +1,7 @@
 """Encoder-decoder language models: T5, FLAN-T5, BART, ...
 
-The encoder reads the prompt once; the decoder speaks the answer from its start token on. The vector is the
-decoder's state from which the answer is spoken (InBedder, section 3.2), as for causal models.
+The encoder runs over the prompt once, and the decoder generates the answer from its start token. The vector is the
+decoder's state that predicts the answer (InBedder, section 3.2), as for causal models.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from inbedder_cli.encoders.transformers.decoding import UNSPOKEN, DecodedAnswer, decode_greedily, end_ids_of
-from inbedder_cli.encoders.transformers.model_encoder import BatchReader, ModelEncoder
+from inbedder_cli.encoders.transformers.decoding import NOT_DECODED, DecodedAnswer, decode_greedily, find_end_ids
+from inbedder_cli.encoders.transformers.model_encoder import BatchEncoder, ModelEncoder
 from inbedder_cli.encoders.transformers.pooling import StatePooler, mean_over, sum_over
 from inbedder_cli.errors import ModelError
 from inbedder_cli.options import Architecture, EncodeOptions, Pooling
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Seq2SeqEncoder(ModelEncoder):
-    """A model whose decoder answers a question about each text that its encoder has read.
+    """A model whose encoder encodes each text with the question, and whose decoder answers it.
 
     A layer is one of the decoder's hidden states; for `prompt-mean`, one of the encoder's. There is no
-    `all-mean`: prompt and answer live in different stacks.
+    `all-mean`, since prompt and answer are in different stacks.
     """
 
     architecture: ClassVar[Architecture] = Architecture.seq2seq
@@ -47,52 +47,51 @@ class Seq2SeqEncoder(ModelEncoder):
 
     @property
     def opening(self) -> list[int]:
-        """What the decoder has said before the answer: its start token, and the one that BART always says next."""
-        start = self._setting("decoder_start_token_id", "bos_token_id")  # the order of transformers' own generate
+        """The decoder's tokens before the answer: its start token, and the one that BART is forced to add."""
+        start = self._find_setting(
+            "decoder_start_token_id", "bos_token_id"
+        )  # the order of transformers' own generate
         if start is None:
             raise ModelError(
-                f"{self.name} does not say how its decoder starts",
+                f"{self.name} has no start token for its decoder",
                 hint="set decoder_start_token_id in its config.json",
             )
-        forced = self._setting("forced_bos_token_id")
+        forced = self._find_setting("forced_bos_token_id")
         return [start] if forced is None else [start, forced]
 
-    def _setting(self, *names: str) -> int | None:
-        """Return the first of these settings that the model makes."""
+    def _find_setting(self, *names: str) -> int | None:
+        """Return the first of these settings that the model has."""
         homes = (self.model.generation_config, self.model.config)
-        made = (getattr(home, name, None) for name in names for home in homes)
-        return next((int(value) for value in made if value is not None), None)
+        values = (getattr(home, name, None) for name in names for home in homes)
+        return next((int(value) for value in values if value is not None), None)
 
-    def _reader(self, options: EncodeOptions) -> BatchReader:
+    def _batch_encoder(self, options: EncodeOptions) -> BatchEncoder:
         of_prompt = (options.pooling or self.pooling) is Pooling.prompt_mean
-        return _Seq2SeqReader(self, options, self.n_encoder_layers if of_prompt else self.n_layers)
+        return _Seq2SeqBatchEncoder(self, options, self.n_encoder_layers if of_prompt else self.n_layers)
 
 
-class _Seq2SeqReader(BatchReader):
+class _Seq2SeqBatchEncoder(BatchEncoder):
     def __init__(self, encoder: Seq2SeqEncoder, options: EncodeOptions, n_layers: int) -> None:
         super().__init__(encoder, options, n_layers)
         self.opening = encoder.opening
-        self.end_ids = end_ids_of(encoder.model, encoder.tokenizer)
+        self.end_ids = find_end_ids(encoder.model, encoder.tokenizer)
         self.of_prompt = self.pooling is Pooling.prompt_mean
         self.n_layers = n_layers
 
     def forward(self, prompts: list[list[int]]) -> tuple[torch.Tensor, list[DecodedAnswer]]:
-        """Read one batch: prompts in, vectors and answers out.
-
-        The decoder's rows are all as long, so only the encoder's padding needs a mask: in the encoder, and
-        where the decoder looks at it.
-        """
+        # The decoder's rows all have the same length, so only the encoder's padding needs a mask: in the encoder,
+        # and in the decoder's cross-attention.
         import torch
 
         ids, real = self.padded(prompts)
         prompt, encoded = self._encode(ids, real)
         if self.of_prompt and not self.decodes:
-            return mean_over(prompt, real), [UNSPOKEN] * len(prompts)
+            return mean_over(prompt, real), [NOT_DECODED] * len(prompts)
         opening = torch.tensor([self.opening] * len(prompts), device=self.device)
         s1, logits, cache = self._decode(opening, encoded, real)
-        reading = StatePooler(s1, sum_over(prompt, real) if self.of_prompt else None, self.pooling)
+        pooler = StatePooler(s1, sum_over(prompt, real) if self.of_prompt else None, self.pooling)
         if not self.decodes:
-            return reading.vectors(), [UNSPOKEN] * len(prompts)
+            return pooler.vectors(), [NOT_DECODED] * len(prompts)
 
         def step(token: torch.Tensor, _: int) -> tuple[torch.Tensor, torch.Tensor]:
             return self._decode(token[:, None], encoded, real, cache)[:2]
@@ -102,11 +101,11 @@ class _Seq2SeqReader(BatchReader):
             encoded, real = encoded[rows], real[rows]
             cache.batch_select_indices(rows)
 
-        answers = decode_greedily(s1, logits, step, keep, reading, self.end_ids, self.max_answer_tokens)
-        return reading.vectors(), answers
+        answers = decode_greedily(s1, logits, step, keep, pooler, self.end_ids, self.max_answer_tokens)
+        return pooler.vectors(), answers
 
     def _encode(self, ids: torch.Tensor, real: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the encoder's states of the layer to be read, if the prompt is, and of the last layer."""
+        """Return the encoder's states of the chosen layer, if the prompt is pooled, and of the last layer."""
         inner = self.of_prompt and self.layer < self.n_layers
         out = self.model.get_encoder()(
             input_ids=ids, attention_mask=real.long(), output_hidden_states=[self.layer] if inner else False
@@ -120,9 +119,9 @@ class _Seq2SeqReader(BatchReader):
         real: torch.Tensor,
         cache: Any = None,  # noqa: ANN401
     ) -> tuple[torch.Tensor, torch.Tensor, Any]:
-        """Return the last token's state, its logits for the next, and the cache.
+        """Return the last token's state, the logits of the next token, and the cache.
 
-        The logits come from the whole model, whose head may scale states (T5) or add a bias (BART).
+        The logits are those of the whole model, whose head may scale states (T5) or add a bias (BART).
         """
         from transformers.modeling_outputs import BaseModelOutput
 

@@ -1,8 +1,8 @@
-"""Rows that were read before, in one SQLite file of the cache folder, so that no row is read twice.
+"""The cache of encoded texts: one SQLite file in the cache folder.
 
-A row is known by a hash of its text and of all that shapes what is read from it (`encoders.cached`). Texts are not
-stored; vectors and answers are, in a file that its owner alone can read. The file is never needed: what is wrong
-with it is told, and the rows are read again.
+A row is found by a hash of its text and of everything else that its vector and answer depend on (see
+`CachedEncoder`). Vectors and answers are stored, texts are not; only the owner can read the file. The cache is
+disposable: on corruption we warn and encode again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from inbedder_cli.encoders.base import Answer, EncodedText
-from inbedder_cli.models.store import cache_folder
+from inbedder_cli.paths import cache_dir
 from inbedder_cli.progress import SILENT
 
 if TYPE_CHECKING:
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
 
     from inbedder_cli.progress import Reporter
 
-SCHEMA = 3
-AT_ONCE = 500  # keys of one look-up; SQLite takes 999
-PATIENCE = 30.0  # seconds to wait for another process that writes
-WAITS = 3  # in vain and one after the other, after which the file is left alone
-STEP = 10_000  # rows or pages that are removed at once: others may write in between
-DAY = 86_400
-ROW_BYTES = 600  # of a row beside its vector
-BESIDE = ("-wal", "-shm", "-journal")
+SCHEMA = 4
+QUERY_KEYS = 500  # keys per query; SQLite allows 999
+LOCK_SECONDS = 30.0  # to wait for another process that writes
+MAX_LOCKED = 3  # times in a row that the wait may be in vain before the cache is given up
+STEP = 10_000  # rows or pages that are removed at a time: other processes may write in between
+DAY = 86_400  # seconds
+ROW_BYTES = 600  # size of a row without its vector
+SIDE_FILES = ("-wal", "-shm", "-journal")
 T = TypeVar("T")
 TABLE = """
 CREATE TABLE IF NOT EXISTS rows (
-    key BLOB PRIMARY KEY, vector BLOB NOT NULL, answer TEXT, confidence REAL, words TEXT,
-    truncated INTEGER NOT NULL, checksum INTEGER NOT NULL, used INTEGER NOT NULL
+    key BLOB PRIMARY KEY, vector BLOB NOT NULL, answer TEXT, confidence REAL, next_words TEXT,
+    truncated INTEGER NOT NULL, checksum INTEGER NOT NULL, last_used INTEGER NOT NULL
 );
-CREATE INDEX IF NOT EXISTS rows_used ON rows (used)
+CREATE INDEX IF NOT EXISTS rows_last_used ON rows (last_used)
 """
 
 
@@ -53,8 +53,10 @@ CREATE INDEX IF NOT EXISTS rows_used ON rows (used)
 class CacheInfo:
     """What a cache holds.
 
-    :param bytes: size of its file, and of those that were set aside.
-    :param oldest: when the row that was not used for longest was used, in seconds since 1970; None without rows.
+    :param path: its file.
+    :param rows: number of encoded texts.
+    :param bytes: size of the file and of damaged ones that were renamed.
+    :param oldest: when the least recently used row was used, in seconds since 1970; None without rows.
     """
 
     path: Path
@@ -64,54 +66,67 @@ class CacheInfo:
 
 
 class RowCache:
-    """Vectors and answers by key; several processes may use one file.
+    """Vectors and answers by key. Several processes may share one file.
 
-    :param path: the file; None takes the cache folder's own.
-    :param reporter: hears what is wrong with it.
+    :param path: the file; None takes `rows.sqlite` in the cache folder.
+    :param reporter: receives warnings about the file.
     """
 
     def __init__(self, path: Path | None = None, reporter: Reporter = SILENT) -> None:
-        self.path = path or cache_folder() / "rows.sqlite"
+        self.path = path or cache_dir() / "rows.sqlite"
         self.reporter = reporter
         self.given_up = False
-        self._waited = 0  # times in vain
+        self._n_locked = 0  # times in a row
         self._inode = 0
         self._connection: sqlite3.Connection | None = None
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, EncodedText]:
-        """Return the rows that are there."""
+        """Return the rows that are cached.
+
+        :param keys: any number of keys.
+        :return: the rows by key; keys that are not cached are missing.
+        """
         found: dict[bytes, EncodedText] = {}
-        for start in range(0, len(keys), AT_ONCE):
-            some = keys[start : start + AT_ONCE]
+        for start in range(0, len(keys), QUERY_KEYS):
+            some = keys[start : start + QUERY_KEYS]
             found |= self._with(lambda connection, some=some: _get(connection, some)) or {}  # type: ignore[misc]
         return found
 
     def put(self, rows: Mapping[bytes, EncodedText]) -> None:
-        """Keep rows, all or none of them; those whose numbers are not finite are not worth it."""
+        """Cache rows, all or none of them. Rows with numbers that are not finite are left out.
+
+        :param rows: by key; they replace cached ones.
+        """
         now = int(time.time())
-        made = []
+        values = []
         for key, row in rows.items():
             if np.isfinite(row.vector).all() and (row.answer is None or math.isfinite(row.answer.confidence)):
                 vector = np.asarray(row.vector, np.float32).tobytes()
-                told = (None,) * 3 if row.answer is None else (*row.answer[:2], json.dumps(row.answer.words))
-                made.append((key, vector, *told, row.truncated, _checksum(vector, *told), now))
+                answer = (
+                    (None,) * 3 if row.answer is None else (*row.answer[:2], json.dumps(row.answer.next_words))
+                )
+                values.append((key, vector, *answer, row.truncated, _checksum(vector, *answer), now))
         insert = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-        self._with(lambda connection: connection.executemany(insert, made).rowcount)
+        self._with(lambda connection: connection.executemany(insert, values).rowcount)
 
     def info(self) -> CacheInfo:
-        """Return what is there."""
+        """Return the size of the cache.
+
+        :return: numbers of rows and bytes, and the age of the oldest row.
+        """
         rows, oldest = 0, None
         if self.path.exists():
-            count = "SELECT count(*), min(used) FROM rows"
+            count = "SELECT count(*), min(last_used) FROM rows"
             rows, oldest = self._with(lambda connection: connection.execute(count).fetchone()) or (0, None)
-        files = [*self._files(), *self._set_aside_before()]
+        files = [*self._files(), *self._damaged_files()]
         return CacheInfo(self.path, rows, sum(file.stat().st_size for file in files), oldest)
 
     def prune(self, *, older_than: float | None = None, max_bytes: int | None = None) -> int:
-        """Remove rows, those that were not used for longest first, and return how many.
+        """Remove the least recently used rows, and return how many.
 
-        :param older_than: seconds since they were used.
-        :param max_bytes: what the rows that stay may take.
+        :param older_than: remove rows that were not used for this many seconds.
+        :param max_bytes: remove rows until the others take at most this many bytes.
+        :return: number of rows removed.
         """
         if not self.path.exists():
             return 0
@@ -126,43 +141,48 @@ class RowCache:
         return removed
 
     def clear(self) -> int:
-        """Remove the file, and those that were set aside, and return their size in bytes."""
+        """Remove the file and damaged ones that were renamed, and return their size in bytes.
+
+        :return: number of bytes freed.
+        """
         self._close()
-        files = [*self._files(), *self._set_aside_before()]
+        files = [*self._files(), *self._damaged_files()]
         size = sum(file.stat().st_size for file in files)
         for file in files:
             file.unlink(missing_ok=True)
         return size
 
     def _files(self) -> list[Path]:
-        """Return the file, and those that SQLite keeps beside it."""
+        """Return the file and those that SQLite keeps beside it."""
         return [
-            f for f in (self.path, *(self.path.with_name(self.path.name + end) for end in BESIDE)) if f.exists()
+            f
+            for f in (self.path, *(self.path.with_name(self.path.name + end) for end in SIDE_FILES))
+            if f.exists()
         ]
 
-    def _set_aside_before(self) -> list[Path]:
-        """Return the damaged files of earlier times."""
+    def _damaged_files(self) -> list[Path]:
+        """Return the damaged files that were renamed earlier."""
         return sorted(self.path.parent.glob(f"{self.path.name}.damaged-*"))
 
     def _with(self, action: Callable[[sqlite3.Connection], T]) -> T | None:
-        """Return what an action on the file returns, after committing it; None when it went wrong.
+        """Run an action on the file, commit it, and return its result, or None when it failed.
 
-        A full disk, or a lock that does not open again and again, ends the use of the file; a damaged one is set
-        aside.
+        After an error such as a full disk, or when the file stays locked, it is not used any more. A damaged file
+        is renamed.
         """
         if self.given_up:
             return None
         try:
             connection = self._open()
             with connection:
-                done = action(connection)
-            self._waited = 0
-            return done
+                result = action(connection)
+            self._n_locked = 0
+            return result
         except (sqlite3.OperationalError, OSError) as error:
             self._close()
-            self._waited += 1
-            self.given_up = "locked" not in str(error) or self._waited == WAITS
-            lost = "rows are not cached_value" if self.given_up else "some rows are not cached_value"
+            self._n_locked += 1
+            self.given_up = "locked" not in str(error) or self._n_locked == MAX_LOCKED
+            lost = "results are not cached" if self.given_up else "some results are not cached"
             self.reporter.warn(f"{lost}: {self.path}: {error}")
         except sqlite3.DatabaseError as error:
             self._set_aside(str(error))
@@ -174,17 +194,17 @@ class RowCache:
             file = os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600)  # SQLite's files beside it follow
             self._inode = os.fstat(file).st_ino
             os.close(file)
-            self._connection = connection = sqlite3.connect(self.path, timeout=PATIENCE)
-            weakref.finalize(self, connection.close)  # sqlite3's own cycle would keep the file open
+            self._connection = connection = sqlite3.connect(self.path, timeout=LOCK_SECONDS)
+            weakref.finalize(self, connection.close)  # a reference cycle in sqlite3 would keep the file open
             schema = connection.execute("PRAGMA user_version").fetchone()[0]
             if schema > SCHEMA:
                 raise sqlite3.DatabaseError(f"made by a later version of inbedder (schema {schema})")
             if 0 < schema < SCHEMA:
-                self.reporter.info("the cache is of an earlier version of inbedder: rows are read again")
+                self.reporter.info("the cache was written by an earlier version; texts are encoded again")
                 connection.execute("DROP TABLE IF EXISTS rows")
                 schema = 0
-            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts for a new file alone
-            with suppress(sqlite3.OperationalError):  # some network folders: the old journal does there
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # takes effect in a new file only
+            with suppress(sqlite3.OperationalError):  # some network folders do not support it
                 connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             if schema == 0:
@@ -199,55 +219,59 @@ class RowCache:
             self._connection = None
 
     def _set_aside(self, why: str) -> None:
-        """Rename a damaged file, so that a new one is made and someone may look at the old one."""
+        """Rename a damaged file: a new one is made, and the old one can be examined."""
         self._close()
         with suppress(OSError):
-            if self.path.stat().st_ino != self._inode:  # another process did, and has made the new one
+            if self.path.stat().st_ino != self._inode:  # another process has already made a new one
                 return
         aside = self.path.with_name(f"{self.path.name}.damaged-{int(time.time())}")
         try:
             self.path.replace(aside)
-            for end in BESIDE:
+            for end in SIDE_FILES:
                 self.path.with_name(self.path.name + end).unlink(missing_ok=True)
         except OSError as error:
             self.given_up = True
-            self.reporter.warn(f"rows are not cached_value: {self.path} is damaged ({why}) and stays: {error}")
+            self.reporter.warn(
+                f"results are not cached: {self.path} is damaged ({why}) and cannot be renamed: {error}"
+            )
         else:
-            self.reporter.warn(f"the cache is of no use ({why}): it is now {aside.name}, and rows are read again")
+            self.reporter.warn(
+                f"cannot use the cache ({why}): it was renamed to {aside.name}, and texts are encoded again"
+            )
 
 
 def _get(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, EncodedText]:
     marks = ",".join("?" * len(keys))
-    columns = "key, vector, answer, confidence, words, truncated, checksum, used"
+    columns = "key, vector, answer, confidence, next_words, truncated, checksum, last_used"
     rows = connection.execute(f"SELECT {columns} FROM rows WHERE key IN ({marks})", keys).fetchall()  # noqa: S608
     if any(checksum != _checksum(*content) for _, *content, _, checksum, _ in rows):
-        raise sqlite3.DatabaseError("a row is not what was written")
+        raise sqlite3.DatabaseError("the checksum of a row is wrong")
     now = int(time.time())
-    seldom = [(now, key) for key, *_, used in rows if used < now - DAY]
-    connection.executemany("UPDATE rows SET used = ? WHERE key = ?", seldom)
+    stale = [(now, key) for key, *_, last_used in rows if last_used < now - DAY]
+    connection.executemany("UPDATE rows SET last_used = ? WHERE key = ?", stale)
     return {
         key: EncodedText(
             np.frombuffer(vector, np.float32),
-            None if answer is None else Answer(answer, confidence, _words(words)),
+            None if answer is None else Answer(answer, confidence, _next_words(words)),
             bool(truncated),
         )
         for key, vector, answer, confidence, words, truncated, _, _ in rows
     }
 
 
-def _words(written: str) -> tuple[tuple[str, float], ...]:
+def _next_words(written: str) -> tuple[tuple[str, float], ...]:
     return tuple((intern(word), probability) for word, probability in json.loads(written))
 
 
 def _unwanted(connection: sqlite3.Connection, older_than: float | None, max_bytes: int | None) -> list[int]:
-    """Return the rowids of rows that were not used for so long, or that find no room beside those used later."""
+    """Return the rowids of rows that were not used for so long, or for which more recent ones leave no room."""
     oldest = -1 if older_than is None else int(time.time() - older_than)
     room = math.inf if max_bytes is None else max_bytes
     unwanted = []
-    latest_first = "SELECT rowid, length(vector), used FROM rows ORDER BY used DESC, rowid DESC"
-    for rowid, size, used in connection.execute(latest_first):
+    latest_first = "SELECT rowid, length(vector), last_used FROM rows ORDER BY last_used DESC, rowid DESC"
+    for rowid, size, last_used in connection.execute(latest_first):
         room -= size + ROW_BYTES
-        if used <= oldest or room < 0:
+        if last_used <= oldest or room < 0:
             unwanted.append(rowid)
     return unwanted
 
@@ -257,12 +281,12 @@ def _remove(connection: sqlite3.Connection, rowids: Sequence[int]) -> int:
 
 
 def _shrink(connection: sqlite3.Connection) -> bool:
-    """Give some pages that hold nothing back to the disk, and return whether there were any."""
+    """Give some empty pages back to the disk, and return whether there were any."""
     before = connection.execute("PRAGMA freelist_count").fetchone()
     connection.execute(f"PRAGMA incremental_vacuum({STEP})").fetchall()
     return bool(connection.execute("PRAGMA freelist_count").fetchone() < before)
 
 
 def _checksum(vector: bytes, answer: str | None, confidence: float | None, words: str | None) -> int:
-    told = f"{answer or ''} {confidence} {words}"
-    return zlib.crc32(told.encode("utf-8", "surrogatepass"), zlib.crc32(vector))
+    content = f"{answer or ''} {confidence} {words}"
+    return zlib.crc32(content.encode("utf-8", "surrogatepass"), zlib.crc32(vector))

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inbedder_cli.encoders.base import Answer, EncodedText
-from inbedder_cli.encoders.cache.store import RowCache
+from inbedder_cli.encoders.cache.row_cache import RowCache
 from inbedder_cli.progress import SilentReporter
 
 ROWS = {
@@ -24,22 +24,25 @@ ROWS = {
 }
 
 
-class Told(SilentReporter):
+class Recorder(SilentReporter):
     def __init__(self):
-        self.warnings = []
+        self.warnings, self.lines = [], []
+
+    def info(self, message):
+        self.lines.append(message)
 
     def warn(self, message):
         self.warnings.append(message)
 
 
 @pytest.fixture
-def told():
-    return Told()
+def recorder():
+    return Recorder()
 
 
 @pytest.fixture
-def cache(tmp_path, told):
-    return RowCache(tmp_path / "deep" / "rows.sqlite", told)
+def cache(tmp_path, recorder):
+    return RowCache(tmp_path / "deep" / "rows.sqlite", recorder)
 
 
 def same(found, expected):
@@ -96,26 +99,26 @@ def test_only_the_owner_can_read_it(cache):
     assert [oct(file.stat().st_mode & 0o777) for file in cache.path.parent.iterdir()] == ["0o600"] * 3
 
 
-def test_a_file_that_is_no_database_is_set_aside_and_made_anew(cache, told):
+def test_a_file_that_is_no_database_is_set_aside_and_made_anew(cache, recorder):
     cache.path.parent.mkdir()
     cache.path.write_bytes(b"not a database, but long enough to look at" * 100)
     assert cache.get(list(ROWS)) == {}
-    assert "the cache is of no use" in told.warnings[0]
+    assert "cannot use the cache" in recorder.warnings[0]
     cache.put(ROWS)
     same(cache.get(list(ROWS)), ROWS)
     (aside,) = cache.path.parent.glob("*.damaged-*")
     assert aside.read_bytes().startswith(b"not a database")
 
 
-def test_a_row_that_was_changed_is_never_trusted(cache, told):
+def test_a_row_that_was_changed_is_never_trusted(cache, recorder):
     cache.put(ROWS)
     with sqlite3.connect(cache.path) as connection:
         connection.execute("UPDATE rows SET answer = 'other' WHERE answer = 'answer 3'")
     assert cache.get(list(ROWS)) == {}
-    assert "a row is not what was written" in told.warnings[0]
+    assert "the checksum of a row is wrong" in recorder.warnings[0]
 
 
-def test_damage_in_the_middle_is_never_fatal(cache, told):
+def test_damage_in_the_middle_is_never_fatal(cache, recorder):
     cache.put({i.to_bytes(16): EncodedText(np.ones(300, np.float32), Answer("a", 0.5), False) for i in range(200)})
     cache.info()
     cache._close()
@@ -137,9 +140,9 @@ def as_if_made_by_another_version(cache, sql):
     assert cache.get(list(ROWS)) == {}
 
 
-def test_a_cache_of_a_later_version_is_set_aside(cache, told):
+def test_a_cache_of_a_later_version_is_set_aside(cache, recorder):
     as_if_made_by_another_version(cache, "PRAGMA user_version = 99")
-    assert "later version" in told.warnings[0]
+    assert "later version" in recorder.warnings[0]
     aside = list(cache.path.parent.glob("*.damaged-*"))
     assert len(aside) == 1
     assert cache.info().bytes >= aside[0].stat().st_size > 0
@@ -147,60 +150,66 @@ def test_a_cache_of_a_later_version_is_set_aside(cache, told):
     assert not list(cache.path.parent.iterdir())
 
 
-def test_a_cache_of_an_earlier_version_is_emptied(cache, told):
-    old = "DROP TABLE rows; CREATE TABLE rows (key BLOB); PRAGMA user_version = 1"
+def test_a_cache_of_an_earlier_version_is_emptied(cache, recorder):
+    """Texts are encoded again; nothing is a warning."""
+    old = (  # schema 3
+        "DROP TABLE rows; CREATE TABLE rows (key BLOB PRIMARY KEY, vector BLOB NOT NULL, answer TEXT,"
+        " confidence REAL, words TEXT, truncated INTEGER NOT NULL, checksum INTEGER NOT NULL,"
+        " used INTEGER NOT NULL); CREATE INDEX rows_used ON rows (used); PRAGMA user_version = 3"
+    )
     as_if_made_by_another_version(cache, old)
     cache.put(ROWS)
     same(cache.get(list(ROWS)), ROWS)
-    assert not told.warnings
+    assert recorder.lines == ["the cache was written by an earlier version; texts are encoded again"]
+    assert not recorder.warnings
     assert not list(cache.path.parent.glob("*.damaged-*"))
 
 
-def test_answers_without_a_chance_are_not_kept_and_do_no_harm(cache, told):
+def test_answers_without_a_probability_are_not_kept_and_do_no_harm(cache, recorder):
     row = EncodedText(np.ones(2, np.float32), Answer("x", float("nan")), False)
     cache.put(ROWS | {b"n" * 16: row})
     same(cache.get([*ROWS, b"n" * 16]), ROWS)
-    assert not told.warnings
+    assert not recorder.warnings
 
 
-def test_a_full_disk_ends_remembering_and_nothing_else(cache, told):
+def test_a_full_disk_ends_caching_and_nothing_else(cache, recorder):
     cache.put(ROWS)
     cache._open().execute("PRAGMA max_page_count = 5")
     cache.put({i.to_bytes(16): EncodedText(np.ones(2000, np.float32), Answer("a", 0.5), False) for i in range(50)})
     cache.put(ROWS)
     assert cache.get(list(ROWS)) == {}
-    assert len(told.warnings) == 1
-    assert "rows are not cached_value" in told.warnings[0]
+    assert len(recorder.warnings) == 1
+    assert "results are not cached" in recorder.warnings[0]
     same(RowCache(cache.path).get(list(ROWS)), ROWS)  # what was there before is still there
 
 
-def test_a_folder_that_cannot_be_made_ends_remembering(tmp_path, told):
+def test_a_folder_that_cannot_be_made_ends_caching(tmp_path, recorder):
     (tmp_path / "file").write_text("")
-    cache = RowCache(tmp_path / "file" / "rows.sqlite", told)
+    cache = RowCache(tmp_path / "file" / "rows.sqlite", recorder)
     cache.put(ROWS)
     assert cache.get(list(ROWS)) == {}
-    assert len(told.warnings) == 1
+    assert len(recorder.warnings) == 1
 
 
-def test_a_lock_costs_what_is_put_meanwhile_and_no_more(cache, told, monkeypatch):
-    monkeypatch.setattr("inbedder_cli.encoders.cache.store.PATIENCE", 0.05)
+def test_a_lock_costs_what_is_put_meanwhile_and_no_more(cache, recorder, monkeypatch):
+    monkeypatch.setattr("inbedder_cli.encoders.cache.row_cache.LOCK_SECONDS", 0.05)
     cache.put({})
     other = sqlite3.connect(cache.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     cache.put(ROWS)
     other.execute("COMMIT")
-    assert "some rows are not cached_value" in told.warnings[0]
+    assert "some results are not cached" in recorder.warnings[0]
     cache.put(ROWS)
     same(cache.get(list(ROWS)), ROWS)
     other.execute("BEGIN IMMEDIATE")
     for _ in range(4):
         cache.put(ROWS)
     assert cache.given_up
-    assert len(told.warnings) == 4
+    assert len(recorder.warnings) == 4
     other.close()
 
 
-def test_a_file_that_another_process_made_anew_is_left_alone(cache, told):
+def test_a_file_that_another_process_made_anew_is_left_alone(cache, recorder):
     cache.put(ROWS)
     other = RowCache(cache.path)
     other.get(list(ROWS))
@@ -208,7 +217,7 @@ def test_a_file_that_another_process_made_anew_is_left_alone(cache, told):
     for one in (other, cache):  # both meet the damage, one after the other
         one._set_aside(str(damaged))
         one.put(ROWS)
-    assert told.warnings == []
+    assert recorder.warnings == []
     assert len(list(cache.path.parent.glob("*.damaged-*"))) == 1
     same(cache.get(list(ROWS)), ROWS)
 
@@ -247,7 +256,7 @@ def test_pruning_removes_what_was_not_used_for_longest(cache):
     now = int(time.time())
     with sqlite3.connect(cache.path) as connection:
         for days, key in enumerate(ROWS):
-            connection.execute("UPDATE rows SET used = ? WHERE key = ?", (now - 86_400 * 10 * days, key))
+            connection.execute("UPDATE rows SET last_used = ? WHERE key = ?", (now - 86_400 * 10 * days, key))
     keys = list(ROWS)
     cache.get(keys[4:])  # used now
     assert cache.prune(older_than=86_400 * 25) == 1
@@ -257,7 +266,7 @@ def test_pruning_removes_what_was_not_used_for_longest(cache):
 
 
 def test_pruning_goes_in_steps(cache, monkeypatch):
-    monkeypatch.setattr("inbedder_cli.encoders.cache.store.STEP", 2)
+    monkeypatch.setattr("inbedder_cli.encoders.cache.row_cache.STEP", 2)
     cache.put(ROWS)
     assert cache.prune(max_bytes=0) == 5
     assert cache.info().rows == 0

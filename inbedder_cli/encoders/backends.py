@@ -1,0 +1,78 @@
+"""Encoder backends by name, and `load_encoder`, the one way to get an encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inbedder_cli.encoders.base import BaseEncoder, Encoder
+from inbedder_cli.errors import UsageError
+from inbedder_cli.models import DEFAULT_MODEL
+from inbedder_cli.options import Dtype
+from inbedder_cli.progress import SILENT
+from inbedder_cli.registry import Registry
+
+if TYPE_CHECKING:
+    from inbedder_cli.encoders.cache.row_cache import RowCache
+    from inbedder_cli.progress import Reporter
+
+TRANSFORMERS = "transformers"
+
+# A backend is a function (reference, *, template, device, dtype, offline, reporter) -> Encoder. It should load the
+# model when the first text is encoded: where all texts are cached, that never happens.
+Backend = Callable[..., Encoder]
+encoder_backends: Registry[Backend] = Registry(
+    "encoder backend", {TRANSFORMERS: "inbedder_cli.encoders.transformers.lazy_encoder:LazyEncoder"}
+)
+
+
+def load_encoder(
+    model: str = DEFAULT_MODEL,
+    *,
+    template: str | None = None,
+    device: str = "auto",
+    dtype: Dtype | str = Dtype.auto,
+    offline: bool = False,
+    cache: bool | RowCache = True,
+    refresh: bool = False,
+    devices: int = 1,
+    reporter: Reporter = SILENT,
+) -> Encoder:
+    """Return the encoder of a model reference. The model itself is loaded when the first text needs it.
+
+    :param model: a bundled name, a folder, a GGUF file, or a Hugging Face id with an optional @revision;
+        "NAME:REFERENCE" asks the registered backend NAME.
+    :param template: prompt template by name, or as a pattern with {text} and {instruction}; None takes the
+        model's own.
+    :param device: auto, cpu, cuda, cuda:N or mps.
+    :param dtype: what the model computes in; auto takes bfloat16 where it is fast.
+    :param offline: never use the network.
+    :param cache: whether vectors and answers are cached on this machine, or the cache to use.
+    :param refresh: encode all texts again and replace what is cached.
+    :param devices: number of processes that encode, each on a device of its own; they share the cache.
+    :param reporter: receives progress and warnings.
+    :return: an encoder, which looks into the cache first unless `cache` is False.
+    :raises ModelError: when the model cannot be found, fetched or verified.
+    :raises UsageError: for an unknown device or dtype, or for several devices without a cache.
+    """
+    if devices > 1 and cache is False:
+        raise UsageError("several devices share their results through the cache", hint="leave out --no-cache")
+    name, colon, rest = model.partition(":")
+    backend, reference = (name, rest) if colon and name in encoder_backends else (TRANSFORMERS, model)
+    chosen = Dtype(dtype)
+    load = partial(encoder_backends[backend], reference, template=template, dtype=chosen, offline=offline)
+    encoder = load(device=device, reporter=reporter)
+    if isinstance(encoder, BaseEncoder):
+        path = Path(model).expanduser()
+        encoder.loaded_as = (str(path.resolve()) if path.exists() else model, template, str(chosen))
+    if cache is False:
+        return encoder
+    from inbedder_cli.encoders.cache.cached_encoder import CachedEncoder
+    from inbedder_cli.encoders.cache.row_cache import RowCache
+    from inbedder_cli.encoders.cache.workers import Workers
+
+    rows = RowCache(reporter=reporter) if cache is True else cache
+    workers = Workers(load, devices, device) if devices > 1 else None
+    return CachedEncoder(encoder, rows, refresh=refresh, workers=workers)

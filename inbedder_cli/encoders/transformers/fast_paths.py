@@ -1,0 +1,166 @@
+"""Ways to encode faster: a shared prompt prefix, joined prefills, and an early exit at the layer that is used.
+
+Whether they give the same vectors for a model is checked at run time; see `causal.py`.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+
+    from inbedder_cli.encoders.prompts.prompter import Prompter
+
+MIN_PREFIX = 4  # tokens that are worth sharing
+BEGINNINGS = ("", "a", "The", "I'm", "0", "“", "é")  # of texts: the prompts' common prefix ends where they differ
+
+
+def common_prefix(rows: Sequence[list[int]]) -> list[int]:
+    """Return the ids with which all rows begin, at most all but the last of the shortest row.
+
+    :param rows: token ids, at least one row.
+    :return: token ids.
+
+    >>> common_prefix([[1, 2, 3], [1, 2], [1, 2, 4]])
+    [1]
+    """
+    limit = min(map(len, rows)) - 1
+    for i, ids in enumerate(zip(*rows, strict=False)):
+        if i == limit or len(set(ids)) > 1:
+            return rows[0][:i]
+    return []
+
+
+def find_prefix(prompter: Prompter) -> list[int]:
+    """Return the ids with which all prompts begin, or nothing when they are too few to share.
+
+    They depend on the template and the instruction only, so that texts do not change each other's vectors.
+
+    :param prompter: makes the prompts.
+    :return: token ids.
+    """
+    prefix = common_prefix(prompter.encode(BEGINNINGS)[0])
+    return prefix if len(prefix) >= MIN_PREFIX else []
+
+
+class SharedPrefix:
+    """The keys and values of a prompt prefix (prefix caching).
+
+    :param ids: the token ids of the prefix.
+    :param cache: its `past_key_values`, of one row.
+    """
+
+    def __init__(self, ids: list[int], cache: Any) -> None:  # noqa: ANN401
+        self.ids = ids
+        self.cache = cache
+
+    def begins(self, prompts: Sequence[list[int]]) -> bool:
+        """Return whether all prompts begin with the prefix and continue after it.
+
+        :param prompts: token ids.
+        :return: whether the prefix can be used for all of them.
+        """
+        n = len(self.ids)
+        return all(len(ids) > n and ids[:n] == self.ids for ids in prompts)
+
+    def for_rows(self, n: int) -> Any:  # noqa: ANN401
+        """Return a copy of the cache.
+
+        :param n: number of rows of the copy.
+        :return: `past_key_values` of n rows.
+        """
+        cache = copy.deepcopy(self.cache)
+        cache.batch_repeat_interleave(n)
+        return cache
+
+
+class Prefill(NamedTuple):
+    """The results of one forward pass over prompts.
+
+    :param state: s1 of each row, shape (batch, hidden_size).
+    :param logits: of the first answer token, shape (batch, vocabulary), or None where they are not needed.
+    :param prompt: sum and number of the hidden states of each prompt, or None where they are not needed.
+    :param real: which positions of the cache hold tokens and not padding, boolean, shape (batch, positions).
+    :param cache: keys and values, a `DynamicCache`, or None where no answers are decoded.
+    """
+
+    state: torch.Tensor
+    logits: Any
+    prompt: tuple[torch.Tensor, torch.Tensor] | None
+    real: torch.Tensor
+    cache: Any
+
+
+def join_prefills(parts: Sequence[Prefill]) -> Prefill:
+    """Return all rows as one batch, with their caches padded on the right.
+
+    A decoding step is bound by memory bandwidth, whatever the number of rows; a prefill is fastest while its
+    states fit into a CPU's cache. So prompts are prefilled in small batches, and answers decoded in large ones.
+
+    :param parts: passes over some prompts each, at least one.
+    :return: one batch with the rows of all parts.
+    """
+    import torch
+    from torch.nn.functional import pad
+
+    if len(parts) == 1:
+        return parts[0]
+    first, width = parts[0], max(part.real.shape[1] for part in parts)
+
+    def concat(tensors: list[Any]) -> Any:  # noqa: ANN401
+        return None if tensors[0] is None else torch.cat(tensors)
+
+    def widen(part: Prefill, states: torch.Tensor) -> torch.Tensor:  # (batch, heads, positions, size)
+        return pad(states, (0, 0, 0, width - part.real.shape[1]))
+
+    for i, layer in enumerate(first.cache.layers if first.cache else []):
+        layer.keys = torch.cat([widen(part, part.cache.layers[i].keys) for part in parts])
+        layer.values = torch.cat([widen(part, part.cache.layers[i].values) for part in parts])
+    return Prefill(
+        concat([part.state for part in parts]),
+        concat([part.logits for part in parts]),
+        first.prompt and tuple(concat(tensors) for tensors in zip(*(part.prompt for part in parts), strict=True)),
+        torch.cat([pad(part.real, (0, width - part.real.shape[1])) for part in parts]),
+        first.cache,
+    )
+
+
+class _Exit(Exception):
+    def __init__(self, states: torch.Tensor) -> None:
+        self.states = states
+
+
+def states_before(body: torch.nn.Module, layer: int, n_layers: int, inputs: dict[str, Any]) -> torch.Tensor:
+    """Return hidden state `layer`, the input of that layer, without running it or the layers above (early exit).
+
+    The exit is an exception, so that the model's own code runs everything below, whatever its architecture. A
+    truncated copy of the stack would apply the final norm to its last states.
+
+    :param body: the model without its head.
+    :param layer: 0 to n_layers - 1.
+    :param n_layers: number of layers.
+    :param inputs: keyword arguments of the forward pass.
+    :return: shape (batch, tokens, hidden_size).
+    :raises LookupError: when the model has no stack of that many layers.
+    """
+    import torch
+
+    stacks = (m for m in body.modules() if isinstance(m, torch.nn.ModuleList) and len(m) == n_layers)
+    if (stack := next(stacks, None)) is None:
+        raise LookupError(f"no stack of {n_layers} layers")
+
+    def stop(_: Any, args: tuple[torch.Tensor, ...], kwargs: dict[str, Any]) -> None:  # noqa: ANN401
+        raise _Exit(args[0] if args else kwargs["hidden_states"])
+
+    hook = stack[layer].register_forward_pre_hook(stop, with_kwargs=True)
+    try:
+        body(**inputs)
+    except _Exit as reached:
+        return reached.states
+    finally:
+        hook.remove()
+    raise LookupError(f"layer {layer} was not run")

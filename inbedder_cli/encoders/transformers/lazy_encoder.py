@@ -1,0 +1,194 @@
+"""The transformers backend: an encoder by its model reference, which loads the model only when a text needs it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from inbedder_cli.encoders.base import BaseEncoder
+from inbedder_cli.models import resolve_model
+from inbedder_cli.models.memo import cached_value, folder_state, machine, recall, remember
+from inbedder_cli.options import Dtype
+from inbedder_cli.progress import SILENT
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator, Sequence
+    from pathlib import Path
+
+    from inbedder_cli.encoders.base import EncodedText, Preview
+    from inbedder_cli.encoders.transformers.model_encoder import ModelEncoder
+    from inbedder_cli.models import ModelFiles
+    from inbedder_cli.options import EncodeOptions
+    from inbedder_cli.progress import Reporter
+
+SHAPING = (".json", ".jinja", ".safetensors", ".model", ".txt")  # files that vectors and answers depend on
+
+
+class LazyEncoder(BaseEncoder):
+    """A transformers model. Its dtype and device are remembered between runs: torch is not needed to know them.
+
+    :param reference: a bundled name, a folder, a GGUF file, or a Hugging Face id with an optional @revision.
+    :param template: prompt template by name, or as a pattern; None takes the model's own.
+    :param device: auto, cpu, cuda, cuda:N or mps.
+    :param dtype: what the model computes in; auto takes bfloat16 where it is fast.
+    :param offline: never use the network.
+    :param reporter: receives the progress of fetching and converting.
+    """
+
+    def __init__(
+        self,
+        reference: str,
+        *,
+        template: str | None = None,
+        device: str = "auto",
+        dtype: Dtype | str = Dtype.auto,
+        offline: bool = False,
+        reporter: Reporter = SILENT,
+    ) -> None:
+        self.files = resolve_model(reference, offline=offline, reporter=reporter)
+        self._template, self._asked_device, self._asked_dtype = template, device, Dtype(dtype)
+        self._model: ModelEncoder | None = None
+        self._placement = recall(self._placement_key) or self._choose_placement()
+
+    @property
+    def name(self) -> str:
+        """What the user called the model."""
+        return self.files.name
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the model; loading it may correct what was remembered."""
+        return self._placement[0]
+
+    @property
+    def device(self) -> str:
+        """The device of the model; loading it may correct what was remembered."""
+        return self._placement[1]
+
+    @cached_property
+    def identity(self) -> str:
+        """A text that differs for other weights or other prompts; see `model_identity`.
+
+        :return: a part of cache keys.
+        """
+        return model_identity(self.files, self._template)
+
+    @property
+    def hidden_size(self) -> int:
+        """Size of the hidden states."""
+        return self.model.hidden_size
+
+    @property
+    def model(self) -> ModelEncoder:
+        """The loaded model.
+
+        :raises ModelError: when it cannot be loaded.
+        """
+        if self._model is None:
+            from inbedder_cli.encoders.transformers.loading import encoder_from_files
+
+            self._model = encoder_from_files(
+                self.files, template=self._template, device=self._asked_device, dtype=self._asked_dtype
+            )
+            self._model.fast_paths |= recall(self._fast_paths_key) or {}
+            self._placement = [self._model.dtype, self._model.device]
+            remember(self._placement_key, self._placement)
+        return self._model
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the model is in memory."""
+        return self._model is not None
+
+    def encode_batches(
+        self,
+        texts: Sequence[str],
+        instruction: str,
+        options: EncodeOptions | None = None,
+        reporter: Reporter = SILENT,
+        known: Container[str] = (),
+    ) -> Iterator[dict[str, EncodedText]]:
+        """Yield encoded texts batch by batch; see `Encoder`.
+
+        :param texts: distinct texts.
+        :param instruction: the question that is asked about each text.
+        :param options: how texts become vectors and answers; None takes the defaults.
+        :param reporter: receives progress and warnings.
+        :param known: texts to skip.
+        :yield: the rows of one batch, by text.
+        """
+        yield from self.model.encode_batches(texts, instruction, options, reporter, known)
+        self._remember_fast_paths()
+
+    def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
+        """Return what `encode` would do; see `Encoder`.
+
+        :param texts: texts in any order, at least one.
+        :param instruction: the question that is asked about each text.
+        :param options: how texts become vectors and answers.
+        :return: the prompt of the first text, counts, and the estimated time.
+        """
+        preview = self.model.preview(texts, instruction, options)
+        self._remember_fast_paths()
+        return preview
+
+    def _choose_placement(self) -> list[str]:
+        """Return dtype and device of the model, from its configuration alone."""
+        from inbedder_cli.encoders.transformers.loading import choose_placement
+
+        device, dtype = choose_placement(self.files, self._asked_device, self._asked_dtype)
+        placement = [str(dtype).removeprefix("torch."), str(device)]
+        remember(self._placement_key, placement)
+        return placement
+
+    def _remember_fast_paths(self) -> None:
+        """Remember the fast paths that work; the others are tried again, since memory may have been short."""
+        if working := {name: True for name, works in self.model.fast_paths.items() if works}:
+            remember(self._fast_paths_key, working)
+
+    @property
+    def _setting(self) -> str:
+        return f"{self.identity} {self._asked_device} {self._asked_dtype} {machine()}"
+
+    @property
+    def _placement_key(self) -> str:
+        return f"dtype and device: {self._setting}"
+
+    @property
+    def _fast_paths_key(self) -> str:
+        from inbedder_cli import __version__
+
+        return f"fast paths: {self._setting} transformers {version('transformers')} inbedder {__version__}"
+
+
+def model_identity(files: ModelFiles, template: str | None) -> str:
+    """Return a text that differs for other weights, another adapter, template, layer or pooling.
+
+    :param files: the resolved model.
+    :param template: the template that is asked for; None takes the model's own.
+    :return: a part of cache keys.
+    """
+    weights, adapter = files.revision, files.adapter
+    if not weights:
+        weights = cached_value(f"files: {folder_state(files.folder)}", lambda: hash_folder(files.folder))
+    added = adapter and cached_value(f"files: {folder_state(adapter)}", lambda: hash_folder(adapter))
+    own = {
+        name: str(getattr(files, name)) for name in ("layer", "pooling", "architecture", "n_masks", "standardize")
+    }
+    return json.dumps([weights, added, template or files.template, own])
+
+
+def hash_folder(folder: Path) -> str:
+    """Return the SHA-256 of the files in a folder that vectors and answers depend on.
+
+    :param folder: of a model or an adapter.
+    :return: hexadecimal digits.
+    """
+    from inbedder_cli.models.convert import file_sha256
+
+    files = sorted(file for file in folder.iterdir() if file.suffix in SHAPING)
+    lines = "".join(f"{file.name} {file_sha256(file)}\n" for file in files)
+    return hashlib.sha256(lines.encode()).hexdigest()
