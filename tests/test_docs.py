@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import re
 from pathlib import Path
 
@@ -14,8 +15,10 @@ FOLDERS = ("docs", "benchmarks", "sample_data")
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(p for f in FOLDERS for p in sorted((ROOT / f).glob("*.md")))]
 COMMAND_LINE = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
 PYTHON = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+FILES = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+TRUST = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
 PROSE = [page for page in PAGES if page.name != "CHANGELOG.md"]  # which also names what was renamed
-OTHERS_OPTIONS = {"--nproc-per-node", "--no-deps"}  # of torchrun and pip
+OTHERS_OPTIONS = {"--nproc-per-node"}  # of torchrun
 ROWS = 60
 
 
@@ -120,9 +123,8 @@ def gold_encoder(monkeypatch):
 
 
 def test_the_python_of_the_docs_runs(gold_encoder, tmp_path, monkeypatch, capsys):
-    from inbedder_cli.output.formats import FORMATS
-
     from inbedder_cli.encoders import encoder_backends
+    from inbedder_cli.output.formats import FORMATS
     from inbedder_cli.registry import algorithms
 
     lines = (ROOT / "sample_data" / "reviews.csv").read_text(encoding="utf-8")
@@ -145,3 +147,42 @@ def test_the_python_of_the_docs_runs(gold_encoder, tmp_path, monkeypatch, capsys
         encoder_backends.unregister("words")
     assert "gratitude" in capsys.readouterr().out
     assert (tmp_path / "emotions" / "run.json").is_file()
+
+
+def keys_of(document) -> set[str]:
+    """All keys of a JSON document, at any depth."""
+    if isinstance(document, list):
+        return set().union(*map(keys_of, document))
+    if isinstance(document, dict):
+        return set(document).union(*map(keys_of, document.values()))
+    return set()
+
+
+def test_every_key_of_the_json_documents_is_in_the_reference(gold_encoder):
+    from inbedder_cli import ClusterOptions, analyze, load_encoder, read_corpus
+    from inbedder_cli.output.documents import results_document
+    from inbedder_cli.output.tables import clusters_table
+
+    corpus = read_corpus(str(ROOT / "sample_data" / "reviews.csv"), limit=ROWS)
+    options = ClusterOptions(k_max=6)
+    questions = ("What emotion is expressed?", "Which product is it about?")
+    encoder = load_encoder(cache=False)
+    analysis = analyze(corpus, questions, encoder, cluster_options=options, by=["rating"])
+    document = results_document(analysis.results, analysis.model, analysis.crosstabs)
+    statuses = keys_of([question["rows"] for question in document["questions"].values()]) - {"total"}
+    found = keys_of(document) - set(analysis.results) - statuses
+    assert {"k_selection", "crosstabs", "phrases", "likely_next_words"} <= found
+    assert {
+        key for key in found | set(clusters_table(analysis.results).column_names) if f"`{key}`" not in FILES
+    } == set()
+
+
+def test_every_name_that_users_meet_is_in_the_reference():
+    from inbedder_cli import InBedder, Pooling, RowStatus
+    from inbedder_cli.output.tables import RESULT_COLUMNS
+
+    assert [name for name in RESULT_COLUMNS if f"| `{name}` |" not in COMMAND_LINE] == []
+    assert [status for status in RowStatus if f"`{status}`" not in COMMAND_LINE] == []
+    assert [pooling for pooling in Pooling if f"`{pooling}`" not in TRUST] == []
+    parameters = [name for name in inspect.signature(InBedder).parameters if name not in ("instruction", "text")]
+    assert [name for name in parameters if f"`{name}`" not in PYTHON] == []
