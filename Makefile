@@ -16,7 +16,7 @@ check: .venv/ready-dev  ## lint, types, layers, docstrings and the fast tests: n
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/flake8 inbedder_cli
 	$(BIN)/pytest -q -n auto
 

@@ -200,7 +200,7 @@ def embed(
         model=encoder.description,
         confidences=confidences,
         next_words=encoded.next_words and encoded.next_words.spread(rows, len(corpus)),
-        record=getattr(encoder, "record", None),
+        record=encoder.record,
         options=options,
     )
 
