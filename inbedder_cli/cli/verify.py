@@ -40,7 +40,7 @@ def verify(
 
     reporter = TerminalReporter(quiet=quiet)
     saved = load_run(run)
-    encoder = replace(runtime, refresh=True).load(saved, reporter)
+    encoder = replace(runtime, cache=False, devices=1).load(saved, reporter)  # nothing that is cached is touched
     found = {name: verify_run(saved, name, encoder, sample, reporter) for name in saved.questions}
     for name, result in found.items():
         print_line((f"{name}: " if name else "") + _summary(result))

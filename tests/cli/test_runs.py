@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 
@@ -299,3 +300,10 @@ def test_new_rows_of_which_none_answers(inbedder, saved, tmp_path):
     result = inbedder("assign", run, path)
     assert {row["status"] for row in rows_of(result)} == {"no-answer"}
     assert "Warning" not in result.stderr
+
+
+def test_verify_leaves_the_cache_as_it_is(inbedder, saved):
+    run, _ = saved()
+    before = Path(inbedder("cache", "path").stdout.strip()).read_bytes()
+    assert inbedder("verify", run).exit_code == 0
+    assert Path(inbedder("cache", "path").stdout.strip()).read_bytes() == before
