@@ -18,7 +18,7 @@ CHUNK_BYTES = 2**20
 
 
 def quiet_transformers() -> None:
-    """Turn off the progress bars, advice and future warnings of transformers."""
+    """Disable the progress bars, advisory logs and future warnings of transformers."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from transformers.utils import logging
@@ -43,16 +43,16 @@ def convert_gguf(file: Path, folder: Path) -> None:
     quiet_transformers()
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # transformers draws its own progress bar
-            read = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
+            loaded = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
             tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
     except (ValueError, KeyError, RuntimeError, ImportError, NotImplementedError) as error:
         raise ModelError(f"cannot convert {file.name}: {error}") from error
-    config = read.config
+    config = loaded.config
     # A model that was loaded from GGUF cannot be saved; a new one made from its config can.
     if hasattr(config, "quantization_config"):
         del config.quantization_config
     model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
-    model.load_state_dict(read.state_dict())
+    model.load_state_dict(loaded.state_dict())
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
