@@ -1,10 +1,10 @@
-"""The errors that are the user's to act on, as a tree; each class has its own exit code.
+"""Errors that the user can act on; each class has its own exit code.
 
-    InbedderError               1   anything that is none of the below
-    ├── UsageError              2   options that contradict each other or have no such value (also a ValueError)
+    InbedderError               1   any other error
+    ├── UsageError              2   invalid or contradictory options (also a ValueError)
     ├── ModelError              3   a model that cannot be found, downloaded, verified or loaded
     ├── RowsFailedError         4   the run finished, but some rows failed
-    ├── InputError              5   a file, row or column that cannot be read as asked (also a ValueError)
+    ├── InputError              5   a file, row or column that cannot be read (also a ValueError)
     └── OutOfMemoryError        6   not even one row fits into memory
 
 An interrupted run (Ctrl-C) exits with 130. The message says what happened and where; `hint` says what to do next:
@@ -41,7 +41,7 @@ class InbedderError(Exception):
 
 
 class UsageError(InbedderError, ValueError):
-    """Options that contradict each other or have no such value. Change the command or the arguments.
+    """Invalid or contradictory options: the command or the arguments must change.
 
     It is a `ValueError` too, as users of scikit-learn expect.
     """
@@ -62,11 +62,11 @@ class RowsFailedError(InbedderError):
 
 
 class InputError(InbedderError, ValueError):
-    """A file, row or column that cannot be read as asked. Nothing was written.
+    """A file, row or column that cannot be read. Nothing was written.
 
     It is a `ValueError` too, as users of scikit-learn expect.
 
-    :param message: what is wrong, in one line; the place is put before it.
+    :param message: what is wrong, in one line; source, row, line and column are put before it.
     :param source: the file as the user named it, or the kind of object that was passed ("DataFrame").
     :param row: row of data, counted from 1 without the header.
     :param line: line of the file, counted from 1.
@@ -106,7 +106,7 @@ def did_you_mean(word: str, options: Iterable[str]) -> str:
     """Return the beginning of a hint that names the option most similar to a word.
 
     :param word: what the user wrote; case does not matter.
-    :param options: what there is to choose from.
+    :param options: the valid options.
     :return: 'did you mean "x"? ', or "" if no option is similar.
 
     >>> did_you_mean("txt", ["id", "text"])

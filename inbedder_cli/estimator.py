@@ -33,43 +33,43 @@ if TYPE_CHECKING:
 
 
 class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[misc]
-    """Cluster texts by their answers to a question, in scikit-learn's manners.
+    """Cluster texts by their answers to a question, as a scikit-learn estimator.
 
-    Texts come as a list, a numpy array, a pandas Series or DataFrame, an Arrow table, or a path that `read_corpus`
-    takes. What is returned for each row is a numpy array, or, where the input is one of pandas, a Series (of
-    vectors: a DataFrame) with its index.
+    Texts are given as a list, a numpy array, a pandas Series or DataFrame, an Arrow table, or a path that
+    `read_corpus` takes. Methods return numpy arrays; for pandas input, a Series (of vectors: a DataFrame) with the
+    index of the input.
 
     :param instruction: the question to ask about each text.
-    :param n_clusters: number of clusters, or "auto": chosen between `k_min` and `k_max`. Not for hdbscan.
+    :param n_clusters: number of clusters, or "auto" to select it between `k_min` and `k_max`. Not for hdbscan.
     :param algorithm: kmeans, hdbscan, or a registered one.
     :param model: a bundled name, a folder, a GGUF file, or a Hugging Face id with an optional @revision; or an
         `Encoder`.
-    :param text: text column, or columns, of a DataFrame or table; guessed where one is obvious.
+    :param text: text column, or columns, of a DataFrame or table; None: detected.
     :param k_min: smallest number of clusters that "auto" tries.
     :param k_max: largest number of clusters that "auto" tries.
     :param min_cluster_size: smallest cluster (hdbscan), in rows; None: 2 % of the rows, at least 5.
     :param flag_unanswered: whether rows that do not answer the question are kept out of the clusters.
-    :param min_confidence: answers below this confidence, 0 to 1, count as none.
-    :param baseline: whether at most 500 rows are encoded without the question, to say how far it mattered.
+    :param min_confidence: answers below this confidence, 0 to 1, count as unanswered.
+    :param baseline: whether at most 500 rows are also encoded under a neutral question, to compare the clusters.
     :param stability: whether each cluster's stability is measured.
     :param stop_words: a file of words to leave out of labels, "none", or None for English ones.
     :param exemplars: example rows kept for each cluster.
     :param pooling: which hidden states become the vector; None: the model's own.
     :param layer: index into the hidden states; None: the model's own.
-    :param max_tokens: longest prompt, in tokens; longer texts are truncated.
-    :param max_answer_tokens: longest answer, in tokens.
+    :param max_tokens: maximum length of a prompt, in tokens; longer texts are truncated.
+    :param max_answer_tokens: maximum length of an answer, in tokens.
     :param template: prompt template; None: the model's own.
     :param device: auto, cpu, cuda, cuda:N or mps.
     :param dtype: auto, float32, bfloat16 or float16.
     :param offline: never use the network.
-    :param cache: whether rows are kept in the cache, and taken from it.
+    :param cache: whether encoded rows are stored in the cache and reused.
     :param random_state: seed of every random choice, an integer.
-    :param reporter: hears of progress and warnings (`inbedder_cli.progress.Reporter`); None: nobody.
+    :param reporter: receives progress and warnings (`inbedder_cli.progress.Reporter`); None: silent.
 
     Attributes of a fitted estimator:
 
     - `labels_`: int64, shape (n_rows,): each row's cluster, -1 for rows without text, without an answer, or noise;
-    - `status_`: one `RowStatus` per row, which tells these apart;
+    - `status_`: one `RowStatus` per row, which distinguishes these;
     - `cluster_names_`: the names of the clusters, by number;
     - `clusters_`: a pandas DataFrame, one row per cluster;
     - `result_`: the `ClusteringResult` (not after `load`, which has no vectors).
@@ -136,12 +136,12 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         :param X: texts, n_rows of them.
         :param y: ignored.
         :return: the estimator.
-        :raises InbedderError: whatever a step raises; see `analyze`.
+        :raises InbedderError: see `analyze`.
         """
         analysis = analyze(
             self._corpus(X, require_text=True),
             self.instruction,
-            self._loaded(),
+            self._load_encoder(),
             encode_options=self._encode_options(),
             cluster_options=self._cluster_options(),
             unanswered_options=UnansweredOptions(self.flag_unanswered, self.min_confidence),
@@ -161,7 +161,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
 
         :param X: texts, n_rows of them.
         :param y: ignored.
-        :return: int64, shape (n_rows,); a Series with the index of X where X is one of pandas.
+        :return: int64, shape (n_rows,); a Series with the index of X if X is a pandas object.
         """
         self.fit(X, y)
         return _with_index(self.labels_, self.result_.corpus)
@@ -180,7 +180,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         """Return the clusters of new texts, -1 for those without text, without an answer, or noise.
 
         :param X: texts, n_rows of them.
-        :return: int64, shape (n_rows,); a Series with the index of X where X is one of pandas.
+        :return: int64, shape (n_rows,); a Series with the index of X if X is a pandas object.
         """
         check_is_fitted(self)
         corpus = self._corpus(X)
@@ -188,22 +188,22 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         return _with_index(_labels(result), corpus)
 
     def transform(self, X: Any) -> Any:  # noqa: ANN401
-        """Return the vectors of texts as they are clustered: less the mean of the fitted ones, of unit length.
+        """Return the vectors of texts, less the mean of the fitted vectors and scaled to unit length.
 
         :param X: texts, n_rows of them.
         :return: float32, shape (n_rows, hidden_size), NaN for rows without text; a DataFrame with the index of X
-            where X is one of pandas.
+            if X is a pandas object.
         """
         check_is_fitted(self)
         corpus = self._corpus(X)
         return self._points(self._embed(corpus), corpus)
 
     def save(self, folder: str | Path, *, force: bool = False) -> None:
-        """Save the run, as `inbedder cluster --save` does: its clusters for new rows, here or on the command line.
+        """Save the run for `InBedder.load` and for `inbedder assign`, as `inbedder cluster --save` does.
 
-        :param folder: to be made; its parent must be there.
-        :param force: replace a run that is there.
-        :raises UsageError: after `load`, for a folder that is there, or a model that has no name to load it by.
+        :param folder: the folder to create; its parent must exist.
+        :param force: replace an existing run.
+        :raises UsageError: after `load`, for an existing folder, or an encoder that was not loaded by name.
         """
         check_is_fitted(self)
         if not hasattr(self, "result_"):
@@ -214,17 +214,17 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
     def load(cls, folder: str | Path, *, question: str | None = None, **runtime: Any) -> Self:  # noqa: ANN401
         """Return the estimator of a saved run, ready to `predict` and `transform`.
 
-        :param folder: of the run, with the renames and merges of its names.txt.
-        :param question: its name, in a run of several.
+        :param folder: the folder of the run; the renames and merges of its names.txt apply.
+        :param question: the name of the question, for a run of several.
         :param **runtime: parameters that may differ from machine to machine: device, offline, cache, reporter.
-        :raises InputError: for a folder that holds no run, or a damaged one.
-        :raises UsageError: for a question that is not there, or none named in a run of several.
+        :raises InputError: for a folder without a run, or a damaged run.
+        :raises UsageError: for an unknown question, or if a run of several questions needs one.
         """
         run = load_run(Path(folder))
         name = next(iter(run.questions)) if question is None and len(run.questions) == 1 else question
         if name is None or name not in run.questions:
             raise UsageError(
-                f'no question is called "{question}"' if question else "this run holds several questions",
+                f'no question is named "{question}"' if question else "this run holds several questions",
                 hint=f"name one of them: {', '.join(run.questions)}",
             )
         saved = run.questions[name]
@@ -239,7 +239,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         return estimator
 
     def __sklearn_is_fitted__(self) -> bool:
-        """Whether there are clusters to predict."""
+        """Return whether the estimator is fitted or loaded."""
         return hasattr(self, "_question")
 
     def _corpus(self, texts: Any, *, require_text: bool = False) -> Corpus:  # noqa: ANN401
@@ -256,7 +256,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
 
     def _cluster_options(self) -> ClusterOptions:
         if not isinstance(self.n_clusters, (int, np.integer)) and self.n_clusters not in ("auto", None):
-            raise UsageError(f'n_clusters is a number or "auto", not {self.n_clusters!r}')
+            raise UsageError(f'n_clusters must be a number or "auto", not {self.n_clusters!r}')
         return ClusterOptions(
             algorithm=self.algorithm,
             k=int(self.n_clusters) if isinstance(self.n_clusters, (int, np.integer)) else None,
@@ -267,24 +267,24 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
             stability=self.stability,
         )
 
-    def _loaded(self) -> Encoder:
-        """Return the encoder, loaded once for the same parameters."""
+    def _load_encoder(self) -> Encoder:
+        """Return the encoder; it is loaded again only if its parameters have changed."""
         if not isinstance(self.model, str):
             return self.model
         names = ("model", "template", "device", "dtype", "offline", "cache")
-        wanted = {name: getattr(self, name) for name in names}
-        if getattr(self, "_encoder_of", None) != wanted:
-            self._encoder = load_encoder(**wanted, reporter=self.reporter or SILENT)
-            self._encoder_of = wanted
+        parameters = {name: getattr(self, name) for name in names}
+        if getattr(self, "_encoder_of", None) != parameters:
+            self._encoder = load_encoder(**parameters, reporter=self.reporter or SILENT)
+            self._encoder_of = parameters
         if getattr(self, "_identity", self._encoder.identity) != self._encoder.identity:
             raise ModelError(
-                f"{self.model} is not the model that made this run", hint="bring back that model, or fit again"
+                f"{self.model} is not the model that made this run", hint="restore that model, or fit again"
             )
         return self._encoder
 
     def _embed(self, corpus: Corpus) -> Embeddings:
         instruction = self._question.instruction
-        return embed(corpus, instruction, self._loaded(), self._encode_options(), self.reporter or SILENT)
+        return embed(corpus, instruction, self._load_encoder(), self._encode_options(), self.reporter or SILENT)
 
     def _points(self, embeddings: Embeddings, corpus: Corpus) -> Any:  # noqa: ANN401
         vectors = np.full_like(embeddings.vectors, np.nan)
@@ -310,12 +310,12 @@ def _with_index(values: npt.NDArray[Any], corpus: Corpus) -> Any:  # noqa: ANN40
         return values
     import pandas as pd
 
-    made = pd.Series if values.ndim == 1 else pd.DataFrame
-    return made(values, index=corpus.index)
+    constructor = pd.Series if values.ndim == 1 else pd.DataFrame
+    return constructor(values, index=corpus.index)
 
 
 def _parameters(run: SavedRun, saved: SavedQuestion) -> dict[str, Any]:
-    """Return the parameters that a run was made with."""
+    """Return the constructor parameters of the estimator of a saved run."""
     options, encoding = saved.clustering, asdict(run.encode_options)
     return {
         "n_clusters": "auto" if options.k is None else options.k,
@@ -334,7 +334,7 @@ def _parameters(run: SavedRun, saved: SavedQuestion) -> dict[str, Any]:
 
 
 def _saved_clusters(run: SavedRun, name: str) -> pd.DataFrame:
-    """Return the clusters of a saved run as a frame, under the user's names, without those that were merged."""
+    """Return the clusters of a saved run as a DataFrame, with the user's renames and merges applied."""
     import pandas as pd
 
     saved = run.questions[name]

@@ -1,4 +1,4 @@
-"""The options of each step. Nothing heavy is imported here, so that `inbedder --help` answers at once."""
+"""The options of each step. Nothing heavy is imported here, so that `inbedder --help` starts fast."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Choice(StrEnum):
 
     @classmethod
     def option_name(cls) -> str:
-        """Return what messages call the option.
+        """Return the name of the option in messages.
 
         :return: the name of the class in lower case, such as "table format".
         """
@@ -26,11 +26,11 @@ class Choice(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> Self:
-        """Refuse any other value.
+        """Raise a helpful error for an unknown value.
 
         :param value: the value.
-        :return: never.
-        :raises UsageError: always; it lists the values that there are.
+        :return: it never returns.
+        :raises UsageError: always; the hint lists the valid values.
         """
         values = [str(member) for member in cls]
         raise UsageError(
@@ -44,7 +44,7 @@ class Architecture(Choice):
 
     causal = "causal"  # a decoder continues the prompt: LLaMA, OPT, Qwen
     masked = "masked"  # an encoder fills masks after the prompt: RoBERTa, BERT, ModernBERT
-    seq2seq = "seq2seq"  # a decoder answers what an encoder has read: T5, BART
+    seq2seq = "seq2seq"  # an encoder encodes the prompt, a decoder generates the answer: T5, BART
 
 
 class Pooling(Choice):
@@ -73,13 +73,13 @@ class Pooling(Choice):
 class EmptyTexts(Choice):
     """What to do with rows that have no text."""
 
-    skip = "skip"  # they get no vector and no cluster
-    keep = "keep"  # they are embedded like the others
-    fail = "fail"  # the first one is an error
+    skip = "skip"  # such rows get no vector and no cluster
+    keep = "keep"  # such rows are embedded like the others
+    fail = "fail"  # the first such row is an error
 
     @classmethod
     def option_name(cls) -> str:
-        """Return what messages call the option.
+        """Return the name of the option in messages.
 
         :return: "treatment of empty texts".
         """
@@ -87,7 +87,7 @@ class EmptyTexts(Choice):
 
 
 class Dtype(Choice):
-    """Number format of the model's weights and activations; auto takes the fastest one of the device."""
+    """Dtype of the model's weights and activations; auto takes the fastest that is native to the device."""
 
     auto = "auto"
     float32 = "float32"
@@ -111,11 +111,11 @@ class EncodeOptions:
     :param pooling: how hidden states become the vector; None takes the model's own.
     :param layer: index into the hidden states: 0 is the embeddings, N the last layer after the final norm;
         negative numbers count from the end. None takes the model's own, which for the masks of a masked model
-        is one step past N: the states that its head has transformed.
+        is one step past N: the states transformed by its language-modeling head.
     :param answers: whether answers are decoded.
     :param max_answer_tokens: maximum length of an answer, in tokens.
     :param max_tokens: maximum length of a prompt, in tokens; longer texts are truncated, the instruction never.
-    :param batch_tokens: tokens per batch, with padding; None chooses by device.
+    :param batch_tokens: tokens per batch, including padding; None chooses by device.
     """
 
     pooling: Pooling | None = None
@@ -136,12 +136,12 @@ class ClusterOptions:
 
     :param algorithm: name of a registered algorithm (`registry.algorithms`), such as kmeans or hdbscan.
     :param k: number of clusters, for algorithms that take one (kmeans); None selects it.
-    :param k_min: smallest k that is tried.
-    :param k_max: largest k that is tried.
+    :param k_min: smallest k to try.
+    :param k_max: largest k to try.
     :param min_cluster_size: smallest cluster, in rows, for algorithms that take it (hdbscan); None takes 2 % of
         the rows, at least 5.
     :param seed: seed of every random choice.
-    :param stability: whether the stability of each cluster is measured, which takes seconds.
+    :param stability: whether the stability of each cluster is measured, which takes some seconds.
     """
 
     algorithm: str = "kmeans"

@@ -1,4 +1,4 @@
-"""The pipeline: corpus -> embeddings -> clusters -> explanations, and the whole of it for several questions."""
+"""The pipeline: corpus -> embeddings -> clusters -> explanations; `analyze` runs it for several questions."""
 
 from __future__ import annotations
 
@@ -43,21 +43,21 @@ def analyze(
     baseline: bool = True,
     reporter: Reporter = SILENT,
 ) -> Analysis:
-    """Cluster a corpus by its answers to one or several questions: what `inbedder cluster` does.
+    """Cluster a corpus by its answers to one or several questions, as `inbedder cluster` does.
 
     :param corpus: the rows.
     :param instructions: the question, or several: by name, or a list (named q1, q2, ...).
-    :param encoder: what encodes the rows; None with `embeddings`.
-    :param embeddings: what was encoded before, under the only question, in place of an encoder.
+    :param encoder: encodes the rows; None with `embeddings`.
+    :param embeddings: existing embeddings of the corpus under a single question, instead of an encoder.
     :param encode_options: how rows are encoded.
-    :param cluster_options: how vectors are clustered; a list has one for each question.
-    :param unanswered_options: which answers count as none.
+    :param cluster_options: how vectors are clustered; one for all questions, or a list with one per question.
+    :param unanswered_options: which answers count as unanswered.
     :param explain_options: how clusters are explained.
     :param by: columns of the corpus to cross the clusters with.
-    :param baseline: whether at most 500 rows are encoded without the question, to say how far it mattered.
-    :param reporter: hears of progress.
-    :return: one result for each question, and the cross-tables.
-    :raises InbedderError: whatever a step raises; what can be checked is checked before any row is encoded.
+    :param baseline: whether at most 500 rows are also encoded under a neutral question, to compare the clusters.
+    :param reporter: receives messages and progress.
+    :return: one result per question, and the cross-tables.
+    :raises InbedderError: for invalid options, checked before any row is encoded, or when a step fails.
     """
     questions = named_instructions(instructions)
     options = options_by_question(cluster_options, questions)
@@ -67,7 +67,7 @@ def analyze(
     sample = None
     if embeddings is not None:
         if len(questions) > 1:
-            raise UsageError("embeddings hold one question", hint="give one instruction")
+            raise UsageError("embeddings belong to a single question", hint="give one instruction")
         encoded = dict.fromkeys(questions, embeddings)
     elif encoder is not None:
         encode_options = encode_options or EncodeOptions()
@@ -76,11 +76,11 @@ def analyze(
         if baseline:
             sample = encode_baseline(corpus, encoder, encode_options, reporter)
     else:
-        raise UsageError("there is nothing to cluster", hint="give an encoder, or embeddings")
+        raise UsageError("analyze needs an encoder or embeddings", hint="give one of them")
     results = {}
     for name, instruction in questions.items():
-        asked = replace(encoded[name], instruction=encoded[name].instruction or instruction)
-        flagged = flag_unanswered(corpus, asked, unanswered_options)
+        named = replace(encoded[name], instruction=encoded[name].instruction or instruction)
+        flagged = flag_unanswered(corpus, named, unanswered_options)
         try:
             clustering = cluster(flagged, options[name], explain_options)
         except InputError as error:
@@ -101,8 +101,8 @@ def analyze(
 def named_instructions(instructions: str | Sequence[str] | Mapping[str, str]) -> dict[str, str]:
     """Return questions by name: "" for the only one, q1, q2, ... for several without names.
 
-    :param instructions: one, a list, or a mapping from names.
-    :raises UsageError: for none, or an empty one.
+    :param instructions: one question, a list, or a mapping from names.
+    :raises UsageError: when there is none.
     """
     if isinstance(instructions, str):
         instructions = [instructions]
@@ -117,11 +117,11 @@ def named_instructions(instructions: str | Sequence[str] | Mapping[str, str]) ->
 def options_by_question(
     options: ClusterOptions | Sequence[ClusterOptions] | None, questions: Mapping[str, str]
 ) -> dict[str, ClusterOptions]:
-    """Return the options of each question.
+    """Return the clustering options by question.
 
-    :param options: one for all, one for each, or None for the defaults.
-    :param questions: by name.
-    :raises UsageError: for a list of another length.
+    :param options: one for all questions, a list with one per question, or None for the defaults.
+    :param questions: the questions by name.
+    :raises UsageError: for a list of the wrong length.
     """
     if options is None or isinstance(options, ClusterOptions):
         return dict.fromkeys(questions, options or ClusterOptions())
@@ -135,18 +135,18 @@ def check_analysis(
     options: Iterable[ClusterOptions],
     by: Sequence[str] = (),
 ) -> list[Grouping]:
-    """Refuse, before any row is encoded, what cannot work.
+    """Check options and columns before any row is encoded.
 
     :param corpus: the rows.
-    :param options: of each question.
+    :param options: the clustering options of each question.
     :param by: columns of the corpus to cross the clusters with.
     :return: these columns as groupings of the rows.
-    :raises UsageError: for options without sense, or a column that is not there.
-    :raises InputError: for fewer rows with text than clusters.
+    :raises UsageError: for invalid options, or an unknown column.
+    :raises InputError: when there are fewer rows with text than clusters.
     """
-    for one in options:
+    for cluster_options in options:
         try:
-            check_options(one, len(corpus.readable))
+            check_options(cluster_options, len(corpus.readable))
         except InputError as error:
             raise InputError(str(error), source=corpus.source, hint=error.hint) from error
     names = corpus.table.column_names
@@ -166,15 +166,15 @@ def embed(
     options: EncodeOptions | None = None,
     reporter: Reporter = SILENT,
 ) -> Embeddings:
-    """Encode every row that has a text; the others get NaN vectors and no answer.
+    """Return the embeddings of a corpus. Rows without text get NaN vectors and no answer.
 
     :param corpus: the rows.
     :param instruction: the question to ask about each text.
     :param encoder: see `load_encoder`.
     :param options: how rows are encoded.
-    :param reporter: hears of progress.
-    :raises UsageError: for an empty instruction, or options that the encoder does not have.
-    :raises OutOfMemoryError: when even one text does not fit.
+    :param reporter: receives messages and progress.
+    :raises UsageError: for an empty instruction, or options that the encoder does not support.
+    :raises OutOfMemoryError: when even a single text does not fit into memory.
     """
     rows, options = corpus.readable, options or EncodeOptions()
     encoded = encoder.encode([corpus.texts[i] for i in rows], instruction, options, reporter)
@@ -208,13 +208,13 @@ def embed(
 def flag_unanswered(
     corpus: Corpus, embeddings: Embeddings, options: UnansweredOptions | None = None
 ) -> Embeddings:
-    """Return the embeddings with the status no-answer for rows whose answers do not answer the question.
+    """Return the embeddings with unanswered rows marked: their status becomes `no_answer`.
 
     Without decoded answers nothing is flagged.
 
     :param corpus: the rows.
-    :param embeddings: of all of them.
-    :param options: which answers count as none.
+    :param embeddings: the embeddings of all rows.
+    :param options: which answers count as unanswered.
     """
     options = options or UnansweredOptions()
     if not options.flag or embeddings.answers is None:
@@ -238,13 +238,13 @@ def cluster(
     options: ClusterOptions | None = None,
     explain_options: ExplainOptions | None = None,
 ) -> Clustering:
-    """Group the rows whose status is ok.
+    """Return clusters of the rows whose status is ok.
 
     :param embeddings: see `embed` and `flag_unanswered`.
     :param options: how vectors are clustered.
-    :param explain_options: stop words of the answers, which help to choose k.
-    :raises InputError: for fewer such rows than clusters.
-    :raises UsageError: for options without sense.
+    :param explain_options: stop words for the phrases of answers that help to select k.
+    :raises InputError: when there are fewer such rows than clusters.
+    :raises UsageError: for invalid options.
     """
     rows = embeddings.rows
     if not rows and embeddings.unanswered:
@@ -262,14 +262,14 @@ def explain(
     clustering: Clustering,
     options: ExplainOptions | None = None,
 ) -> ClusteringResult:
-    """Explain clusters by the answers of their rows; by their texts where no answers were decoded.
+    """Return the result: clusters explained by their answers, or by their texts if no answers were decoded.
 
     :param corpus: the rows.
-    :param embeddings: of all of them, as they were clustered.
-    :param clustering: what `cluster` made of them.
+    :param embeddings: the embeddings of all rows, as given to `cluster`.
+    :param clustering: what `cluster` returned.
     :param options: how clusters are explained.
     """
-    rows, without = embeddings.rows, embeddings.unanswered
+    rows, unanswered_rows = embeddings.rows, embeddings.unanswered
     texts, answers = [corpus.texts[i] for i in rows], _answers(embeddings)
     summaries = summarize(
         clustering,
@@ -280,14 +280,14 @@ def explain(
         instruction=embeddings.instruction or "",
         options=options,
         show_answers=answers is not None,
-        n_read=len(rows) + len(without),
+        n_read=len(rows) + len(unanswered_rows),
         phrases=_phrases(embeddings, options),
         next_words=embeddings.next_words and embeddings.next_words.of(rows),
     )
     unanswered = None
-    if without:
-        n_read = len(rows) + len(without)
-        unanswered = summary_of_unanswered(corpus, embeddings.answers or [], without, n_read, options)
+    if unanswered_rows:
+        n_read = len(rows) + len(unanswered_rows)
+        unanswered = summary_of_unanswered(corpus, embeddings.answers or [], unanswered_rows, n_read, options)
     status = list(embeddings.status)
     for place in np.flatnonzero(clustering.labels == NOISE).tolist():
         status[rows[place]] = RowStatus.noise
@@ -304,11 +304,11 @@ def explain(
 
 
 def tune(embeddings: Embeddings, options: ClusterOptions | None = None) -> KSelection | list[SizeScore]:
-    """Return what each number of clusters, or each smallest cluster size, would give.
+    """Return scores for each number of clusters, or for each smallest cluster size.
 
     :param embeddings: see `embed` and `flag_unanswered`.
     :param options: the algorithm, and the range of k.
-    :raises InputError: for fewer rows that answer than clusters.
+    :raises InputError: when there are fewer answered rows than clusters.
     """
     try:
         return sweep(embeddings.vectors[embeddings.rows], options, _phrases(embeddings))
@@ -322,7 +322,7 @@ def _column_values(corpus: Corpus, name: str) -> list[Any]:
 
 
 def _answers(embeddings: Embeddings) -> list[str] | None:
-    """Return the answers of the rows that are clustered, where answers were decoded."""
+    """Return the answers of the clustered rows; None if no answers were decoded."""
     if embeddings.answers is None:
         return None
     return [embeddings.answers[i] or "" for i in embeddings.rows]
@@ -335,5 +335,5 @@ def _phrases(embeddings: Embeddings, options: ExplainOptions | None = None) -> l
 
 def _too_few(error: InputError, embeddings: Embeddings) -> InputError:
     n = len(embeddings.unanswered)
-    hint = f"{n:,} rows do not answer the question; --no-flag-unanswered takes them" if n else None
+    hint = f"{n:,} rows do not answer the question; --no-flag-unanswered keeps them" if n else None
     return InputError(str(error), hint=hint or error.hint)

@@ -1,4 +1,4 @@
-"""Messages and progress: what the steps report to, without knowing about terminals."""
+"""Messages and progress: the interface that steps report to, independent of the terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Reporter(Protocol):
-    """Receives the messages and the progress of long steps; the command line has one that writes to stderr."""
+    """Receives the messages and the progress of long steps; that of the command line writes to stderr."""
 
     def info(self, message: str) -> None:
         """Report what is being done.
@@ -20,7 +20,7 @@ class Reporter(Protocol):
         """
 
     def warn(self, message: str) -> None:
-        """Report something that the user should know or act on.
+        """Report a problem that the user may have to act on.
 
         :param message: one line.
         """
@@ -28,7 +28,7 @@ class Reporter(Protocol):
     def task(
         self, description: str, total: float | None, *, unit: str = ""
     ) -> AbstractContextManager[Callable[[float, float], None]]:
-        """Report the progress of a step, from entering the context to leaving it.
+        """Return a context manager that reports the progress of a step.
 
         :param description: what is being done, in a few words.
         :param total: amount of work in any measure, for example prompt tokens; None if unknown.

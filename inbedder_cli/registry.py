@@ -1,7 +1,7 @@
-"""Things of one kind by name, such as clustering algorithms: the package's own, and those that users register.
+"""Registries of named plugins, such as clustering algorithms: built-in ones, and those that users register.
 
-The package's own are named as "module:attribute" and imported when they are first asked for, so that their names
-can be listed without loading what they need.
+Built-in entries are given as "module:attribute" and imported on first use, so that their names can be listed
+without importing their dependencies.
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """A table from names to things of one kind.
+    """Maps names to objects of one kind.
 
-    :param kind: what one thing is called in messages, for example "algorithm".
-    :param entries: the package's own, as "module:attribute".
+    :param kind: what an entry is called in messages, for example "algorithm".
+    :param entries: the built-in entries, as "module:attribute".
     """
 
     def __init__(self, kind: str, entries: Mapping[str, str]) -> None:
         self.kind = kind
         self._entries: dict[str, T | str] = dict(entries)
 
-    def register(self, name: str, thing: T) -> None:
-        """Add a thing, or replace the one of that name.
+    def register(self, name: str, entry: T) -> None:
+        """Add an entry, or replace the one of the same name.
 
-        :param name: what users call it.
-        :param thing: what the name stands for.
+        :param name: the name of the entry.
+        :param entry: the object.
         """
-        self._entries[name] = thing
+        self._entries[name] = entry
 
     def unregister(self, name: str) -> None:
-        """Remove a thing.
+        """Remove an entry.
 
-        :param name: what it was registered as.
+        :param name: the name it was registered under.
         """
         self._entries.pop(name, None)
 
     def check(self, name: str) -> str:
-        """Return the name.
+        """Return the name if it is registered.
 
-        :param name: what a user asks for.
-        :raises UsageError: when nothing has that name; the hint lists the names that there are.
+        :param name: the name of an entry.
+        :raises UsageError: for an unknown name; the hint lists the registered names.
         """
         if name not in self._entries:
             raise UsageError(
@@ -58,10 +58,10 @@ class Registry(Generic[T]):
         return name
 
     def __getitem__(self, name: str) -> T:
-        """Return the thing of that name.
+        """Return the entry of a name, importing it if needed.
 
-        :param name: what a user asks for.
-        :raises UsageError: when nothing has that name.
+        :param name: the name of an entry.
+        :raises UsageError: for an unknown name.
         """
         entry = self._entries[self.check(name)]
         if isinstance(entry, str):
@@ -75,11 +75,11 @@ class Registry(Generic[T]):
         return iter(self._entries)
 
     def __contains__(self, name: object) -> bool:
-        """Whether a thing has that name."""
+        """Return whether a name is registered."""
         return name in self._entries
 
 
-# Declared here, where importing costs nothing: options and the command line need the names alone.
+# Declared here because options and the command line need the names without importing the algorithms.
 algorithms: Registry[type[ClusterAlgorithm]] = Registry(
     "algorithm",
     {

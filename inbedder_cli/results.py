@@ -1,4 +1,4 @@
-"""What the pipeline gives: embeddings, one result per question, and the analysis that holds them all."""
+"""Results of the pipeline: embeddings, one result per question, and the analysis that holds them all."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class RowStatus(StrEnum):
-    """What became of a row."""
+    """Whether a row was clustered, and if not, why."""
 
     ok = "ok"
     empty = "empty"  # it has no text
@@ -45,11 +45,11 @@ class Embeddings:
     :param status: one per row: ok, empty, failed, or (after `flag_unanswered`) no-answer.
     :param n_unique: different texts that were encoded.
     :param n_truncated: how many of them were truncated to fit.
-    :param instruction: the question, where it is known.
-    :param model: the encoder in one line, where it is known.
+    :param instruction: the question, if known.
+    :param model: the encoder in one line, if known.
     :param confidences: of the answers, 0 to 1, shape (n_rows,), NaN where a row has none; or None.
-    :param next_words: the likeliest first words of each answer; None where they are not known.
-    :param record: how to load the encoder again; None where it was not loaded by name.
+    :param next_words: the most probable first words of each answer; None if not computed.
+    :param record: how to load the encoder again; None if it was not loaded by name.
     :param options: how the texts were encoded.
     """
 
@@ -67,7 +67,7 @@ class Embeddings:
 
     @property
     def rows(self) -> list[int]:
-        """Indices of the rows that can be clustered: those with a vector and, where it was flagged, an answer."""
+        """Indices of the rows that can be clustered: those with a vector, without the unanswered ones."""
         return [i for i, status in enumerate(self.status) if status is RowStatus.ok]
 
     @property
@@ -78,20 +78,20 @@ class Embeddings:
 
 @dataclass(frozen=True)
 class ClusteringResult:
-    """One question answered over one corpus: its clusters, what they mean, and the cluster of every row.
+    """Result of one question over one corpus: the clusters, their explanations, and the cluster of every row.
 
     :param corpus: the rows.
     :param instruction: the question.
     :param embeddings: vectors and answers, one per row of the corpus.
     :param clustering: the clusters of the rows in `rows`.
-    :param summaries: what each cluster means, by cluster number; noise last.
+    :param summaries: explanation of each cluster, by cluster number; noise last.
     :param rows: indices into the corpus of the rows that were clustered, in the order of `clustering`'s arrays.
     :param status: one per row of the corpus.
     :param unanswered: the rows that do not answer the question, if there are any.
-    :param baseline: how alike the clusters are to those of the question-blind baseline, where it was measured.
-    :param name: of the question, where several were asked; else "".
-    :param crosstabs: of these clusters with those of other questions and with columns of the corpus.
-    :param unanswered_options: which answers counted as none.
+    :param baseline: agreement of the clusters with those of the question-blind baseline; None if not measured.
+    :param name: name of the question; "" for the only one.
+    :param crosstabs: cross-tables of these clusters with those of other questions and with columns of the corpus.
+    :param unanswered_options: which answers counted as unanswered.
     """
 
     corpus: Corpus
@@ -125,7 +125,7 @@ class ClusteringResult:
 
     @property
     def names(self) -> list[str | None]:
-        """The name of each row's cluster, None where the row is in no group at all."""
+        """The name of each row's cluster, None for rows that are in no group."""
         known = {summary.cluster: summary.label for summary in self.summaries}
         return [
             UNANSWERED_LABEL if status is RowStatus.no_answer else None if label is None else known[label]
@@ -134,14 +134,14 @@ class ClusteringResult:
 
     @property
     def analysis(self) -> Analysis:
-        """The analysis of this one question."""
+        """An analysis of this question alone."""
         return Analysis({self.name: self}, self.embeddings.model or "", self.crosstabs)
 
     def to_frame(self, prefix: str = "") -> pd.DataFrame:
-        """Return the corpus as a pandas frame: its rows and columns in order, and the results' columns.
+        """Return the rows and columns of the corpus with the result columns, as a pandas DataFrame.
 
-        :param prefix: put before the names of the results' columns.
-        :raises UsageError: when the corpus has a column of such a name already.
+        :param prefix: prefix of the names of the result columns.
+        :raises UsageError: when the corpus already has a column of that name.
         """
         return self.analysis.to_frame(prefix)
 
@@ -152,9 +152,9 @@ class ClusteringResult:
     def save(self, folder: str | Path, *, force: bool = False) -> None:
         """Save the run, so that new rows can get its clusters (`InBedder.load`, `inbedder assign`).
 
-        :param folder: to be made; its parent must be there.
-        :param force: replace a run that is there.
-        :raises UsageError: for a folder that is there, or an encoder that cannot be loaded again by name.
+        :param folder: the folder to create; its parent must exist.
+        :param force: replace an existing run.
+        :raises UsageError: for an existing folder, or an encoder that cannot be loaded again by name.
         :raises InbedderError: when it cannot be written.
         """
         self.analysis.save(folder, force=force)
@@ -174,9 +174,9 @@ class ClusteringResult:
 class Analysis:
     """One corpus under one or several questions.
 
-    :param results: by the name of the question, "" for the only one.
+    :param results: the results by name of the question, "" for the only one.
     :param model: the encoder in one line.
-    :param crosstabs: of the questions with each other and with columns of the corpus.
+    :param crosstabs: cross-tables of the questions with each other and with columns of the corpus.
     """
 
     results: dict[str, ClusteringResult]
@@ -206,17 +206,17 @@ class Analysis:
         return len(self.results)
 
     def to_frame(self, prefix: str = "") -> pd.DataFrame:
-        """Return the corpus as a pandas frame with the columns of all questions' results.
+        """Return the corpus with the result columns of all questions, as a pandas DataFrame.
 
-        :param prefix: put before the names of the results' columns.
-        :raises UsageError: when the corpus has a column of such a name already.
+        :param prefix: prefix of the names of the result columns.
+        :raises UsageError: when the corpus already has a column of that name.
         """
         from inbedder_cli.output.frames import rows_frame
 
         return rows_frame(self.results, prefix)
 
     def clusters_frame(self) -> pd.DataFrame:
-        """Return one row per cluster; with several questions, whose cluster it is comes first."""
+        """Return one row per cluster; with several questions, the first column names the question."""
         from inbedder_cli.output.frames import clusters_frame
 
         return clusters_frame(self.results)
@@ -224,9 +224,9 @@ class Analysis:
     def save(self, folder: str | Path, *, force: bool = False) -> None:
         """Save the run; see `ClusteringResult.save`.
 
-        :param folder: to be made; its parent must be there.
-        :param force: replace a run that is there.
-        :raises UsageError: for a folder that is there, or an encoder that cannot be loaded again by name.
+        :param folder: the folder to create; its parent must exist.
+        :param force: replace an existing run.
+        :raises UsageError: for an existing folder, or an encoder that cannot be loaded again by name.
         :raises InbedderError: when it cannot be written.
         """
         from pathlib import Path
@@ -244,10 +244,10 @@ class Analysis:
 
 
 def with_crosstabs(results: dict[str, ClusteringResult], crosstabs: Sequence[Crosstab], model: str) -> Analysis:
-    """Return results as an analysis, each with the cross-tables that it is part of.
+    """Return an analysis whose results each hold the cross-tables that involve them.
 
-    :param results: by the name of the question.
-    :param crosstabs: whose row or column names are names of questions, "cluster" for the only one.
+    :param results: the results by name of the question.
+    :param crosstabs: cross-tables, whose row or column name is the question's; "cluster" for the only one.
     :param model: the encoder in one line.
     """
     own = {

@@ -13,7 +13,7 @@ from inbedder_cli.cli.assign import assign
 from inbedder_cli.cli.cache_commands import app as cache_app
 from inbedder_cli.cli.cluster import cluster
 from inbedder_cli.cli.compare import compare
-from inbedder_cli.cli.console import errors_shown
+from inbedder_cli.cli.console import show_errors
 from inbedder_cli.cli.embed import embed
 from inbedder_cli.cli.evaluate import evaluate
 from inbedder_cli.cli.models_commands import app as models_app
@@ -29,11 +29,11 @@ EXIT_CODES = (
 
 
 class Commands(TyperGroup):
-    """The commands, with one place where errors become messages and exit codes."""
+    """Command group that turns errors of any command into a message and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
         """Run the chosen command."""
-        with errors_shown(debug=bool(ctx.params.get("debug"))):
+        with show_errors(debug=bool(ctx.params.get("debug"))):
             return super().invoke(ctx)
 
 
@@ -60,8 +60,8 @@ app.add_typer(models_app, name="models")
 app.add_typer(cache_app, name="cache")
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(value: bool) -> None:
+    if value:
         typer.echo(f"inbedder {__version__}")
         raise typer.Exit
 

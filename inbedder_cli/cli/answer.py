@@ -23,9 +23,9 @@ def answer(
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
 ) -> None:
-    """Print the answer of each row of FILE, one a line; rows without text get an empty line.
+    """Print the answer of each row of FILE, one per line; rows without text get an empty line.
 
-    With --format (csv, tsv, json, jsonl, markdown, parquet): id, answer, confidence and status.
+    With --format (csv, tsv, json, jsonl, markdown, parquet), write id, answer, confidence and status.
 
     [bold]Examples[/bold]
 
@@ -42,10 +42,10 @@ def answer(
     question = check_instruction(instruction)
     check_target(output, force=force)
     known_suffix = output is not None and output.suffix.lower() not in ("", ".txt")
-    wanted = output_format or (format_of(output) if output is not None and known_suffix else None)
-    if wanted == TABLE:
-        raise UsageError("answer has no table format", hint="leave out --format to see one answer a line")
-    check_terminal(wanted, output)
+    format_name = output_format or (format_of(output) if output is not None and known_suffix else None)
+    if format_name == TABLE:
+        raise UsageError("answer has no table format", hint="leave out --format to print one answer per line")
+    check_terminal(format_name, output)
     corpus = source.read(file, reporter)
 
     from inbedder_cli.pipeline import embed
@@ -53,12 +53,12 @@ def answer(
     embeddings = embed(corpus, question, model.load(reporter), encoding.settings(), reporter)
     answers = embeddings.answers or []
     with open_output(output) as stream:
-        if wanted is None:
+        if format_name is None:
             stream.writelines(f"{a or ''}\n".encode("utf-8", "surrogatepass") for a in answers)
         else:
             status = [str(s) for s in embeddings.status]
             columns = {"id": corpus.ids, "answer": answers, "status": status}
             table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
             table = table.add_column(2, "confidence", pa.array(embeddings.confidences, from_pandas=True))
-            write_table(table, stream, wanted)
+            write_table(table, stream, format_name)
     warn_about_embeddings(embeddings, encoding.max_tokens, reporter)

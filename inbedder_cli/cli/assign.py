@@ -8,7 +8,7 @@ from functools import partial
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.checks import warn_about_embeddings
 from inbedder_cli.cli.console import TerminalReporter, stdout_console
-from inbedder_cli.cli.destinations import check_targets, like_input, write_rows
+from inbedder_cli.cli.destinations import check_targets, format_like_input, write_rows
 from inbedder_cli.cli.option_groups import InputOptions, RuntimeOptions, with_groups
 
 
@@ -24,10 +24,10 @@ def assign(
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
 ) -> None:
-    """Give the rows of FILE the clusters of a saved run, and say how far they have drifted from it.
+    """Assign the rows of FILE to the clusters of a saved run, and report how the shares of the clusters changed.
 
-    On a terminal it prints the shares of the clusters then and now. In a pipe it writes every input row with its
-    cluster; novel marks rows that are farther from their cluster than 99 % of its own rows from its others.
+    On a terminal, print the share of each cluster in the run and in FILE. In a pipe, write every input row with
+    its cluster. The column novel marks rows that are farther from their cluster than 99 % of its own rows are.
 
     [bold]Examples[/bold]
 
@@ -39,7 +39,7 @@ def assign(
     from inbedder_cli.runs.storage import load_run
 
     reporter = TerminalReporter(quiet=quiet)
-    wanted = check_targets(output, output_format, None, force=force)
+    format_name = check_targets(output, output_format, None, force=force)
     saved = load_run(run)
     corpus = source.read(file, reporter)
     names = [column_name(name, column) for name in saved.questions for column in (*RESULT_COLUMNS, "novel")]
@@ -58,12 +58,12 @@ def assign(
         embeddings = embed(corpus, question.instruction, encoder, saved.encode_options, reporter)
         assigned[name] = assign_rows(corpus, question, embeddings)
         drifts[name] = drift_of(question, *assigned[name])
-    if wanted is None:
-        wanted = TABLE if sys.stdout.isatty() else like_input(corpus)
-    if wanted != TABLE:
+    if format_name is None:
+        format_name = TABLE if sys.stdout.isatty() else format_like_input(corpus)
+    if format_name != TABLE:
         document = partial(drift_document, drifts, str(saved.folder))
-        write_rows(assigned_table(assigned, prefix), document, wanted, output, corpus)
-    shown = wanted == TABLE or (output is not None and sys.stdout.isatty())
+        write_rows(assigned_table(assigned, prefix), document, format_name, output, corpus)
+    shown = format_name == TABLE or (output is not None and sys.stdout.isatty())
     for name, report in drifts.items():
         if shown:
             print_drift(stdout_console(), saved.questions[name].instruction, report)

@@ -1,4 +1,4 @@
-"""`inbedder cache`: the rows that were encoded before."""
+"""`inbedder cache`: show, prune and clear the cache of encoded rows."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ def path() -> None:
 
 @app.command()
 def info() -> None:
-    """Print the path, the number of rows, the size, and when the oldest row was used."""
+    """Print the path, the number of rows, the size, and how long the least recently used row was unused."""
     from inbedder_cli.encoders.cache.row_cache import RowCache
 
-    found = RowCache(reporter=TerminalReporter()).info()
-    print_line(f"path\t{found.path}")
-    print_line(f"rows\t{found.rows}")
-    print_line(f"bytes\t{found.bytes}")
-    if found.oldest is not None:
-        print_line(f"longest unused\t{(time.time() - found.oldest) / 86_400:.0f} days")
+    usage = RowCache(reporter=TerminalReporter()).info()
+    print_line(f"path\t{usage.path}")
+    print_line(f"rows\t{usage.rows}")
+    print_line(f"bytes\t{usage.bytes}")
+    if usage.oldest is not None:
+        print_line(f"longest unused\t{(time.time() - usage.oldest) / 86_400:.0f} days")
 
 
 @app.command()
 def prune(
     older_than: Annotated[
         str | None,
-        typer.Option(help="Remove rows that were not used for this long: 30d, 12h, 2w.", show_default=False),
+        typer.Option(help="Remove rows unused for this long: 30d, 12h, 2w.", show_default=False),
     ] = None,
     max_size: Annotated[
         str | None,
@@ -53,11 +53,11 @@ def prune(
         ),
     ] = None,
 ) -> None:
-    """Remove rows that were not used for a while, or the least recently used ones."""
+    """Remove rows that have not been used for a while, or the least recently used rows."""
     from inbedder_cli.encoders.cache.row_cache import RowCache
 
     if older_than is None and max_size is None:
-        raise UsageError("there is no limit to prune to", hint="give --older-than 30d, or --max-size 2GB")
+        raise UsageError("nothing to prune: no limit is given", hint="give --older-than 30d, or --max-size 2GB")
     seconds = None if older_than is None else _amount(older_than, SECONDS, "30d, 12h or 2w")
     size = None if max_size is None else int(_amount(max_size.lower().removesuffix("b"), BYTES, "500MB or 2GB"))
     reporter = TerminalReporter()
@@ -67,15 +67,15 @@ def prune(
 
 @app.command()
 def clear() -> None:
-    """Remove all rows."""
+    """Delete all cached rows."""
     from inbedder_cli.encoders.cache.row_cache import RowCache
 
     TerminalReporter().info(f"{RowCache().clear() / 1e6:.1f} MB freed")
 
 
-def _amount(written: str, units: dict[str, int], example: str) -> float:
+def _amount(value: str, units: dict[str, int], example: str) -> float:
     """Return a number with a unit, such as 30d or 2GB, as a number."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]?)", written.strip().lower())
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]?)", value.strip().lower())
     if match is None or match[2] not in units:
-        raise UsageError(f'cannot parse "{written}"', hint=f"for example {example}")
+        raise UsageError(f'cannot parse "{value}"', hint=f"for example {example}")
     return float(match[1]) * units[match[2]]

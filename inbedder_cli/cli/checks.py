@@ -1,4 +1,4 @@
-"""What the commands that encode texts have in common: the dry run, and warnings about the embeddings."""
+"""Shared by the commands that encode texts: the dry run, and warnings about the embeddings."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from inbedder_cli.results import Embeddings
 
 
-DOMINANT = 0.6  # share of one answer that is worth a remark
+DOMINANT = 0.6  # share of the answers above which one answer gets a warning
 
 
 def show_preview(encoder: Encoder, corpus: Corpus, instructions: Sequence[str], options: EncodeOptions) -> None:
-    """Print what a run would do (--dry-run), over all its questions."""
+    """Print one prompt per question, and the counts and estimated time of the run (--dry-run)."""
     texts = [corpus.texts[i] for i in corpus.readable]
     previews = [encoder.preview(texts, instruction, options) for instruction in instructions]
     lines = [
-        *(f"{_harmless(preview.prompt)}\n" for preview in previews),
+        *(f"{_without_control_characters(preview.prompt)}\n" for preview in previews),
         f"rows: {len(corpus):,}, with text: {len(texts):,}, different: {previews[0].n_unique:,}",
         f"tokens: {sum(preview.n_tokens for preview in previews):,}, "
         f"texts to be truncated: {max(preview.n_truncated for preview in previews):,}",
@@ -35,8 +35,8 @@ def show_preview(encoder: Encoder, corpus: Corpus, instructions: Sequence[str], 
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def _harmless(prompt: str) -> str:
-    """Return a prompt without characters that steer a terminal."""
+def _without_control_characters(prompt: str) -> str:
+    """Return a prompt without control characters, which could change the state of the terminal."""
     return "".join(c if c.isprintable() or c == "\n" else " " for c in prompt)
 
 
@@ -47,11 +47,11 @@ def _duration(seconds: float) -> str:
 
 
 def warn_about_embeddings(embeddings: Embeddings, max_tokens: int, reporter: Reporter) -> None:
-    """Warn about truncated texts, one answer to all of them, and rows that failed.
+    """Warn about truncated texts, about one dominant answer, and about rows that failed.
 
-    :param embeddings: of one question.
-    :param max_tokens: longest prompt.
-    :param reporter: hears the warnings.
+    :param embeddings: the embeddings of one question.
+    :param max_tokens: maximum length of a prompt, in tokens.
+    :param reporter: receives the warnings.
     :raises RowsFailedError: when some rows have no finite vector.
     """
     if embeddings.n_truncated:
@@ -66,5 +66,5 @@ def warn_about_embeddings(embeddings: Embeddings, max_tokens: int, reporter: Rep
     if n_failed := sum(s == "failed" for s in embeddings.status):
         raise RowsFailedError(
             f"{n_failed:,} rows have no finite vector (status failed)",
-            hint="try --dtype float32; the rest is written",
+            hint="try --dtype float32; the other rows were written",
         )

@@ -42,7 +42,8 @@ def cluster(
     by: Annotated[
         list[str] | None,
         typer.Option(
-            help="Cross the clusters with columns of the input: rating,product.", rich_help_panel=parameters.OUTPUT
+            help="Cross-tabulate the clusters with columns of the input: rating,product.",
+            rich_help_panel=parameters.OUTPUT,
         ),
     ] = None,
     vectors: Annotated[
@@ -56,7 +57,7 @@ def cluster(
         bool,
         typer.Option(
             "--baseline/--no-baseline",
-            help="Also encode some rows without the question, to say how far it mattered.",
+            help="Also encode some rows under a neutral question, to measure the effect of yours.",
             rich_help_panel=parameters.CLUSTERING,
         ),
     ] = True,
@@ -64,7 +65,7 @@ def cluster(
     output_format: parameters.Format = None,
     clusters: Annotated[
         Path | None,
-        typer.Option(help="Write the clusters themselves to this file.", rich_help_panel=parameters.OUTPUT),
+        typer.Option(help="Write one row per cluster to this file.", rich_help_panel=parameters.OUTPUT),
     ] = None,
     save: Annotated[
         Path | None,
@@ -76,13 +77,13 @@ def cluster(
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show one prompt, counts and the time it would take.")
+        bool, typer.Option("--dry-run", help="Show one prompt, counts and the estimated time, then exit.")
     ] = False,
 ) -> None:
     """Cluster the rows of FILE by their answers to a question, and explain the clusters.
 
-    On a terminal this prints a table of clusters; in a pipe it writes every input row with its cluster.
-    With several questions (-i emotion="..." -i reason="...") each has its own clusters, which are then crossed.
+    On a terminal, print a table of clusters. In a pipe, write every input row with its cluster.
+    With several questions (-i emotion="..." -i reason="...") each has its own clusters, which are cross-tabulated.
 
     [bold]Examples[/bold]
 
@@ -135,7 +136,7 @@ def cluster(
         baseline=baseline,
         reporter=reporter,
     )
-    if clusters:  # before stdout, whose reader may have had enough
+    if clusters:  # before stdout, whose reader may close the pipe
         write_clusters(analysis, clusters)
     if save:
         _save(analysis, save, reporter)
@@ -148,9 +149,9 @@ def cluster(
 def _save(analysis: Analysis, folder: Path, reporter: Reporter) -> None:
     from inbedder_cli.runs.storage import save_run
 
-    aside = save_run(folder, analysis)
-    if aside:
-        reporter.warn(f"{folder / 'names.txt'} named other clusters: it is now {aside.name}")
+    renamed = save_run(folder, analysis)
+    if renamed:
+        reporter.warn(f"{folder / 'names.txt'} belongs to other clusters: renamed to {renamed.name}")
     reporter.info(f"saved: {folder} (inbedder show {folder})")
 
 
@@ -163,13 +164,13 @@ def _report_baseline(analysis: Analysis, reporter: Reporter) -> None:
 
 
 def _questions(instructions: list[str] | None, vectors: str | None, *, dry_run: bool) -> dict[str, str]:
-    """Return the questions by name; saved vectors know theirs, and have one."""
+    """Return the questions by name. Saved vectors hold exactly one, and need no -i."""
     if not vectors:
         return parse_instructions(instructions)
     if len(instructions or ()) > 1:
-        raise UsageError("--vectors hold one question", hint="leave out the other -i")
+        raise UsageError("--vectors takes one question", hint="give -i once")
     if dry_run:
-        raise UsageError("with --vectors nothing is encoded: there is nothing to try", hint="leave out --dry-run")
+        raise UsageError("--dry-run has no effect with --vectors: nothing is encoded", hint="leave out --dry-run")
     return {"": (instructions or [""])[0]}
 
 
@@ -178,5 +179,5 @@ def _read_vectors(path: str, corpus: Corpus, instruction: str, reporter: Reporte
 
     embeddings = read_vectors(path, corpus, instruction)
     if embeddings.answers is None:
-        reporter.info(f"{path} holds no answers: clusters are explained by words of the texts")
+        reporter.info(f"{path} has no answers: clusters are explained by words of the texts")
     return embeddings

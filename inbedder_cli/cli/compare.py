@@ -19,7 +19,7 @@ from inbedder_cli.errors import UsageError
 from inbedder_cli.options import ClusterOptions
 from inbedder_cli.output.formats import TABLE, write_table
 
-ROWS = 500  # that are read, unless --sample or --limit says otherwise
+ROWS = 500  # default sample, without --sample or --limit
 
 
 @with_groups
@@ -36,10 +36,11 @@ def compare(
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
 ) -> None:
-    """Put wordings of a question side by side, on a sample of 500 rows (--sample, --limit).
+    """Compare wordings of a question on a sample of 500 rows (--sample, --limit).
 
-    For each: how many rows answer it, how many in at most three words, how many different answers there are, how
-    stable the clusters are, and how alike they are to those of a neutral question; and how far wordings agree.
+    For each wording: the share of rows that answer it, the share of answers of at most three words, the number of
+    different answers, the stability of the clusters, and their agreement with those of a neutral question and of
+    the other wordings.
 
     [bold]Examples[/bold]
 
@@ -48,9 +49,9 @@ def compare(
     reporter = TerminalReporter(quiet=quiet)
     questions = parse_instructions(instruction)
     if len(questions) < 2:
-        raise UsageError("one wording has nothing to be compared with", hint="repeat -i")
-    wanted = check_targets(output, output_format, None, force=force)
-    wanted = wanted or (TABLE if sys.stdout.isatty() else "csv")
+        raise UsageError("compare needs at least two wordings", hint="repeat -i")
+    format_name = check_targets(output, output_format, None, force=force)
+    format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
     corpus = (source if source.sample or source.limit else replace(source, sample=ROWS)).read(file, reporter)
 
     cluster_options = ClusterOptions(k=k, seed=source.seed)
@@ -74,11 +75,11 @@ def compare(
     )
     wordings = [describe(name, result) for name, result in analysis.results.items()]
     agreements = agreement(list(analysis))
-    if wanted == TABLE:
+    if format_name == TABLE:
         print_wordings(stdout_console(), wordings, agreements)
     else:
         document = partial(wordings_document, wordings, agreements)
         with open_output(output) as stream:
-            write_table(wordings_table(wordings, agreements), stream, wanted, document=document)
+            write_table(wordings_table(wordings, agreements), stream, format_name, document=document)
     for result in analysis:
         warn_about_embeddings(result.embeddings, encoding.max_tokens, reporter)

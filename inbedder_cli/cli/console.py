@@ -1,4 +1,4 @@
-"""The two consoles, results on stdout and messages on stderr, and how errors are shown."""
+"""The two consoles, results on stdout and messages on stderr, and the display of errors."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PLAIN_SECONDS = 5.0  # between progress lines where there is no terminal
-PIPE_WIDTH = 120  # of tables that do not go to a terminal, unless COLUMNS says otherwise
+PIPE_WIDTH = 120  # of tables that do not go to a terminal, unless COLUMNS is set
 
 
 class TerminalReporter:
-    """Reports to a person on standard error (see `progress.Reporter`).
+    """Reporter that prints to standard error (see `progress.Reporter`).
 
-    :param quiet: only warnings and errors.
+    :param quiet: print only warnings and errors.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
@@ -39,7 +39,7 @@ class TerminalReporter:
             self._line(message)
 
     def warn(self, message: str) -> None:
-        """Print one line that deserves attention, even when quiet.
+        """Print a warning, even when quiet.
 
         :param message: the line.
         """
@@ -85,14 +85,14 @@ class TerminalReporter:
             yield advance
 
     def _plain(self, description: str, total: float | None, unit: str) -> Callable[[float, float], None]:
-        started = told = time.monotonic()
+        started = last = time.monotonic()
 
         def advance(done: float, units: float) -> None:
-            nonlocal told
+            nonlocal last
             now = time.monotonic()
-            if now - told < PLAIN_SECONDS or not total or not done:
+            if now - last < PLAIN_SECONDS or not total or not done:
                 return
-            told = now
+            last = now
             left = (now - started) * (total - done) / done
             rate = f", {units / (now - started):.1f} {unit}/s" if unit else ""
             self._line(f"{description}: {100 * done / total:.0f} %{rate}, {left:.0f} s left")
@@ -101,7 +101,7 @@ class TerminalReporter:
 
 
 def stderr_console() -> Console:
-    """Return rich's console on standard error."""
+    """Return a rich console on standard error."""
     from rich.console import Console
 
     return Console(stderr=True)
@@ -110,24 +110,24 @@ def stderr_console() -> Console:
 def print_line(line: str) -> None:
     """Write one line of data to stdout.
 
-    :param line: without its line break.
+    :param line: the line, without a line break.
     """
     sys.stdout.write(line + "\n")
 
 
 def stdout_console() -> Console:
-    """Return rich's console on standard output; off a terminal it is wide enough to cut little."""
+    """Return a rich console on standard output, 120 columns wide off a terminal so that few cells are cut."""
     from rich.console import Console
 
-    wide = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else PIPE_WIDTH
-    return Console(width=wide, highlight=False)
+    width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else PIPE_WIDTH
+    return Console(width=width, highlight=False)
 
 
 @contextmanager
-def errors_shown(*, debug: bool) -> Iterator[None]:
-    """Turn errors into one line (and a hint) on standard error, and the exit code.
+def show_errors(*, debug: bool) -> Iterator[None]:
+    """Print errors as one line and a hint on standard error, and exit with their exit code.
 
-    :param debug: whether errors are raised with their traceback instead.
+    :param debug: raise errors with their traceback instead.
     """
     try:
         yield
@@ -137,15 +137,15 @@ def errors_shown(*, debug: bool) -> Iterator[None]:
         _show(str(error), error.hint)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
-        _show("interrupted; no half-written file is left", None)
+        _show("interrupted; no partial file was left", None)
         raise typer.Exit(INTERRUPTED) from None
-    except BrokenPipeError:  # `| head` has had enough
+    except BrokenPipeError:  # the reader closed the pipe, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(0) from None
     except MemoryError:
         if debug:
             raise
-        _show("this machine's memory is full", "take fewer rows: --limit, or --sample")
+        _show("out of memory", "use fewer rows: --limit or --sample")
         raise typer.Exit(6) from None
 
 

@@ -30,10 +30,10 @@ def embed(
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show one prompt, counts and the time it would take.")
+        bool, typer.Option("--dry-run", help="Show one prompt, counts and the estimated time, then exit.")
     ] = False,
 ) -> None:
-    """Write one vector per row of FILE: the state from which a model would speak its answer.
+    """Write one vector per row of FILE: the hidden state from which the model decodes its answer.
 
     -o takes .parquet, .npy, .safetensors or .jsonl; without it, JSON lines go to stdout.
     Rows without text get a null vector (all-NaN in .npy and .safetensors).
@@ -51,7 +51,7 @@ def embed(
     question = check_instruction(instruction)
     check_target(output, force=force)
     suffix = output.suffix if output else ".jsonl"
-    vector_format(suffix)  # an unknown one is refused before any work is done
+    vector_format(suffix)  # refuses an unknown suffix before any work is done
     corpus = source.read(file, reporter)
 
     from inbedder_cli import pipeline

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from inbedder_cli.progress import Reporter
 
 TESTS = "Tests"
-OWN = "Your own table"
+TABLE = "Your own table"
 
 
 def evaluate(
@@ -70,29 +70,31 @@ def evaluate(
     ] = None,
     gold: Annotated[
         list[str] | None,
-        typer.Option(help="Column that holds the known classes. Repeat, each with its -i.", rich_help_panel=OWN),
+        typer.Option(help="Column that holds the known classes. Repeat, each with its -i.", rich_help_panel=TABLE),
     ] = None,
     instruction: Annotated[
         list[str] | None,
-        typer.Option("--instruction", "-i", help="The question that asks for these classes.", rich_help_panel=OWN),
+        typer.Option(
+            "--instruction", "-i", help="The question that asks for these classes.", rich_help_panel=TABLE
+        ),
     ] = None,
     text: Annotated[
         list[str] | None,
-        typer.Option("--text", help="Text column; detected if not given.", rich_help_panel=OWN),
+        typer.Option("--text", help="Text column; detected if not given.", rich_help_panel=TABLE),
     ] = None,
     input_format: Annotated[
         InputFormat | None,
         typer.Option(
             "--input-format",
             help="Format of the table; detected from suffix or content if not given.",
-            rich_help_panel=OWN,
+            rich_help_panel=TABLE,
         ),
     ] = None,
     delimiter: Annotated[
-        str | None, typer.Option(help="CSV delimiter; detected if not given.", rich_help_panel=OWN)
+        str | None, typer.Option(help="CSV delimiter; detected if not given.", rich_help_panel=TABLE)
     ] = None,
     encoding: Annotated[
-        str | None, typer.Option(help="Text encoding; UTF-8 if not given.", rich_help_panel=OWN)
+        str | None, typer.Option(help="Text encoding; UTF-8 if not given.", rich_help_panel=TABLE)
     ] = None,
     model: Annotated[
         list[str] | None,
@@ -160,7 +162,7 @@ def evaluate(
     reporter = TerminalReporter(quiet=quiet)
     check_target(output, force=force)
     check_target(resume, force=True)
-    wanted = _format(output_format, output)
+    output_format = _format(output_format, output)
     options = EvaluateOptions(
         parts=_parts(only),
         layers=tuple(layer or ()),
@@ -196,8 +198,8 @@ def evaluate(
     ]
     cache = read_results_cache(resume) if resume else ResultsCache()
     if cache.entries:
-        reporter.info(f"{resume}: scores of {len(cache.entries):,} tasks found")
-    _write(run(suite, models, options, cache, reporter), wanted, output)
+        reporter.info(f"{resume}: found scores of {len(cache.entries):,} tasks")
+    _write(run(suite, models, options, cache, reporter), output_format, output)
 
 
 def _parts(only: str | None) -> tuple[Part, ...]:
@@ -208,21 +210,21 @@ def _parts(only: str | None) -> tuple[Part, ...]:
         if name not in list(Part):
             raise UsageError(f'--only: unknown part "{name}"', hint=f"parts: {', '.join(Part)}")
     if not names:
-        raise UsageError("--only names no part", hint=f"parts: {', '.join(Part)}")
+        raise UsageError("--only lists no part", hint=f"parts: {', '.join(Part)}")
     return tuple(part for part in Part if part in names)
 
 
-def _format(wanted: EvaluationFormat | None, output: Path | None) -> EvaluationFormat:
+def _format(output_format: EvaluationFormat | None, output: Path | None) -> EvaluationFormat:
     from inbedder_cli.output.formats import format_of
 
-    if wanted is None and output is not None:
-        given = format_of(output)
-        if str(given) not in [str(known) for known in EvaluationFormat]:
-            raise UsageError(f"evaluate has no {given} format", hint="use .csv, .json or .md, or --format")
-        return EvaluationFormat(str(given))
-    if wanted is EvaluationFormat.table and output is not None:
+    if output_format is None and output is not None:
+        name = format_of(output)
+        if name not in [str(known) for known in EvaluationFormat]:
+            raise UsageError(f"evaluate has no {name} format", hint="use .csv, .json or .md, or --format")
+        return EvaluationFormat(name)
+    if output_format is EvaluationFormat.table and output is not None:
         raise UsageError("--format table prints to the terminal only", hint="choose another --format for the file")
-    return wanted or (EvaluationFormat.table if sys.stdout.isatty() else EvaluationFormat.csv)
+    return output_format or (EvaluationFormat.table if sys.stdout.isatty() else EvaluationFormat.csv)
 
 
 def _table_suite(
@@ -246,7 +248,7 @@ def _table_suite(
 def _named_suite(names: list[str], offline: bool, wordings: Path | None) -> Suite:
     from inbedder_cli.evaluation.hub import hub_suite, is_hub_name, unknown_suite
     from inbedder_cli.evaluation.suites import read_folder
-    from inbedder_cli.evaluation.tasks import joined
+    from inbedder_cli.evaluation.tasks import join_suites
 
     suites = []
     for name in names:
@@ -261,10 +263,10 @@ def _named_suite(names: list[str], offline: bool, wordings: Path | None) -> Suit
             )
         else:
             raise unknown_suite(name)
-    return suites[0] if len(suites) == 1 else joined(suites)
+    return suites[0] if len(suites) == 1 else join_suites(suites)
 
 
-def _write(evaluation: Evaluation, wanted: EvaluationFormat, output: Path | None) -> None:
+def _write(evaluation: Evaluation, output_format: EvaluationFormat, output: Path | None) -> None:
     from inbedder_cli.evaluation.score_tables import (
         evaluation_document,
         evaluation_markdown,
@@ -274,13 +276,13 @@ def _write(evaluation: Evaluation, wanted: EvaluationFormat, output: Path | None
     from inbedder_cli.output.files import open_output, write_json
     from inbedder_cli.output.formats import write_table
 
-    if wanted is EvaluationFormat.table:
+    if output_format is EvaluationFormat.table:
         print_evaluation(stdout_console(), evaluation)
         return
     with open_output(output) as stream:
-        if wanted is EvaluationFormat.json:
+        if output_format is EvaluationFormat.json:
             write_json(evaluation_document(evaluation), stream)
-        elif wanted is EvaluationFormat.csv:
+        elif output_format is EvaluationFormat.csv:
             write_table(scores_table(evaluation), stream, "csv")
         else:
             stream.write(evaluation_markdown(evaluation).encode())

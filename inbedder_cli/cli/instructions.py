@@ -1,4 +1,4 @@
-"""`-i`, once or several times, with or without names."""
+"""Parse `-i`, given once or several times, with or without names."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ EXAMPLE = 'ask a question: -i "What emotion is expressed?"'
 
 
 def check_instruction(instruction: str | None) -> str:
-    """Return the instruction.
+    """Return the instruction if it is not blank.
 
-    :param instruction: what was given with `-i`.
+    :param instruction: the value of `-i`; None if not given.
     :raises UsageError: when there is none, or it is blank.
     """
     if instruction is None:
@@ -27,21 +27,23 @@ def check_instruction(instruction: str | None) -> str:
     return instruction
 
 
-def parse_instructions(given: Sequence[str] | None) -> dict[str, str]:
-    """Return the questions by name: "" for the only one; several without names are q1, q2, ... by their place.
+def parse_instructions(values: Sequence[str] | None) -> dict[str, str]:
+    """Return the questions by name: "" for the only one; several without names are q1, q2, ... by position.
 
-    :param given: what was given with `-i`, each with or without a name.
-    :raises UsageError: for none, an empty one, or two of one name.
+    :param values: the values of `-i`, each with or without a name.
+    :raises UsageError: for no question, an empty one, or two of the same name.
 
     >>> parse_instructions(["mood=How do they feel?", "Why?"])
     {'mood': 'How do they feel?', 'q2': 'Why?'}
     """
-    several = len(given or ()) > 1
+    several = len(values or ()) > 1
     questions: dict[str, str] = {}
-    for place, instruction in enumerate(given or [check_instruction(None)], start=1):
+    for position, instruction in enumerate(values or [check_instruction(None)], start=1):
         named = NAMED.fullmatch(instruction)
-        name, text = named.groups() if named else (f"q{place}" if several else "", instruction)
+        name, text = named.groups() if named else (f"q{position}" if several else "", instruction)
         if name in questions:
-            raise UsageError("two questions have one name", hint='name each: -i emotion="..." -i reason="..."')
+            raise UsageError(
+                "two questions have the same name", hint='name each: -i emotion="..." -i reason="..."'
+            )
         questions[name] = check_instruction(text)
     return questions

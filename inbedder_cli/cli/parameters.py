@@ -1,4 +1,4 @@
-"""The options that commands share, so that each has one name, one help text and one meaning."""
+"""Options that several commands share, each defined once."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Text = Annotated[
     list[str] | None,
     typer.Option(
         "--text",
-        help="Text column; guessed where one is obvious. Repeat to join several.",
+        help="Text column; detected if not given. Repeat to join several.",
         rich_help_panel=INPUT,
     ),
 ]
@@ -55,7 +55,7 @@ InputFormatOption = Annotated[
     ),
 ]
 Delimiter = Annotated[
-    str | None, typer.Option(help="Delimiter of CSV files. Default: guessed.", rich_help_panel=INPUT)
+    str | None, typer.Option(help="Delimiter of CSV files. Default: detected.", rich_help_panel=INPUT)
 ]
 Encoding = Annotated[
     str | None, typer.Option(help="Encoding of text files. Default: UTF-8.", rich_help_panel=INPUT)
@@ -87,7 +87,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", ric
 DtypeOption = Annotated[
     Dtype,
     typer.Option(
-        help="Number format of the model; auto takes the fastest that this machine computes natively.",
+        help="Dtype of the model's weights and activations; auto takes the fastest native to this machine.",
         rich_help_panel=MODEL,
     ),
 ]
@@ -97,7 +97,7 @@ Cache = Annotated[
     bool,
     typer.Option(
         "--cache/--no-cache",
-        help="Keep encoded rows, so that none is encoded twice (see: inbedder cache).",
+        help="Store encoded rows and reuse them (see: inbedder cache).",
         rich_help_panel=MODEL,
     ),
 ]
@@ -107,9 +107,7 @@ Devices = Annotated[
         min=1, help="Encode with N processes, each on its own GPU (cuda:0, cuda:1, ...).", rich_help_panel=MODEL
     ),
 ]
-Refresh = Annotated[
-    bool, typer.Option("--refresh", help="Encode again what the cache holds.", rich_help_panel=MODEL)
-]
+Refresh = Annotated[bool, typer.Option("--refresh", help="Encode cached rows again.", rich_help_panel=MODEL)]
 
 PoolingOption = Annotated[
     Pooling | None,
@@ -128,18 +126,22 @@ Layer = Annotated[
         show_default="the model's",
     ),
 ]
-MaxAnswerTokens = Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.", rich_help_panel=ENCODING)]
+MaxAnswerTokens = Annotated[
+    int, typer.Option(min=1, help="Maximum length of an answer, in tokens.", rich_help_panel=ENCODING)
+]
 MaxTokens = Annotated[
     int,
     typer.Option(
         min=16,
-        help="Longest prompt, in tokens; longer texts are truncated, the question never.",
+        help="Maximum length of a prompt, in tokens; longer texts are truncated, the question never is.",
         rich_help_panel=ENCODING,
     ),
 ]
 BatchTokens = Annotated[
     int | None,
-    typer.Option(min=1, help="Padded tokens in one batch.", rich_help_panel=ENCODING, show_default="by device"),
+    typer.Option(
+        min=1, help="Tokens per batch, including padding.", rich_help_panel=ENCODING, show_default="by device"
+    ),
 ]
 
 

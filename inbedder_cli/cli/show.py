@@ -36,7 +36,7 @@ def show(
     output_format: parameters.Format = None,
     force: parameters.Force = False,
 ) -> None:
-    """List the rows of a saved run's cluster, the most central first; without a cluster, the clusters.
+    """List the rows of a cluster of a saved run, the most central first; without CLUSTER, list the clusters.
 
     [bold]Examples[/bold]
 
@@ -53,8 +53,8 @@ def show(
     from inbedder_cli.report.run_view import print_table
     from inbedder_cli.runs.storage import load_run
 
-    wanted = check_targets(output, output_format, None, force=force)
-    wanted = wanted or (TABLE if sys.stdout.isatty() else "csv")
+    format_name = check_targets(output, output_format, None, force=force)
+    format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
     saved = load_run(run)
     if cluster is None and question is None:
         table = saved_clusters_table(saved)
@@ -66,11 +66,11 @@ def show(
             else _rows(saved, name, cluster, borderline=borderline)
         )
     table = table.slice(0, limit) if limit else table
-    if wanted == TABLE:
+    if format_name == TABLE:
         print_table(stdout_console(), table)
         return
     with open_output(output) as stream:
-        write_table(table, stream, wanted)
+        write_table(table, stream, format_name)
 
 
 def _question_of(saved: SavedRun, name: str | None) -> str:
@@ -78,16 +78,16 @@ def _question_of(saved: SavedRun, name: str | None) -> str:
     if name is None and len(names) == 1:
         return names[0]
     if name not in names:
-        told = f'no question is called "{name}"' if name else "this run holds several questions"
-        raise UsageError(told, hint=f"--question {' | '.join(names)}")
+        message = f'no question is named "{name}"' if name else "this run holds several questions"
+        raise UsageError(message, hint=f"--question {' | '.join(names)}")
     return name
 
 
 def _rows(saved: SavedRun, question: str, cluster: str, *, borderline: bool) -> pa.Table:
     from inbedder_cli.output.tables import saved_rows_table
 
-    found = saved_rows_table(saved, question, cluster, borderline=borderline)
-    if found is None:
+    table = saved_rows_table(saved, question, cluster, borderline=borderline)
+    if table is None:
         names = ", ".join(f"{number} {name}" for number, name in saved.questions[question].names.items())
         raise UsageError(f'{saved.folder} has no cluster "{cluster}"', hint=f"its clusters: {names}")
-    return found
+    return table

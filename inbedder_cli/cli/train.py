@@ -24,7 +24,7 @@ def train(
         list[str],
         typer.Argument(
             metavar="DATA...",
-            help="JSON lines, Parquet or CSV with the fields input, instruction and output (and perhaps source); "
+            help="JSON lines, Parquet or CSV with the fields input, instruction and output (optionally source); "
             "or the paper's set, KomeijiForce/Inbedder-Pretrain-Data.",
         ),
     ],
@@ -36,8 +36,8 @@ def train(
     recipe: Annotated[
         Recipe,
         typer.Option(
-            help="contrast: a LoRA adapter, the loss of the answers, and a contrastive term on the vectors; "
-            "paper: all weights, one epoch, the loss of the answers alone.",
+            help="contrast: a LoRA adapter, trained on answers and a contrastive loss on vectors; "
+            "paper: all weights, one epoch, trained on answers alone.",
             rich_help_panel=RECIPE,
         ),
     ] = Recipe.contrast,

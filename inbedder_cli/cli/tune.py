@@ -30,11 +30,12 @@ def tune(
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
 ) -> None:
-    """Show what each number of clusters would give, so that you can choose one with a reason.
+    """Compare numbers of clusters by silhouette, stability and agreement with the answers.
 
-    For kmeans: silhouette (clusters are apart from each other), stability (they are no accident of these rows) and
-    answers (which tell them apart), each at most 1. The score says how far these stand out; auto takes the best.
-    For hdbscan: clusters, noise and stability by smallest cluster size.
+    For kmeans, for each k: silhouette (how separate the clusters are), stability (whether they are found again in
+    random parts of the rows) and answers (whether clusters and answers agree), each at most 1. The score is the
+    mean z-score of the three; -k auto takes the highest.
+    For hdbscan, for each smallest cluster size: number of clusters, noise and stability.
 
     [bold]Examples[/bold]
 
@@ -50,8 +51,8 @@ def tune(
 
     reporter = TerminalReporter(quiet=quiet)
     question = check_instruction(instruction)
-    wanted = check_targets(output, output_format, None, force=force)
-    wanted = wanted or (TABLE if sys.stdout.isatty() else "csv")
+    format_name = check_targets(output, output_format, None, force=force)
+    format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
     corpus = source.read(file, reporter)
 
     clustering = ClusterOptions(algorithm, None, k_min, k_max, None, source.seed)
@@ -62,10 +63,12 @@ def tune(
 
     pipeline.check_analysis(corpus, [clustering])
     embeddings = pipeline.embed(corpus, question, model.load(reporter), encoding.settings(), reporter)
-    found = pipeline.tune(pipeline.flag_unanswered(corpus, embeddings, answers.settings()), clustering)
-    if wanted == TABLE:
-        print_tuning(stdout_console(), found)
+    scores = pipeline.tune(pipeline.flag_unanswered(corpus, embeddings, answers.settings()), clustering)
+    if format_name == TABLE:
+        print_tuning(stdout_console(), scores)
     else:
         with open_output(output) as stream:
-            write_table(tuning_table(found), stream, wanted, document=partial(tuning_document, found, question))
+            write_table(
+                tuning_table(scores), stream, format_name, document=partial(tuning_document, scores, question)
+            )
     warn_about_embeddings(embeddings, encoding.max_tokens, reporter)

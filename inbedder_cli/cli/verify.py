@@ -16,7 +16,7 @@ from inbedder_cli.errors import InbedderError
 if TYPE_CHECKING:
     from inbedder_cli.runs.verification import Verification
 
-SAME = 0.95  # share of rows that must get their old cluster again
+SAME = 0.95  # minimum share of rows that get the same cluster again
 
 
 @with_groups
@@ -26,10 +26,10 @@ def verify(
     sample: Annotated[int, typer.Option(min=2, help="Rows to encode again.")] = 200,
     quiet: parameters.Quiet = False,
 ) -> None:
-    """Encode some rows of a saved run again, and say whether they get the same answers and clusters.
+    """Encode some rows of a saved run again, and check that they get the same answers and clusters.
 
-    Fails (exit code 1) when fewer than 95 % of them get the cluster that they had: another machine, number format
-    or version of a library makes another model of it.
+    Fails (exit code 1) when fewer than 95 % of them get the same cluster, for example with another dtype or other
+    versions of the libraries.
 
     [bold]Examples[/bold]
 
@@ -40,20 +40,25 @@ def verify(
 
     reporter = TerminalReporter(quiet=quiet)
     saved = load_run(run)
-    encoder = replace(runtime, cache=False, devices=1).load(saved, reporter)  # nothing that is cached is touched
-    found = {name: verify_run(saved, name, encoder, sample, reporter) for name in saved.questions}
-    for name, result in found.items():
+    encoder = replace(runtime, cache=False, devices=1).load(saved, reporter)  # the cache is left as it is
+    results = {name: verify_run(saved, name, encoder, sample, reporter) for name in saved.questions}
+    for name, result in results.items():
         print_line((f"{name}: " if name else "") + _summary(result))
-    worst = min(result.same_cluster for result in found.values())
+    worst = min(result.same_cluster for result in results.values())
     if worst < SAME:
         versions = ", ".join(f"{name} {number}" for name, number in saved.manifest["versions"].items())
         raise InbedderError(
-            f"only {100 * worst:.0f} % of the rows get the cluster that they had", hint=f"made with {versions}"
+            f"only {100 * worst:.0f} % of the rows get the same cluster again",
+            hint=f"the run was made with {versions}",
         )
 
 
 def _summary(result: Verification) -> str:
-    again = "" if math.isnan(result.rand) else f"; clustered again, they agree with the run to {result.rand:.2f}"
+    again = (
+        ""
+        if math.isnan(result.rand)
+        else f"; adjusted Rand index of a new clustering with the run: {result.rand:.2f}"
+    )
     return (
         f"{result.n_rows} rows encoded again: {100 * result.same_cluster:.0f} % in the same cluster, "
         f"{100 * result.same_answer:.0f} % with the same answer"

@@ -1,6 +1,6 @@
 """The interface of a clustering algorithm.
 
-The rest of the package asks an algorithm for all that depends on it, and never for its name. To add one, write a
+The rest of the package relies on this interface only, never on the name of an algorithm. To add one, write a
 class with this interface, and register it: `algorithms.register("name", Class)`, or a line in
 `inbedder_cli.registry` if it becomes part of the package.
 """
@@ -29,13 +29,13 @@ class ClusterAlgorithm(Protocol):
     order, whatever their order in the input (`preprocess.canonical_order`), and clusters may have any numbers from
     0: the caller renumbers them by size.
 
-    :cvar takes_k: whether the caller gives the number of clusters (`ClusterOptions.k`); if none is given, it is
-        selected between `k_min` and `k_max`.
+    :cvar takes_k: whether the number of clusters is an option (`ClusterOptions.k`); if it is None, the caller
+        selects it between `k_min` and `k_max`.
     :cvar takes_min_cluster_size: whether `ClusterOptions.min_cluster_size` matters.
     :ivar labels_: cluster of each fitted row, int64, shape (n_rows,), -1 for noise.
-    :ivar cluster_centers_: means of the clusters, float32, shape (n_clusters, n_features), in the order of their
-        numbers; None: the caller computes them from `labels_`.
-    :ivar shortcut_: how `fit` saved time because there are many rows, as a clause for the report; None: not.
+    :ivar cluster_centers_: means of the clusters, float32, shape (n_clusters, n_features), by cluster
+        number; None: the caller computes them from `labels_`.
+    :ivar shortcut_: approximation that `fit` used for many rows, as a clause for the report; None: exact.
     """
 
     takes_k: ClassVar[bool] = False
@@ -60,7 +60,7 @@ class ClusterAlgorithm(Protocol):
         """Return the smallest number of rows that can be clustered.
 
         :param options: what the user chose.
-        :return: a number of rows; fewer are refused before any work is done.
+        :return: a number of rows; fewer rows are an error.
         """
         del options
         return 1
@@ -79,7 +79,7 @@ class ClusterAlgorithm(Protocol):
         """Return an algorithm that is not fitted yet.
 
         :param options: with `k` (if `takes_k`) and the defaults of `with_defaults` filled in.
-        :param quick: whether it is fitted many times, to measure stability, so that a rougher fit is enough.
+        :param quick: whether a rougher fit is enough, because it is fitted many times to measure stability.
         :return: the algorithm.
         """
         ...
@@ -102,7 +102,7 @@ class ClusterAlgorithm(Protocol):
         ...
 
     def to_arrays(self) -> Arrays:
-        """Return all that `predict` needs, as arrays of numbers (a saved run holds no pickle).
+        """Return everything that `predict` needs, as numeric arrays (a saved run holds no pickle).
 
         :return: arrays by name.
         """

@@ -1,4 +1,4 @@
-"""Vectors -> a clustering: the steps around whichever algorithm is used."""
+"""Vectors -> a clustering: the steps that all algorithms share."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ class Clustering:
         is only one cluster.
     :param margins: (second - own) / second, where second and own are the cosine distances to the centroids of
         `second_cluster` and of the row's own cluster, float32, shape (n_rows,): at most 1, about 0 on the border,
-        below 0 where the other centroid is nearer, as can be with HDBSCAN; the simplified silhouette (Hruschka et
+        below 0 where the other centroid is nearer, which HDBSCAN allows; the simplified silhouette (Hruschka et
         al. 2004). NaN where there is no second cluster.
     :param centroids: means of the clusters' centered and normalized vectors, scaled to unit length, float32, shape
         (k, hidden_size); zero where all rows are the same.
     :param mean: what was subtracted from every vector, float32, shape (hidden_size,).
     :param options: the options used, with `k` and `min_cluster_size` filled in.
     :param choice: how k was selected; None where it was given, or the algorithm takes none.
-    :param shortcut: how time was saved because there are many rows, as a clause; None: it was not.
-    :param stability: how surely each cluster is found again in half of the rows, 0 to 1, float64, shape (k,)
+    :param shortcut: the approximation used because of many rows, as a clause; None: exact.
+    :param stability: stability of each cluster, 0 to 1, float64, shape (k,)
         (`stability.cluster_stability`); None where it was not measured.
     :param centroid_norms: lengths of the means before they were scaled to `centroids`, float32, shape (k,).
     :param algorithm: the fitted algorithm; None where there were no rows.
@@ -79,18 +79,17 @@ class Clustering:
 def fit_clusters(
     vectors: Vectors, options: ClusterOptions | None = None, phrases: Sequence[Sequence[str]] | None = None
 ) -> Clustering:
-    """Cluster vectors. The result does not depend on the order of the rows.
+    """Return a clustering of vectors that does not depend on the order of the rows.
 
-    Vectors are centered first: they were all made under the same instruction, and what that alone adds to each of
-    them would dominate every cosine.
+    Vectors are centered first, because the contribution of the shared instruction would dominate every cosine.
 
     :param vectors: float32, shape (n_rows, hidden_size), finite.
     :param options: which algorithm, and its settings; None takes the defaults.
-    :param phrases: n-grams of each row's answer, one list per row; where they are given, k is also selected by how
-        well clusters and answers agree.
+    :param phrases: n-grams of each row's answer, one list per row; if given, the agreement of clusters and answers
+        also counts in the selection of k.
     :return: the clustering, rows in the order of `vectors`.
     :raises InputError: for fewer rows, or fewer different vectors, than clusters.
-    :raises UsageError: for options that make no sense.
+    :raises UsageError: for invalid options.
     """
     options = options or ClusterOptions()
     check_options(options, len(vectors))
@@ -136,14 +135,14 @@ def fit_clusters(
 def sweep(
     vectors: Vectors, options: ClusterOptions | None = None, phrases: Sequence[Sequence[str]] | None = None
 ) -> KSelection | list[SizeScore]:
-    """Return what each number of clusters, or each smallest cluster size, would give.
+    """Return scores for each number of clusters, or for each smallest cluster size.
 
     :param vectors: float32, shape (n_rows, hidden_size), finite.
     :param options: which algorithm, and its settings; `k` is ignored. None takes the defaults.
     :param phrases: n-grams of each row's answer, one list per row, where they are known.
     :return: scores by k, for algorithms that take one (KMeans); otherwise one score per smallest size (HDBSCAN).
     :raises InputError: for fewer rows than clusters.
-    :raises UsageError: for options that make no sense, or an algorithm that takes neither k nor a smallest size.
+    :raises UsageError: for invalid options, or an algorithm that takes neither k nor a smallest size.
     """
     options = replace(options or ClusterOptions(), k=None)
     check_tunable(options)
@@ -156,7 +155,7 @@ def sweep(
 
 
 def check_tunable(options: ClusterOptions) -> None:
-    """Refuse an algorithm that takes neither a number of clusters nor a smallest cluster size.
+    """Check that an algorithm takes a number of clusters or a smallest cluster size.
 
     :param options: what the user chose.
     :raises UsageError: for an algorithm that `sweep` cannot vary.
@@ -167,41 +166,41 @@ def check_tunable(options: ClusterOptions) -> None:
 
 
 def check_options(options: ClusterOptions, n_rows: int) -> None:
-    """Refuse options that make no sense, or too few rows for them, before any work is done.
+    """Check options, and that there are enough rows for them, before any work is done.
 
     :param options: what the user chose.
     :param n_rows: rows with text.
-    :raises UsageError: for options that make no sense.
+    :raises UsageError: for invalid options.
     :raises InputError: for too few rows.
     """
     kind = algorithms[options.algorithm]
     if options.min_cluster_size is not None and options.min_cluster_size < 2:
         raise UsageError("--min-cluster-size must be at least 2", hint="leave it out for 2 % of the rows")
     if kind.takes_k and options.k is not None and options.k < 2:
-        raise UsageError(f"-k {options.k} makes no clusters", hint="use 2 or more, or -k auto")
+        raise UsageError(f"-k must be at least 2, not {options.k}", hint="use 2 or more, or -k auto")
     if kind.takes_k and not 2 <= options.k_min <= options.k_max:
         raise UsageError(
             f"the range of k, {options.k_min} to {options.k_max}, is empty or below 2",
             hint="give --k-min 2 or more, and --k-max above it",
         )
-    least = kind.min_rows(options)
-    if n_rows >= least:
+    min_rows = kind.min_rows(options)
+    if n_rows >= min_rows:
         return
     if kind.takes_k:
         raise InputError(
-            f"{n_rows} rows with text are too few for {least} clusters", hint="lower -k or give more rows"
+            f"{n_rows} rows with text are too few for {min_rows} clusters", hint="lower -k or give more rows"
         )
     if kind.takes_min_cluster_size:
         raise InputError(
-            f"{n_rows} rows with text cannot hold a cluster of {least}", hint="lower --min-cluster-size"
+            f"{n_rows} rows with text cannot hold a cluster of {min_rows}", hint="lower --min-cluster-size"
         )
     raise InputError(
-        f"{n_rows} rows with text are too few: {options.algorithm} needs {least}", hint="give more rows"
+        f"{n_rows} rows with text are too few: {options.algorithm} needs {min_rows}", hint="give more rows"
     )
 
 
 def distances_to(centroids: Vectors, points: Vectors, labels: Labels) -> tuple[Vectors, Labels, Vectors]:
-    """Return how far points are from the centroid of their own cluster and from the nearest other one.
+    """Return the distance of points to the centroid of their own cluster, and the nearest other cluster.
 
     :param centroids: of unit length or zero, float32, shape (k, hidden_size).
     :param points: centered and normalized vectors, float32, shape (n_rows, hidden_size).
@@ -227,7 +226,7 @@ def distances_to(centroids: Vectors, points: Vectors, labels: Labels) -> tuple[V
 
 
 def no_clusters(hidden_size: int, options: ClusterOptions | None = None) -> Clustering:
-    """Return the clustering of no rows.
+    """Return an empty clustering.
 
     :param hidden_size: length of the vectors.
     :param options: the options used; None takes the defaults.
@@ -251,9 +250,9 @@ def renumber(labels: Labels, numbers: Labels) -> Labels:
 
 def _numbers_by_size(labels: Labels) -> Labels:
     """Return new numbers of clusters by size, the largest first; ties go by the first row."""
-    found, first, sizes = np.unique(labels[labels != NOISE], return_index=True, return_counts=True)
+    clusters, first, sizes = np.unique(labels[labels != NOISE], return_index=True, return_counts=True)
     numbers = np.full(int(labels.max(initial=NOISE)) + 1, NOISE, np.int64)
-    numbers[found[np.lexsort((first, -sizes))]] = np.arange(len(found))
+    numbers[clusters[np.lexsort((first, -sizes))]] = np.arange(len(clusters))
     return numbers
 
 

@@ -1,4 +1,4 @@
-"""HDBSCAN in a few principal dimensions, on a sample where there are many rows."""
+"""HDBSCAN in a few principal dimensions, on a sample of large corpora."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ DIMENSIONS = 50  # above this, hdbscan falls back to a slow generic path
 SAMPLE_ROWS = 20_000  # hdbscan's time grows with the square of the rows
 MIN_CLUSTER_SIZE = 5
 CLUSTER_SHARE = 0.02  # of the rows: the default smallest cluster
-SAME_POINT = 1e-3  # distance within which a point counts as one of the sample
+SAME_POINT = 1e-3  # distance within which a point counts as a point of the sample
 
 
 class HDBSCANClusterer(ClusterMixin, BaseEstimator, ClusterAlgorithm):  # type: ignore[misc]
     """HDBSCAN (Campello, Moulavi & Sander 2013) in at most 50 principal dimensions, as a scikit-learn estimator.
 
-    Above 20,000 rows the clusters are found in a sample of so many, and the other rows join them by approximate
-    prediction. `to_arrays` holds the sample, from which `predict` finds the clusters again.
+    Above 20,000 rows the clusters are found in a sample of that size, and the other rows are assigned to them by
+    approximate prediction. `to_arrays` holds the sample, on which `predict` fits HDBSCAN again.
 
     :param min_cluster_size: smallest cluster, in rows.
     :param random_state: seed of the sample and of the principal components.
@@ -118,24 +118,25 @@ class HDBSCANClusterer(ClusterMixin, BaseEstimator, ClusterAlgorithm):  # type: 
         self.labels_ = np.full(n_rows, NOISE, np.int64)
         self.labels_[sample] = self.sample_labels_
         others = np.setdiff1d(np.arange(n_rows), sample, assume_unique=True)
-        self.labels_[others] = self._place(points[others], fitted)
+        self.labels_[others] = self._predict_points(points[others], fitted)
         self.shortcut_ = (
-            f"more than {SAMPLE_ROWS:,} rows: a sample of so many made the clusters, and the others joined"
+            f"more than {SAMPLE_ROWS:,} rows: clusters were found in a sample of that size, "
+            "and the other rows were assigned to them"
         )
         return self
 
     def predict(self, X: Vectors) -> Labels:
         """Assign points to clusters by hdbscan's approximate prediction.
 
-        The prediction alone would not return the labels of fitted points: points of the sample keep theirs.
+        Approximate prediction may relabel fitted points, so points of the sample keep their labels.
 
         :param X: points, shape (n_rows, n_features).
         :return: numbers of clusters, int64, shape (n_rows,), -1 for noise.
-        :raises ValueError: when the installed hdbscan finds other clusters in the sample than `fit` did.
+        :raises ValueError: when the installed hdbscan does not reproduce the clusters of `fit`.
         """
         check_is_fitted(self)
         points = validate_data(self, X, dtype=np.float32, reset=False)
-        return self._place(points, self._fit_sample(for_prediction=True))
+        return self._predict_points(points, self._fit_sample(for_prediction=True))
 
     def to_arrays(self) -> Arrays:
         """Return the sample, its labels and the principal directions.
@@ -176,7 +177,7 @@ class HDBSCANClusterer(ClusterMixin, BaseEstimator, ClusterAlgorithm):  # type: 
                 min_cluster_size=self.sample_min_cluster_size_, core_dist_n_jobs=1, prediction_data=for_prediction
             ).fit(self.sample_)
 
-    def _place(self, points: Vectors, fitted: Any) -> Labels:  # noqa: ANN401
+    def _predict_points(self, points: Vectors, fitted: Any) -> Labels:  # noqa: ANN401
         """Return the clusters of points, given hdbscan's own object fitted to the sample."""
         from hdbscan import approximate_predict
         from scipy.spatial import KDTree
@@ -184,7 +185,7 @@ class HDBSCANClusterer(ClusterMixin, BaseEstimator, ClusterAlgorithm):  # type: 
         numbers = dict(zip(fitted.labels_.tolist(), self.sample_labels_.tolist(), strict=True))
         same = [numbers[label] for label in fitted.labels_.tolist()] == self.sample_labels_.tolist()
         if not same or len(set(numbers.values())) < len(numbers):
-            raise ValueError("hdbscan finds other clusters in the saved sample than it did when the run was made")
+            raise ValueError("the installed hdbscan does not reproduce the clusters of the saved sample")
         if set(numbers) <= {NOISE}:
             return np.full(len(points), NOISE, np.int64)
         chunks = [self._reduce(points[i : i + CHUNK]) for i in range(0, len(points), CHUNK)]

@@ -1,4 +1,4 @@
-"""KMeans, on mini-batches first where there are many rows."""
+"""KMeans, with mini-batches for large corpora."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ N_INIT = 10  # as in the paper's own clustering of explanations
 QUICK_N_INIT = 3
 MINI_BATCH_ABOVE = 50_000  # rows
 MINI_BATCH = 4096
-LAST_STEPS = 10  # iterations over all rows after the mini-batches, so that rows lie in the nearest cluster
+LAST_STEPS = 10  # iterations over all rows after the mini-batches, so that each row is in its nearest cluster
 
 
 class KMeansClusterer(ClusterMixin, BaseEstimator, ClusterAlgorithm):  # type: ignore[misc]
@@ -35,7 +35,7 @@ class KMeansClusterer(ClusterMixin, BaseEstimator, ClusterAlgorithm):  # type: i
     rows. It computes in float32.
 
     :param n_clusters: number of clusters.
-    :param n_init: number of starts, of which the best counts.
+    :param n_init: number of starts; the best one is kept.
     :param random_state: seed of the starts and mini-batches.
     """
 

@@ -1,4 +1,4 @@
-"""New rows -> the clusters of a saved run, and which rows are unlike any of them."""
+"""New rows -> the clusters of a saved run, and which rows are novel."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Prediction:
     :param distances: as in `Clustering`.
     :param second_cluster: as in `Clustering`.
     :param margins: as in `Clustering`.
-    :param novel: bool, shape (n_rows,): whether a row is in no cluster, or farther from its centroid than nearly
-        all of the cluster's own rows.
+    :param novel: bool, shape (n_rows,): whether a row is in no cluster, or farther from its centroid than
+        99 % of the cluster's own rows.
     """
 
     labels: Labels
@@ -49,7 +49,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class ClusterPredictor:
-    """What is needed to assign new rows to the clusters of a run.
+    """Assigns new rows to the clusters of a run.
 
     :param mean: what is subtracted from every vector, float32, shape (hidden_size,).
     :param centroids: as in `Clustering`.
@@ -87,11 +87,11 @@ class ClusterPredictor:
         )
 
     def predict(self, vectors: Vectors) -> Prediction:
-        """Assign rows to clusters; those of the run itself get the labels that they have there.
+        """Return the clusters of rows; rows of the run itself keep their labels.
 
         :param vectors: float32, shape (n_rows, hidden_size), finite.
         :return: the rows' clusters, and which rows are novel.
-        :raises ValueError: when the installed version of a library finds other clusters than the run's did.
+        :raises ValueError: when the installed version of a library does not reproduce the clusters of the run.
         """
         points = normalize(vectors, self.mean)
         if self.algorithm is None or not len(self.centroids) or not len(points):
@@ -141,9 +141,9 @@ class ClusterPredictor:
 def distances_to_others(distances: Numbers, norm: float) -> Numbers:
     """Return the distance of each row of a cluster to the mean of the cluster's other rows.
 
-    That is how far a new row would be. A row's distance to the mean of all rows is smaller, since the row is part
-    of it, and the more so the smaller the cluster is. With points x of unit length and their mean m, the sum of
-    the others is s = n m - x, and x s = n x m - 1, |s|² = n² |m|² - 2 n x m + 1.
+    These distances are comparable with those of new rows. A row's distance to the mean of all rows is smaller,
+    since the row is part of the mean, especially if it is small. With points x of unit length and their mean m,
+    the sum of the others is s = n m - x, and x s = n x m - 1, |s|² = n² |m|² - 2 n x m + 1.
 
     :param distances: cosine distances of all n rows of a cluster to their mean, float64, shape (n,).
     :param norm: length |m| of that mean.

@@ -46,7 +46,7 @@ def normalize(vectors: Vectors, mean: npt.NDArray[np.floating]) -> Vectors:
 
 
 def canonical_order(vectors: Vectors) -> npt.NDArray[np.int64]:
-    """Return an order of the rows that depends on their values alone, and hardly on how these are rounded.
+    """Return an order of the rows that depends on their values alone, and hardly on rounding.
 
     Rows are sorted by their projection on a fixed random direction. Another machine or batch size rounds
     differently, and then neighbors may change places, but no more: an algorithm that starts from random rows
@@ -73,29 +73,29 @@ def _digest(row: Vectors) -> bytes:
     return hashlib.blake2b(row.tobytes(), digest_size=16).digest()
 
 
-def sample_indices(n_rows: int, n_wanted: int, seed: int) -> npt.NDArray[np.int64]:
+def sample_indices(n_rows: int, n_samples: int, seed: int) -> npt.NDArray[np.int64]:
     """Return the numbers of rows drawn at random without replacement.
 
     :param n_rows: rows to draw from.
-    :param n_wanted: rows to draw; where there are no more than that, all are returned.
+    :param n_samples: rows to draw; where there are no more than that, all are returned.
     :param seed: seed of the draw.
     :return: row numbers, ascending, int64.
     """
-    if n_rows <= n_wanted:
+    if n_rows <= n_samples:
         return np.arange(n_rows)
-    return np.sort(np.random.default_rng(seed).choice(n_rows, n_wanted, replace=False))
+    return np.sort(np.random.default_rng(seed).choice(n_rows, n_samples, replace=False))
 
 
-def n_different(points: Vectors, enough: int) -> int:
+def n_different(points: Vectors, limit: int) -> int:
     """Return how many different rows there are, rounded to five digits.
 
     :param points: shape (n_rows, hidden_size).
-    :param enough: where counting stops.
-    :return: the number of different rows, at most `enough`.
+    :param limit: the number at which counting stops.
+    :return: the number of different rows, at most `limit`.
     """
-    found: set[bytes] = set()
+    distinct: set[bytes] = set()
     for row in points:
-        found.add((row.round(5) + 0.0).tobytes())  # -0.0 + 0.0 is 0.0
-        if len(found) == enough:
+        distinct.add((row.round(5) + 0.0).tobytes())  # -0.0 + 0.0 is 0.0
+        if len(distinct) == limit:
             break
-    return len(found)
+    return len(distinct)

@@ -1,4 +1,4 @@
-"""How many clusters: each number of clusters, or each smallest cluster size, tried on a sample of the rows."""
+"""Select the number of clusters: compare each k, or each smallest cluster size, on a sample of the rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from inbedder_cli.options import ClusterOptions
 
 ROWS = 2000  # sample on which k is selected
-DIMENSIONS = 50  # principal ones in which stability is measured: the same verdict in a twentieth of the time
+DIMENSIONS = (
+    50  # principal components on which stability is measured: the same selection in a twentieth of the time
+)
 PARTS = 6
 CHANCE = 0.1  # agreement with the answers that unrelated clusters may reach
 LEAST_SPREAD = 0.02  # standard deviation of a measure over all k, below which its differences mean nothing
@@ -67,12 +69,12 @@ class KSelection:
 def select_n_clusters(
     points: Vectors, options: ClusterOptions, phrases: Sequence[Sequence[str]] | None = None
 ) -> KSelection:
-    """Select the best k between `k_min` and `k_max` by three measures, on a sample of the rows.
+    """Return the best k between `k_min` and `k_max` by three measures, on a sample of the rows.
 
-    The silhouette asks whether clusters are apart, stability whether they are found again in other rows, and
-    agreement whether answers tell them apart. Fewer clusters are nearly always more stable, and silhouettes differ
-    little. So each measure counts as a z-score over all k, and k has the highest mean of the three. Agreement does
-    not count where it is that of chance for every k.
+    The silhouette measures separation, stability whether clusters are found again in other rows, and agreement
+    whether clusters match the answers. Fewer clusters are nearly always more stable, and silhouettes differ
+    little, so each measure is standardized over all k, and the k with the highest mean is selected. Agreement is
+    left out if it is at chance level for every k.
 
     :param points: centered and normalized vectors, float32, shape (n_rows, hidden_size), in canonical order.
     :param options: which algorithm, the range of k, and the seed.
@@ -88,11 +90,11 @@ def select_n_clusters(
     most = min(options.k_max, n_different(points, options.k_max), len(points) - 1, part_size(len(points)))
     scores = {}
     for k in range(options.k_min, most + 1):
-        tried = replace(options, k=k)
-        labels = refit(points, tried, options.seed)
+        candidate = replace(options, k=k)
+        labels = refit(points, candidate, options.seed)
         scores[k] = KScore(
             float(silhouette_score(points, labels)) if len(set(labels)) > 1 else -1.0,
-            partition_stability(reduced, tried, PARTS),
+            partition_stability(reduced, candidate, PARTS),
             None if answers is None else float(adjusted_mutual_info_score(answers, labels)),
         )
     if not scores:  # there are too few different rows
@@ -103,10 +105,10 @@ def select_n_clusters(
 
 def _with_totals(scores: dict[int, KScore]) -> dict[int, KScore]:
     agreements = [s.agreement or 0.0 for s in scores.values()]
-    agree = max(agreements) > CHANCE
+    use_agreement = max(agreements) > CHANCE
     measures = np.array(
         [
-            [s.silhouette, s.stability, *([agreement] if agree else [])]
+            [s.silhouette, s.stability, *([agreement] if use_agreement else [])]
             for s, agreement in zip(scores.values(), agreements, strict=True)
         ]
     )
@@ -144,7 +146,7 @@ class SizeScore:
 
 
 def sweep_sizes(points: Vectors, options: ClusterOptions) -> list[SizeScore]:
-    """Return what several smallest cluster sizes give, on a sample of the rows.
+    """Return the scores of several smallest cluster sizes, on a sample of the rows.
 
     :param points: centered and normalized vectors, float32, shape (n_rows, hidden_size), in canonical order.
     :param options: which algorithm, and the seed.
@@ -157,10 +159,10 @@ def sweep_sizes(points: Vectors, options: ClusterOptions) -> list[SizeScore]:
     sizes = sorted({max(least, round(part * n_rows)) for part in SHARES})
     swept: list[SizeScore] = []
     for size in (size for size in sizes if size * share <= len(points)):
-        tried = replace(options, min_cluster_size=max(2, round(size * share)))
-        labels = refit(points, tried, options.seed)
+        candidate = replace(options, min_cluster_size=max(2, round(size * share)))
+        labels = refit(points, candidate, options.seed)
         k = len(set(labels.tolist()) - {NOISE})
-        stability = partition_stability(points, tried, PARTS) if k else 0.0
+        stability = partition_stability(points, candidate, PARTS) if k else 0.0
         before = swept[-1].k if swept else k
         cliff = max(k, before) >= CLIFF * max(1, min(k, before))
         swept.append(SizeScore(size, k, float((labels == NOISE).mean()), stability, cliff))

@@ -25,7 +25,7 @@ UNSTABLE = 0.6  # Hennig (2007): clusters below 0.6 should not be trusted; from 
 
 
 def refit(points: Vectors, options: ClusterOptions, seed: int, share: float = 1.0) -> Labels:
-    """Cluster some of the rows that a clustering was made of, by a quick fit.
+    """Return the labels of a quick fit on some of the rows of a clustering.
 
     :param points: centered and normalized vectors, float32, shape (n_rows, hidden_size), in canonical order.
     :param options: with `k` or `min_cluster_size` filled in.
@@ -48,11 +48,11 @@ def _for_share(options: ClusterOptions, share: float) -> ClusterOptions:
 
 
 def cluster_stability(points: Vectors, labels: Labels, options: ClusterOptions) -> npt.NDArray[np.float64]:
-    """Return how surely each cluster is found again: its mean best Jaccard similarity over halves (Hennig 2007).
+    """Return the stability of each cluster: its mean best Jaccard similarity over halves (Hennig 2007).
 
     Twenty halves of the rows are drawn without replacement and clustered like the whole. In each half, the rows of
-    a cluster are compared with those of every new cluster, and the best Jaccard similarity counts. Where there are
-    more than 2,000 rows, the halves are drawn from a sample of so many.
+    a cluster are compared with those of every new cluster, and the best Jaccard similarity is kept. Above 2,000
+    rows, the halves are drawn from a sample of that size.
 
     :param points: centered and normalized vectors, float32, shape (n_rows, hidden_size), in canonical order.
     :param labels: cluster of each point, int64, shape (n_rows,), -1 for noise.
@@ -62,21 +62,21 @@ def cluster_stability(points: Vectors, labels: Labels, options: ClusterOptions) 
     k = int(labels.max(initial=NOISE)) + 1
     sample = sample_indices(len(points), ROWS, options.seed)
     points, labels, share = points[sample], labels[sample], len(sample) / max(1, len(labels))
-    least = algorithms[options.algorithm].min_rows(_for_share(options, share / 2))
-    found = np.full((HALVES, k), np.nan)
+    min_rows = algorithms[options.algorithm].min_rows(_for_share(options, share / 2))
+    similarities = np.full((HALVES, k), np.nan)
     rng = np.random.default_rng(options.seed)
     for i in range(HALVES):
         half = np.sort(rng.choice(len(points), (len(points) + 1) // 2, replace=False))
-        if len(half) <= (options.k or 1) or len(half) < least:
+        if len(half) <= (options.k or 1) or len(half) < min_rows:
             break
         again = refit(points[half], options, i, share / 2)
         for cluster in range(k):
             if (inside := labels[half] == cluster).any():
-                found[i, cluster] = max(
+                similarities[i, cluster] = max(
                     (_jaccard(inside, again == other) for other in np.unique(again[again != NOISE])), default=0.0
                 )
-    seen = ~np.isnan(found)
-    return np.where(seen.any(0), np.nansum(found, 0) / np.maximum(seen.sum(0), 1), np.nan)
+    seen = ~np.isnan(similarities)
+    return np.where(seen.any(0), np.nansum(similarities, 0) / np.maximum(seen.sum(0), 1), np.nan)
 
 
 def _jaccard(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float:
@@ -93,7 +93,7 @@ def part_size(n_rows: int) -> int:
 
 
 def partition_stability(points: Vectors, options: ClusterOptions, times: int) -> float:
-    """Return how alike clusterings of random parts of the rows are.
+    """Return the mean agreement of clusterings of random parts of the rows.
 
     Each part is four fifths of the rows. Each is compared with the next by the adjusted Rand index of the rows
     that both hold (Ben-Hur et al. 2002).

@@ -28,15 +28,15 @@ NUMBER = re.compile(
 )
 
 
-NEEDED = "a table needs a header and at least one row"
+EMPTY_HINT = "a table needs a header and at least one row"
 
 
 def check_column_names(names: list[str], source: str) -> None:
-    """Refuse a table that has two columns of one name.
+    """Check that column names are unique.
 
     :param names: the column names.
-    :param source: what messages call the table.
-    :raises InputError: naming the first name that is there more than once.
+    :param source: name of the table in messages.
+    :raises InputError: for a name that occurs more than once.
     """
     repeated = [name for name, n in Counter(names).items() if n > 1]
     if repeated:
@@ -49,7 +49,7 @@ def column_tuple(names: str | Iterable[str] | None) -> tuple[str, ...]:
     """Return column names given as one string or several as a tuple; None gives an empty one.
 
     :param names: one name, several, or None.
-    :return: the names; those that are no strings, which pandas allows, as strings.
+    :return: the names; names of other types, which pandas allows, as strings.
     """
     if names is None:
         return ()
@@ -63,8 +63,8 @@ def column_values(table: pa.Table, name: str, source: str, rows: Sequence[int] |
 
     :param table: the table.
     :param name: name of the column.
-    :param source: what messages call the table.
-    :param rows: the row number of each row in the input, from 0, for messages; None: they are those of the table.
+    :param source: name of the table in messages.
+    :param rows: the row number of each row in the input, from 0, for messages; None: the row numbers of the table.
     :return: one per row.
     :raises InputError: if there is no such column, or a cell is not a text.
     """
@@ -95,7 +95,7 @@ def not_text(value: object, source: str, row: int, column: str | None, hint: str
     """Return the error for a cell that is not a text.
 
     :param value: the cell.
-    :param source: what the message calls the input.
+    :param source: name of the input in the message.
     :param row: the row, counted from 1.
     :param column: name of the column; None for the only one of a list.
     :param hint: what to do next.
@@ -117,11 +117,11 @@ def _kind_of(value: object) -> str:
 
 
 def text_values(table: pa.Table, name: str, source: str, rows: Sequence[int] | None = None) -> list[str | None]:
-    """Return `column_values`, but refuse a column of nothing but numbers or dates.
+    """Return `column_values`, but raise for a column of only numbers or dates.
 
     :param table: the table.
     :param name: name of the column.
-    :param source: what messages call the table.
+    :param source: name of the table in messages.
     :param rows: the row number of each row in the input, from 0, for messages.
     :return: one per row.
     :raises InputError: also if all texts are numbers or dates.
@@ -140,8 +140,8 @@ def _text_hint(table: pa.Table) -> str:
 def guess_text_column(table: pa.Table, source: str) -> str:
     """Return the name of the one obvious text column: by its name, else the one with by far the most words.
 
-    :param table: the table, of which the first 200 rows are looked at.
-    :param source: what messages call the table.
+    :param table: the table, of which the first 200 rows are examined.
+    :param source: name of the table in messages.
     :return: the name.
     :raises InputError: if no column, or more than one, is obvious.
     """
@@ -180,9 +180,9 @@ def join_texts(
 
     :param table: the table.
     :param names: names of the text columns; their empty cells are left out.
-    :param source: what messages call the table.
+    :param source: name of the table in messages.
     :param rows: the row number of each row in the input, from 0, for messages.
-    :param allow_numbers: whether a column may hold nothing but numbers or dates.
+    :param allow_numbers: whether a column may consist of numbers or dates.
     :return: one per row, "" where all cells are empty.
     :raises InputError: if a column is missing or is not of texts.
     """
@@ -198,9 +198,9 @@ def fill_text_template(table: pa.Table, template: str, source: str) -> tuple[lis
 
     :param table: the table.
     :param template: the pattern, with column names in braces.
-    :param source: what messages call the table.
+    :param source: name of the table in messages.
     :return: the texts, stripped, and the column names.
-    :raises InputError: for a column that is not there.
+    :raises InputError: for an unknown column.
     :raises UsageError: for a template that names no column or asks for more than column names.
     """
     try:
@@ -210,7 +210,7 @@ def fill_text_template(table: pa.Table, template: str, source: str) -> tuple[lis
     names = tuple(dict.fromkeys(name for _, name, _, _ in parts if name is not None))
     if not names or any(spec or conversion for _, _, spec, conversion in parts):
         raise UsageError("--text-template must name columns in braces", hint="example: '{title}. {body}'")
-    columns = {name: [_shown(v) for v in _any_values(table, name, source)] for name in names}
+    columns = {name: [_cell_as_text(v) for v in _any_values(table, name, source)] for name in names}
     texts = []
     for row in range(table.num_rows):
         if not any(columns[name][row] for name in names):
@@ -230,7 +230,7 @@ def _any_values(table: pa.Table, name: str, source: str) -> list[object]:
     return list(column_values(table, name, source))
 
 
-def _shown(value: object) -> str:
+def _cell_as_text(value: object) -> str:
     return replace_surrogates(value_as_text(value)).strip()
 
 
@@ -239,11 +239,11 @@ def row_ids(table: pa.Table, name: str | None, source: str, rows: Sequence[int])
 
     :param table: the table.
     :param name: name of the column; None takes the row numbers.
-    :param source: what messages call the table.
+    :param source: name of the table in messages.
     :param rows: the row number of each row in the input, from 0.
     :return: one per row, "" where the cell is missing.
     :raises InputError: if there is no such column.
     """
     if name is None:
         return [str(row + 1) for row in rows]
-    return [_shown(value) for value in _any_values(table, name, source)]
+    return [_cell_as_text(value) for value in _any_values(table, name, source)]

@@ -1,4 +1,4 @@
-"""Strict CSV and TSV reading: every cell stays the string it was, and a broken file is an error with its place.
+"""Strict CSV and TSV reading: cells stay strings, and a malformed file is an error with its line.
 
 We use the standard library's parser because it reports unclosed quotes, unlike the faster ones.
 """
@@ -10,8 +10,8 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from inbedder_cli.corpus.columns import NEEDED, check_column_names
-from inbedder_cli.corpus.opening import Opened, checked_encoding, decoded_lines
+from inbedder_cli.corpus.columns import EMPTY_HINT, check_column_names
+from inbedder_cli.corpus.opening import Opened, canonical_encoding, decode_lines
 from inbedder_cli.errors import InputError
 from inbedder_cli.options import InputFormat
 
@@ -33,23 +33,23 @@ def read_delimited(
     Blank lines are skipped, except in a file of one column, where they are rows without text.
 
     :param opened: the file.
-    :param delimiter: one character; None guesses it from the first lines (TSV: a tab).
+    :param delimiter: one character; None detects it from the first lines (TSV: a tab).
     :param encoding: None means UTF-8, with or without a byte-order mark.
     :param limit: maximum number of rows; None reads all.
     :return: the table, the delimiter used, the number of blank lines skipped.
-    :raises InputError: for rows of another length than the header, unclosed quotes, NUL bytes, another encoding,
+    :raises InputError: for rows with a wrong number of fields, unclosed quotes, NUL bytes, another encoding,
         a missing header or one that names a column twice.
     """
     import pyarrow as pa
 
-    encoding = checked_encoding(encoding, opened.name)
+    encoding = canonical_encoding(encoding, opened.name)
     used, skip = _delimiter_of(opened, delimiter, encoding)
     csv.field_size_limit(sys.maxsize)
     records = _records(opened, used, encoding, skip)
     try:
         _, header = next(records)
     except StopIteration:
-        raise InputError("is empty", source=opened.name, hint=NEEDED) from None
+        raise InputError("is empty", source=opened.name, hint=EMPTY_HINT) from None
     check_column_names(header, opened.name)
     schema = pa.schema([(name, pa.string()) for name in header])
     batches: list[pa.RecordBatch] = []
@@ -82,7 +82,7 @@ def read_delimited(
         if len(rows) == CHUNK_ROWS:
             flush()
     if not n_rows:
-        raise InputError("has a header but no rows", source=opened.name, hint=NEEDED)
+        raise InputError("has a header but no rows", source=opened.name, hint=EMPTY_HINT)
     flush()
     return pa.Table.from_batches(batches, schema=schema), used, n_blank
 
@@ -101,7 +101,7 @@ def _records(
     opened: Opened, delimiter: str, encoding: str | None, skip: int = 0
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield (line on which the record starts, cells): the header, then every row, and [] for a blank line."""
-    reader = csv.reader(decoded_lines(opened, encoding), delimiter=delimiter, strict=True)
+    reader = csv.reader(decode_lines(opened, encoding), delimiter=delimiter, strict=True)
     width = n_rows = 0
     start = 1 + skip
     try:
@@ -118,7 +118,7 @@ def _records(
             start = reader.line_num + 1
     except csv.Error as error:
         row = n_rows + 1 if width else None
-        raise InputError(_explained(str(error)), source=opened.name, row=row, line=start) from error
+        raise InputError(_explain_csv_error(str(error)), source=opened.name, row=row, line=start) from error
     except InputError as error:
         if width and "line" in str(error):
             raise _with_row(error, opened.name, n_rows + 1) from error
@@ -130,7 +130,7 @@ def _with_row(error: InputError, name: str, row: int) -> InputError:
     return InputError(text, source=f"{name}, row {row}", hint=error.hint)
 
 
-def _explained(message: str) -> str:
+def _explain_csv_error(message: str) -> str:
     if "unexpected end of data" in message:
         return 'a double quote opens here and never closes (write "" for a quote inside a quoted text)'
     if "expected after" in message:

@@ -48,7 +48,7 @@ def corpus_from_object(
     the ids of the rows unless `id_column` is given.
 
     :param source: a DataFrame or Series of pandas, a list, tuple or array of texts, or an Arrow table. Other
-        objects that offer themselves as an array or an Arrow table, such as polars DataFrames, are taken too.
+        objects with an array or Arrow interface, such as polars DataFrames, are accepted too.
     :param text: text column or columns of a frame or table; None guesses the one obvious column.
     :param text_template: pattern such as '{title}. {body}', instead of `text`.
     :param id_column: column of row ids, or the name of the index.
@@ -129,7 +129,9 @@ def _array_of(values: Iterable[Any]) -> tuple[pa.Array, dict[bytes, bytes] | Non
     except (pa.ArrowException, OverflowError, TypeError, ValueError):  # mixed values, other classes, surrogates
         return _json_array(values), JSON_CELLS
     kind = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
-    if isinstance(kind, pa.BaseExtensionType):  # a Period or an Interval of pandas, which no output knows
+    if isinstance(
+        kind, pa.BaseExtensionType
+    ):  # a Period or an Interval of pandas, which no output format supports
         return _json_array(values), JSON_CELLS
     return array, None
 

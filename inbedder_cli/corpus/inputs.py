@@ -1,4 +1,4 @@
-"""`read_corpus`: the one way in, for files, pipes and objects in memory."""
+"""`read_corpus`: read files, pipes and objects in memory."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def read_corpus(
     :param text: text column or columns, joined by a line break; None guesses the one obvious column.
     :param text_template: pattern such as '{title}. {body}', instead of `text`.
     :param id_column: column of row ids; None takes the labels of a pandas index, or row numbers from 1.
-    :param input_format: format of the file; None goes by the suffix, else by the content.
-    :param delimiter: one character that separates the fields of a CSV or TSV file; None guesses it.
+    :param input_format: format of the file; None detects it by suffix, else by content.
+    :param delimiter: one character that separates the fields of a CSV or TSV file; None detects it.
     :param encoding: encoding of a CSV, TSV or JSON-lines file; None means UTF-8.
     :param empty: what to do with rows that have no text: skip, keep or fail.
     :param limit: maximum number of rows, taken from the beginning.
@@ -68,7 +68,7 @@ def read_corpus(
     :param seed: seed of the sample.
     :param require_text: whether at least one row must have a text.
     :return: the corpus.
-    :raises InputError: for what cannot be read as asked, naming the place.
+    :raises InputError: for input that cannot be read, with file, row and column.
     :raises UsageError: for options that contradict each other or do not fit the source.
     """
     rows: dict[str, Any] = {"text": text, "text_template": text_template, "id_column": id_column}
@@ -85,9 +85,9 @@ def read_corpus(
             raise
     if delimiter is not None and len(delimiter) != 1:
         raise UsageError(f'the delimiter "{delimiter}" is not one character', hint="for a tab: $'\\t'")
-    wanted = None if input_format is None else InputFormat(input_format)
+    requested = None if input_format is None else InputFormat(input_format)
     notes: list[str] = []
-    with closing(open_input(os.fspath(source), wanted)) as opened:
+    with closing(open_input(os.fspath(source), requested)) as opened:
         table, used = _read_table(opened, delimiter, encoding, limit, notes)
     corpus = corpus_from_table(table, source=opened.name, **rows)
     notes.extend(corpus.notes)

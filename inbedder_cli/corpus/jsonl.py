@@ -1,4 +1,4 @@
-"""JSON lines. Each cell is kept as its JSON text, so that it can be written again exactly as it came."""
+"""JSON lines. Each cell is kept as its JSON text, so that it is written again unchanged."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.corpus.opening import Opened, decoded_lines
+from inbedder_cli.corpus.opening import Opened, decode_lines
 from inbedder_cli.corpus.values import value_as_json
 from inbedder_cli.errors import InputError
 
@@ -29,10 +29,10 @@ def read_jsonl(opened: Opened, *, encoding: str | None = None, limit: int | None
 
     columns: dict[str, list[str | None]] = {}
     n_rows = 0
-    for number, line in enumerate(decoded_lines(opened, encoding), start=1):
+    for number, line in enumerate(decode_lines(opened, encoding), start=1):
         if not line.strip():
             continue
-        record = _parsed(line, opened.name, number)
+        record = _parse_object(line, opened.name, number)
         for key, value in record.items():
             if key not in columns:
                 columns[key] = [None] * n_rows
@@ -49,7 +49,7 @@ def read_jsonl(opened: Opened, *, encoding: str | None = None, limit: int | None
     return pa.table([pa.array(c, pa.string()) for c in columns.values()], schema=pa.schema(fields))
 
 
-def _parsed(line: str, name: str, number: int) -> dict[str, Any]:
+def _parse_object(line: str, name: str, number: int) -> dict[str, Any]:
     def refuse(constant: str) -> None:
         raise ValueError(f"{constant} is not JSON")
 
@@ -71,7 +71,7 @@ def _parsed(line: str, name: str, number: int) -> dict[str, Any]:
 
 
 def has_json_cells(field: pa.Field) -> bool:
-    """Whether the strings of a column are JSON texts.
+    """Return whether the strings of a column are JSON texts.
 
     :param field: the field of the column in the schema of its table.
     :return: whether `cell_value` gives their values.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 STDIN = "-"
 SPOOL_BYTES = 256 * 2**20  # a pipe is kept in memory up to this size, then on disk
 DAMAGED = (EOFError, OSError, zlib.error)  # raised for damaged archives
-HEAD_BYTES = 64 * 1024  # guesses look at these first bytes
+HEAD_BYTES = 64 * 1024  # first bytes, by which format, delimiter and encoding are detected
 
 SUFFIXES = {
     ".csv": InputFormat.csv,
@@ -54,10 +54,10 @@ FOREIGN = {  # first bytes -> kind of file
 class Opened:
     """A seekable stream of decompressed bytes.
 
-    :param name: what messages call the input.
+    :param name: name of the input in messages.
     :param stream: the bytes, at position 0.
     :param head: the first 64 KiB.
-    :param format: the format asked for, else that of the suffix, else a guess from the content.
+    :param format: the requested format, else that of the suffix, else detected by content.
     :param path: the file that holds exactly these bytes; None for pipes and compressed files.
     :param streams: what `close` closes.
     """
@@ -79,17 +79,17 @@ def open_input(path: str, input_format: InputFormat | None = None) -> Opened:
 
     :param path: path of the file, or "-".
     :param input_format: the format; None detects it.
-    :return: the stream and what is known of it.
+    :return: the stream and its format.
     :raises InputError: for a missing file, a folder, an empty or a binary file.
     """
     name = "standard input" if path == STDIN else path
     with ExitStack() as streams:
         try:
-            raw = _raw(path)
+            raw = _open_raw(path)
             if path != STDIN:
                 streams.callback(raw.close)
-            seekable = raw if raw.seekable() else streams.enter_context(_spooled(raw))
-            stream = _decompressed(seekable, name)
+            seekable = raw if raw.seekable() else streams.enter_context(_spool(raw))
+            stream = _decompress(seekable, name)
             if stream is not seekable:
                 streams.callback(stream.close)
             head = stream.read(HEAD_BYTES)
@@ -98,14 +98,14 @@ def open_input(path: str, input_format: InputFormat | None = None) -> Opened:
             raise InputError(f"cannot be read: {error}", source=name) from error
         if not head.strip():
             raise InputError("is empty", source=name, hint="a table needs a header and at least one row")
-        found = input_format or _format_of_suffix(path) or _sniffed_format(head, name)
-        if found is not InputFormat.parquet:
+        detected = input_format or _format_of_suffix(path) or _sniff_format(head, name)
+        if detected is not InputFormat.parquet:
             _refuse_binary(head, name)
         as_is = path if stream is raw and path != STDIN else None
-        return Opened(name, stream, head, found, path=as_is, streams=streams.pop_all())
+        return Opened(name, stream, head, detected, path=as_is, streams=streams.pop_all())
 
 
-def _raw(path: str) -> IO[bytes]:
+def _open_raw(path: str) -> IO[bytes]:
     if path == STDIN:
         return sys.stdin.buffer
     file = Path(path)
@@ -128,7 +128,7 @@ def _nearest_file(file: Path) -> str:
         return ""
 
 
-def _spooled(raw: IO[bytes]) -> IO[bytes]:
+def _spool(raw: IO[bytes]) -> IO[bytes]:
     spool = cast("IO[bytes]", tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES))
     try:
         shutil.copyfileobj(raw, spool)
@@ -139,7 +139,7 @@ def _spooled(raw: IO[bytes]) -> IO[bytes]:
     return spool
 
 
-def _decompressed(raw: IO[bytes], name: str) -> IO[bytes]:
+def _decompress(raw: IO[bytes], name: str) -> IO[bytes]:
     magic = raw.read(4)
     raw.seek(0)
     if magic.startswith(b"\x1f\x8b"):
@@ -150,7 +150,7 @@ def _decompressed(raw: IO[bytes], name: str) -> IO[bytes]:
         import pyarrow as pa
 
         try:
-            return _spooled(cast("IO[bytes]", pa.CompressedInputStream(raw, "zstd")))
+            return _spool(cast("IO[bytes]", pa.CompressedInputStream(raw, "zstd")))
         except OSError as error:
             raise InputError(f"damaged zstd data ({error})", source=name) from error
     return raw
@@ -163,7 +163,7 @@ def _format_of_suffix(path: str) -> InputFormat | None:
     return SUFFIXES.get(suffixes[-1]) if suffixes else None
 
 
-def _sniffed_format(head: bytes, name: str) -> InputFormat:
+def _sniff_format(head: bytes, name: str) -> InputFormat:
     if head.startswith(b"PAR1"):
         return InputFormat.parquet
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
@@ -178,7 +178,7 @@ def _sniffed_format(head: bytes, name: str) -> InputFormat:
 
 def _refuse_binary(head: bytes, name: str) -> None:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return  # UTF-16: decoded_lines gives its own hint
+        return  # UTF-16: decode_lines gives its own hint
     for magic, kind in FOREIGN.items():
         if head.startswith(magic):
             raise InputError(f"is {kind}, not a text table", source=name, hint="export it as CSV or Parquet")
@@ -191,7 +191,7 @@ def _refuse_binary(head: bytes, name: str) -> None:
         )
 
 
-def decoded_lines(opened: Opened, encoding: str | None) -> Iterator[str]:
+def decode_lines(opened: Opened, encoding: str | None) -> Iterator[str]:
     """Yield the lines of a text file, without the byte-order mark.
 
     :param opened: the file.
@@ -199,7 +199,7 @@ def decoded_lines(opened: Opened, encoding: str | None) -> Iterator[str]:
     :yield: each line, with its line end.
     :raises InputError: naming the line of the first byte that is not of the encoding, or is NUL.
     """
-    used = checked_encoding(encoding, opened.name)
+    used = canonical_encoding(encoding, opened.name)
     number = 0
     try:
         for number, line in enumerate(_lines(opened.stream, used), start=1):
@@ -235,11 +235,11 @@ def _lines(stream: IO[bytes], encoding: str) -> Iterator[str]:
         wrapper.detach()
 
 
-def checked_encoding(encoding: str | None, name: str) -> str:
+def canonical_encoding(encoding: str | None, name: str) -> str:
     """Return the canonical name of a text encoding.
 
-    :param encoding: any name that Python knows, such as "latin1"; None means UTF-8.
-    :param name: what messages call the file.
+    :param encoding: any name that Python accepts, such as "latin1"; None means UTF-8.
+    :param name: name of the file in messages.
     :return: the name, such as "iso8859-1".
     :raises InputError: for an unknown encoding.
     """

@@ -1,4 +1,4 @@
-"""`Corpus`, what every step works on, and how it is made from an Arrow table."""
+"""`Corpus`, the input of all steps, and its construction from an Arrow table."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from inbedder_cli.corpus.columns import (
-    NEEDED,
+    EMPTY_HINT,
     check_column_names,
     column_tuple,
     fill_text_template,
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 class Corpus:
     """Rows of an input, with one text each.
 
-    :param source: what messages call the input.
-    :param table: every column as it came, in order (CSV cells are strings; JSON-lines cells are JSON texts).
+    :param source: name of the input in messages.
+    :param table: all columns of the input, in order (CSV cells are strings; JSON-lines cells are JSON texts).
     :param texts: one per row, stripped; "" where the row has no text.
     :param ids: one per row, shown with exemplars.
     :param text_columns: the columns that the texts come from.
     :param format: the format of the file; `InputFormat.parquet` for objects in memory.
     :param delimiter: of a CSV or TSV file.
     :param keep_empty: whether rows without text are embedded too.
-    :param notes: what the user should know about the input: guesses, skipped lines, a sample.
+    :param notes: notes for the user about the input: detected columns, skipped lines, sampling.
     :param index: one label per row, if the rows come from a pandas object.
     """
 
@@ -81,7 +81,7 @@ def corpus_from_table(
     """Return the corpus of an Arrow table.
 
     :param table: the rows, at least one.
-    :param source: what messages call the table.
+    :param source: name of the table in messages.
     :param text: text column or columns, joined by a line break; None guesses the one obvious column.
     :param text_template: pattern such as '{title}. {body}', instead of `text`.
     :param id_column: column of row ids; None takes the labels of `index`, or row numbers from 1.
@@ -90,7 +90,7 @@ def corpus_from_table(
     :param seed: seed of the sample.
     :param index: one label per row; it is sampled with the rows.
     :param allow_numbers: whether the texts may all be numbers or dates, such as "007"; otherwise such a column
-        is refused, as one that was named by mistake.
+        is an error, because it was probably named by mistake.
     :param require_text: whether at least one row must have a text.
     :return: the corpus.
     :raises InputError: for a missing, ambiguous, non-textual or wholly empty text column.
@@ -101,7 +101,7 @@ def corpus_from_table(
         raise UsageError("give --text or --text-template, not both")
     check_column_names(table.column_names, source)
     if not table.num_rows:
-        raise InputError("has columns but no rows", source=source, hint=NEEDED)
+        raise InputError("has columns but no rows", source=source, hint=EMPTY_HINT)
     notes: list[str] = []
     rows: Sequence[int] = range(table.num_rows)
     if sample is not None and sample < table.num_rows:

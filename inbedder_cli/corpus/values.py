@@ -10,7 +10,7 @@ from typing import Any
 
 
 def is_missing(value: Any) -> bool:  # noqa: ANN401
-    """Whether a value stands for none; pandas is not imported for it.
+    """Return whether a value is missing, without importing pandas.
 
     :param value: any value of a list or a frame.
     :return: True for None, NaN, and NaT and NA of pandas.

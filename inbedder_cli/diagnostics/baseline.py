@@ -1,7 +1,7 @@
 """The question-blind baseline: the same texts, encoded under a neutral question instead of the user's.
 
-What is measured under the user's question is shown beside the same measure of the baseline. The difference is
-the effect of the question. Without a difference, the encoder does not follow the instruction.
+Measures under the user's question are compared with those of the baseline. The difference is the effect of the
+question. Without a difference, the encoder does not follow the instruction.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 BASELINE_INSTRUCTION = "What does the text say?"
 ROWS = 500  # size of the sample that is encoded a second time
-SAME = 0.5  # agreement from which on the question changed little
+SAME = 0.5  # agreement at or above which the question changed little
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def encode_baseline(
 ) -> BaselineSample:
     """Return at most 500 rows, encoded under the neutral question.
 
-    Which rows these are depends on the texts alone, not on their order.
+    The choice of rows depends on the texts alone, not on their order.
 
     :param corpus: the rows.
     :param encoder: the encoder that the user's question is encoded with.
@@ -73,7 +73,9 @@ def encode_baseline(
         keys[row] = _digest(f"{seen[text]} {text}")  # with one key, all copies of a text would be in or out
         seen[text] += 1
     ranked = sorted(corpus.readable, key=keys.__getitem__)[:ROWS]
-    reporter.info(f"encoding {len(ranked):,} rows without the question, to see what it changes (--no-baseline)")
+    reporter.info(
+        f"encoding {len(ranked):,} rows under a neutral question, as a baseline (skip with --no-baseline)"
+    )
     texts = [corpus.texts[row] for row in ranked]
     encoded = encoder.encode(texts, BASELINE_INSTRUCTION, replace(options, answers=False), reporter)
     return BaselineSample(ranked, encoded.vectors)

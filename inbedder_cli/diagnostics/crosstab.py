@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-MOST = 20  # maximum number of rows and of columns of a cross-table
-NUMBERS = 12  # a column with more distinct numbers is cut into quarters
+MAX_GROUPS = 20  # maximum number of rows and of columns of a cross-table
+MAX_NUMBERS = 12  # a column with more distinct numbers is cut into quarters
 DIGITS = (6, 10, 17)  # significant digits to try in the names of ranges
 OTHERS = "(others)"
-NOTABLE = 3.0  # standardized residual from which on a combination is notable
+NOTABLE = 3.0  # absolute standardized residual at or above which a combination is notable
 ROUNDING = 1e-12  # a smaller phi squared is the rounding error of zero
 
 
@@ -99,7 +99,7 @@ class Crosstab:
         :return: cells with a residual of at least 3 or at most -3, the largest absolute value first.
         """
         places = np.argwhere(np.abs(self.residuals) >= NOTABLE)
-        found = [
+        combinations = [
             Combination(
                 self.rows[i],
                 self.columns[j],
@@ -109,12 +109,12 @@ class Crosstab:
             )
             for i, j in places.tolist()
         ]
-        return sorted(found, key=lambda c: (-abs(c.residual), c.row, c.column))
+        return sorted(combinations, key=lambda c: (-abs(c.residual), c.row, c.column))
 
     def to_frame(self) -> pd.DataFrame:
         """Return the counts as a pandas DataFrame, with the values of the groupings as index and columns.
 
-        The names of the groupings are the names of the index and of the columns, as `pandas.crosstab` has it.
+        The names of the groupings are the names of the index and of the columns, as in `pandas.crosstab`.
 
         :return: int64, shape (len(rows), len(columns)).
         """
@@ -165,7 +165,7 @@ def crosstab(one: Grouping, other: Grouping) -> Crosstab:
 
 
 def _cramers_v(counts: npt.NDArray[np.int64]) -> float:
-    """Return Cramér's V, corrected for bias: uncorrected, it is large by chance in tables of many cells."""
+    """Return Cramér's V with bias correction: the uncorrected value is inflated in tables of many cells."""
     from scipy.stats.contingency import association
 
     n, (r, c) = int(counts.sum()), counts.shape
@@ -203,7 +203,7 @@ def column_grouping(name: str, values: Sequence[Any]) -> Grouping:
     """
     present = [value for value in values if value not in (None, "")]
     numbers = _as_numbers(present)
-    if numbers is None or len(set(numbers)) <= NUMBERS:
+    if numbers is None or len(set(numbers)) <= MAX_NUMBERS:
         return Grouping(name, [None if value in (None, "") else str(value) for value in values])
     cuts = np.unique(np.quantile(numbers, [0, 0.25, 0.5, 0.75, 1]))
     if len(cuts) == 2:  # three quarters of the rows or more have one value
@@ -234,7 +234,7 @@ def _as_numbers(values: Sequence[Any]) -> list[float] | None:
 
 def _most_frequent(values: Sequence[Any]) -> list[str]:
     counts = Counter(values)
-    kept = set(counts) if len(counts) <= MOST else {value for value, _ in counts.most_common(MOST - 1)}
+    kept = set(counts) if len(counts) <= MAX_GROUPS else {value for value, _ in counts.most_common(MAX_GROUPS - 1)}
     return [value if value in kept else OTHERS for value in values]
 
 

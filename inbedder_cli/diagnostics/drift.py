@@ -18,7 +18,7 @@ class Drift:
 
     :param cluster: its number.
     :param label: its label.
-    :param then: its share in the run, 0 to 1.
+    :param then: its share of the rows of the run, 0 to 1.
     :param now: its share of the new rows, 0 to 1.
     :param now_low: lower end of the 95 % interval of `now` (Wilson 1927).
     :param now_high: upper end of that interval.
@@ -36,13 +36,13 @@ class Drift:
 
     @property
     def moved(self) -> bool:
-        """Whether the share differs by more than chance."""
+        """Whether the share changed significantly, at the 5 % level after correction."""
         return self.q_value < 1 - CONFIDENCE
 
 
 @dataclass(frozen=True)
 class DriftReport:
-    """How new rows are spread over the clusters of a run.
+    """The distribution of new rows over the clusters of a run.
 
     :param clusters: one entry per cluster.
     :param n_rows: new rows that were assigned.
@@ -55,7 +55,7 @@ class DriftReport:
 
 
 def drift(then: dict[int, int], now: Sequence[int], names: dict[int, str]) -> list[Drift]:
-    """Return how the shares of clusters moved.
+    """Return the change of each cluster's share, with intervals and p-values.
 
     :param then: rows of each cluster in the run, by number.
     :param now: the cluster of each new row.

@@ -1,4 +1,4 @@
-"""Several wordings of a question, compared: their answers, their clusters, and how far they agree."""
+"""Compare wordings of a question: their answers, their clusters, and their agreement."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def describe(name: str, result: ClusteringResult) -> Wording:
     answers = [all_answers[row] or "" for row in result.rows]
     n_unanswered = result.unanswered.size if result.unanswered else 0
     shares, entropy = answer_shares(answers) if answers else ([], 0.0)
-    known = [(s.size, s.stability) for s in result.summaries if s.stability is not None]
-    sizes, stabilities = zip(*known, strict=True) if known else ((), ())
+    measured = [(s.size, s.stability) for s in result.summaries if s.stability is not None]
+    sizes, stabilities = zip(*measured, strict=True) if measured else ((), ())
     return Wording(
         name,
         result.instruction,
@@ -67,7 +67,7 @@ def describe(name: str, result: ClusteringResult) -> Wording:
         len(shares),
         entropy,
         result.clustering.k,
-        float(np.average(stabilities, weights=sizes)) if known else float("nan"),
+        float(np.average(stabilities, weights=sizes)) if measured else float("nan"),
         result.baseline.ami if result.baseline else None,
     )
 

@@ -1,4 +1,4 @@
-"""Encoder backends by name, and `load_encoder`, the one way to get an encoder."""
+"""Registry of encoder backends, and `load_encoder`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 TRANSFORMERS = "transformers"
 
 # A backend is a function (reference, *, template, device, dtype, offline, reporter) -> Encoder. It should load the
-# model when the first text is encoded: where all texts are cached, that never happens.
+# model when the first text is encoded, so that a run with all texts cached does not load it.
 Backend = Callable[..., Encoder]
 encoder_backends: Registry[Backend] = Registry(
     "encoder backend", {TRANSFORMERS: "inbedder_cli.encoders.transformers.lazy_encoder:LazyEncoder"}
@@ -39,14 +39,14 @@ def load_encoder(
     devices: int = 1,
     reporter: Reporter = SILENT,
 ) -> Encoder:
-    """Return the encoder of a model reference. The model itself is loaded when the first text needs it.
+    """Return the encoder of a model reference. The weights are loaded when the first text is encoded.
 
     :param model: a bundled name, a folder, a GGUF file, or a Hugging Face id with an optional @revision;
-        "NAME:REFERENCE" asks the registered backend NAME.
+        "NAME:REFERENCE" selects the registered backend NAME.
     :param template: prompt template by name, or as a pattern with {text} and {instruction}; None takes the
         model's own.
     :param device: auto, cpu, cuda, cuda:N or mps.
-    :param dtype: what the model computes in; auto takes bfloat16 where it is fast.
+    :param dtype: dtype of the model; auto takes bfloat16 where it is fast.
     :param offline: never use the network.
     :param cache: whether vectors and answers are cached on this machine, or the cache to use.
     :param refresh: encode all texts again and replace what is cached.

@@ -27,7 +27,7 @@ class Answer(NamedTuple):
 
     :param text: the answer.
     :param confidence: geometric mean of its token probabilities, the end token included, 0 to 1.
-    :param next_words: the likeliest first words with their probabilities, the likeliest first.
+    :param next_words: the most probable first words with their probabilities, the most probable first.
     """
 
     text: str
@@ -57,7 +57,7 @@ class Encoded:
     :param confidences: of the answers (see `Answer`), float32, shape (n_texts,), or None.
     :param n_unique: number of distinct texts.
     :param n_truncated: number of distinct texts that were truncated.
-    :param next_words: the likeliest first words of each answer, or None when answers were not decoded.
+    :param next_words: the most probable first words of each answer, or None when answers were not decoded.
     """
 
     vectors: npt.NDArray[np.float32]
@@ -74,8 +74,8 @@ class Encoded:
         The counts are summed: a text that occurs in several shards counts once in each.
 
         :param parts: the encoded shards in the order of their texts, at least one.
-        :return: what encoding all the texts at once returns, up to the counts.
-        :raises ValueError: without shards, or when they differ in the size of vectors or in what was decoded.
+        :return: the same as encoding all texts at once, except for the counts.
+        :raises ValueError: without shards, or when they differ in the size of vectors, or only some have answers.
         """
         import numpy as np
 
@@ -104,7 +104,7 @@ class Encoded:
 
 
 class ResultBuffer:
-    """Collects encoded texts, in any order, into one array: 10 million vectors do not fit into memory twice.
+    """Collects encoded texts, in any order, into one preallocated array, so that vectors are in memory only once.
 
     :param texts: the texts to encode, in the order of the result; equal texts share a row.
     :param options: whether answers are decoded.
@@ -181,7 +181,7 @@ class ResultBuffer:
 
 @dataclass(frozen=True)
 class Preview:
-    """What a run would do, estimated from a few texts.
+    """The cost of a run, estimated from a few texts.
 
     :param prompt: the prompt of the first text.
     :param n_unique: number of distinct texts.
@@ -199,13 +199,13 @@ class Preview:
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """What a saved run keeps of its encoder: enough to load the same one again.
+    """How to load an encoder again; stored in saved runs.
 
-    :param reference: what `load_encoder` takes; a folder as an absolute path.
+    :param reference: model reference for `load_encoder`; a folder as an absolute path.
     :param description: name, dtype and device, in one line.
     :param identity: see `Encoder.identity`.
-    :param template: the template that was asked for; None takes the model's own.
-    :param dtype: the dtype that was asked for, "auto" included.
+    :param template: the requested template; None takes the model's own.
+    :param dtype: the requested dtype, which may be "auto".
     """
 
     reference: str
@@ -223,7 +223,7 @@ class Encoder(Protocol):
 
     @property
     def name(self) -> str:
-        """What messages call the model."""
+        """Name of the model in messages."""
 
     @property
     def dtype(self) -> str:
@@ -235,7 +235,7 @@ class Encoder(Protocol):
 
     @property
     def identity(self) -> str:
-        """Differs for other weights, another adapter, template, layer or pooling; a part of cache keys."""
+        """String that differs between weights, adapters, templates, layers and poolings; part of cache keys."""
 
     @property
     def record(self) -> ModelRecord | None:
@@ -243,7 +243,7 @@ class Encoder(Protocol):
 
     @property
     def description(self) -> str:
-        """Name, dtype and device in one line, for people; see `describe`."""
+        """Name, dtype and device in one line, for display; see `describe`."""
 
     def encode(
         self,
@@ -255,7 +255,7 @@ class Encoder(Protocol):
         """Return one vector, and one answer, per text.
 
         :param texts: texts in any order; equal ones are encoded once.
-        :param instruction: the question that is asked about each text.
+        :param instruction: the question to ask about each text.
         :param options: how texts become vectors and answers; None takes the defaults.
         :param reporter: receives progress and warnings.
         :return: rows in the order of the texts.
@@ -275,7 +275,7 @@ class Encoder(Protocol):
         """Yield encoded texts batch by batch, in any order; raises what `encode` does.
 
         :param texts: distinct texts.
-        :param instruction: the question that is asked about each text.
+        :param instruction: the question to ask about each text.
         :param options: how texts become vectors and answers; None takes the defaults.
         :param reporter: receives progress and warnings.
         :param known: texts to skip. They must not change the other texts' numbers by more than rounding.
@@ -283,10 +283,10 @@ class Encoder(Protocol):
         """
 
     def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
-        """Return what `encode` would do and how long it would take.
+        """Return the prompt, the counts and the estimated time of `encode`.
 
         :param texts: texts in any order, at least one.
-        :param instruction: the question that is asked about each text.
+        :param instruction: the question to ask about each text.
         :param options: how texts become vectors and answers.
         :return: the prompt of the first text, counts, and the estimated time.
         """
@@ -335,7 +335,7 @@ class BaseEncoder:
         """Yield encoded texts batch by batch; see `Encoder`.
 
         :param texts: distinct texts.
-        :param instruction: the question that is asked about each text.
+        :param instruction: the question to ask about each text.
         :param options: how texts become vectors and answers; None takes the defaults.
         :param reporter: receives progress and warnings.
         :param known: texts to skip.
@@ -353,7 +353,7 @@ class BaseEncoder:
         """Return one vector, and one answer, per text; see `Encoder`.
 
         :param texts: texts in any order; equal ones are encoded once.
-        :param instruction: the question that is asked about each text.
+        :param instruction: the question to ask about each text.
         :param options: how texts become vectors and answers; None takes the defaults.
         :param reporter: receives progress and warnings.
         :return: rows in the order of the texts.
@@ -365,10 +365,10 @@ class BaseEncoder:
         return buffer.encoded(self.hidden_size)
 
     def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
-        """Return what `encode` would do, estimated from a few texts: tokens are counted as words.
+        """Return counts and the time of `encode`, estimated from a few texts; words are counted as tokens.
 
         :param texts: texts in any order, at least one.
-        :param instruction: the question that is asked about each text.
+        :param instruction: the question to ask about each text.
         :param options: how texts become vectors and answers.
         :return: counts and the estimated time.
         """
@@ -390,12 +390,12 @@ class BaseEncoder:
 
     @property
     def description(self) -> str:
-        """Name, dtype and device in one line, for people."""
+        """Name, dtype and device in one line, for display."""
         return describe(self)
 
 
 def describe(encoder: Encoder) -> str:
-    """Return an encoder's name, dtype and device in one line, for people: nothing parses it.
+    """Return an encoder's name, dtype and device in one line, for display.
 
     :param encoder: any encoder.
     :return: for example "inbedder-135m, bfloat16 on cpu".

@@ -1,4 +1,4 @@
-"""The likeliest first words of each answer, with their probabilities."""
+"""The most probable first words of each answer, with their probabilities."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ LIKELY = 8  # words kept per answer
 
 @dataclass(frozen=True)
 class NextWords:
-    """The likeliest first words of many answers, as tables with one row per answer.
+    """The most probable first words of many answers, as tables with one row per answer.
 
     :param words: the vocabulary, in lower case; a long word may be cut where the model's tokens are.
-    :param ids: indices into `words`, the likeliest first, int32, shape (n_answers, LIKELY).
+    :param ids: indices into `words`, the most probable first, int32, shape (n_answers, LIKELY).
     :param probabilities: of these words, 0 to 1, float32, same shape; 0 pads answers with fewer words.
     """
 
@@ -77,7 +77,7 @@ class NextWords:
 
 
 def next_words(answers: Iterable[Sequence[tuple[str, float]]]) -> NextWords:
-    """Return the table of answers that are given as (word, probability) pairs, the likeliest first.
+    """Return the table of answers that are given as (word, probability) pairs, the most probable first.
 
     :param answers: the pairs of each answer; those after the first `LIKELY` are dropped.
     :return: a table with one row per answer.

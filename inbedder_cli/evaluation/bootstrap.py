@@ -69,9 +69,9 @@ def _entropies(drawn: Numbers, groups: npt.NDArray[np.int64]) -> Numbers:
     """Return the entropy of the groups in each draw, shape (draws,)."""
     from scipy.sparse import csr_array
 
-    found, column = np.unique(groups, return_inverse=True)
+    distinct, column = np.unique(groups, return_inverse=True)
     n = len(groups)
-    ones = csr_array((np.ones(n), (np.arange(n), column)), shape=(n, len(found)))
+    ones = csr_array((np.ones(n), (np.arange(n), column)), shape=(n, len(distinct)))
     shares = (drawn @ ones) / n
     return np.asarray(-np.sum(shares * np.log(np.where(shares > 0, shares, 1)), axis=1))
 

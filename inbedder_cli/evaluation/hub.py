@@ -24,7 +24,7 @@ from inbedder_cli.evaluation.tasks import (
     Suite,
     Triplet,
     TripletTask,
-    joined,
+    join_suites,
 )
 
 if TYPE_CHECKING:
@@ -162,7 +162,9 @@ def hub_suite(name: str, *, offline: bool = False, wordings: Path | None = None)
     :raises InputError: when a file does not have the expected columns.
     """
     if name in GROUPS:
-        return replace(joined([hub_suite(n, offline=offline, wordings=wordings) for n in GROUPS[name]]), name=name)
+        return replace(
+            join_suites([hub_suite(n, offline=offline, wordings=wordings) for n in GROUPS[name]]), name=name
+        )
     bare, _, revision = name.partition("@")
     known = SETS[bare]
     folder = _snapshot(known.repository, revision or known.revision, offline=offline)
@@ -265,13 +267,13 @@ def _with_wordings(suite: Suite, path: Path) -> Suite:
     """
     try:
         known: Any = json.loads(path.read_text(encoding="utf-8"))
-        tasks = tuple(_worded(task, known) for task in suite.clusterings)
+        tasks = tuple(_add_wordings(task, known) for task in suite.clusterings)
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise InputError(f"is not a JSON object of questions by task: {error}", source=str(path)) from error
     return replace(suite, clusterings=tasks)
 
 
-def _worded(task: ClusteringTask, known: dict[str, Any]) -> ClusteringTask:
+def _add_wordings(task: ClusteringTask, known: dict[str, Any]) -> ClusteringTask:
     set_name, _, config = task.name.partition("/")
     other = re.sub("Clustering$", f"{config.title()}Clustering", set_name)
     entry = known.get(task.name) or known.get(other) or {}

@@ -31,22 +31,22 @@ def config_files(folder: Path, config: str, split: str) -> list[Path]:
     """
     files = sorted(p for p in folder.rglob("*") if p.is_file() and _suffix(p))
     paths = {file: file.relative_to(folder).as_posix() for file in files}
-    found: list[Path] = []
+    matches: list[Path] = []
     for pattern in _card_patterns(folder, config, split):
-        found += [f for f in files if fnmatch.fnmatch(paths[f], pattern) and f not in found]
-    if not found:
-        wanted = {split} if config in DEFAULT else {split, config}
-        found = [f for f in files if wanted <= set(re.split(r"[/._\-]+", paths[f]))]
-    if not found and config not in DEFAULT:  # one file per configuration, of a single split
-        found = [f for f in files if config in re.split(r"[/._\-]+", paths[f])]
-    if not found:
+        matches += [f for f in files if fnmatch.fnmatch(paths[f], pattern) and f not in matches]
+    if not matches:
+        names = {split} if config in DEFAULT else {split, config}
+        matches = [f for f in files if names <= set(re.split(r"[/._\-]+", paths[f]))]
+    if not matches and config not in DEFAULT:  # one file per configuration, of a single split
+        matches = [f for f in files if config in re.split(r"[/._\-]+", paths[f])]
+    if not matches:
         of = f'configuration "{config}", ' if config else ""
         raise InputError(
             f'no Parquet, JSON-lines or CSV file of {of}split "{split}"',
             source=str(folder),
             hint=f"files there: {', '.join(paths.values()) or 'none'}",
         )
-    return found
+    return matches
 
 
 def read_file(path: Path, broken: list[str] | None = None) -> list[Record]:

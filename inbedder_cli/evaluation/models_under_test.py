@@ -1,6 +1,6 @@
-"""Model references of an evaluation -> what identifies a model, known before it is loaded.
+"""Model references of an evaluation -> models and their revisions, before they are loaded.
 
-MODEL                what every command takes: bundled name, folder, .gguf file, Hugging Face id
+MODEL                as in every command: bundled name, folder, .gguf file, Hugging Face id
 st:MODEL             a sentence embedder that encodes the text alone
 st+i:MODEL           the same, with the question put before the text
 re-encode:MODEL>ST   a sentence embedder that encodes the answers of a language model
@@ -32,7 +32,7 @@ SENTENCE, SENTENCE_WITH_INSTRUCTION, RE_ENCODE = "st:", "st+i:", "re-encode:"
 
 @dataclass(frozen=True)
 class ModelUnderTest:
-    """A model that is to be measured.
+    """A model to evaluate.
 
     :param name: the reference that the user gave.
     :param revision: a commit, or a hash of the weights.
@@ -42,7 +42,7 @@ class ModelUnderTest:
     :param takes_instruction: whether the question reaches the model; if not, only the baseline is measured.
     :param has_layers: whether a layer and a pooling can be chosen.
     :param load: loads the model.
-    :param dtype: the dtype that was asked for.
+    :param dtype: the requested dtype.
     """
 
     name: str
@@ -65,12 +65,12 @@ def model_under_test(
     offline: bool = False,
     reporter: Reporter = SILENT,
 ) -> ModelUnderTest:
-    """Find a model and what identifies it; its weights are loaded later.
+    """Return a model and its revision; its weights are loaded later.
 
     :param reference: one of the forms in the module's docstring.
     :param template: name or pattern of the prompt; None takes the model's own.
     :param device: "auto", "cpu", "cuda", "cuda:1", "mps".
-    :param dtype: in which the model is to compute.
+    :param dtype: dtype of the model.
     :param offline: use the local cache only.
     :param reporter: shows downloads.
     :return: the model, not yet loaded.
@@ -156,7 +156,7 @@ def _sentence_folder(name: str, *, offline: bool, reporter: Reporter) -> tuple[P
 
 
 def _revision(files: ModelFiles) -> str:
-    """Return what pins a model's contents: the commit or hash of its base, and a hash of its adapter."""
+    """Return an identifier of a model's contents: the commit or hash of its base, and a hash of its adapter."""
     from inbedder_cli.models.convert import weights_sha256
 
     revision = files.revision or weights_sha256(files.folder)

@@ -1,4 +1,4 @@
-"""Records of a data file that know their line, so that every error names the place."""
+"""Records of a data file with their line numbers, for error messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.corpus.opening import decoded_lines, open_input
+from inbedder_cli.corpus.opening import decode_lines, open_input
 from inbedder_cli.corpus.values import value_as_text
 from inbedder_cli.errors import InputError, did_you_mean
 from inbedder_cli.options import InputFormat
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Record:
-    """One object of a file, and its place for messages.
+    """One object of a file, and its line for messages.
 
     :param source: path of the file.
     :param line: number of the line, from 1.
@@ -100,7 +100,7 @@ class Record:
 
 
 def read_records(path: Path, broken: list[str] | None = None) -> list[Record]:
-    """Read JSON lines; blank lines are skipped.
+    """Return the records of a JSON-lines file; blank lines are skipped.
 
     :param path: the file.
     :param broken: collects one message per unusable line; None raises the first one.
@@ -109,11 +109,11 @@ def read_records(path: Path, broken: list[str] | None = None) -> list[Record]:
     """
     records = []
     with closing(open_input(str(path), InputFormat.jsonl)) as opened:
-        for number, line in enumerate(decoded_lines(opened, None), start=1):
+        for number, line in enumerate(decode_lines(opened, None), start=1):
             if not line.strip():
                 continue
             try:
-                records.append(Record(str(path), number, _parsed(line, path, number)))
+                records.append(Record(str(path), number, _parse_object(line, path, number)))
             except InputError as error:
                 if broken is None:
                     raise
@@ -121,7 +121,7 @@ def read_records(path: Path, broken: list[str] | None = None) -> list[Record]:
     return records
 
 
-def _parsed(line: str, path: Path, number: int) -> dict[str, Any]:
+def _parse_object(line: str, path: Path, number: int) -> dict[str, Any]:
     try:
         cells = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -146,5 +146,9 @@ def labeled_texts(
     for record, (value, _) in zip(records, rows, strict=True):
         if text not in record.cells or (value is not None and not isinstance(value, str)):
             record.text(text)  # raises, with the place
-    kept = [(value.strip(), found) for value, found in rows if value and value.strip() and found is not None]
-    return tuple(t for t, _ in kept), tuple(found for _, found in kept), len(records) - len(kept)
+    kept = [
+        (value.strip(), class_name)
+        for value, class_name in rows
+        if value and value.strip() and class_name is not None
+    ]
+    return tuple(t for t, _ in kept), tuple(class_name for _, class_name in kept), len(records) - len(kept)

@@ -72,14 +72,14 @@ class ResultsCache:
 
 
 def read_results_cache(path: Path) -> ResultsCache:
-    """Read a cache, or begin a new one where there is no file.
+    """Return the cache in a file, or a new one if there is no file.
 
     A last line that a crash cut short is removed from the file. Lines of schema 1 are read too. Lines of a later
     schema are ignored, so their scores are measured again.
 
     :param path: the file.
     :return: the cache, which appends to the same file.
-    :raises InputError: when a line is not one of ours, naming the line.
+    :raises InputError: when a line is not a line of scores.
     """
     cache = ResultsCache(path)
     if not path.exists():
@@ -99,16 +99,16 @@ def read_results_cache(path: Path) -> ResultsCache:
             scores = [Score(**score) for score in data["scores"]]
             cache.entries[_as_json(data["key"])] = CachedScores(scores, data["dtype"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise _not_ours(path, number) from error
+            raise _invalid_line(path, number) from error
     if rest:
         if not LINE_START.startswith(rest[: len(LINE_START)]):
-            raise _not_ours(path, len(lines) + 1)
+            raise _invalid_line(path, len(lines) + 1)
         os.truncate(path, len(content) - len(rest))
     return cache
 
 
 def _from_schema_1(line: dict[str, Any]) -> dict[str, Any]:
-    """Return a line of schema 1 under today's names."""
+    """Return a line of schema 1 converted to the current schema."""
     key = {SCHEMA_1_NAMES.get(name, name): value for name, value in line["key"].items()}
     if key["instruction"] == "blind":
         key["instruction"] = "baseline"
@@ -116,8 +116,8 @@ def _from_schema_1(line: dict[str, Any]) -> dict[str, Any]:
     return {"schema": SCHEMA, "key": key, "dtype": line["number_format"], "scores": scores}
 
 
-def _not_ours(path: Path, line: int) -> InputError:
-    hint = "give --resume a file of its own, which inbedder evaluate creates"
+def _invalid_line(path: Path, line: int) -> InputError:
+    hint = "give --resume a new file, or one that inbedder evaluate has written"
     return InputError("is not a line of scores", source=str(path), line=line, hint=hint)
 
 

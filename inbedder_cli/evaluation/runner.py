@@ -98,7 +98,7 @@ class Evaluation:
     """Everything measured in one call.
 
     :param suite: name of the suite.
-    :param options: what was asked for.
+    :param options: the requested options.
     :param protocol: how vectors became scores.
     :param results: one per model, layer, pooling and kind of instruction.
     """
@@ -116,21 +116,21 @@ def evaluate(
     cache: ResultsCache | None = None,
     reporter: Reporter = SILENT,
 ) -> Evaluation:
-    """Measure every model, at every layer and pooling asked for, under the tasks' questions and as a baseline.
+    """Return scores of every model, layer and pooling, under the tasks' questions and under the baseline.
 
     :param suite: the tasks.
-    :param models: what to measure.
+    :param models: the models to measure.
     :param options: parts, layers, poolings and protocol; None takes the defaults.
     :param cache: finished scores are taken from it, and new ones are put into it; None keeps none.
     :param reporter: shows progress and the headline score of each task.
     :return: one `ModelResult` per model and setting.
-    :raises InputError: when the suite has no task for the parts asked for.
-    :raises InbedderError: whatever loading a model or encoding a text raises.
+    :raises InputError: when the suite has no task for the requested parts.
+    :raises InbedderError: when loading a model or encoding a text fails.
     """
     options, cache = options or EvaluateOptions(), cache or ResultsCache()
     protocol = protocol_of(options)
     evaluation = Evaluation(suite.name, options, protocol)
-    limited = suite.limited(options.limit)
+    limited = suite.subset(options.limit)
     jobs = jobs_of(limited, options.parts)
     if not jobs:
         raise InputError(f"has no tasks for {', '.join(options.parts)}", source=suite.name)
@@ -139,7 +139,7 @@ def evaluate(
         for layer, pooling in _settings(model, options):
             for instruction in (QUESTION, BASELINE) if model.takes_instruction else (BASELINE,):
                 scores, dtype = [], ""
-                for number, job in enumerate(wanted := _jobs_under(jobs, instruction), start=1):
+                for number, job in enumerate(own_jobs := _jobs_for(jobs, instruction), start=1):
                     key = _key(model, options, layer, pooling, instruction, job)
                     entry = cache.get(key)
                     if entry is None:
@@ -151,8 +151,8 @@ def evaluate(
                         cache.put(key, entry)
                     scores += entry.scores
                     dtype = dtype or entry.dtype
-                    reporter.info(f"{_title(key)}  {number}/{len(wanted)}  {_headline(entry.scores)}")
-                shown = _of_parts(scores, options.parts)
+                    reporter.info(f"{_title(key)}  {number}/{len(own_jobs)}  {_headline(entry.scores)}")
+                shown = _select_parts(scores, options.parts)
                 if Part.awareness in options.parts:
                     shown += view_scores(scores, limited.clusterings)
                 shown += mean_scores(shown, limited.clusterings, options.parts)
@@ -172,7 +172,7 @@ def evaluate(
 
 
 def jobs_of(suite: Suite, parts: Sequence[Part]) -> list[Job]:
-    """Return what is to be scored; jobs that encode the same texts follow each other.
+    """Return the jobs to score; jobs that encode the same texts are consecutive.
 
     :param suite: the tasks.
     :param parts: families of tests to run.
@@ -197,13 +197,13 @@ def jobs_of(suite: Suite, parts: Sequence[Part]) -> list[Job]:
     return sorted(jobs, key=lambda job: order.index(job.group))
 
 
-def _jobs_under(jobs: list[Job], instruction: str) -> list[Job]:
+def _jobs_for(jobs: list[Job], instruction: str) -> list[Job]:
     """Leave robustness out of a baseline: it compares wordings of the question."""
     return [job for job in jobs if instruction == QUESTION or job.part is not Part.robustness]
 
 
-def _of_parts(scores: list[Score], parts: Sequence[Part]) -> list[Score]:
-    """Keep the scores of the parts asked for, and every V-measure: views of a corpus are compared by it."""
+def _select_parts(scores: list[Score], parts: Sequence[Part]) -> list[Score]:
+    """Keep the scores of the requested parts, and every V-measure: views of a corpus are compared by it."""
     return [s for s in scores if s.part in parts or s.metric == V_MEASURE]
 
 

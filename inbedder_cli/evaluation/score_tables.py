@@ -1,4 +1,4 @@
-"""An evaluation as a table for people (means first, one column per model) and as scores for programs."""
+"""An evaluation as a table on a terminal or in Markdown (one column per model), and as records of scores."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ Row = tuple[str, str, str]  # part, task, metric
 
 
 def print_evaluation(console: Console, evaluation: Evaluation) -> None:
-    """Print the table, and below it what each column is.
+    """Print the table, and a description of each column below it.
 
     :param console: where to print.
-    :param evaluation: what was measured.
+    :param evaluation: the evaluation.
     """
     title = Text(printable(evaluation.suite), style="bold")
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1))
@@ -78,7 +78,7 @@ def print_evaluation(console: Console, evaluation: Evaluation) -> None:
 def evaluation_markdown(evaluation: Evaluation) -> str:
     """Return the table and the lines below it as Markdown.
 
-    :param evaluation: what was measured.
+    :param evaluation: the evaluation.
     :return: the text of a Markdown file.
     """
     results = evaluation.results
@@ -93,7 +93,7 @@ def evaluation_markdown(evaluation: Evaluation) -> str:
 def table_rows(evaluation: Evaluation) -> list[Row]:
     """Return the rows of the table: means first; with many tasks, only the main metrics.
 
-    :param evaluation: what was measured.
+    :param evaluation: the evaluation.
     :return: (part, task, metric) of each row; the task is "" for means.
     """
     rows: dict[Row, None] = {}
@@ -108,9 +108,9 @@ def table_rows(evaluation: Evaluation) -> list[Row]:
 
 
 def footnotes(evaluation: Evaluation) -> list[str]:
-    """Return what each column is, how it was measured, and on how many rows.
+    """Return a description of each column, and of the protocol.
 
-    :param evaluation: what was measured.
+    :param evaluation: the evaluation.
     :return: one line per column, and one about the protocol.
     """
     lines = []
@@ -132,7 +132,7 @@ def footnotes(evaluation: Evaluation) -> list[str]:
 def scores_as_records(evaluation: Evaluation) -> list[dict[str, Any]]:
     """Return every score together with the model, setting and protocol it was measured with.
 
-    :param evaluation: what was measured.
+    :param evaluation: the evaluation.
     :return: one flat dictionary per score; values are not multiplied by 100.
     """
     from inbedder_cli.diagnostics.baseline import BASELINE_INSTRUCTION
@@ -163,7 +163,7 @@ def scores_as_records(evaluation: Evaluation) -> list[dict[str, Any]]:
 def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
     """Return the evaluation as one JSON document.
 
-    :param evaluation: what was measured.
+    :param evaluation: the evaluation.
     :return: a dictionary for `json.dump`.
     """
     return {"schema": SCHEMA, "suite": evaluation.suite, "scores": scores_as_records(evaluation)}
@@ -172,7 +172,7 @@ def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
 def scores_table(evaluation: Evaluation) -> pa.Table:
     """Return one row per score.
 
-    :param evaluation: what was measured.
+    :param evaluation: the evaluation.
     :return: a table with the columns of `scores_as_records`.
     """
     import pyarrow as pa

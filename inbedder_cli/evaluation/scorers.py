@@ -1,7 +1,7 @@
-"""The tests: from one task, and the vectors an encoder gives for it, to scores.
+"""The tests: score an encoder's vectors on one task.
 
-Instruction awareness and robustness follow InBedder (arXiv 2402.09642), sections 4.1 and 4.2. The other tests ask
-whether clusters, similarities and rankings agree with a gold standard.
+Instruction awareness and robustness follow InBedder (arXiv 2402.09642), sections 4.1 and 4.2. The other tests
+measure whether clusters, similarities and rankings agree with a gold standard.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def score_triplets(task: TripletTask, encoder: TaskEncoder, protocol: Protocol) 
     """Return the share of successful triplets under each goal, and the harmonic mean over the goals.
 
     An encoder that ignores its instruction gets p under one goal and 1 - p under the other, so only the harmonic
-    mean of both says whether it follows instructions (InBedder, section 4.1).
+    mean of both shows whether it follows instructions (InBedder, section 4.1).
 
     :param task: one corpus under goals that contradict each other.
     :param encoder: gives the vectors.
@@ -254,12 +254,12 @@ def score_reranking(task: RerankingTask, encoder: TaskEncoder, protocol: Protoco
     texts = list(dict.fromkeys(t for q in queries for t in (q.text, *q.positives, *q.negatives)))
     points = protocol.points(encoder.vectors(texts, task.instruction))
     position = {text: i for i, text in enumerate(texts)}
-    found = []
+    values = []
     for query in queries:
         others = points[[position[text] for text in (*query.positives, *query.negatives)]]
         similarities = cosines(np.repeat(points[[position[query.text]]], len(others), axis=0), others)
-        found.append(average_precision(similarities, np.arange(len(others)) < len(query.positives)))
-    precisions = np.array(found, np.float64)
+        values.append(average_precision(similarities, np.arange(len(others)) < len(query.positives)))
+    precisions = np.array(values, np.float64)
     value = float(precisions.mean())
     ends = interval(value, mean_draws(precisions))
     return [Score(Part.reranking, task.name, MAP, value, len(queries), None, *ends)]

@@ -66,19 +66,19 @@ def view_scores(scores: Sequence[Score], tasks: Sequence[ClusteringTask]) -> lis
             corpora.setdefault(task.corpus, []).append(by_task[task.name])
     return [
         Score(
-            Part.awareness, corpus, ALL_VIEWS, harmonic_mean([s.value for s in found]), max(s.rows for s in found)
+            Part.awareness, corpus, ALL_VIEWS, harmonic_mean([s.value for s in means]), max(s.rows for s in means)
         )
-        for corpus, found in corpora.items()
-        if len(found) > 1
+        for corpus, means in corpora.items()
+        if len(means) > 1
     ]
 
 
 def mean_scores(scores: Sequence[Score], tasks: Sequence[ClusteringTask], parts: Sequence[Part]) -> list[Score]:
-    """Return the means over tasks, the most telling first.
+    """Return the means over tasks, the most important first.
 
     :param scores: scores of one model.
     :param tasks: the clustering tasks of the suite.
-    :param parts: the parts that were asked for. Without `clustering` among them there is no mean V-measure, even
+    :param parts: the requested parts. Without `clustering` among them there is no mean V-measure, even
         if tasks were clustered to compare the views of a corpus.
     :return: one score per mean that is defined.
     """
@@ -86,19 +86,19 @@ def mean_scores(scores: Sequence[Score], tasks: Sequence[ClusteringTask], parts:
     if Part.clustering not in parts:
         clusterings = []
     trained_on = {t.name for t in tasks if t.corpus.startswith(TRAINING_CORPORA)}
-    found = [_mean("mean V-measure", clusterings)]
+    means = [_mean("mean V-measure", clusterings)]
     if trained_on and clusterings:
-        found.append(_mean(WITHOUT_TRAINING, [s for s in clusterings if s.task not in trained_on]))
+        means.append(_mean(WITHOUT_TRAINING, [s for s in clusterings if s.task not in trained_on]))
     for metric in (BOTH_GOALS, BOTH_GOALS_CENTERED):
-        found.append(_mean(f"mean of {metric}", [s for s in scores if s.metric == metric]))
-    found.append(_mean(f"mean {ALL_VIEWS}", [s for s in scores if s.metric == ALL_VIEWS]))
+        means.append(_mean(f"mean of {metric}", [s for s in scores if s.metric == metric]))
+    means.append(_mean(f"mean {ALL_VIEWS}", [s for s in scores if s.metric == ALL_VIEWS]))
     awareness = [s for s in scores if s.part == Part.awareness]
     for metric in (SPEARMAN_CENTERED, SPEARMAN_RAW):
-        found.append(_mean(f"mean instruction STS, {metric}", [s for s in awareness if s.metric == metric]))
+        means.append(_mean(f"mean instruction STS, {metric}", [s for s in awareness if s.metric == metric]))
     for metric in (CORRECT, IMPLICIT, INCORRECT, GAP_CORRECT, GAP_IMPLICIT, SPREAD):
-        found.append(_mean(f"mean {metric}", [s for s in scores if s.metric == metric]))
-    found.append(_mean(f"mean {MAP}", [s for s in scores if s.part == Part.reranking]))
-    return [score for score in found if score is not None]
+        means.append(_mean(f"mean {metric}", [s for s in scores if s.metric == metric]))
+    means.append(_mean(f"mean {MAP}", [s for s in scores if s.part == Part.reranking]))
+    return [score for score in means if score is not None]
 
 
 def _mean(name: str, scores: Sequence[Score]) -> Score | None:

@@ -1,4 +1,4 @@
-"""Encoders to compare with: sentence embedders, on the texts or on the answers of a language model."""
+"""Encoders for comparison: sentence embedders, on the texts or on the answers of a language model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EXTRA_HINT = "pip install 'inbedder[st]'"
 
 
 def encoder_dtype(encoder: Encoder) -> str:
-    """Return the dtype in which an encoder computes, for example "float32"; "" where it does not say.
+    """Return the dtype in which an encoder computes, for example "float32"; "" if unknown.
 
     :param encoder: any encoder.
     :return: the name of the dtype.
@@ -101,7 +101,7 @@ class SentenceEncoder(BaseEncoder):
         )
 
     def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
-        """Return what `encode` would do; a few texts are encoded to estimate the time.
+        """Return the estimate of `encode`; a few texts are encoded to estimate the time.
 
         :param texts: the texts of the run.
         :param instruction: the question; ignored unless `with_instruction`.
@@ -175,7 +175,7 @@ class ReEncoder(BaseEncoder):
 
         :param texts: may repeat.
         :param instruction: the question.
-        :param options: of the answering; layer and pooling are ignored.
+        :param options: options of the answering model; layer and pooling are ignored.
         :param reporter: shows progress.
         :return: vectors of shape (n_texts, hidden_size of the sentence embedder), and answers.
         """
@@ -184,11 +184,11 @@ class ReEncoder(BaseEncoder):
         return replace(answered, vectors=self.embedding.encode(answers, instruction).vectors, answers=answers)
 
     def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
-        """Return what the answering would do; the time to encode the answers is small and left out.
+        """Return the estimate of the answering model; the time to encode the answers is small and left out.
 
         :param texts: the texts of the run.
         :param instruction: the question.
-        :param options: of the answering.
+        :param options: options of the answering model.
         :return: the first prompt, token counts and seconds.
         """
         return self.answering.preview(texts, instruction, self._options(options))
@@ -209,8 +209,8 @@ def packaged_folder(name: str) -> Path | None:
     module = name.replace("-", "_")
     if not module.isidentifier():
         return None
-    found = importlib.util.find_spec(module)
-    for location in (found.submodule_search_locations or []) if found else []:
+    spec = importlib.util.find_spec(module)
+    for location in (spec.submodule_search_locations or []) if spec else []:
         folder = Path(location) / "model"
         if (folder / "modules.json").is_file():
             return folder
@@ -220,10 +220,10 @@ def packaged_folder(name: str) -> Path | None:
 def load_sentence_encoder(
     folder: Path, name: str, *, with_instruction: bool = False, device: str = "auto"
 ) -> SentenceEncoder:
-    """Load a sentence-transformers model from a folder; no code from the folder is run.
+    """Return a sentence-transformers model loaded from a folder; no code from the folder is run.
 
     :param folder: holds `modules.json`.
-    :param name: what messages call the model.
+    :param name: name of the model in messages.
     :param with_instruction: put the question before the text.
     :param device: "auto", "cpu", "cuda", "cuda:1", "mps".
     :return: the encoder.
@@ -240,7 +240,7 @@ def load_sentence_encoder(
     chosen = str(choose_device(device))
     try:
         model = SentenceTransformer(str(folder), device=chosen, local_files_only=True, trust_remote_code=False)
-    except Exception as error:  # whatever the library raises for a folder that is not one of its models
+    except Exception as error:  # the library raises various errors for folders that are not its models
         reason = (str(error).strip() or repr(error)).splitlines()[0]
         raise ModelError(
             f"cannot load {name}: {reason}", hint="st: takes sentence-transformers models only"

@@ -35,7 +35,7 @@ class EvaluationFormat(Choice):
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """What is measured, and how.
+    """Options of an evaluation.
 
     :param parts: families of tests; a part without tasks in the suite is skipped.
     :param layers: hidden states to compare; empty takes each model's own.
@@ -43,9 +43,9 @@ class EvaluateOptions:
     :param protocol: `ours` or `paper`.
     :param seeds: number of KMeans runs (`ours`), with seeds 0 to N-1; scores are means over them.
     :param n_init: KMeans restarts of each run (`ours`).
-    :param limit: rows of each task, see `tasks.Suite.limited`; None takes all.
-    :param max_tokens: longest prompt, in tokens; the protocol `paper` always takes 512.
-    :param batch_tokens: padded tokens per batch; None chooses by device.
+    :param limit: rows of each task, see `tasks.Suite.subset`; None takes all.
+    :param max_tokens: maximum length of a prompt, in tokens; the protocol `paper` always takes 512.
+    :param batch_tokens: tokens per batch, including padding; None chooses by device.
     """
 
     parts: tuple[Part, ...] = tuple(Part)

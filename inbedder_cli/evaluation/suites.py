@@ -32,11 +32,11 @@ SIMILARITY_INSTRUCTION = "Extract key words from the sentence."
 
 
 def read_folder(folder: Path) -> Suite:
-    """Read a suite from a folder.
+    """Return the suite in a folder.
 
     :param folder: holds any of tasks.json (with its files), triplets.jsonl, instruct_sts.jsonl and stsb_dev.jsonl.
     :return: the tasks.
-    :raises InputError: naming the file, and the line, that cannot be used.
+    :raises InputError: for a file or line that cannot be used.
     """
     if not any((folder / name).is_file() for name in (TASKS, TRIPLETS, PAIRS, SIMILARITY)):
         raise InputError(
@@ -89,9 +89,9 @@ def table_suite(corpus: Corpus, gold: Sequence[str], instructions: Sequence[str]
 
 
 def triplet_tasks(records: Sequence[Record]) -> list[TripletTask]:
-    """Group triplets by set and goal.
+    """Return triplets grouped by set and goal.
 
-    :param records: with set, goal, instruction, anchor, positive, negative, and perhaps id.
+    :param records: with set, goal, instruction, anchor, positive, negative, and optionally id.
     :return: one task per set.
     :raises InputError: when a goal has several questions, or a key is missing.
     """
@@ -101,7 +101,7 @@ def triplet_tasks(records: Sequence[Record]) -> list[TripletTask]:
         goals = sets.setdefault(record.text("set"), {})
         first, triplets = goals.setdefault(record.text("goal"), (question, []))
         if first != question:
-            raise record.error(f'is another question than the goal has above: "{first}"', "instruction")
+            raise record.error(f'differs from the question of this goal above: "{first}"', "instruction")
         given_id = record.label("id") if "id" in record.cells else None
         texts = (record.text(name) for name in ("anchor", "positive", "negative"))
         triplets.append(Triplet(given_id or str(len(triplets)), *texts))
@@ -112,7 +112,7 @@ def triplet_tasks(records: Sequence[Record]) -> list[TripletTask]:
 
 
 def pair_tasks(records: Sequence[Record]) -> list[PairTask]:
-    """Group pairs by set.
+    """Return pairs grouped by set.
 
     :param records: with set, sentence1, sentence2, instruction and score.
     :return: one task per set.

@@ -52,17 +52,17 @@ class TaskEncoder:
         known = self.memo.setdefault(question, {})
         new = [text for text in dict.fromkeys(texts) if text not in known]
         if new:
-            found = self.encoder.encode(new, question, self.options, self.reporter).vectors
-            if bad := int((~np.isfinite(found).all(axis=1)).sum()):
+            vectors = self.encoder.encode(new, question, self.options, self.reporter).vectors
+            if bad := int((~np.isfinite(vectors).all(axis=1)).sum()):
                 raise ModelError(
                     f"{bad:,} of {len(new):,} vectors of {self.encoder.description} are not finite",
                     hint="try --dtype float32",
                 )
-            known.update(zip(new, found, strict=True))
+            known.update(zip(new, vectors, strict=True))
         return np.stack([known[text] for text in texts])
 
     def start_group(self, group: str) -> None:
-        """Drop the vectors of the previous group: its texts do not come again.
+        """Drop the vectors of the previous group: its texts do not occur again.
 
         :param group: name of the group that the next tasks belong to.
         """

@@ -40,13 +40,13 @@ class ClusteringTask:
         """Number of different labels."""
         return len(set(self.labels))
 
-    def limited(self, limit: int) -> Self:
+    def subset(self, limit: int) -> Self:
         """Return the first `limit` rows of one fixed shuffle (numpy's `RandomState(0).permutation`).
 
         :param limit: number of rows.
-        :return: the shortened task.
+        :return: the smaller task.
         """
-        rows = _shuffled(len(self.texts), limit)
+        rows = _shuffle_indices(len(self.texts), limit)
         texts, labels = (tuple(cells[i] for i in rows) for cells in (self.texts, self.labels))
         return replace(self, texts=texts, labels=labels)
 
@@ -91,11 +91,11 @@ class TripletTask:
     name: str
     goals: tuple[Goal, ...]
 
-    def limited(self, limit: int) -> Self:
+    def subset(self, limit: int) -> Self:
         """Return the first `limit` triplets of each goal.
 
         :param limit: number of triplets per goal.
-        :return: the shortened task.
+        :return: the smaller task.
         """
         return replace(self, goals=tuple(replace(g, triplets=g.triplets[:limit]) for g in self.goals))
 
@@ -126,11 +126,11 @@ class PairTask:
     name: str
     pairs: tuple[Pair, ...]
 
-    def limited(self, limit: int) -> Self:
+    def subset(self, limit: int) -> Self:
         """Return the first `limit` pairs; files are ordered so that questions and scores alternate.
 
         :param limit: number of pairs.
-        :return: the shortened task.
+        :return: the smaller task.
         """
         return replace(self, pairs=self.pairs[:limit])
 
@@ -139,13 +139,13 @@ class PairTask:
 class SimilarityTask(PairTask):
     """Pairs of sentences under one general question (plain STS)."""
 
-    def limited(self, limit: int) -> Self:
+    def subset(self, limit: int) -> Self:
         """Return the first `limit` pairs of one fixed shuffle.
 
         :param limit: number of pairs.
-        :return: the shortened task.
+        :return: the smaller task.
         """
-        return replace(self, pairs=tuple(self.pairs[i] for i in _shuffled(len(self.pairs), limit)))
+        return replace(self, pairs=tuple(self.pairs[i] for i in _shuffle_indices(len(self.pairs), limit)))
 
 
 class Query(NamedTuple):
@@ -174,20 +174,20 @@ class RerankingTask:
     instruction: str
     queries: tuple[Query, ...]
 
-    def limited(self, limit: int) -> Self:
+    def subset(self, limit: int) -> Self:
         """Return the first `limit` queries of one fixed shuffle.
 
         :param limit: number of queries.
-        :return: the shortened task.
+        :return: the smaller task.
         """
-        return replace(self, queries=tuple(self.queries[i] for i in _shuffled(len(self.queries), limit)))
+        return replace(self, queries=tuple(self.queries[i] for i in _shuffle_indices(len(self.queries), limit)))
 
 
 @dataclass(frozen=True)
 class Suite:
     """Tasks of all kinds, any of which may be missing.
 
-    :param name: what messages call the suite.
+    :param name: name of the suite in messages.
     :param clusterings: clustering tasks.
     :param triplets: sets of triplets.
     :param pairs: sets of instruction STS.
@@ -204,7 +204,7 @@ class Suite:
     rerankings: tuple[RerankingTask, ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)
 
-    def limited(self, limit: int | None) -> Suite:
+    def subset(self, limit: int | None) -> Suite:
         """Return the suite with at most `limit` rows per task.
 
         Rows of clustering tasks, queries and similarity pairs are the first of a fixed shuffle. Triplets (of each
@@ -212,17 +212,17 @@ class Suite:
         an anchor from its other questions.
 
         :param limit: rows per task; None keeps all.
-        :return: the shortened suite.
+        :return: the smaller suite.
         """
         if limit is None:
             return self
         return replace(
             self,
-            clusterings=tuple(t.limited(limit) for t in self.clusterings),
-            triplets=tuple(t.limited(limit) for t in self.triplets),
-            pairs=tuple(t.limited(limit) for t in self.pairs),
-            similarities=tuple(t.limited(limit) for t in self.similarities),
-            rerankings=tuple(t.limited(limit) for t in self.rerankings),
+            clusterings=tuple(t.subset(limit) for t in self.clusterings),
+            triplets=tuple(t.subset(limit) for t in self.triplets),
+            pairs=tuple(t.subset(limit) for t in self.pairs),
+            similarities=tuple(t.subset(limit) for t in self.similarities),
+            rerankings=tuple(t.subset(limit) for t in self.rerankings),
         )
 
 
@@ -239,7 +239,7 @@ def fingerprint(task: Task) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def joined(suites: Sequence[Suite]) -> Suite:
+def join_suites(suites: Sequence[Suite]) -> Suite:
     """Return one suite with the tasks of several.
 
     :param suites: in the order of their tasks.
@@ -256,7 +256,7 @@ def joined(suites: Sequence[Suite]) -> Suite:
     )
 
 
-def _shuffled(n: int, limit: int) -> list[int]:
+def _shuffle_indices(n: int, limit: int) -> list[int]:
     import numpy as np
 
     # The legacy generator: its stream never changes, and published scores depend on it.

@@ -1,1 +1,1 @@
-"""Answers -> what each cluster means: phrases, labels, exemplars; and which rows are unanswered."""
+"""Explanations of clusters: phrases, labels and exemplars; and detection of unanswered rows."""

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from inbedder_cli.explanation.phrases import Phrase
 
-STEM = 4  # letters that two forms of a word have in common at least; they must also be half of the longer one
+STEM = 4  # minimum length of the common prefix of two forms of a word; it must also be half of the longer one
 FOLDS = 5
 CHECKED_ROWS = 20_000  # sample on which labels are checked
 
 
 def choose_labels(phrases: dict[int, list[Phrase]]) -> dict[int, str]:
-    """Return a label for each cluster: its first phrase, as far as no other cluster has the same.
+    """Return a unique label for each cluster: its first phrase, extended where another cluster has the same.
 
     No two clusters get the same label, or two forms of one ("cancel", "cancellation"). Where two clusters share
     their first phrase, the one with the higher score gets it, and the other adds its next phrase.
@@ -50,7 +50,7 @@ def choose_labels(phrases: dict[int, list[Phrase]]) -> dict[int, str]:
 
 
 def _is_similar(label: str, other: str) -> bool:
-    """Return whether two labels have the same words but for their forms."""
+    """Return whether two labels consist of the same words, up to their inflection."""
     one, two = label.split(), other.split()
     return len(one) == len(two) and all(_have_one_stem(a, b) for a, b in zip(one, two, strict=True))
 
@@ -81,10 +81,10 @@ class LabelCheck:
 def check_labels(
     phrases_by_row: Sequence[Sequence[str]], labels: npt.NDArray[np.int64], chosen: dict[int, str]
 ) -> dict[int, LabelCheck]:
-    """Return how well the label of each cluster fits.
+    """Return coverage, specificity and F1 of each cluster's label.
 
     For F1, the best phrase of each cluster is found on four fifths of the rows and tested on the others, five
-    times; counts are summed. Of more than 20,000 rows a sample of so many is used. Otherwise the result does not
+    times; counts are summed. Above 20,000 rows a sample of that size is used. Otherwise the result does not
     depend on the order of the rows.
 
     :param phrases_by_row: phrases of each row.
@@ -110,12 +110,12 @@ def _cross_validated_f1(
 ) -> dict[int, float]:
     """Return F1 by cluster: 2 hits / (rows in the cluster + rows that contain the phrase), summed over folds."""
     # Folds depend on answers alone, not on the order of rows, and spread rows of the same answer evenly.
-    dealt = Counter[tuple[str, int]]()
+    n_dealt = Counter[tuple[str, int]]()
     folds = np.empty(len(labels), np.int64)
     for i, (row, label) in enumerate(zip(phrases_by_row, labels.tolist(), strict=True)):
         answer = "\n".join(row)
-        folds[i] = (zlib.crc32(answer.encode("utf-8", "surrogatepass")) + dealt[answer, label]) % FOLDS
-        dealt[answer, label] += 1
+        folds[i] = (zlib.crc32(answer.encode("utf-8", "surrogatepass")) + n_dealt[answer, label]) % FOLDS
+        n_dealt[answer, label] += 1
     hits, uses = Counter[int](), Counter[int]()
     for fold in range(FOLDS):
         training = np.flatnonzero(folds != fold)

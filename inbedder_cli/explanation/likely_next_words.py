@@ -1,4 +1,4 @@
-"""Words with which a cluster's answers are likelier to begin than answers in general.
+"""First words of answers that are more probable in a cluster than in all rows.
 
 InBedder decodes a cluster's mean hidden state to describe it. Here the mean is taken over word probabilities
 instead: this needs no model once texts are encoded, and works for every layer and pooling.
@@ -21,15 +21,15 @@ MIN_EXCESS = 0.01  # least difference of a word's mean probability in the cluste
 def likely_next_words(words: NextWords, labels: npt.NDArray[np.int64], n: int) -> dict[int, list[str]]:
     """Return each cluster's words whose mean probability most exceeds that over all rows, largest excess first.
 
-    :param words: the likeliest first words of each answer.
+    :param words: the most probable first words of each answer.
     :param labels: the cluster of each answer, shape (n_answers,).
     :param n: largest number of words per cluster.
     :return: the words of each cluster.
     """
     everywhere = words.means()
-    found: dict[int, list[str]] = {}
+    words_by_cluster: dict[int, list[str]] = {}
     for cluster in np.unique(labels).tolist():
         excess = words.of(np.flatnonzero(labels == cluster)).means() - everywhere  # type: ignore[arg-type]
         best = sorted(range(len(excess)), key=lambda i: (-excess[i], words.words[i]))[:n]
-        found[cluster] = [words.words[i] for i in best if excess[i] >= MIN_EXCESS]
-    return found
+        words_by_cluster[cluster] = [words.words[i] for i in best if excess[i] >= MIN_EXCESS]
+    return words_by_cluster

@@ -1,4 +1,4 @@
-"""Answers -> n-grams, ranked by how they mark each cluster."""
+"""Answers -> n-grams, ranked by how well they distinguish each cluster."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NEGATIONS = frozenset("not no never nothing nobody none nor neither nowhere cann
 
 @dataclass(frozen=True)
 class Phrase:
-    """An n-gram of answers, and how it marks a cluster.
+    """An n-gram of answers, and how well it distinguishes a cluster.
 
     :param text: one to three words.
     :param support: share of the cluster's rows whose answer contains it, 0 to 1.
@@ -58,7 +58,7 @@ def answer_phrases(answer: str, stop_words: frozenset[str], repeated: frozenset[
     """Return the different 1- to 3-grams of an answer that neither begin nor end with a stop word.
 
     Stop words inside a phrase stay. Words of the question are left out where the answer holds another word that is
-    neither a stop word nor a negation. An answer of stop words alone keeps them: better than nothing.
+    neither a stop word nor a negation. An answer that consists of stop words alone keeps them.
 
     >>> answer_phrases("The emotion is anger", frozenset({"the", "is"}), frozenset({"emotion"}))
     ['anger']
@@ -75,30 +75,30 @@ def answer_phrases(answer: str, stop_words: frozenset[str], repeated: frozenset[
     dropped = stop_words | repeated if content else stop_words
     if all(w in stop_words for w in words):
         dropped = frozenset()
-    found = {}
+    phrases = {}
     for n in range(1, LONGEST_PHRASE + 1):
         for start in range(len(words) - n + 1):
             gram = words[start : start + n]
             if gram[0] in dropped or gram[-1] in dropped or (n > 1 and repeated.intersection(gram) & dropped):
                 continue
-            found[" ".join(gram)] = True
-    return list(found)
+            phrases[" ".join(gram)] = True
+    return list(phrases)
 
 
 def rank_phrases(
     phrases_by_row: Sequence[Sequence[str]], labels: npt.NDArray[np.int64]
 ) -> dict[int, list[Phrase]]:
-    """Return the phrases of each cluster: first the one that names it best, then the others by score.
+    """Return the phrases of each cluster: first the best label, then the others by score.
 
     The score is the z-score of the log-odds with an informative Dirichlet prior (Monroe, Colaresi & Quinn 2008,
     "Fightin' Words", eq. 16-22). It counts rows that contain the phrase, in the cluster against all other rows,
     noise among them. The prior is a tenth of the corpus: every phrase starts with a tenth of its count on both
-    sides. So a phrase that occurs once or twice cannot win by chance, as it can under c-TF-IDF. Half a row is
+    sides. So a phrase that occurs once or twice cannot come first by chance, as under c-TF-IDF. Half a row is
     added where odds could be infinite. Phrases that are rarer in the cluster than elsewhere are left out, unless
     there are no others.
 
-    The phrase that names a cluster best is the one with the highest F1 as a test of which rows are in it. A word
-    in a tenth of the rows may have the highest score, where hardly another cluster has it, and is no name.
+    The best label is the phrase with the highest F1 as a classifier of the cluster's rows. The phrase with the
+    highest score may occur in only a tenth of the rows, if it is rare elsewhere.
 
     :param phrases_by_row: phrases of each row.
     :param labels: cluster of each row, int64, shape (n_rows,), -1 for noise.
@@ -123,19 +123,19 @@ def rank_phrases(
         odds_out = (b + prior) / (m + prior_rows - b - prior + 0.5)
         score = (np.log(odds_in) - np.log(odds_out)) / np.sqrt(1 / (a + prior) + 1 / (b + prior))
         lift = ((a + 0.5) / (n + 1)) / ((b + 0.5) / (m + 1))
-        found = [
+        candidates = [
             Phrase(str(names[j]), float(a[j] / n), float(lift[j]), float(score[j]))
             for j in np.flatnonzero((a > 0) & (score > 0) if (score[a > 0] > 0).any() else a > 0)
         ]
-        found.sort(key=lambda p: (-p.score, -len(p.text), p.text))
-        kept = _without_overlaps(found[:CANDIDATES])
+        candidates.sort(key=lambda p: (-p.score, -len(p.text), p.text))
+        kept = _drop_overlaps(candidates[:CANDIDATES])
         rows_with = dict(zip(names.tolist(), total.tolist(), strict=True))
         best = max(kept, key=lambda p: 2 * p.support * n / (n + rows_with[p.text]), default=None)  # F1
         ranked[cluster] = sorted(kept, key=lambda p: p is not best)
     return ranked
 
 
-def _without_overlaps(phrases: list[Phrase]) -> list[Phrase]:
+def _drop_overlaps(phrases: list[Phrase]) -> list[Phrase]:
     """Drop overlapping phrases: keep the longer one if it covers at least 80 % of the shorter one's rows.
 
     :param phrases: best first.

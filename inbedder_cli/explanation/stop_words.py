@@ -25,14 +25,14 @@ def words_of(text: str) -> list[str]:
     :param text: any text.
     :return: its words in their order.
     """
-    return _word().findall(folded(text))
+    return _word().findall(fold_text(text))
 
 
-def folded(text: str) -> str:
-    """Return the text in the form in which words are compared: NFKC, lower case, straight apostrophes.
+def fold_text(text: str) -> str:
+    """Return the text normalized for comparison: NFKC, lower case, straight apostrophes.
 
     :param text: any text.
-    :return: the folded text.
+    :return: the text for comparisons.
     """
     return unicodedata.normalize("NFKC", text).lower().replace("’", "'")
 
@@ -50,7 +50,7 @@ def load_stop_words(source: str | None = None) -> frozenset[str]:
 
     :param source: path of a file with words separated by white space, in which # begins a comment line; "none" for
         no stop words; None for the package's English list, which holds no negations.
-    :return: the words, folded.
+    :return: the words, as `fold_text` returns them.
     :raises InputError: when the file cannot be read.
     """
     if source == "none":
@@ -64,7 +64,7 @@ def load_stop_words(source: str | None = None) -> frozenset[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the stop words: {error}", source=source) from error
     lines = (line for line in text.splitlines() if not line.startswith("#"))
-    return frozenset(word for line in lines for word in folded(line).split())
+    return frozenset(word for line in lines for word in fold_text(line).split())
 
 
 def repeated_words(instruction: str, stop_words: frozenset[str]) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Clusters and answers -> what each cluster means: a label, phrases, whole answers, example rows."""
+"""Clusters and answers -> a summary of each cluster: label, phrases, whole answers, example rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from inbedder_cli.clustering.preprocess import sample_indices
 from inbedder_cli.explanation.labels import LabelCheck, check_labels, choose_labels
 from inbedder_cli.explanation.likely_next_words import likely_next_words
 from inbedder_cli.explanation.phrases import Phrase, phrases_by_row, rank_phrases
-from inbedder_cli.explanation.stop_words import folded
+from inbedder_cli.explanation.stop_words import fold_text
 from inbedder_cli.options import ExplainOptions
 
 if TYPE_CHECKING:
@@ -64,19 +64,19 @@ class AnswerShare:
 
 @dataclass(frozen=True)
 class ClusterSummary:
-    """What one cluster means.
+    """Explanation of one cluster.
 
     :param cluster: its number; -1 for noise, -2 for unanswered rows. Neither has phrases.
     :param label: its name, unique among the clusters.
     :param size: number of rows.
     :param share: share of all rows that were encoded, 0 to 1.
-    :param phrases: n-grams that mark it (`rank_phrases`).
+    :param phrases: n-grams that distinguish it (`rank_phrases`).
     :param exemplars: central rows, the most central first; of noise, the first ones; of unanswered rows,
         the first one with each frequent answer.
     :param answers: whole answers, the most frequent first; empty where none were decoded.
     :param entropy: entropy of the distribution of whole answers, in bits: 0 when all are the same; None where none
         were decoded.
-    :param stability: how surely the cluster is found again in half of the rows, 0 to 1; None where it was not
+    :param stability: mean Jaccard similarity with the cluster found again in half of the rows, 0 to 1; None if not
         measured.
     :param diverse: the most central row of each other frequent answer.
     :param borderline: the rows nearest to another cluster, the nearest first.
@@ -113,28 +113,30 @@ def explain(
     phrases: Sequence[Sequence[str]] | None = None,
     next_words: NextWords | None = None,
 ) -> list[ClusterSummary]:
-    """Explain each cluster by the n-grams that are frequent in its answers and rare in those of the others.
+    """Return summaries that explain each cluster by n-grams frequent in its answers and rare in the others'.
 
     :param clustering: the clusters of the rows.
     :param answers: one per row; or, where none were decoded, the texts themselves.
     :param texts: one per row, for exemplars.
     :param ids: one per row, for exemplars.
-    :param rows: each row's index in the corpus, for exemplars; None: these are all its rows.
+    :param rows: each row's index in the corpus, for exemplars; None: the rows are the whole corpus.
     :param instruction: the question; its own words are left out of answers that hold other words too.
     :param options: stop words, and how many phrases and exemplars; None takes the defaults.
     :param show_answers: whether `answers` really are answers.
     :param n_read: number of rows that shares refer to; None: the rows given.
-    :param phrases: phrases of each answer (`phrases_by_row`), where they are at hand.
-    :param next_words: likely first words of each answer, where they are known.
+    :param phrases: phrases of each answer (`phrases_by_row`); None computes them.
+    :param next_words: the most probable first words of each answer, if known.
     :return: one summary per cluster, by number, noise last.
     """
     options = options or ExplainOptions()
-    some = np.arange(len(answers)) if show_answers else sample_indices(len(answers), TEXTS, 0)
-    labels_of_some = clustering.labels[some]
-    found = phrases or phrases_by_row([answers[i] for i in some], instruction if show_answers else "", options)
-    ranked = rank_phrases(found, labels_of_some)
+    sample = np.arange(len(answers)) if show_answers else sample_indices(len(answers), TEXTS, 0)
+    sample_labels = clustering.labels[sample]
+    row_phrases = phrases or phrases_by_row(
+        [answers[i] for i in sample], instruction if show_answers else "", options
+    )
+    ranked = rank_phrases(row_phrases, sample_labels)
     labels = choose_labels(ranked)
-    checks = check_labels(found, labels_of_some, {c: best[0].text for c, best in ranked.items() if best})
+    checks = check_labels(row_phrases, sample_labels, {c: best[0].text for c, best in ranked.items() if best})
     words = likely_next_words(next_words, clustering.labels, options.phrases) if next_words else {}
 
     def exemplars(chosen: Sequence[int]) -> list[Exemplar]:
@@ -149,12 +151,12 @@ def explain(
         if not len(inside):
             continue
         shares, entropy = answer_shares([answers[i] for i in inside.tolist()]) if show_answers else ([], None)
-        central = _first_of_different(_by_value(inside, clustering.distances), texts, options.exemplars)
+        central = _first_distinct(_sort_by_value(inside, clustering.distances), texts, options.exemplars)
         diverse = (
             [] if cluster == NOISE or not show_answers else _diverse(inside, clustering, answers, central, shares)
         )
-        border = [i for i in _by_value(inside, clustering.margins) if not math.isnan(clustering.margins[i])]
-        borderline = _first_of_different(border, texts, options.exemplars)
+        border = [i for i in _sort_by_value(inside, clustering.margins) if not math.isnan(clustering.margins[i])]
+        borderline = _first_distinct(border, texts, options.exemplars)
         summaries.append(
             ClusterSummary(
                 cluster=cluster,
@@ -187,9 +189,9 @@ def _diverse(
 ) -> list[int]:
     """Return the most central row of each answer that no central row has, the frequent answers first."""
     first: dict[str, int] = {}
-    for row in _by_value(rows, clustering.distances):
-        first.setdefault(_as_compared(answers[row]), row)
-    shown = {_as_compared(answers[row]) for row in central}
+    for row in _sort_by_value(rows, clustering.distances):
+        first.setdefault(_normalize_answer(answers[row]), row)
+    shown = {_normalize_answer(answers[row]) for row in central}
     return [first[share.text] for share in shares if share.text not in shown]
 
 
@@ -206,7 +208,7 @@ def summary_of_unanswered(
     n_read: int,
     options: ExplainOptions | None = None,
 ) -> ClusterSummary:
-    """Summarize the unanswered rows by their whole answers, with the first row of each as an exemplar.
+    """Return a summary of the unanswered rows: their whole answers, with the first row of each as an exemplar.
 
     :param corpus: all rows.
     :param answers: one per row of the corpus.
@@ -218,7 +220,7 @@ def summary_of_unanswered(
     options = options or ExplainOptions()
     decoded = {row: answers[row] or "" for row in rows}
     shares, entropy = answer_shares(list(decoded.values()))
-    first = dict(reversed([(_as_compared(answer), row) for row, answer in decoded.items()]))
+    first = dict(reversed([(_normalize_answer(answer), row) for row, answer in decoded.items()]))
     chosen = [first[share.text] for share in shares[: options.exemplars]]
     return ClusterSummary(
         UNANSWERED,
@@ -240,26 +242,26 @@ def answer_shares(answers: Sequence[str]) -> tuple[list[AnswerShare], float]:
     :param answers: at least one; case and white space do not matter.
     :return: the shares and the entropy.
     """
-    counts = Counter(_as_compared(answer) for answer in answers)
+    counts = Counter(_normalize_answer(answer) for answer in answers)
     shares = [AnswerShare(text, n / len(answers)) for text, n in counts.items()]
     shares.sort(key=lambda s: (-s.share, s.text))
     return shares, abs(-sum(s.share * math.log2(s.share) for s in shares))
 
 
-def _as_compared(answer: str) -> str:
-    return " ".join(folded(answer).split())
+def _normalize_answer(answer: str) -> str:
+    return " ".join(fold_text(answer).split())
 
 
-def _by_value(rows: npt.NDArray[np.int64], values: npt.NDArray[np.float32]) -> list[int]:
+def _sort_by_value(rows: npt.NDArray[np.int64], values: npt.NDArray[np.float32]) -> list[int]:
     """Return the rows by their values, the smallest first, NaN last."""
     return [int(row) for row in rows[np.lexsort((rows, np.nan_to_num(values[rows], nan=np.inf)))]]
 
 
-def _first_of_different(rows: Sequence[int], texts: Sequence[str], n: int) -> list[int]:
+def _first_distinct(rows: Sequence[int], texts: Sequence[str], n: int) -> list[int]:
     """Return the first n rows that have different texts."""
-    found: dict[str, int] = {}
+    first: dict[str, int] = {}
     for row in rows:
-        if len(found) == n:
+        if len(first) == n:
             break
-        found.setdefault(texts[row], row)
-    return list(found.values())
+        first.setdefault(texts[row], row)
+    return list(first.values())

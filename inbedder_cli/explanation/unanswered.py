@@ -1,6 +1,6 @@
 """Unanswered rows: those whose answer does not answer the question, because the text does not.
 
-They are kept out of clusters, which they would distort, and listed apart.
+They would distort the clusters, so they are kept out of them and summarized separately.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ def is_unanswered(
 
     These are answers without a word; answers that say so ("not mentioned", "unknown"); answers that repeat an open
     question ("emotion" to "What emotion is expressed?"); copies of the text; answers to a text that is itself no
-    answer ("n/a"); and answers below the least confidence.
+    answer ("n/a"); and answers below the minimum confidence.
 
     :param answers: one per row.
     :param texts: one per row.
     :param instruction: the question.
     :param confidences: of the answers, 0 to 1, float32, shape (n_rows,), NaN where unknown; None: all unknown.
-    :param options: the least confidence; None takes the default. `flag` is ignored.
+    :param options: the minimum confidence; None takes the default. `flag` is ignored.
     :return: one value per row, True where it is unanswered.
     """
     options = options or UnansweredOptions()

@@ -1,6 +1,6 @@
 """Merge a LoRA adapter (PEFT's file layout) into a model's weights, in plain torch and float32.
 
-W <- W + s B A with s = alpha / r, or alpha / sqrt(r) for rank-stabilised LoRA (Hu et al. 2021, section 4.1;
+W <- W + s B A with s = alpha / r, or alpha / sqrt(r) for rank-stabilized LoRA (Hu et al. 2021, section 4.1;
 Kalajdzievski 2023). The merged model is as fast as its base, and peft is not needed to use an adapter.
 """
 

@@ -21,7 +21,7 @@ CHUNK_BYTES = 2**20
 
 
 def quiet_transformers() -> None:
-    """Turn off the progress bars, advice and future warnings of transformers."""
+    """Disable the progress bars, advisory logs and future warnings of transformers."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from transformers.utils import logging
@@ -47,16 +47,16 @@ def convert_gguf(file: Path, folder: Path) -> None:
     try:
         with contextlib.redirect_stderr(io.StringIO()), _alone(file) as place:  # transformers draws a progress bar
             settings = {"gguf_file": file.name, "local_files_only": True, "trust_remote_code": False}
-            read = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32, **settings)
+            loaded = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32, **settings)
             tokenizer = AutoTokenizer.from_pretrained(place, **settings)
     except (ValueError, KeyError, RuntimeError, ImportError, NotImplementedError) as error:
         raise ModelError(f"cannot convert {file.name}: {error}") from error
-    config = read.config
+    config = loaded.config
     # A model that was loaded from GGUF cannot be saved; a new one made from its config can.
     if hasattr(config, "quantization_config"):
         del config.quantization_config
     model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
-    model.load_state_dict(read.state_dict())
+    model.load_state_dict(loaded.state_dict())
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 

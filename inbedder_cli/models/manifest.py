@@ -19,7 +19,7 @@
   "standardize": false            # scale each vector to mean 0 and standard deviation 1 (masked models)
 }
 
-Schema 1 is still read: it says "readout" for "pooling", "licence" for "license", "standardise" for "standardize".
+Schema 1 is still read: it has "readout" for "pooling", "licence" for "license", "standardise" for "standardize".
 """
 
 from __future__ import annotations
@@ -108,19 +108,19 @@ class Manifest:
     standardize: bool = False
 
     def check_base(self, folder: Path) -> None:
-        """Refuse a base with other weights than those that this model was made for.
+        """Check that a base has the weights that this model was trained on.
 
         :param folder: of the base.
-        :raises ModelError: naming both hashes.
+        :raises ModelError: for other weights; the message has both hashes.
         """
         from inbedder_cli.models.convert import weights_sha256
         from inbedder_cli.models.memo import cached_value, folder_state
 
-        wanted = self.base.weights_sha256
-        found = wanted and cached_value(f"weights: {folder_state(folder)}", lambda: weights_sha256(folder))
-        if wanted != found:
+        expected = self.base.weights_sha256
+        actual = expected and cached_value(f"weights: {folder_state(folder)}", lambda: weights_sha256(folder))
+        if expected != actual:
             raise ModelError(
-                f"{self.name} was made for base weights {wanted}, but {folder} contains {found}",
+                f"{self.name} needs base weights {expected}, but {folder} contains {actual}",
                 hint="use the base named in its inbedder.json",
             )
 
@@ -168,7 +168,7 @@ def _masked_settings(data: dict[str, Any]) -> dict[str, Any]:
     return {"n_masks": n_masks, "standardize": standardize}
 
 
-def bundled() -> dict[str, Manifest]:
+def bundled_manifests() -> dict[str, Manifest]:
     """Return the manifests of the models that come with the package, by name.
 
     :return: one manifest per model.

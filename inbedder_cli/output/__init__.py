@@ -1,1 +1,1 @@
-"""Results for programs: tables, frames, documents and vectors, and the files they are written to."""
+"""Machine-readable results: tables, DataFrames, JSON documents and vectors, and the files they are written to."""

@@ -1,4 +1,4 @@
-"""The cells of a table as text, as JSON and as typed columns: whatever came in goes out unchanged."""
+"""Convert the cells of a table to text, to JSON and to typed columns, without changing the input's values."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def records(table: pa.Table) -> list[dict[str, Any]]:
     return [json.loads(row) for row in rows_as_json(table)]
 
 
-def typed(table: pa.Table) -> pa.Table:
+def with_typed_columns(table: pa.Table) -> pa.Table:
     """Return the table with JSON cells as typed columns; those of mixed types and of objects stay JSON texts.
 
     :param table: any table; columns without JSON cells stay as they are.
@@ -68,7 +68,7 @@ def typed(table: pa.Table) -> pa.Table:
     arrays, fields = [], []
     for field, column in zip(table.schema, table.columns, strict=True):
         if has_json_cells(field):
-            values = typed_values(column)
+            values = parse_json_column(column)
             column = column.combine_chunks() if values is None else values
             field = pa.field(field.name, column.type)
         arrays.append(column)
@@ -76,7 +76,7 @@ def typed(table: pa.Table) -> pa.Table:
     return pa.table(arrays, schema=pa.schema(fields))
 
 
-def typed_values(column: pa.ChunkedArray) -> pa.Array | None:
+def parse_json_column(column: pa.ChunkedArray) -> pa.Array | None:
     """Return the values of JSON cells as an array of one type; None for mixed types, and for objects.
 
     :param column: JSON texts, null where a row did not have the key.

@@ -1,6 +1,6 @@
-"""Results as JSON documents: what was asked, how the rows were clustered, and what the clusters are.
+"""Results as JSON documents: the question, the settings and the clusters.
 
-Each document carries `schema`, which grows when a key changes its name or its meaning. Version 2 says
+Each document carries `schema`, which grows when a key changes its name or its meaning. Version 2 has
 `likely_next_words`, `crosstabs`, `unanswered` and `k_selection` for what version 1 called `lens`, `crossed`,
 `no_answer` and `tried`.
 """
@@ -11,7 +11,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.clustering import KSelection
-from inbedder_cli.output.tables import DIGITS, finite, k_records, rounded, tuning_records, wording_records
+from inbedder_cli.output.tables import (
+    DIGITS,
+    k_records,
+    round_finite,
+    round_value,
+    tuning_records,
+    wording_records,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,9 +39,9 @@ def results_document(
 ) -> dict[str, Any]:
     """Return the results as one document, without the rows; those of several questions are in `questions`.
 
-    :param results: by question name, all of the same corpus; "" is the name of an only question.
-    :param model: describes the model.
-    :param crosstabs: of the questions with each other and with columns of the input.
+    :param results: by question name, all of the same corpus; "" is the name of a single question.
+    :param model: the encoder in one line.
+    :param crosstabs: cross-tables of the questions with each other and with columns of the input.
     :return: plain JSON values.
     """
     documents = {question: result_document(result, model) for question, result in results.items()}
@@ -53,7 +60,7 @@ def result_document(result: ClusteringResult, model: str) -> dict[str, Any]:
     """Return one question's settings and clusters as a document, without the rows.
 
     :param result: the question, answered over a corpus.
-    :param model: describes the model.
+    :param model: the encoder in one line.
     :return: plain JSON values.
     """
     clustering, baseline, unanswered = result.clustering, result.baseline, result.unanswered
@@ -91,14 +98,14 @@ def _cluster(summary: ClusterSummary) -> dict[str, Any]:
         "label": summary.label,
         "size": summary.size,
         "share": round(summary.share, DIGITS),
-        "stability": rounded(summary.stability),
-        "label_check": check and {name: rounded(value) for name, value in asdict(check).items()},
+        "stability": round_value(summary.stability),
+        "label_check": check and {name: round_value(value) for name, value in asdict(check).items()},
         "phrases": [
             {
                 "text": phrase.text,
                 "support": round(phrase.support, DIGITS),
-                "lift": rounded(phrase.lift),
-                "score": rounded(phrase.score),
+                "lift": round_value(phrase.lift),
+                "score": round_value(phrase.score),
             }
             for phrase in summary.phrases
         ],
@@ -112,7 +119,7 @@ def _cluster(summary: ClusterSummary) -> dict[str, Any]:
 def _answers_and_exemplars(summary: ClusterSummary) -> dict[str, Any]:
     return {
         "answers": [{"text": answer.text, "share": round(answer.share, DIGITS)} for answer in summary.answers],
-        "entropy": rounded(summary.entropy),
+        "entropy": round_value(summary.entropy),
         "exemplars": [_exemplar(exemplar) for exemplar in summary.exemplars],
     }
 
@@ -141,30 +148,30 @@ def crosstab_document(table: Crosstab) -> dict[str, Any]:
     }
 
 
-def tuning_document(found: KSelection | list[SizeScore], instruction: str) -> dict[str, Any]:
-    """Return the figures of every k as a document; of every smallest cluster size for HDBSCAN.
+def tuning_document(scores: KSelection | list[SizeScore], instruction: str) -> dict[str, Any]:
+    """Return the scores of every k, or of every smallest cluster size, as a document.
 
-    :param found: what `pipeline.tune_corpus` returns.
+    :param scores: what `pipeline.tune` returns.
     :param instruction: the question.
     :return: plain JSON values.
     """
-    key = "k_selection" if isinstance(found, KSelection) else "size_sweep"
-    return {"schema": SCHEMA, "instruction": instruction, key: tuning_records(found)}
+    key = "k_selection" if isinstance(scores, KSelection) else "size_sweep"
+    return {"schema": SCHEMA, "instruction": instruction, key: tuning_records(scores)}
 
 
 def wordings_document(wordings: list[Wording], agreements: list[list[float]]) -> dict[str, Any]:
-    """Return wordings of a question and how far they agree as a document.
+    """Return the measures of wordings of a question, and their agreement, as a document.
 
     :param wordings: of one question.
-    :param agreements: of every two, shape (n_wordings, n_wordings); NaN, null in JSON, where it is not known.
+    :param agreements: agreement of every two, shape (n_wordings, n_wordings); NaN (null in JSON) if undefined.
     :return: plain JSON values.
     """
-    matrix = [[finite(x) for x in row] for row in agreements]
+    matrix = [[round_finite(x) for x in row] for row in agreements]
     return {"schema": SCHEMA, "wordings": wording_records(wordings), "agreement": matrix}
 
 
 def drift_document(reports: Mapping[str, DriftReport], run: str) -> dict[str, Any]:
-    """Return how far new rows drifted from a saved run as a document, without the rows.
+    """Return the drift of new rows from a saved run as a document, without the rows.
 
     :param reports: by question name.
     :param run: the folder of the saved run.

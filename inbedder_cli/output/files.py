@@ -1,4 +1,4 @@
-"""Where output goes: files, which appear whole or not at all, and standard output."""
+"""Output streams: files, which are written atomically, and standard output."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def check_target(path: Path | None, *, force: bool) -> None:
-    """Refuse, before any work is done, a file that exists or that cannot be written.
+    """Check, before any work is done, that a file can be written.
 
-    :param path: the file; None is standard output, which is fine.
+    :param path: the file; None is standard output, which needs no check.
     :param force: whether an existing file may be replaced.
     :raises UsageError: when the file exists and may not be replaced.
     :raises InbedderError: when its folder is missing or read-only.
@@ -40,10 +40,10 @@ def check_target(path: Path | None, *, force: bool) -> None:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """Yield a stream whose bytes become the file when all went well; otherwise nothing is left behind.
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+    """Yield a stream that replaces the file when the block ends without an error (an atomic write).
 
-    :param path: the file; an existing one is replaced at the end, devices and named pipes are written directly.
+    :param path: the file; devices and named pipes are written directly.
     :yield: a binary stream.
     :raises InbedderError: when writing fails, for example on a full disk.
     """
@@ -54,11 +54,11 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
                 yield stream
             return
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as stream_to_be:
-            temporary = Path(stream_to_be.name)
-            yield stream_to_be
-            stream_to_be.flush()
-            os.fsync(stream_to_be.fileno())
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as partial:
+            temporary = Path(partial.name)
+            yield partial
+            partial.flush()
+            os.fsync(partial.fileno())
         temporary.chmod(mode)
         temporary.replace(path)
         temporary = None
@@ -96,12 +96,12 @@ def standard_output() -> Iterator[IO[bytes]]:
 
 @contextmanager
 def open_output(path: Path | None) -> Iterator[IO[bytes]]:
-    """Yield a stream to a file, which appears whole or not at all, or to standard output.
+    """Yield a stream to a file, which is written atomically, or to standard output.
 
     :param path: the file; None means standard output.
     :yield: a binary stream.
     """
-    with whole_file(path) if path is not None else standard_output() as stream:
+    with atomic_write(path) if path is not None else standard_output() as stream:
         yield stream
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-TABLE = "table"  # what people see on a terminal: no file format, so it is not in the registry
+TABLE = "table"  # the view on a terminal; not a file format, so it is not in the registry
 
 
 class Writer(Protocol):
@@ -42,8 +42,8 @@ class Writer(Protocol):
 
         :param table: what to write; `rows_as_text` and `rows_as_json` of output/cells.py make strings of it.
         :param stream: where to write it.
-        :param document: makes the JSON document that says more than the table does, for formats that nest.
-        :param delimiter: what separates cells, for formats that leave a choice; None takes the format's own.
+        :param document: returns the JSON document that replaces the table, for nested formats.
+        :param delimiter: separator of cells, for formats that have a choice; None takes the format's own.
         """
 
 
@@ -52,7 +52,7 @@ class Format:
     """One way to write a table.
 
     :param name: what `--format` calls it.
-    :param suffixes: of its files, in lower case and with the dot; the first is the usual one.
+    :param suffixes: suffixes of its files, in lower case and with the dot; the first is the usual one.
     :param write: writes a table in this format.
     :param is_binary: whether its bytes would garble a terminal.
     """
@@ -70,7 +70,7 @@ def register_format(new: Format) -> None:
     """Add a format, or replace the one of the same name.
 
     :param new: the format.
-    :raises ValueError: when its name or one of its suffixes means something else already.
+    :raises ValueError: when its name is "table", or a suffix is malformed or belongs to another format.
     """
     if new.name == TABLE:
         raise ValueError(f'"{TABLE}" is the format of terminals')
@@ -84,7 +84,7 @@ def register_format(new: Format) -> None:
 
 
 def format_names() -> list[str]:
-    """Return what `--format` takes: "table", and the names of all registered formats.
+    """Return the valid values of `--format`: "table", and the names of all registered formats.
 
     :return: the names, "table" first.
     """
@@ -92,11 +92,11 @@ def format_names() -> list[str]:
 
 
 def check_format(name: str) -> str:
-    """Return the name.
+    """Return the name if it is that of a format.
 
     :param name: of a format, or "table".
     :return: the same name.
-    :raises UsageError: when there is no such format; the hint lists those that there are.
+    :raises UsageError: for an unknown format; the hint lists the known ones.
     """
     names = format_names()
     if name not in names:
@@ -135,7 +135,7 @@ def write_table(
     :param table: what to write.
     :param stream: where to write it; it stays open.
     :param name: of the format.
-    :param document: makes the whole JSON document, where that is more than the table's rows.
+    :param document: returns the JSON document to write instead of the table's rows.
     :param delimiter: of CSV; None means a comma.
     :raises UsageError: when there is no such format.
     """
@@ -183,10 +183,10 @@ def _write_parquet(table: pa.Table, stream: IO[bytes], **_: object) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from inbedder_cli.output.cells import typed
+    from inbedder_cli.output.cells import with_typed_columns
 
     sink = pa.BufferOutputStream()
-    pq.write_table(typed(table), sink, compression="zstd")
+    pq.write_table(with_typed_columns(table), sink, compression="zstd")
     stream.write(sink.getvalue())
 
 

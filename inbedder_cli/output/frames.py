@@ -1,11 +1,11 @@
-"""Results as pandas frames: the input's rows with their clusters, and the clusters themselves."""
+"""Results as pandas DataFrames: the input's rows with their clusters, and one row per cluster."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from inbedder_cli.corpus.jsonl import cell_value, has_json_cells
-from inbedder_cli.output.cells import typed, typed_values
+from inbedder_cli.output.cells import parse_json_column, with_typed_columns
 from inbedder_cli.output.tables import RESULT_COLUMNS, check_free, clusters_table, column_name, rows_table
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ def rows_frame(results: Mapping[str, ClusteringResult], prefix: str = "") -> pd.
     The index of a corpus that came from pandas is kept; other rows are numbered from 0. Cluster numbers are
     `Int64` (missing where a row is in no cluster), labels are categories in the order of the clusters.
 
-    :param results: by question name, all of the same corpus; "" is the name of an only question.
-    :param prefix: what stands before the names of the result columns.
+    :param results: by question name, all of the same corpus; "" is the name of a single question.
+    :param prefix: prefix of the names of the result columns.
     :return: one row per row of the input.
     :raises UsageError: when the input has a column of a result's name, or two questions share one.
     """
@@ -49,7 +49,7 @@ def rows_frame(results: Mapping[str, ClusteringResult], prefix: str = "") -> pd.
 
 
 def clusters_frame(results: Mapping[str, ClusteringResult]) -> pd.DataFrame:
-    """Return one row per cluster, noise last: its number, label, size, figures, phrases, answers and exemplars.
+    """Return one row per cluster, noise last: its number, label, size, measures, phrases, answers and exemplars.
 
     :param results: by question name; of several questions, a column `question` comes first.
     :return: the columns of `clusters_table`, with cluster numbers as `Int64`.
@@ -63,13 +63,13 @@ def _frame(table: pa.Table) -> pd.DataFrame:
     import pandas as pd
     import pyarrow as pa
 
-    columns = typed(table)
+    columns = with_typed_columns(table)
     frame: pd.DataFrame = columns.to_pandas(ignore_metadata=True)
     for field, column in zip(columns.schema, columns.columns, strict=True):
         if pa.types.is_integer(field.type) and column.null_count:
             name = str(field.type).replace("int", "Int").replace("uI", "UI")  # uint8 -> UInt8
             frame[field.name] = pd.array(column.to_pylist(), dtype=name)
     for field, column in zip(table.schema, table.columns, strict=True):
-        if has_json_cells(field) and typed_values(column) is None:  # objects, or values of several types
+        if has_json_cells(field) and parse_json_column(column) is None:  # objects, or values of several types
             frame[field.name] = pd.Series([cell_value(cell) for cell in column.to_pylist()], dtype=object)
     return frame

@@ -1,4 +1,4 @@
-"""Results as Arrow tables: the input's rows with their clusters, the clusters themselves, and smaller reports."""
+"""Results as Arrow tables: the input's rows with their clusters, one row per cluster, and smaller reports."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SAVED_ROW_COLUMNS = {
     "text": "string",
 }
 DIGITS = 6  # after the point, of shares, distances and agreements
-FEWER_DIGITS = 3  # of figures that rest on samples
+FEWER_DIGITS = 3  # after the point, of measures estimated on samples
 TOP_ANSWERS = 4  # in one cell
 
 
@@ -57,15 +57,15 @@ def column_name(question: str, column: str) -> str:
 
 
 def check_free(corpus: Corpus, names: Sequence[str], prefix: str) -> None:
-    """Refuse result columns whose names are taken, by the input or by another question.
+    """Check that the names of result columns are not taken by the input or by another question.
 
     :param corpus: the input.
-    :param names: of the new columns, without the prefix.
-    :param prefix: what stands before the names.
-    :raises UsageError: naming the column.
+    :param names: names of the new columns, without the prefix.
+    :param prefix: prefix of the names.
+    :raises UsageError: for a name that is taken.
     """
-    if twice := [name for name, n in Counter(names).items() if n > 1]:
-        raise UsageError(f'two questions would make a column "{twice[0]}"', hint="name one of them otherwise")
+    if repeated := [name for name, n in Counter(names).items() if n > 1]:
+        raise UsageError(f'two questions would make a column "{repeated[0]}"', hint="rename one of them")
     for name in names:
         if prefix + name in corpus.table.column_names:
             raise UsageError(
@@ -77,8 +77,8 @@ def check_free(corpus: Corpus, names: Sequence[str], prefix: str) -> None:
 def rows_table(results: Mapping[str, ClusteringResult], prefix: str = "") -> pa.Table:
     """Return the input's rows in their order, with all their columns and the result columns.
 
-    :param results: by question name, all of the same corpus; "" is the name of an only question.
-    :param prefix: what stands before the names of the result columns.
+    :param results: by question name, all of the same corpus; "" is the name of a single question.
+    :param prefix: prefix of the names of the result columns.
     :return: one row per row of the input.
     """
     table = next(iter(results.values())).corpus.table
@@ -92,10 +92,10 @@ def rows_table(results: Mapping[str, ClusteringResult], prefix: str = "") -> pa.
 def assigned_table(
     assigned: Mapping[str, tuple[ClusteringResult, list[bool | None]]], prefix: str = ""
 ) -> pa.Table:
-    """Return the rows of `rows_table` for rows that got the clusters of a saved run, and a column `novel`.
+    """Return the rows of `rows_table` for rows assigned to the clusters of a saved run, with a column `novel`.
 
     :param assigned: by question name, the result and whether each row is novel (None: it is in no cluster).
-    :param prefix: what stands before the names of the new columns.
+    :param prefix: prefix of the names of the new columns.
     :return: one row per row of the input.
     """
     import pyarrow as pa
@@ -134,7 +134,7 @@ def _numbers(values: Iterable[float | None]) -> pa.Array:
 
 
 def clusters_table(results: Mapping[str, ClusteringResult]) -> pa.Table:
-    """Return one row per cluster, noise last: its number, label, size, figures, phrases, answers and exemplars.
+    """Return one row per cluster, noise last: its number, label, size, measures, phrases, answers and exemplars.
 
     :param results: by question name; of several questions, a column `question` comes first.
     :return: the table; lists within a cell are joined by semicolons.
@@ -148,8 +148,8 @@ def clusters_table(results: Mapping[str, ClusteringResult]) -> pa.Table:
         "label": _texts(s.label for s in summaries),
         "size": pa.array([s.size for s in summaries], pa.int64()),
         "share": pa.array([round(s.share, DIGITS) for s in summaries], pa.float64()),
-        "stability": pa.array([rounded(s.stability) for s in summaries], pa.float64()),
-        "label_f1": pa.array([s.check and rounded(s.check.f1) for s in summaries], pa.float64()),
+        "stability": pa.array([round_value(s.stability) for s in summaries], pa.float64()),
+        "label_f1": pa.array([s.check and round_value(s.check.f1) for s in summaries], pa.float64()),
         "phrases": _texts("; ".join(f"{p.text} ({p.support:.2f})" for p in s.phrases) for s in summaries),
         "answers": _texts("; ".join(f"{a.text} ({a.share:.2f})" for a in s.answers) for s in summaries),
         "likely_next_words": _texts("; ".join(s.likely_next_words) for s in summaries),
@@ -165,28 +165,28 @@ def _texts(values: Iterable[str]) -> pa.Array:
     return pa.array(list(values), pa.string())
 
 
-def rounded(value: float | None) -> float | None:
-    """Return a figure with three digits after the point; None stays None.
+def round_value(value: float | None) -> float | None:
+    """Return a value rounded to three digits after the point; None stays None.
 
-    :param value: a figure that rests on a sample.
-    :return: the rounded figure.
+    :param value: a measure estimated on a sample.
+    :return: the rounded value.
     """
     return None if value is None else round(value, FEWER_DIGITS)
 
 
-def tuning_records(found: KSelection | list[SizeScore]) -> list[dict[str, Any]]:
+def tuning_records(scores: KSelection | list[SizeScore]) -> list[dict[str, Any]]:
     """Return one record per k, where `chosen` marks the best; or one per smallest cluster size.
 
-    :param found: what `pipeline.tune_corpus` returns.
+    :param scores: what `pipeline.tune` returns.
     :return: plain JSON values.
     """
-    if isinstance(found, KSelection):
-        return [record | {"chosen": record["k"] == found.k} for record in k_records(found)]
-    return [asdict(score) for score in found]
+    if isinstance(scores, KSelection):
+        return [record | {"chosen": record["k"] == scores.k} for record in k_records(scores)]
+    return [asdict(score) for score in scores]
 
 
 def k_records(selection: KSelection) -> list[dict[str, Any]]:
-    """Return the figures of every k that was tried.
+    """Return one record per k that was compared, with its scores.
 
     :param selection: how k was chosen.
     :return: one record per k, in the order of k.
@@ -203,25 +203,28 @@ def k_records(selection: KSelection) -> list[dict[str, Any]]:
     ]
 
 
-def tuning_table(found: KSelection | list[SizeScore]) -> pa.Table:
+def tuning_table(scores: KSelection | list[SizeScore]) -> pa.Table:
     """Return `tuning_records` as a table.
 
-    :param found: what `pipeline.tune_corpus` returns.
+    :param scores: what `pipeline.tune` returns.
     :return: one row per record.
     """
     import pyarrow as pa
 
-    return pa.Table.from_pylist(tuning_records(found))
+    return pa.Table.from_pylist(tuning_records(scores))
 
 
 def wording_records(wordings: list[Wording]) -> list[dict[str, Any]]:
-    """Return one record per wording, with null for figures that are not known.
+    """Return one record per wording, with null for undefined measures.
 
     :param wordings: of one question.
     :return: plain JSON values.
     """
     return [
-        {name: finite(value) if isinstance(value, float) else value for name, value in asdict(wording).items()}
+        {
+            name: round_finite(value) if isinstance(value, float) else value
+            for name, value in asdict(wording).items()
+        }
         for wording in wordings
     ]
 
@@ -230,20 +233,20 @@ def wordings_table(wordings: list[Wording], agreements: list[list[float]]) -> pa
     """Return one row per wording; its agreement with each wording is in the columns `agreement_NAME`.
 
     :param wordings: of one question.
-    :param agreements: of every two, shape (n_wordings, n_wordings); NaN where it is not known.
+    :param agreements: agreement of every two, shape (n_wordings, n_wordings); NaN if undefined.
     :return: one row per wording.
     """
     import pyarrow as pa
 
     return pa.Table.from_pylist(
         [
-            record | {f"agreement_{other.name}": finite(x) for other, x in zip(wordings, row, strict=True)}
+            record | {f"agreement_{other.name}": round_finite(x) for other, x in zip(wordings, row, strict=True)}
             for record, row in zip(wording_records(wordings), agreements, strict=True)
         ]
     )
 
 
-def finite(value: float) -> float | None:
+def round_finite(value: float) -> float | None:
     """Return a number with six digits after the point; None for NaN.
 
     :param value: a share or an agreement.
@@ -306,7 +309,7 @@ def saved_rows_table(run: SavedRun, question: str, cluster: str, *, borderline: 
 
 
 def _cluster_number(saved: SavedQuestion, cluster: str) -> int | None:
-    """Return the number of what a user names; numbers and labels come before the words noise and no-answer."""
+    """Return the number of the cluster that a user names; labels take precedence over "noise" and "no-answer"."""
     known = {"noise": NOISE, NOISE_LABEL: NOISE, RowStatus.no_answer: UNANSWERED, UNANSWERED_LABEL: UNANSWERED}
     known |= {str(number): number for number in [*saved.names, NOISE]}
     known |= {name.casefold(): number for number, name in reversed(saved.names.items())}

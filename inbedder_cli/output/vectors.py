@@ -32,12 +32,12 @@ HOW_TO_MAKE = "make it: inbedder embed FILE -i QUESTION -o vectors.parquet"
 
 @dataclass(frozen=True)
 class StoredVectors:
-    """What a file of vectors holds.
+    """The contents of a file of vectors.
 
     :param vectors: of a float type, shape (n_rows, hidden_size); NaN where a row has no vector.
     :param answers: one per row; None where the file has none.
     :param confidences: of the answers, float32, shape (n_rows,); None where the file has none.
-    :param origin: which texts, instruction and model they come from; empty where the file does not say.
+    :param origin: metadata about texts, instruction and model; empty if the file has none.
     """
 
     vectors: npt.NDArray[Any]
@@ -48,7 +48,7 @@ class StoredVectors:
 
 @dataclass(frozen=True)
 class VectorFormat:
-    """One way to keep vectors in a file. Its suffix is its name in `VECTOR_FORMATS`.
+    """A file format for vectors. Its suffix is its name in `VECTOR_FORMATS`.
 
     :param write: writes the vectors of a corpus to a binary stream, and leaves the stream open.
     :param read: reads such a file; None for a format that is only written.
@@ -62,11 +62,11 @@ VECTOR_FORMATS: Registry[VectorFormat] = Registry("vector format", {})
 
 
 def vector_format(suffix: str) -> VectorFormat:
-    """Return the format of a suffix.
+    """Return the vector format of a suffix.
 
     :param suffix: with the dot; upper case does not matter.
     :return: the format.
-    :raises UsageError: when no format has it; the hint lists the suffixes that there are.
+    :raises UsageError: for an unknown suffix; the hint lists the known ones.
     """
     if suffix.lower() not in VECTOR_FORMATS:
         raise UsageError(
@@ -88,15 +88,15 @@ def write_vectors(corpus: Corpus, embedding: Embeddings, stream: IO[bytes], suff
 
 
 def read_vectors(path: str, corpus: Corpus, instruction: str = "") -> Embeddings:
-    """Read vectors written by `write_vectors`, one per row of the corpus.
+    """Return vectors written by `write_vectors`, one per row of the corpus.
 
-    .parquet and .safetensors know of which texts they were made, and under which question; .npy does not.
+    .parquet and .safetensors record the texts and the question that the vectors belong to; .npy does not.
 
     :param path: the file.
     :param corpus: the rows that the vectors belong to.
-    :param instruction: the question that they are taken to answer; "" takes the one that the file knows.
-    :return: the vectors as float32, with the answers, instruction and model that the file knows.
-    :raises UsageError: when the file knows another question.
+    :param instruction: the question of the vectors; "" takes the one recorded in the file.
+    :return: the vectors as float32, with the answers, instruction and model recorded in the file.
+    :raises UsageError: when the file records another question.
     :raises InputError: for another format, other texts, another number of rows, and for a row with text whose
         vector is not finite.
     """
@@ -107,16 +107,16 @@ def read_vectors(path: str, corpus: Corpus, instruction: str = "") -> Embeddings
     vectors, origin = stored.vectors, stored.origin
     if vectors.ndim != 2 or not np.issubdtype(vectors.dtype, np.floating):
         raise InputError(f"holds {vectors.dtype} of shape {vectors.shape}, not rows of numbers", source=path)
-    if len(vectors) == len(corpus) and origin.get(TEXTS, ours := texts_sha256(corpus)) != ours:
+    if len(vectors) == len(corpus) and origin.get(TEXTS, digest := texts_sha256(corpus)) != digest:
         raise InputError(
-            f"was made from other texts, or another order of them, than {corpus.source}",
+            f"belongs to other texts, or another order of texts, than {corpus.source}",
             source=path,
             hint="embed the same file again, with the same --text, --limit and --sample",
         )
-    asked = origin.get(INSTRUCTION)
-    if instruction and asked and instruction.strip() != asked.strip():
+    recorded = origin.get(INSTRUCTION)
+    if instruction and recorded and instruction.strip() != recorded.strip():
         raise UsageError(
-            f'{path} was made with "{asked}", not with "{instruction}"',
+            f'{path} was made with "{recorded}", not with "{instruction}"',
             hint="leave out -i, or leave out --vectors to encode the texts again",
         )
     vectors = np.asarray(vectors, np.float32)
@@ -125,7 +125,7 @@ def read_vectors(path: str, corpus: Corpus, instruction: str = "") -> Embeddings
         stored.answers,
         _status(vectors, corpus, path),
         confidences=stored.confidences,
-        instruction=instruction or asked,
+        instruction=instruction or recorded,
         model=origin.get(MODEL) or path,
     )
 
@@ -147,7 +147,7 @@ def _read(file: Path, source: str) -> StoredVectors:
 def _status(vectors: npt.NDArray[np.float32], corpus: Corpus, source: str) -> list[RowStatus]:
     """Return which rows have a vector.
 
-    :raises InputError: when their number is another, or a row with text has no finite vector.
+    :raises InputError: for a wrong number of vectors, or a row with text that has no finite vector.
     """
     if len(vectors) != len(corpus):
         raise InputError(
@@ -179,7 +179,7 @@ def texts_sha256(corpus: Corpus) -> str:
 
 
 def _origin(corpus: Corpus, embedding: Embeddings) -> dict[str, str]:
-    """Return the metadata of a file, so that it is not mistaken for the vectors of other texts."""
+    """Return the metadata of a file, by which `read_vectors` detects other texts or another question."""
     return {
         "inbedder.schema": str(SCHEMA),
         TEXTS: texts_sha256(corpus),

@@ -1,1 +1,1 @@
-"""Results for people: tables on a terminal, and HTML in a notebook."""
+"""Views of results: tables on a terminal, and HTML in a notebook."""

@@ -1,4 +1,4 @@
-"""Crosstabs on a terminal: the counts, and what stands out."""
+"""Print cross-tables on a terminal: the counts, and the notable combinations."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
     from inbedder_cli.diagnostics.crosstab import Crosstab
 
-SENTENCES = 5
-NAME_WIDTH = 24  # columns of the terminal for the names of rows
-CELL_WIDTH = 9  # and for each count, at least
+MAX_NOTABLE = 5  # combinations listed below the table
+NAME_WIDTH = 24  # maximum width of the column of row names, in characters
+CELL_WIDTH = 9  # minimum width of a count, in characters
 SIGNIFICANT = 0.05  # corrected p-value
 EFFECT_SIZES = ((0.5, "strong"), (0.3, "medium"), (0.0, "weak"))
 
 
 def print_crosstab(console: Console, table: Crosstab) -> None:
-    """Print the counts, if they fit, the combinations that stand out, and how strong the association is.
+    """Print the counts, if they fit, the notable combinations, and the strength of the association.
 
     :param console: where to print.
     :param table: of two groupings of the same rows.
@@ -34,7 +34,7 @@ def print_crosstab(console: Console, table: Crosstab) -> None:
     widest = max((len(row) for row in table.rows), default=0)
     if min(widest, NAME_WIDTH) + CELL_WIDTH * len(table.columns) <= console.width:
         console.print(_counts(table))
-    for cell in table.notable()[:SENTENCES]:
+    for cell in table.notable()[:MAX_NOTABLE]:
         line = f"{printable(cell.row)} x {printable(cell.column)}: {cell.ratio:.1f} times the expected"
         console.print(Text(f"  {line} ({cell.count} rows, {cell.expected:.1f} expected)"))
     print_notes(console, [association(table)])
@@ -59,11 +59,11 @@ def _counts(table: Crosstab) -> Table:
 def association(table: Crosstab) -> str:
     """Return in one line how strongly two groupings are associated.
 
-    A Cramér's V of 0.1 is called weak here, 0.3 medium and 0.5 strong (Cohen 1988, who says "small", "medium" and
-    "large", for tables of which one side has two groups).
+    A Cramér's V of 0.1 is called weak here, 0.3 medium and 0.5 strong (Cohen 1988: "small", "medium" and
+    "large", for tables with two groups on one side).
 
     :param table: of two groupings of the same rows.
-    :return: one sentence with Cramér's V, adjusted mutual information and the corrected p-value.
+    :return: one line with Cramér's V, adjusted mutual information and the corrected p-value.
     """
     if table.q_value > SIGNIFICANT:
         return f"no association beyond chance: p = {table.q_value:.2f}, {table.n_rows:,} rows"

@@ -1,4 +1,4 @@
-"""Drift on a terminal: how new rows fall into the clusters of a saved run, beside how its own rows did."""
+"""Print drift on a terminal: the share of each cluster in a saved run and in new rows."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def print_drift(console: Console, title: str, report: DriftReport) -> None:
-    """Print each cluster's share of the rows then and now.
+    """Print each cluster's share of the rows in the run ("then") and in the new rows ("now").
 
     :param console: where to print.
     :param title: the question.
-    :param report: how the shares moved.
+    :param report: how the shares changed.
     """
     table = Table(title=Text(printable(title), style="bold"), title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("", justify="right", style="dim")
@@ -40,12 +40,12 @@ def print_drift(console: Console, title: str, report: DriftReport) -> None:
 
 
 def drift_line(report: DriftReport) -> str:
-    """Return in one line which shares moved, and how many rows are novel.
+    """Return one line: which shares changed, and how many rows are novel.
 
-    :param report: how the shares moved.
+    :param report: how the shares changed.
     :return: one line of text.
     """
     changed = [f"{row.label} {percent(row.then)} -> {percent(row.now)}" for row in report.clusters if row.moved]
-    shares = f"shares that moved: {'; '.join(changed)}" if changed else "no share moved beyond chance"
+    shares = f"changed shares: {'; '.join(changed)}" if changed else "no share changed significantly"
     share = percent(report.n_novel / max(1, report.n_rows))
     return f"{shares}; {report.n_novel:,} of {report.n_rows:,} rows are novel ({share})"

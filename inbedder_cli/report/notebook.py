@@ -1,4 +1,4 @@
-"""A result where it is looked at from Python: as HTML in a notebook, and as the text of its repr."""
+"""The representations of a result in Python: HTML in a notebook, and the text of its repr."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from inbedder_cli.report.view import ClusterView
     from inbedder_cli.results import ClusteringResult
 
-EXAMPLE_ROOM = 200  # characters
-LINES = 4  # of clusters, in the text
-LABEL_ROOM = 40  # characters
-LINE_ROOM = 110  # characters
+EXAMPLE_LENGTH = 200  # characters
+MAX_CLUSTERS = 4  # listed in the text
+LABEL_LENGTH = 40  # characters
+LINE_LENGTH = 110  # characters
 GRAY, SMALL = "color:#888", "font-size:smaller"
 LEFT, RIGHT = "text-align:left;vertical-align:top", "text-align:right;vertical-align:top;white-space:nowrap"
 
@@ -42,7 +42,7 @@ def clusters_html(result: ClusteringResult) -> str:
     body = "".join(_row(view, styles) for view in cluster_views(result))
     notes = "<br>".join(_safe(line) for line in closing_lines(result))
     caption = f'<b>{_safe(result.instruction)}</b> <span style="{GRAY}">{_safe(result.corpus.source)}</span>'
-    # The classes keep Jupyter's MathJax from typesetting what stands between two prices in dollars.
+    # The classes keep Jupyter's MathJax from rendering the text between two dollar signs as math.
     return (
         f'<div class="inbedder tex2jax_ignore mathjax_ignore"><p>{caption}</p>'
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -54,7 +54,9 @@ def _row(view: ClusterView, styles: list[str]) -> str:
     marks = "".join(
         f'<br><span style="{GRAY};{SMALL};font-weight:normal">{_safe(mark)}</span>' for mark in view.marks
     )
-    example = f'<span style="{GRAY}">{_safe(view.example_id)}</span> {_safe(truncate(view.example, EXAMPLE_ROOM))}'
+    example = (
+        f'<span style="{GRAY}">{_safe(view.example_id)}</span> {_safe(truncate(view.example, EXAMPLE_LENGTH))}'
+    )
     cells = [
         _safe(view.number),
         _safe(view.label) if view.is_outside else f"<b>{_safe(view.label)}</b>{marks}",
@@ -72,19 +74,19 @@ def _safe(text: str) -> str:
 
 
 def clusters_text(result: ClusteringResult) -> str:
-    """Return the result in under ten lines: the question, the largest clusters, and how sure they are.
+    """Return the result in under ten lines: the question, the largest clusters, and their stability.
 
     :param result: one question, answered over a corpus.
     :return: lines of at most 110 characters.
     """
     views = cluster_views(result)
-    width = max((len(truncate(view.label, LABEL_ROOM)) for view in views[:LINES]), default=0)
+    width = max((len(truncate(view.label, LABEL_LENGTH)) for view in views[:MAX_CLUSTERS]), default=0)
     lines = [f'ClusteringResult: "{printable(result.instruction)}" in {printable(result.corpus.source)}']
-    for view in views[:LINES]:
+    for view in views[:MAX_CLUSTERS]:
         marks = f"  {', '.join(view.marks)}" if view.marks else ""
-        label = truncate(view.label, LABEL_ROOM)
+        label = truncate(view.label, LABEL_LENGTH)
         lines.append(f"{view.number:>4}  {label:<{width}}  {view.rows:>9}  {view.share:>4}{marks}")
-    if len(views) > LINES:
-        lines.append(f"      and {len(views) - LINES:,} more")
+    if len(views) > MAX_CLUSTERS:
+        lines.append(f"      and {len(views) - MAX_CLUSTERS:,} more")
     lines += [n_clusters_lines(result)[0], unstable_line(result), rows_line(result)]
-    return "\n".join(truncate(line, LINE_ROOM) for line in lines if line)
+    return "\n".join(truncate(line, LINE_LENGTH) for line in lines if line)

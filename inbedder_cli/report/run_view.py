@@ -1,4 +1,4 @@
-"""The tables of a saved run on a terminal."""
+"""Print tables of a saved run on a terminal."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from rich.console import Console
 
-CELL_LINES = 3  # that a cell may take
-CELL_SHARE = 0.5  # of the terminal's width, for one text
-LEAST_WIDTH = 6
+CELL_LINES = 3  # maximum lines of a cell
+CELL_SHARE = 0.5  # share of the terminal's width for one text
+MIN_WIDTH = 6
 NUMBERS = ("int64", "double", "float")
 
 
@@ -35,7 +35,7 @@ def print_table(console: Console, table: pa.Table) -> None:
             no_wrap=is_number,
             overflow="fold",
             ratio=None if is_number or field.name == "id" else 4 if field.name == "text" else 2,
-            min_width=LEAST_WIDTH,
+            min_width=MIN_WIDTH,
         )
     room = int(CELL_LINES * CELL_SHARE * console.width)
     for row in table.to_pylist():

@@ -1,4 +1,4 @@
-"""The first screen: the table of clusters, and the lines below it, drawn with rich."""
+"""Print the table of clusters and the lines below it with rich."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXAMPLE_LINES = 4
 
 
 def print_result(console: Console, result: ClusteringResult) -> None:
-    """Print the clusters, how they were made, and what was left out.
+    """Print the clusters, how k was chosen, and which rows are in no cluster.
 
     :param console: where to print.
     :param result: one question, answered over a corpus.

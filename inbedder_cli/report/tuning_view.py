@@ -1,4 +1,4 @@
-"""What each number of clusters would give, on a terminal."""
+"""Print the scores of each number of clusters on a terminal."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ if TYPE_CHECKING:
 
     from inbedder_cli.clustering import SizeScore
 
-CLIFF = "cliff: one step in size changes the number of clusters by a factor of two or more; keep away from it"
+CLIFF = "cliff: one step in size changes the number of clusters by a factor of two or more; avoid sizes near it"
 
 
-def print_tuning(console: Console, found: KSelection | list[SizeScore]) -> None:
-    """Print the figures of every k, or of every smallest cluster size, and what follows from them.
+def print_tuning(console: Console, scores: KSelection | list[SizeScore]) -> None:
+    """Print the scores of every k, or of every smallest cluster size, and the recommended one.
 
     :param console: where to print.
-    :param found: what `pipeline.tune_corpus` returns.
+    :param scores: what `pipeline.tune` returns.
     """
-    if isinstance(found, KSelection):
-        _print_k_selection(console, found)
+    if isinstance(scores, KSelection):
+        _print_k_selection(console, scores)
     else:
-        _print_sizes(console, found)
+        _print_sizes(console, scores)
 
 
-def _print_k_selection(console: Console, found: KSelection) -> None:
+def _print_k_selection(console: Console, scores: KSelection) -> None:
     table = _table("k", "silhouette", "stability", "answers", "score")
-    notes = {found.k: "best", found.runner_up: "next"}
-    for k, score in found.scores.items():
+    notes = {scores.k: "best", scores.runner_up: "next"}
+    for k, score in scores.scores.items():
         answers = "" if score.agreement is None else f"{score.agreement:.2f}"
         figures = (f"{score.silhouette:.2f}", f"{score.stability:.2f}", answers, f"{score.total:+.1f}")
-        table.add_row(str(k), *figures, notes.get(k, ""), style="bold" if k == found.k else "")
+        table.add_row(str(k), *figures, notes.get(k, ""), style="bold" if k == scores.k else "")
     console.print(table)
-    print_notes(console, [f"on {found.n_rows:,} rows; -k auto takes the best score, k = {found.k}"])
+    print_notes(console, [f"on {scores.n_rows:,} rows; -k auto takes the best score, k = {scores.k}"])
 
 
-def _print_sizes(console: Console, found: list[SizeScore]) -> None:
+def _print_sizes(console: Console, scores: list[SizeScore]) -> None:
     table = _table("min_cluster_size", "clusters", "noise", "stability")
-    for size in found:
+    for size in scores:
         figures = (str(size.min_cluster_size), str(size.k), percent(size.noise), f"{size.stability:.2f}")
         table.add_row(*figures, "cliff" if size.cliff else "")
     console.print(table)
-    print_notes(console, [CLIFF] if any(size.cliff for size in found) else [])
+    print_notes(console, [CLIFF] if any(size.cliff for size in scores) else [])
 
 
 def _table(*names: str) -> Table:

@@ -1,6 +1,6 @@
-"""What every view of a result shows: the words, the thresholds and the order, as plain values.
+"""Wording, thresholds and order that all views of a result share, as plain values.
 
-The terminal and the notebook render what is decided here; a view of another kind should do the same.
+The terminal and the notebook only render these values; any new view should do the same.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 
 PHRASES_SHOWN = 4
 WEAK_LABEL = 0.3  # F1 on held-out rows, below which a label hardly describes its cluster
-WEAK_SILHOUETTE = 0.1  # mean silhouette below which clusters shade into each other
+WEAK_SILHOUETTE = 0.1  # mean silhouette below which clusters overlap
 
 
 @dataclass(frozen=True)
 class ClusterView:
     """One row of the table of clusters; all texts are on one line and free of control characters.
 
-    :param number: of the cluster, "" for a group outside the clusters.
+    :param number: number of the cluster, "" for noise and unanswered rows.
     :param label: its label.
-    :param marks: what to be careful about, for example "unstable 0.50".
+    :param marks: warnings, for example "unstable 0.50".
     :param rows: how many rows it has, for example "1,234".
     :param share: of the rows with text, for example "21%".
     :param answers: its phrases with their support; of unanswered rows the whole answers with their share.
     :param example_id: the id of one row, "" where there is none.
     :param example: the whole text of that row.
-    :param is_outside: whether it is noise, or the rows that do not answer.
+    :param is_outside: whether the row stands for noise or unanswered rows instead of a cluster.
     """
 
     number: str
@@ -85,7 +85,7 @@ def _answers(summary: ClusterSummary) -> list[str]:
 
 
 def answers_heading(result: ClusteringResult) -> str:
-    """Return the heading of the column of answers: without decoded answers, texts explain the clusters.
+    """Return the heading of the column of answers, which holds words of the texts if no answers were decoded.
 
     :param result: one question, answered over a corpus.
     :return: the heading.
@@ -94,9 +94,9 @@ def answers_heading(result: ClusteringResult) -> str:
 
 
 def cluster_marks(summary: ClusterSummary) -> list[str]:
-    """Return what to be careful about in a cluster, with the figures.
+    """Return the warnings about a cluster, with their values.
 
-    :param summary: of the cluster.
+    :param summary: the summary of the cluster.
     :return: none, one or two marks.
     """
     marks = []
@@ -108,18 +108,18 @@ def cluster_marks(summary: ClusterSummary) -> list[str]:
 
 
 def is_unstable(summary: ClusterSummary) -> bool:
-    """Return whether a cluster is not found again in random halves of the data, by the two digits shown.
+    """Return whether a cluster is not found again in random halves of the data, after rounding to two digits.
 
-    :param summary: of the cluster.
+    :param summary: the summary of the cluster.
     :return: False where stability was not measured.
     """
     return summary.stability is not None and round(summary.stability, 2) < UNSTABLE
 
 
 def has_weak_label(summary: ClusterSummary) -> bool:
-    """Return whether a label hardly describes its cluster on held-out rows, by the two digits shown.
+    """Return whether a label hardly describes its cluster on held-out rows, after rounding to two digits.
 
-    :param summary: of the cluster.
+    :param summary: the summary of the cluster.
     :return: False where the label was not checked.
     """
     check = summary.check
@@ -127,7 +127,7 @@ def has_weak_label(summary: ClusterSummary) -> bool:
 
 
 def closing_lines(result: ClusteringResult) -> list[str]:
-    """Return the lines below the table: why so many clusters, how sure they are, and what was left out.
+    """Return the lines below the table: how k was chosen, stability, baseline, and rows in no cluster.
 
     :param result: one question, answered over a corpus.
     :return: one sentence each.
@@ -144,19 +144,19 @@ def closing_lines(result: ClusteringResult) -> list[str]:
 
 
 def n_clusters_lines(result: ClusteringResult) -> list[str]:
-    """Return why there are so many clusters, and what follows where that is in doubt.
+    """Return how the number of clusters was chosen, and advice if the choice is uncertain.
 
     :param result: one question, answered over a corpus.
     :return: one or two sentences.
     """
     clustering, options = result.clustering, result.clustering.options
     if result.unanswered and not result.rows:
-        return ["no row answers the question: ask another, or cluster all the same: --no-flag-unanswered"]
+        return ["no row answers the question: ask another one, or use --no-flag-unanswered to cluster all rows"]
     if clustering.choice is not None:
         lines = [k_selection_line(clustering.choice, options.k_min, options.k_max)]
         best = clustering.choice.scores.get(clustering.choice.k)
         if best is not None and best.silhouette < WEAK_SILHOUETTE:
-            lines.append("no k stands out: the answers shade into each other; choose -k by how fine you want them")
+            lines.append("no k stands out: the clusters overlap; choose -k by the level of detail you need")
         return lines
     algorithm = algorithms[options.algorithm]
     if algorithm.takes_k:
@@ -164,12 +164,12 @@ def n_clusters_lines(result: ClusteringResult) -> list[str]:
     lines = [f"{clustering.k} clusters found by {algorithm.describe(options)}"]
     if clustering.k:
         return lines
-    way_out = "lower --min-cluster-size, or use kmeans" if algorithm.takes_min_cluster_size else "use kmeans"
-    return [*lines, f"every row is noise: {way_out}"]
+    advice = "lower --min-cluster-size, or use kmeans" if algorithm.takes_min_cluster_size else "use kmeans"
+    return [*lines, f"every row is noise: {advice}"]
 
 
 def k_selection_line(selection: KSelection, k_min: int, k_max: int) -> str:
-    """Return which k was chosen, why, and which is the next best.
+    """Return one line: which k was chosen, why, and which is the next best.
 
     :param selection: how k was chosen.
     :param k_min: the smallest k that could be chosen.
@@ -177,7 +177,7 @@ def k_selection_line(selection: KSelection, k_min: int, k_max: int) -> str:
     :return: one sentence.
     """
     best = selection.scores.get(selection.k)
-    why = k_reasons(best) if best is not None else "too few different rows for a choice"
+    why = k_reasons(best) if best is not None else "too few different rows to compare"
     line = f"k = {selection.k} chosen from {k_min} to {k_max}: {why}"
     if selection.runner_up is None:
         return line
@@ -185,9 +185,9 @@ def k_selection_line(selection: KSelection, k_min: int, k_max: int) -> str:
 
 
 def k_reasons(score: KScore) -> str:
-    """Return the figures by which a k is the best.
+    """Return the scores of the chosen k as text.
 
-    :param score: of that k.
+    :param score: the scores of that k.
     :return: part of a sentence.
     """
     figures = [f"silhouette {score.silhouette:.2f}", f"stability {score.stability:.2f}"]
@@ -197,7 +197,7 @@ def k_reasons(score: KScore) -> str:
 
 
 def unstable_line(result: ClusteringResult) -> str:
-    """Return how many clusters are unstable, and what that means; "" where none is.
+    """Return one line: how many clusters are unstable, and what that means; "" if none is.
 
     :param result: one question, answered over a corpus.
     :return: one sentence, or "".
@@ -210,9 +210,9 @@ def unstable_line(result: ClusteringResult) -> str:
 
 
 def baseline_line(baseline: BaselineAgreement) -> str:
-    """Return how much the question mattered: how alike the clusters are to those of a neutral question.
+    """Return one line: the agreement of the clusters with those of a neutral question.
 
-    :param baseline: the agreement with them.
+    :param baseline: the agreement.
     :return: one sentence.
     """
     figures = f"adjusted mutual information, {baseline.n_rows:,} rows; 0 unrelated, 1 the same"
@@ -221,7 +221,7 @@ def baseline_line(baseline: BaselineAgreement) -> str:
 
 
 def rows_line(result: ClusteringResult) -> str:
-    """Return how many rows there are, and how many of them are in no cluster and why.
+    """Return one line: the number of rows, and how many are in no cluster by status.
 
     :param result: one question, answered over a corpus.
     :return: one sentence.
@@ -232,7 +232,7 @@ def rows_line(result: ClusteringResult) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share as a whole percentage that is 0% for nothing only.
+    """Return a share as a whole percentage that is 0% only for zero.
 
     :param share: 0 to 1.
     :return: for example "26%".
@@ -243,23 +243,23 @@ def percent(share: float) -> str:
     return "<1%" if share > 0 and round(100 * share) == 0 else f"{100 * share:.0f}%"
 
 
-def truncate(text: str, room: int) -> str:
-    """Return the text; a longer one than the room is cut at a space and ends in an ellipsis.
+def truncate(text: str, length: int) -> str:
+    """Return the text, cut at a space and ended with an ellipsis if it is longer than `length`.
 
     :param text: any text.
-    :param room: in characters, at least 1.
-    :return: at most `room` characters.
+    :param length: maximum length in characters, at least 1.
+    :return: at most `length` characters.
 
     >>> truncate("one two three", 12)
     'one two…'
     """
-    if len(text) <= room:
+    if len(text) <= length:
         return text
-    return text[: room - 1].rsplit(" ", 1)[0] + "…"
+    return text[: length - 1].rsplit(" ", 1)[0] + "…"
 
 
 def printable(text: str) -> str:
-    r"""Return the text on one line, without control and direction characters: it cannot steer a terminal.
+    r"""Return the text on one line, without control and direction characters, which could garble a terminal.
 
     :param text: any text.
     :return: one line, its white space collapsed.

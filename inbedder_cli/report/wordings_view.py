@@ -1,4 +1,4 @@
-"""Wordings of a question side by side, on a terminal."""
+"""Print a comparison of wordings of a question on a terminal."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ LEGEND = "agreement: adjusted mutual information of clusters; baseline: with tho
 
 
 def print_wordings(console: Console, wordings: list[Wording], agreements: list[list[float]]) -> None:
-    """Print how each wording is answered and clustered, and how far every two agree.
+    """Print the measures of each wording, and the agreement of every two.
 
     :param console: where to print.
     :param wordings: of one question.
-    :param agreements: of every two, shape (n_wordings, n_wordings); NaN where it is not known.
+    :param agreements: agreement of every two, shape (n_wordings, n_wordings); NaN if undefined.
     """
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
     table.add_column("", style="bold cyan")

@@ -1,1 +1,1 @@
-"""Saved runs: stored, loaded, and applied to new rows."""
+"""Saved runs: save, load, assign new rows, verify."""

@@ -1,4 +1,4 @@
-"""The clusters of a saved run for new rows, and how far these have drifted from it."""
+"""Assign new rows to the clusters of a saved run, and measure the drift of its shares."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ if TYPE_CHECKING:
 def assign_rows(
     corpus: Corpus, question: SavedQuestion, embeddings: Embeddings
 ) -> tuple[ClusteringResult, list[bool | None]]:
-    """Give new rows the clusters of a saved question, its renames and merges applied.
+    """Return new rows in the clusters of a saved question, with its renames and merges applied.
 
     :param corpus: the new rows.
-    :param question: of a saved run.
-    :param embeddings: of the new rows, encoded as those of the run were.
-    :return: a result whose summaries hold labels and sizes alone, and whether each row is novel: farther from its
-        cluster than nearly all of the cluster's own rows; None for rows that were not clustered.
-    :raises InputError: when the clusters of the run cannot be found again with the installed version of hdbscan.
+    :param question: a question of a saved run.
+    :param embeddings: embeddings of the new rows, encoded with the model and options of the run.
+    :return: a result whose summaries hold only labels and sizes, and whether each row is novel: farther from its
+        cluster than 99 % of the cluster's own rows; None for rows that were not clustered.
+    :raises InputError: when the installed version of hdbscan does not reproduce the clusters of the run.
     """
-    asked = replace(embeddings, instruction=question.instruction)
-    flagged = flag_unanswered(corpus, asked, question.unanswered_options)
+    named = replace(embeddings, instruction=question.instruction)
+    flagged = flag_unanswered(corpus, named, question.unanswered_options)
     rows, status = flagged.rows, list(flagged.status)
-    found = predict_clusters(question, embeddings.vectors[rows])
+    prediction = predict_clusters(question, embeddings.vectors[rows])
     labels, second = (
         np.array([question.merged.get(label, label) for label in side.tolist()], np.int64)
-        for side in (found.labels, found.second_cluster)
+        for side in (prediction.labels, prediction.second_cluster)
     )
-    merged_away = second == labels  # the next cluster was merged into the row's own: its margin says nothing
+    merged_away = second == labels  # the second cluster was merged into the row's own: the margin is undefined
     summaries = [
         ClusterSummary(number, name, size, size / max(1, len(labels)))
         for number, name in (question.names | {NOISE: NOISE_LABEL}).items()
@@ -53,9 +53,9 @@ def assign_rows(
         status[rows[place]] = RowStatus.noise
     clustering = Clustering(
         labels,
-        found.distances,
+        prediction.distances,
         np.where(merged_away, NOISE, second),
-        np.where(merged_away, np.float32("nan"), found.margins),
+        np.where(merged_away, np.float32("nan"), prediction.margins),
         question.predictor.centroids,
         question.predictor.mean,
         question.clustering,
@@ -70,15 +70,15 @@ def assign_rows(
         status=status,
         unanswered_options=question.unanswered_options,
     )
-    return result, result.by_row(found.novel)
+    return result, result.by_row(prediction.novel)
 
 
 def predict_clusters(question: SavedQuestion, vectors: npt.NDArray[np.float32]) -> Prediction:
-    """Return the clusters of vectors.
+    """Return the cluster of each vector.
 
-    :param question: of a saved run.
+    :param question: a question of a saved run.
     :param vectors: float32, shape (n_rows, hidden_size), finite.
-    :raises InputError: when the clusters of the run cannot be found again with the installed version of hdbscan.
+    :raises InputError: when the installed version of hdbscan does not reproduce the clusters of the run.
     """
     try:
         return question.predictor.predict(vectors)
@@ -87,11 +87,11 @@ def predict_clusters(question: SavedQuestion, vectors: npt.NDArray[np.float32]) 
 
 
 def drift_of(question: SavedQuestion, result: ClusteringResult, novel: list[bool | None]) -> DriftReport:
-    """Return how the shares of clusters moved since the run was made.
+    """Return how the shares of the clusters changed since the run was saved.
 
-    :param question: of a saved run.
-    :param result: of the new rows, and
-    :param novel: which of them are novel: what `assign_rows` returned.
+    :param question: a question of a saved run.
+    :param result: the result of the new rows, from `assign_rows`.
+    :param novel: which of them are novel, from `assign_rows`.
     """
     then: dict[int, int] = {}
     for number, size in question.sizes.items():

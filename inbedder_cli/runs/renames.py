@@ -1,4 +1,4 @@
-"""names.txt of a saved run: the user's own renames ("3 = late delivery") and merges ("5 -> 2")."""
+"""Parse names.txt of a saved run: the user's renames ("3 = late delivery") and merges ("5 -> 2")."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAMES = "names.txt"
-LINE = re.compile(r"(?:(?P<question>\w+)\s+)?(?P<cluster>-?[0-9]+)\s*(?P<sign>=|->)\s*(?P<what>.+)")
+LINE = re.compile(r"(?:(?P<question>\w+)\s+)?(?P<cluster>-?[0-9]+)\s*(?P<sign>=|->)\s*(?P<value>.+)")
 
 
 class Change(NamedTuple):
-    """One line: a cluster, and its new name or the cluster that it is merged into."""
+    """One line of names.txt: a cluster, and its new name or the cluster that it is merged into."""
 
     cluster: int
     name: str | None
@@ -24,10 +24,10 @@ class Change(NamedTuple):
 
 
 def read_changes(folder: Path, questions: Sequence[str]) -> dict[str, list[Change]]:
-    """Return the user's changes by question; lines without a question's name belong to the first one.
+    """Return the user's changes by question; lines without a question's name belong to the first question.
 
-    :param folder: of the run.
-    :param questions: their names.
+    :param folder: the folder of the run.
+    :param questions: names of the questions.
     :raises InputError: for a line that is neither a rename nor a merge, or a file that is not UTF-8.
     """
     path = folder / NAMES
@@ -41,12 +41,12 @@ def read_changes(folder: Path, questions: Sequence[str]) -> dict[str, list[Chang
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        found = LINE.fullmatch(line.strip())
-        question = (found["question"] or questions[0]) if found else ""
+        match = LINE.fullmatch(line.strip())
+        question = (match["question"] or questions[0]) if match else ""
         if (
-            not found
+            not match
             or question not in changes
-            or (found["sign"] == "->" and not (found["what"].isdecimal() and found["what"].isascii()))
+            or (match["sign"] == "->" and not (match["value"].isdecimal() and match["value"].isascii()))
         ):
             raise InputError(
                 f'"{line.strip()}" is neither a rename nor a merge',
@@ -54,25 +54,25 @@ def read_changes(folder: Path, questions: Sequence[str]) -> dict[str, list[Chang
                 line=number,
                 hint='write "3 = late delivery" or "5 -> 2"; with several questions "reason 3 = ..."',
             )
-        cluster, what = int(found["cluster"]), found["what"].strip()
+        cluster, value = int(match["cluster"]), match["value"].strip()
         changes[question].append(
-            Change(cluster, what, None) if found["sign"] == "=" else Change(cluster, None, int(what))
+            Change(cluster, value, None) if match["sign"] == "=" else Change(cluster, None, int(value))
         )
     return changes
 
 
 def apply_changes(labels: Mapping[int, str], changes: Sequence[Change]) -> tuple[dict[int, str], dict[int, int]]:
-    """Return the clusters' names, and for each merged cluster the one that it ends up in.
+    """Return the clusters' names, and the target of each merged cluster.
 
-    :param labels: the names that the run gave.
+    :param labels: the original labels by cluster.
     :param changes: renames and merges, in the order of their lines.
-    :raises InputError: for a cluster that is not there, or one that is merged into itself.
+    :raises InputError: for an unknown cluster, or one that is merged into itself.
     """
     names, merges = dict(labels), {}
     for cluster, name, into in changes:
         if missing := {cluster, cluster if into is None else into} - set(labels):
             raise InputError(
-                f"there is no cluster {min(missing)}", source=NAMES, hint="see them: inbedder show RUN"
+                f"there is no cluster {min(missing)}", source=NAMES, hint="list the clusters: inbedder show RUN"
             )
         if into is not None:
             merges[cluster] = into
@@ -82,11 +82,11 @@ def apply_changes(labels: Mapping[int, str], changes: Sequence[Change]) -> tuple
 
 
 def _end_of(cluster: int, merges: Mapping[int, int]) -> int:
-    """Return where a chain of merges ends."""
+    """Return the cluster at the end of a chain of merges."""
     seen, into = {cluster}, merges[cluster]
     while into in merges and into not in seen:
         seen.add(into)
         into = merges[into]
     if into in seen:
-        raise InputError(f"cluster {cluster} is merged into itself", source=NAMES, hint="take out one line")
+        raise InputError(f"cluster {cluster} is merged into itself", source=NAMES, hint="remove one of the merges")
     return into

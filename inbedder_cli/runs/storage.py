@@ -1,11 +1,11 @@
 """Saved runs: a folder of JSON, safetensors and Parquet from which new rows get the same clusters.
 
-    run.json          what was asked of what, with which model and settings, and what was found
-    run.safetensors   what is subtracted from vectors, centroids, and what the algorithm needs to place rows
+    run.json          source, questions, model, settings, clusters
+    run.safetensors   mean, centroids, and the arrays that the algorithm needs to predict
     rows.parquet      every row: id, text, cluster, label, answer, ...
-    names.txt         yours: renames and merges (`names`)
+    names.txt         optional, written by the user: renames and merges (`renames`)
 
-Nothing in it is a pickle. The texts are in it: share it as you would share them.
+The folder holds no pickle. It holds the texts: treat it as confidential as they are.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ LIBRARIES = ("torch", "transformers", "scikit-learn", "hdbscan", "numpy")
 
 @dataclass(frozen=True)
 class SavedQuestion:
-    """One question of a run: how new rows get its clusters, and what these are called.
+    """One question of a saved run: its predictor and the names of its clusters.
 
     :param instruction: the question.
-    :param predictor: labels new vectors.
+    :param predictor: assigns new vectors to clusters.
     :param clustering: the options that made the clusters, with k and min_cluster_size filled in.
-    :param unanswered_options: which answers count as none.
-    :param sizes: rows of each cluster in the run.
-    :param names: of the clusters, with the user's renames.
-    :param merged: clusters that the user counts as others.
+    :param unanswered_options: which answers count as unanswered.
+    :param sizes: number of rows by cluster, before merges.
+    :param names: name of each cluster, with the user's renames.
+    :param merged: target by merged cluster.
     """
 
     instruction: str
@@ -65,9 +65,9 @@ class SavedQuestion:
 
     @classmethod
     def of(cls, result: ClusteringResult) -> SavedQuestion:
-        """Return what new rows need of a result, without saving it.
+        """Return the question of a result, without saving it.
 
-        :param result: of one question.
+        :param result: the result of one question.
         """
         clusters = [summary for summary in result.summaries if summary.cluster != NOISE]
         return cls(
@@ -83,13 +83,13 @@ class SavedQuestion:
 
 @dataclass(frozen=True)
 class SavedRun:
-    """A run as it lies on disk.
+    """A saved run, loaded from disk.
 
-    :param folder: where it lies.
+    :param folder: the folder of the run.
     :param manifest: the contents of run.json.
-    :param model: the encoder that made its vectors.
+    :param model: how to load the encoder of its vectors.
     :param encode_options: how its texts were encoded.
-    :param questions: by name, "" for the only one.
+    :param questions: the questions by name, "" for the only one.
     """
 
     folder: Path
@@ -99,9 +99,9 @@ class SavedRun:
     questions: dict[str, SavedQuestion]
 
     def rows(self, question: str) -> list[dict[str, Any]]:
-        """Return its rows under one question, each with id, text, and `RESULT_COLUMNS`.
+        """Return the rows under one question, each with id, text and `RESULT_COLUMNS`.
 
-        :param question: its name.
+        :param question: name of the question.
         """
         import pyarrow.parquet as pq
 
@@ -116,50 +116,50 @@ class SavedRun:
 
     @property
     def documents(self) -> dict[str, dict[str, Any]]:
-        """What was found, by question."""
+        """The part of the manifest that belongs to each question, by name."""
         return documents_in(self.manifest)
 
 
 def check_run_folder(folder: Path, *, force: bool) -> None:
-    """Refuse, before any work is done, a folder that no run can be saved to.
+    """Check, before any work is done, that a run can be saved to a folder.
 
-    :param folder: where the run is to be saved.
-    :param force: whether a run that is there may be replaced.
-    :raises UsageError: for a file, a folder that holds something, or one whose parent is missing.
+    :param folder: the folder to save to.
+    :param force: whether an existing run may be replaced.
+    :raises UsageError: for a file, a folder that is not empty, or one whose parent is missing.
     """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file", hint="choose another name for the folder of the run")
     if folder.exists() and any(folder.iterdir()) and not force:
-        raise UsageError(f"{folder} exists", hint="choose another name, or replace the run: --force")
+        raise UsageError(f"{folder} exists already", hint="add --force to replace the run, or choose another name")
     if not folder.absolute().parent.is_dir():
-        raise UsageError(f"{folder.parent} is no folder", hint="make it first, or choose another place")
+        raise UsageError(f"there is no folder {folder.parent}", hint="create it first, or choose another folder")
 
 
 def save_run(folder: Path, analysis: Analysis) -> Path | None:
-    """Save an analysis: write it beside the folder, then move it in when it is whole.
+    """Save an analysis to a folder. Files are written to a temporary folder first and then moved.
 
-    The manifest holds the hashes of the other files. names.txt stays where the clusters have the labels that they
-    had; otherwise it becomes names.txt.old.
+    The manifest holds the hashes of the other files. An existing names.txt is kept if the
+    clusters have the same labels as before, and otherwise renamed to names.txt.old.
 
-    :param folder: to be made, or that of an older run.
-    :param analysis: whose encoder was loaded by name.
-    :return: what names.txt is called now; None where it stays, or there is none.
+    :param folder: the folder to create, or that of an older run.
+    :param analysis: the results of an encoder that was loaded by name.
+    :return: the new path of names.txt; None if it was kept or there is none.
     :raises UsageError: when the encoder cannot be loaded again by name.
-    :raises InbedderError: when it cannot be written, for example on a full disk.
+    :raises InbedderError: when a file cannot be written, for example on a full disk.
     """
     import pyarrow as pa
     from safetensors.numpy import save
 
     from inbedder_cli.output.documents import results_document
-    from inbedder_cli.output.files import whole_file, write_json
+    from inbedder_cli.output.files import atomic_write, write_json
     from inbedder_cli.output.formats import write_table
     from inbedder_cli.output.tables import rows_table
 
     embeddings = analysis.result.embeddings
     if embeddings.record is None:
         raise UsageError(
-            "a saved run needs the encoder that made its vectors",
-            hint="cluster with a model that load_encoder takes by name, not with saved vectors",
+            "a saved run needs an encoder that was loaded by name",
+            hint="use a model that load_encoder takes by name, not saved vectors",
         )
     before = _labels_in(folder)
     corpus = analysis.corpus
@@ -186,39 +186,39 @@ def save_run(folder: Path, analysis: Analysis) -> Path | None:
     try:
         with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=f".{folder.name}.") as unfinished:
             new = Path(unfinished)
-            with whole_file(new / ROWS) as stream:
+            with atomic_write(new / ROWS) as stream:
                 write_table(table, stream, "parquet")
-            with whole_file(new / TENSORS) as stream:
+            with atomic_write(new / TENSORS) as stream:
                 stream.write(save(tensors))
             manifest["files"] = {name: file_sha256(new / name) for name in (TENSORS, ROWS)}
-            with whole_file(new / MANIFEST) as stream:
+            with atomic_write(new / MANIFEST) as stream:
                 write_json(manifest, stream)
             folder.mkdir(exist_ok=True)
             for name in (ROWS, TENSORS, MANIFEST):
                 (new / name).replace(folder / name)
     except OSError as error:
-        raise InbedderError(f"cannot write {folder}: {error}", hint="choose another place") from error
+        raise InbedderError(f"cannot write {folder}: {error}", hint="choose another folder") from error
     if (folder / NAMES).exists() and before != _labels_in(folder):
-        return _set_aside(folder / NAMES)
+        return _rename_names_file(folder / NAMES)
     return None
 
 
-def _set_aside(names: Path) -> Path:
-    """Rename the user's names to what no file is called yet."""
-    aside, n = names.with_name(f"{NAMES}.old"), 2
-    while aside.exists():
-        aside, n = names.with_name(f"{NAMES}.old{n}"), n + 1
-    return names.replace(aside)
+def _rename_names_file(names: Path) -> Path:
+    """Rename names.txt to a name that is not in use, and return the new path."""
+    target, n = names.with_name(f"{NAMES}.old"), 2
+    while target.exists():
+        target, n = names.with_name(f"{NAMES}.old{n}"), n + 1
+    return names.replace(target)
 
 
 def documents_in(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return what a manifest tells of each question, by its name; the only one may have none."""
+    """Return the part of a manifest that belongs to each question, by name; "" for the only one."""
     questions: dict[str, dict[str, Any]] | None = manifest.get("questions")
     return questions or {"": manifest}
 
 
 def _labels_in(folder: Path) -> list[Any] | None:
-    """Return the questions, clusters and labels of the run that a folder holds; None where it holds none."""
+    """Return the questions, clusters and labels of the run in a folder; None if there is none."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         questions = documents_in(manifest)
@@ -228,10 +228,10 @@ def _labels_in(folder: Path) -> list[Any] | None:
 
 
 def load_run(folder: Path) -> SavedRun:
-    """Read a saved run.
+    """Return a saved run.
 
-    :param folder: where it was saved.
-    :raises InputError: for a folder that holds none, a damaged one, or a line of names.txt without sense.
+    :param folder: the folder of the run.
+    :raises InputError: for a folder without a run, a damaged run, or an invalid line of names.txt.
     """
     from safetensors.numpy import load_file
 
@@ -246,7 +246,7 @@ def load_run(folder: Path) -> SavedRun:
         damaged = [name for name, sha256 in manifest["files"].items() if file_sha256(folder / name) != sha256]
         if damaged:
             raise InputError(
-                f"{damaged[0]} is not the file that was saved",
+                f"{damaged[0]} was changed after the run was saved",
                 source=str(folder),
                 hint=f"save the run again: {_command(folder, manifest)}",
             )
@@ -270,7 +270,7 @@ def load_run(folder: Path) -> SavedRun:
         raise InputError(
             f"no saved run here ({Path(error.filename or '').name} is missing)",
             source=str(folder),
-            hint='make one: inbedder cluster FILE -i "..." --save RUN',
+            hint='create one: inbedder cluster FILE -i "..." --save RUN',
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:  # another file of that name
         raise InputError(f"not a saved run: {error!r}", source=str(folder), hint="save the run again") from error
@@ -299,7 +299,7 @@ def _question(
 
 
 def _command(folder: Path, manifest: dict[str, Any]) -> str:
-    """Return the command that makes a run of any schema again."""
+    """Return the command that recreates a run, of any schema."""
     words = ["inbedder", "cluster", manifest["source"]]
     for name, document in documents_in(manifest).items():
         question = document["instruction"]

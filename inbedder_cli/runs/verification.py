@@ -1,4 +1,4 @@
-"""Whether a saved run still holds on this machine: some of its rows are encoded, placed and clustered again."""
+"""Check whether this machine reproduces a saved run: encode, assign and cluster some of its rows again."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Verification:
-    """What encoding some rows of a saved run again gave.
+    """How well a saved run is reproduced on a sample of its rows.
 
     :param n_rows: rows that were encoded again.
-    :param same_cluster: share of them that get the cluster that they had, 0 to 1.
-    :param same_answer: share of them with the answer that they had, 0 to 1.
-    :param rand: adjusted Rand index of a new clustering of these rows and that of the run; NaN for too few rows.
+    :param same_cluster: share of them that get the same cluster, 0 to 1.
+    :param same_answer: share of them that get the same answer, 0 to 1.
+    :param rand: adjusted Rand index between a new clustering of these rows and the run's; NaN for too few rows.
     """
 
     n_rows: int
@@ -39,14 +39,14 @@ class Verification:
 def verify_run(
     run: SavedRun, question: str, encoder: Encoder, n_rows: int, reporter: Reporter = SILENT
 ) -> Verification:
-    """Encode some clustered rows of a saved run again, place them, and cluster them again.
+    """Encode, assign and cluster some rows of a saved run again, and return how they compare with the run.
 
-    :param run: as it was saved.
-    :param question: its name.
-    :param encoder: of the same identity as the run's.
-    :param n_rows: rows to take, at random.
-    :param reporter: hears of progress.
-    :raises InputError: when the clusters of the run cannot be found again with the installed version of hdbscan.
+    :param run: the saved run.
+    :param question: name of the question.
+    :param encoder: an encoder of the same identity as the run's.
+    :param n_rows: number of rows to sample.
+    :param reporter: receives messages and progress.
+    :raises InputError: when the installed version of hdbscan does not reproduce the clusters of the run.
     """
     from sklearn.metrics import adjusted_rand_score
 

@@ -1,4 +1,4 @@
-"""What happens during training: progress lines, and the tests of `inbedder evaluate` at intervals."""
+"""Trainer callbacks: progress messages, and the tests of `inbedder evaluate` at intervals."""
 
 from __future__ import annotations
 

@@ -29,14 +29,14 @@ def run_record(
     dtype: str,
     batches: str,
 ) -> dict[str, Any]:
-    """Return everything that determines the result of a run, as JSON gives it back.
+    """Return everything that determines the result of a run, as JSON values.
 
     :param base: entry of the base model in the manifest, with the hash of its weights.
     :param initial_adapter: SHA-256 of the adapter that training starts from; None for a new one.
     :param files: SHA-256 of each file of examples, by name.
     :param options: settings of the run.
-    :param dtype: in which the model computes.
-    :param batches: hash of all examples in the order in which they are learned.
+    :param dtype: dtype of the model.
+    :param batches: hash of all examples in training order.
     :return: the record, which the training card includes.
     """
     return {
@@ -52,28 +52,28 @@ def run_record(
 
 
 def open_run(folder: Path, record: dict[str, Any], *, force: bool) -> str | None:
-    """Create the folder of a run, or find the checkpoint to continue from.
+    """Return the checkpoint to continue from, or create the folder of a new run.
 
     :param folder: of the unfinished run.
     :param record: of the run that is about to start, see `run_record`.
-    :param force: start anew where the folder holds another run.
+    :param force: replace another run in the folder.
     :return: the checkpoint; None starts from the beginning.
     :raises UsageError: when the folder holds another run, or one of another version of inbedder.
     """
     settings = folder / SETTINGS
-    found, checkpoint = _read(settings), last_checkpoint(folder / CHECKPOINTS)
-    if found == record:
+    previous, checkpoint = _read(settings), last_checkpoint(folder / CHECKPOINTS)
+    if previous == record:
         return checkpoint
     if folder.exists():
         if checkpoint and not force:
-            if found.get("schema") != record.get("schema"):
+            if previous.get("schema") != record.get("schema"):
                 raise UsageError(
                     f"{folder} holds an unfinished run of another version of inbedder",
-                    hint="finish it with that version, or start anew with --force",
+                    hint="finish it with that version, or start again with --force",
                 )
             raise UsageError(
-                f"{folder} holds an unfinished run with other {_difference(found, record)}",
-                hint="repeat its command to finish it, or start anew with --force",
+                f"{folder} holds an unfinished run with other {_difference(previous, record)}",
+                hint="repeat its command to finish it, or start again with --force",
             )
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
@@ -89,24 +89,24 @@ def last_checkpoint(folder: Path) -> str | None:
     :param folder: holds the checkpoints.
     :return: the path of the checkpoint.
     """
-    found = [
+    complete = [
         path
         for path in folder.glob("checkpoint-*")
         if _read(path / "trainer_state.json") and len(list(path.glob("rng_state*"))) >= n_processes()
     ]
-    return str(max(found, key=lambda path: int(path.name.rpartition("-")[2]))) if found else None
+    return str(max(complete, key=lambda path: int(path.name.rpartition("-")[2]))) if complete else None
 
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        data = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return data if isinstance(data, dict) else {}
 
 
-def _difference(found: dict[str, Any], record: dict[str, Any]) -> str:
-    before, now = found.get("settings", {}), record["settings"]
+def _difference(previous: dict[str, Any], record: dict[str, Any]) -> str:
+    before, now = previous.get("settings", {}), record["settings"]
     names = [name for name in now if before.get(name) != now[name]]
-    names += [name for name in record if name != "settings" and found.get(name) != record[name]]
+    names += [name for name in record if name != "settings" and previous.get(name) != record[name]]
     return "settings (" + ", ".join(name.replace("_", "-") for name in names) + ")"

@@ -1,4 +1,4 @@
-"""Runs of several processes: which of those that torchrun started this one is, and which device it uses."""
+"""Runs of several processes started by torchrun: rank, number of processes, and device."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def n_processes() -> int:
 def device_of_process(device: str) -> str:
     """Return the device of this process: of several processes, each has a GPU of its own.
 
-    :param device: what the user asked for.
+    :param device: the requested device.
     :return: the device, as `choose_device` takes it.
     :raises UsageError: for a GPU by number, because Trainer would use another one.
     """

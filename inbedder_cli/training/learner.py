@@ -1,4 +1,4 @@
-"""Loads the base model and prepares it for training, with low-rank adapters or with all its weights."""
+"""Load the base model and prepare it for training, with low-rank adapters or with all its weights."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Learner:
 
 
 def load_learner(model: str, options: TrainOptions, *, device: str, offline: bool, reporter: Reporter) -> Learner:
-    """Load the base. An adapter that it has is trained further, or merged into the weights with `full`.
+    """Return the base model, ready for training. Its adapter, if any, is trained further, or merged with `full`.
 
     :param model: reference of the base.
     :param options: settings of the run.
@@ -59,7 +59,7 @@ def load_learner(model: str, options: TrainOptions, *, device: str, offline: boo
     :param offline: use the local cache only.
     :param reporter: shows downloads.
     :return: the model, in training mode.
-    :raises UsageError: when peft is missing, or the base's adapter has another shape than the options ask for.
+    :raises UsageError: when peft is missing, or the base's adapter does not match the options.
     :raises ModelError: when the base cannot be loaded.
     """
     if not options.full and importlib.util.find_spec("peft") is None:
@@ -77,10 +77,10 @@ def load_learner(model: str, options: TrainOptions, *, device: str, offline: boo
     bare = files if options.full else replace(files, adapter=None)
     encoder = encoder_from_files(bare, template=options.template, device=str(target), dtype=Dtype.float32)
     encoder.pooling = check_pooling(options.pooling or encoder.pooling, encoder.poolings, encoder.architecture)
-    wanted = options.layer if options.layer is not None else encoder.layer
-    layer = resolve_layer(wanted, encoder.n_layers)
+    requested = options.layer if options.layer is not None else encoder.layer
+    layer = resolve_layer(requested, encoder.n_layers)
     # By default a masked model uses its head, which is none of the hidden states.
-    if encoder.architecture is not Architecture.masked or wanted is not None:
+    if encoder.architecture is not Architecture.masked or requested is not None:
         encoder.layer = layer
     chosen = choose_dtype(options.dtype, target, int(encoder.config.hidden_size))
     bf16 = str(chosen) == "torch.bfloat16"
@@ -130,10 +130,10 @@ def linear_names(lm: Any, top_layers: int | None) -> list[str]:  # noqa: ANN401
     """
     import torch
 
-    found = [
+    layers = [
         (match[1], int(match[2]), name)
         for name, module in lm.named_modules()
         if isinstance(module, torch.nn.Linear) and (match := LAYER_NAME.match(name))
     ]
-    last = {stack: max(i for s, i, _ in found if s == stack) for stack in {s for s, _, _ in found}}
-    return [name for stack, i, name in found if top_layers is None or i > last[stack] - top_layers]
+    last = {stack: max(i for s, i, _ in layers if s == stack) for stack in {s for s, _, _ in layers}}
+    return [name for stack, i, name in layers if top_layers is None or i > last[stack] - top_layers]

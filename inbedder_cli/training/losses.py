@@ -49,7 +49,9 @@ class AnsweringModel(torch.nn.Module):
         :param part: tensors by name, see `tokens.Collator`.
         :return: the losses, not yet divided by the number of answer tokens.
         """
-        logits, vectors = self._causal(part) if self.architecture is Architecture.causal else self._whole(part)
+        logits, vectors = (
+            self._causal(part) if self.architecture is Architecture.causal else self._run_whole_model(part)
+        )
         answer = F.cross_entropy(logits.float(), part["targets"], reduction="sum")
         if "classes" not in part:
             return Losses(answer, None)
@@ -91,7 +93,7 @@ class AnsweringModel(torch.nn.Module):
         cache.batch_repeat_interleave(len(part["input_ids"]))
         return cache
 
-    def _whole(self, part: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    def _run_whole_model(self, part: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Run a masked model or an encoder-decoder as a whole, since its head is more than one layer."""
         names = ("input_ids", "attention_mask", "decoder_input_ids")
         out = self.lm(**{name: part[name] for name in names if name in part}, output_hidden_states=True)

@@ -1,4 +1,4 @@
-"""Plans all batches of a run before it starts; given the examples, the seed decides, so a run can be resumed."""
+"""Plan all batches of a run before it starts, deterministically by seed, so that a run can be resumed."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def plan_run(examples: Sequence[Example], options: TrainOptions) -> list[Batch]:
     pools = contrast_pools(examples) if options.contrast and options.contrast_share else []
     share = options.contrast_share if pools else 0.0
     ordinary = math.ceil(options.epochs * math.ceil(len(examples) / options.batch_size))
-    wanted = options.max_examples or math.inf
+    limit = options.max_examples or math.inf
     batches: list[Batch] = []
     seen = 0
     length = [len(e.text) + len(e.instruction) for e in examples]
     weights = [math.sqrt(size) for _, size in pools]
     stream = _ordinary(length, options.batch_size, rng)
-    while ordinary and seen < wanted:
+    while ordinary and seen < limit:
         if rng.random() < share:
             pool = rng.choices(pools, weights)[0]
             batch = Batch(_contrastive(rng, pool, length, options.batch_size), True)

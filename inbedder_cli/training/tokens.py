@@ -1,11 +1,11 @@
-"""Turns examples into token ids, and a batch of examples into padded tensors, in parts that fit into memory."""
+"""Convert examples to token ids, and batches of examples to padded tensors, in parts that fit into memory."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.encoders.prompts.prompter import LEAST_TEXT_TOKENS
+from inbedder_cli.encoders.prompts.prompter import MIN_TEXT_TOKENS
 from inbedder_cli.encoders.prompts.templates import SLOT
 from inbedder_cli.encoders.transformers.batching import plan_batches
 from inbedder_cli.encoders.transformers.fast_paths import common_prefix
@@ -36,7 +36,7 @@ class ExampleTokenizer:
     """Turns examples into the same prompt ids as the encoder, and into the ids of their answers.
 
     :param encoder: the encoder in training, with its tokenizer and template.
-    :param options: longest prompt and answer.
+    :param options: maximum lengths of prompt and answer.
     """
 
     def __init__(self, encoder: ModelEncoder, options: TrainOptions) -> None:
@@ -78,8 +78,8 @@ def examples_that_fit(examples: Sequence[Example], encoder: ModelEncoder, max_to
     """Return the examples whose question leaves room for a text.
 
     :param examples: of any length.
-    :param encoder: whose tokenizer and template count.
-    :param max_tokens: longest prompt, in tokens.
+    :param encoder: the encoder, for its tokenizer and template.
+    :param max_tokens: maximum length of a prompt, in tokens.
     :return: in the same order.
     """
     if not examples:
@@ -88,7 +88,7 @@ def examples_that_fit(examples: Sequence[Example], encoder: ModelEncoder, max_to
     ids = encoder.tokenizer(questions, add_special_tokens=False)["input_ids"]
     length = dict(zip(questions, map(len, ids), strict=True))
     around = len(encoder.prompter("?", max_tokens).encode([""])[0][0])
-    return [e for e in examples if length[e.instruction] + around + LEAST_TEXT_TOKENS < max_tokens]
+    return [e for e in examples if length[e.instruction] + around + MIN_TEXT_TOKENS < max_tokens]
 
 
 class Collator:

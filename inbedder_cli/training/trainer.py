@@ -34,9 +34,9 @@ WEIGHTS = "trained.safetensors"
 class PlannedTrainer(Trainer):  # type: ignore[misc]
     """Trains on batches in the order they were planned, part by part.
 
-    :param *args: of Trainer.
+    :param *args: arguments of Trainer.
     :param contrast: weight of the contrastive term.
-    :param **kwargs: of Trainer.
+    :param **kwargs: keyword arguments of Trainer.
     """
 
     def __init__(self, *args: Any, contrast: float, **kwargs: Any) -> None:  # noqa: ANN401
@@ -64,7 +64,7 @@ class PlannedTrainer(Trainer):  # type: ignore[misc]
             with no_exchange:
                 with self.compute_loss_context_manager():
                     losses = model(part)
-                    loss = self._combined(losses, n_targets)
+                    loss = self._combine(losses, n_targets)
                 self.accelerator.backward(loss)
             self._count(losses, len(part["targets"]))
             total += loss.detach()
@@ -86,8 +86,8 @@ class PlannedTrainer(Trainer):  # type: ignore[misc]
         """Log the two terms of the loss separately, each as a mean since the last log entry.
 
         :param logs: the log entry, to which the terms are added.
-        :param *args: of Trainer.
-        :param **kwargs: of Trainer.
+        :param *args: arguments of Trainer.
+        :param **kwargs: keyword arguments of Trainer.
         """
         sums = self.sums
         if "loss" in logs:
@@ -106,7 +106,7 @@ class PlannedTrainer(Trainer):  # type: ignore[misc]
         """
         return 0
 
-    def _combined(self, losses: Losses, n_targets: int) -> torch.Tensor:
+    def _combine(self, losses: Losses, n_targets: int) -> torch.Tensor:
         answer = losses.answer / n_targets
         return answer if losses.contrast is None else answer + self.contrast * losses.contrast
 
@@ -122,18 +122,16 @@ class PlannedTrainer(Trainer):  # type: ignore[misc]
             return
         folder = Path(output_dir or self.args.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        trained = {
-            name: p.detach().cpu().contiguous() for name, p in self._unwrapped().trained_parameters().items()
-        }
+        trained = {name: p.detach().cpu().contiguous() for name, p in self._unwrap().trained_parameters().items()}
         save_file(trained, folder / WEIGHTS)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
         trained = load_file(Path(resume_from_checkpoint) / WEIGHTS)
         with torch.no_grad():
-            for name, parameter in self._unwrapped().trained_parameters().items():
+            for name, parameter in self._unwrap().trained_parameters().items():
                 parameter.copy_(trained[name])
 
-    def _unwrapped(self) -> AnsweringModel:
+    def _unwrap(self) -> AnsweringModel:
         return self.accelerator.unwrap_model(self.model)  # type: ignore[no-any-return]
 
 
@@ -214,7 +212,7 @@ def training_arguments(
     :param options: settings of the run.
     :param folder: of the checkpoints.
     :param steps: number of steps in the run.
-    :param learner: whose device and dtype count.
+    :param learner: the model, for its device and dtype.
     :param has_dev: whether there are held-out examples to measure the loss on.
     :return: the arguments.
     """

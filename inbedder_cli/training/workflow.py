@@ -54,8 +54,8 @@ def train(
     :return: the folder of the encoder, `files.output`.
     :raises InputError: when examples cannot be read.
     :raises ModelError: when the base cannot be loaded.
-    :raises UsageError: when an unfinished run has other settings, peft is missing, or the base's adapter has
-        another shape than the options ask for.
+    :raises UsageError: when an unfinished run has other settings, peft is missing, or the base's adapter does
+        not match the options.
     :raises OutOfMemoryError: when a step does not fit into the device's memory.
     """
     examples = read_examples(files.data, load_stop_words(options.stop_words), offline=offline)
@@ -68,7 +68,7 @@ def train(
     plan = plan_run(learn, options)
     n_seen = sum(len(batch.rows) for batch in plan)
     reporter.info(
-        f"{len(learn):,} examples of {len(examples.sources)} sources, {len(dev):,} held out; learning {n_seen:,} "
+        f"{len(learn):,} examples of {len(examples.sources)} sources, {len(dev):,} held out; training: {n_seen:,} "
         f"in {len(plan):,} steps, {learner.dtype} on {learner.encoder.model.device}"
     )
     folder = files.output.with_name(files.output.name + PARTIAL)
@@ -120,7 +120,7 @@ def _split(
 
 
 def _digest(plan: list[Batch], examples: list[Example]) -> str:
-    """Return a hash of all examples in the order in which they are learned."""
+    """Return a hash of all examples in training order."""
     digest = hashlib.sha256()
     for batch in plan:
         for i in batch.rows:

@@ -320,12 +320,15 @@ def test_fewer_different_texts_than_clusters(cluster: Callable[..., Result], fol
 @pytest.mark.parametrize("k", ["1", "0", "-3"])
 def test_fewer_than_two_clusters(cluster: Callable[..., Result], k: str) -> None:
     check(
-        cluster("good.csv", "-k", k, "--vectors", "good.npy"), USAGE, f"-k {k} makes no clusters", hint="-k auto"
+        cluster("good.csv", "-k", k, "--vectors", "good.npy"),
+        USAGE,
+        f"-k must be at least 2, not {k}",
+        hint="-k auto",
     )
 
 
 def test_fewer_than_two_clusters_are_refused_before_the_model_is_loaded(cluster: Callable[..., Result]) -> None:
-    check(cluster("good.csv", "-k", 1, "--model", "nosuch"), USAGE, "-k 1 makes no clusters", hint="-k auto")
+    check(cluster("good.csv", "-k", 1, "--model", "nosuch"), USAGE, "-k must be at least 2, not 1", hint="-k auto")
 
 
 def test_a_number_of_clusters_that_is_none(cluster: Callable[..., Result]) -> None:
@@ -579,7 +582,7 @@ def test_an_unknown_suffix_for_vectors(inbedder: Callable[..., Result], tiny: st
     check(result, USAGE, 'no vector format has the suffix ".csv"', hint=".parquet")
 
 
-def test_a_bad_file_is_told_before_the_model_is_loaded(cluster: Callable[..., Result], folder: Path) -> None:
+def test_a_bad_file_is_reported_before_the_model_is_loaded(cluster: Callable[..., Result], folder: Path) -> None:
     (folder / "bad.csv").write_text("id,text\n1\n")
     check(cluster("bad.csv", "--model", "nosuch"), INPUT, "bad.csv, row 1 (line 2)")
 

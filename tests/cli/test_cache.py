@@ -64,7 +64,7 @@ def test_no_cache_leaves_no_trace_and_refresh_reads_again(inbedder, reviews, tin
     assert plain.stdout == first.stdout == again.stdout
 
 
-def test_a_damaged_cache_is_told_and_changes_nothing(inbedder, reviews, tiny, tmp_path):
+def test_a_damaged_cache_is_reported_and_changes_nothing(inbedder, reviews, tiny, tmp_path):
     from pathlib import Path
 
     answer = ("answer", reviews, "-i", QUESTION, "-m", tiny)

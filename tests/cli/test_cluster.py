@@ -66,7 +66,7 @@ def test_in_a_pipe_every_row_comes_out_in_order_with_all_its_cells(cluster, revi
     assert rows[2]["cluster"] == rows[2]["cluster_label"] == rows[2]["answer"] == rows[2]["cluster_distance"] == ""
 
 
-def test_talk_goes_to_stderr_alone(cluster, reviews):
+def test_messages_go_to_stderr_alone(cluster, reviews):
     result = cluster(reviews)
     assert "6 rows, 1 without text (skipped), 4 different texts" in result.stderr
     assert "(guessed; --text to change)" in result.stderr
@@ -187,7 +187,7 @@ def test_vectors_of_other_texts_or_another_question_are_refused(inbedder, review
     ("arguments", "said"),
     [
         (["-o", "same.csv", "--clusters", "same.csv"], "both name"),
-        (["-o", "x.csv", "-f", "table"], "table is for the terminal"),
+        (["-o", "x.csv", "-f", "table"], "table prints to the terminal only"),
         (["--stop-words", "nowhere.txt"], "cannot read the stop words"),
         (["-a", "hdbscan", "-k", "3"], "-k is for kmeans"),
     ],

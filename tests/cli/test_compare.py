@@ -52,7 +52,7 @@ def test_options_without_sense_are_refused_before_anything_is_read(compare):
     assert "model:" not in result.stderr
 
 
-def test_rows_without_vectors_are_told(compare, monkeypatch):
+def test_rows_without_vectors_are_reported(compare, monkeypatch):
     from inbedder_cli.encoders.transformers.causal import CausalEncoder
 
     whole = CausalEncoder.encode_batches

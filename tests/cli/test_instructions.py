@@ -101,13 +101,13 @@ def test_how_far_the_question_mattered_is_said_unless_it_is_not_wanted(run):
     baseline = json.loads(asked.stdout)["baseline"]
     assert baseline["rows"] == 30
     assert -1 <= baseline["ami"] <= 1
-    assert "encoding 30 rows without the question" in asked.stderr
+    assert "encoding 30 rows under a neutral question" in asked.stderr
     assert "agreement with the clusters of a neutral question" in asked.stderr
     assert "a neutral question" in run("-i", FIRST, "-k", "2", "-f", "table").stdout
     left_out = run("-i", FIRST, "-k", "2", "-f", "json", "--no-baseline")
     assert json.loads(left_out.stdout)["baseline"] is None
     assert "neutral question" not in left_out.stderr
-    assert "without the question" not in left_out.stderr
+    assert "under a neutral question" not in left_out.stderr
 
 
 def test_the_neutral_question_itself_changes_nothing(run):
@@ -122,11 +122,11 @@ def test_the_neutral_question_itself_changes_nothing(run):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["-i", f"a={FIRST}", "-i", f"a={SECOND}"], "two questions have one name"),
+        (["-i", f"a={FIRST}", "-i", f"a={SECOND}"], "two questions have the same name"),
         (["-i", FIRST, "-i", " "], "the instruction is empty"),
         (["-i", FIRST, "-k", "2", "-k", "3"], "-k is given 2 times for 1 questions"),
         (["-i", FIRST, "--by", "nothing"], 'has no column "nothing"'),
-        (["-i", FIRST, "-i", SECOND, "--vectors", "v.npy"], "hold one question"),
+        (["-i", FIRST, "-i", SECOND, "--vectors", "v.npy"], "takes one question"),
     ],
 )
 def test_what_makes_no_sense_is_refused(run, arguments, said):

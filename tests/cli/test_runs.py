@@ -64,7 +64,7 @@ def test_the_same_rows_get_the_same_clusters_again(inbedder, saved, stays, chose
     assert list(again[0])[-1] == "novel"
 
 
-def test_new_rows_get_clusters_and_their_drift_is_told(inbedder, saved, tmp_path):
+def test_new_rows_get_clusters_and_their_drift_is_reported(inbedder, saved, tmp_path):
     run, _ = saved()
     fresh = a_file(tmp_path / "fresh.csv", range(100, 112))
     result = inbedder("assign", run, fresh)
@@ -128,7 +128,7 @@ def test_a_run_of_a_file_with_a_column_of_a_results_name_is_saved_too(inbedder, 
 
 
 @pytest.mark.parametrize("line", ["nonsense", "0 -> other", "9 = none", "mood 0 = x"])
-def test_a_line_of_names_without_sense_is_told_by_its_place(inbedder, saved, stays, line):
+def test_a_line_of_names_without_sense_is_reported_by_its_place(inbedder, saved, stays, line):
     run, _ = saved()
     (run / "names.txt").write_text(line + "\n")
     result = inbedder("assign", run, stays)
@@ -182,7 +182,7 @@ def test_verify_reads_again_and_fails_where_clusters_are_others(inbedder, saved)
     pq.write_table(table.set_column(table.column_names.index("cluster"), "cluster", [other]), run / "rows.parquet")
     tampered = inbedder("verify", run)
     assert tampered.exit_code == 5
-    assert "rows.parquet is not the file that was saved" in tampered.stderr
+    assert "rows.parquet was changed after the run was saved" in tampered.stderr
 
 
 def test_a_run_is_not_replaced_unasked_and_needs_its_model(inbedder, saved, stays, tiny, tmp_path):
@@ -266,7 +266,7 @@ def test_show_finds_merged_clusters_and_labels_that_look_like_keywords(inbedder,
     assert inbedder("show", run, "--", "--1").exit_code == 2
 
 
-def test_a_run_that_hdbscan_no_longer_finds_is_told(inbedder, saved, monkeypatch):
+def test_a_run_that_hdbscan_no_longer_finds_is_reported(inbedder, saved, monkeypatch):
     from inbedder_cli.clustering.predictor import ClusterPredictor
 
     run, _ = saved()

@@ -35,7 +35,7 @@ def test_without_structure_no_k_is_apart_or_sure():
     assert all(score.agreement is None for score in choice.scores.values())
 
 
-def test_answers_speak_for_the_clusters_that_they_tell_apart():
+def test_answers_support_the_clusters_that_they_distinguish():
     vectors, truth = blobs([20] * 4)
     four = sweep(vectors, ClusterOptions(k_max=5), [[f"answer {group}"] for group in truth])
     two = sweep(vectors, ClusterOptions(k_max=5), [["good" if group < 2 else "bad"] for group in truth])

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from inbedder_cli.corpus import read_corpus
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import EmptyTexts
-from inbedder_cli.output.cells import rows_as_json, rows_as_text, typed
+from inbedder_cli.output.cells import rows_as_json, rows_as_text, with_typed_columns
 
 TEXTS = ["The room was cold.", " Lovely breakfast! ", "5"]
 STRIPPED = ["The room was cold.", "Lovely breakfast!", "5"]
@@ -185,7 +185,7 @@ def test_columns_without_an_arrow_type_are_kept_and_can_be_written(tmp_path):
     assert cells[7] == ("(0.998, 1.667]", "(1.667, 2.333]", "(2.333, 3.0]")
     assert cells[8] == ("<class 'int'>", "{('a', 1): 2}", "[[...]]")
     assert '"mixed": null' in list(rows_as_json(corpus.table))[2]
-    pq.write_table(typed(corpus.table), tmp_path / "x.parquet")
+    pq.write_table(with_typed_columns(corpus.table), tmp_path / "x.parquet")
     again = read_corpus(tmp_path / "x.parquet").table
     assert again.column_names == list(frame.columns)
     assert again.column("month").to_pylist() == ["2024-01", "2024-02", "2024-03"]

@@ -71,7 +71,7 @@ def test_compressed_files_are_read_by_suffix(tmp_path: Path, kind: str, compress
 
 
 @pytest.mark.parametrize("compression", COMPRESS)
-def test_compression_is_told_by_content_not_by_name(tmp_path: Path, compression: str) -> None:
+def test_compression_is_detected_by_content_not_by_name(tmp_path: Path, compression: str) -> None:
     path = tmp_path / "x.csv"
     path.write_bytes(COMPRESS[compression](CSV))
     assert read_corpus(str(path)).texts == ["good day", "bad day"]

@@ -55,7 +55,7 @@ def test_every_kind_of_string_is_text(tmp_path: Path, kind: pa.DataType) -> None
 
 
 @pytest.mark.parametrize("name", ["x.parquet", "x.pq", "x.PARQUET", "no_suffix", "x.dat"])
-def test_parquet_is_told_by_suffix_or_content(tmp_path: Path, name: str) -> None:
+def test_parquet_is_detected_by_suffix_or_content(tmp_path: Path, name: str) -> None:
     corpus = read_corpus(written(tmp_path / name, pa.table({"text": TEXTS})))
     assert corpus.format is InputFormat.parquet
     assert len(corpus) == 3

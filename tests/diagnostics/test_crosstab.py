@@ -107,7 +107,7 @@ def test_the_order_and_the_names_of_values_do_not_matter(pairs, random):
 
 
 @pytest.mark.parametrize("offset", [0, 1_700_000_000, 1e15])
-def test_ranges_of_large_numbers_are_told_apart(offset):
+def test_ranges_of_large_numbers_are_distinguished(offset):
     side = column_grouping("time", [offset + i for i in range(400)])
     assert [side.values.count(value) for value in sorted(set(side.values))] == [100] * 4
 

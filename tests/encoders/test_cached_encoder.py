@@ -78,13 +78,13 @@ def test_the_model_is_not_loaded_for_what_is_known(encoder, monkeypatch):
 
 def test_fast_paths_are_checked_once_for_prompts_of_like_lengths(encoder, sizes, monkeypatch):
     tried = []
-    whole = _CausalBatchEncoder._agree
+    whole = _CausalBatchEncoder._matches_reference
 
     def counting(self, prompts):
         tried.append(max(map(len, prompts)))
         return whole(self, prompts)
 
-    monkeypatch.setattr(_CausalBatchEncoder, "_agree", counting)
+    monkeypatch.setattr(_CausalBatchEncoder, "_matches_reference", counting)
     encoder(template="question-first").encode(TEXTS, QUESTION, OPTIONS)
     assert len(tried) == 1
     encoder(template="question-first", refresh=True).encode(TEXTS, QUESTION, OPTIONS)
@@ -99,10 +99,10 @@ def test_fast_paths_are_checked_once_for_prompts_of_like_lengths(encoder, sizes,
 
 
 def test_fast_paths_that_do_not_work_are_checked_again(encoder, monkeypatch):
-    monkeypatch.setattr(_CausalBatchEncoder, "_agree", lambda self, prompts: False)
+    monkeypatch.setattr(_CausalBatchEncoder, "_matches_reference", lambda self, prompts: False)
     encoder(template="question-first").encode(TEXTS, QUESTION, OPTIONS)
     tried = []
-    monkeypatch.setattr(_CausalBatchEncoder, "_agree", lambda self, prompts: not tried.append(prompts))
+    monkeypatch.setattr(_CausalBatchEncoder, "_matches_reference", lambda self, prompts: not tried.append(prompts))
     encoder(template="question-first", refresh=True).encode(TEXTS, QUESTION, OPTIONS)
     assert tried
 
@@ -200,14 +200,14 @@ def test_another_dtype_than_the_last_time_is_noticed(encoder, sizes, monkeypatch
 
 def test_a_cache_that_others_wait_for_and_that_cannot_be_written_is_an_error(encoder):
     sharing = encoder()
-    sharing.cache.given_up = True
+    sharing.cache.is_disabled = True
     with pytest.raises(InbedderError, match="cannot write to"):
         sharing.fill(TEXTS, QUESTION, OPTIONS)
 
 
 def test_a_preview_checks_fast_paths_before_it_looks_at_the_clock(encoder, monkeypatch):
     tried, moments = [], []
-    monkeypatch.setattr(_CausalBatchEncoder, "_agree", lambda self, prompts: not tried.append(prompts))
+    monkeypatch.setattr(_CausalBatchEncoder, "_matches_reference", lambda self, prompts: not tried.append(prompts))
     monkeypatch.setattr("time.perf_counter", lambda: float(len(moments.append(len(tried)) or moments)))
     texts = [f"text {i} was {'very ' * i}cold" for i in range(40)]
     encoder(template="question-first").preview(texts, QUESTION, OPTIONS)

@@ -204,7 +204,7 @@ def test_a_lock_costs_what_is_put_meanwhile_and_no_more(cache, recorder, monkeyp
     other.execute("BEGIN IMMEDIATE")
     for _ in range(4):
         cache.put(ROWS)
-    assert cache.given_up
+    assert cache.is_disabled
     assert len(recorder.warnings) == 4
     other.close()
 
@@ -215,7 +215,7 @@ def test_a_file_that_another_process_made_anew_is_left_alone(cache, recorder):
     other.get(list(ROWS))
     damaged = sqlite3.DatabaseError("database disk image is malformed")
     for one in (other, cache):  # both meet the damage, one after the other
-        one._set_aside(str(damaged))
+        one._rename_damaged_file(str(damaged))
         one.put(ROWS)
     assert recorder.warnings == []
     assert len(list(cache.path.parent.glob("*.damaged-*"))) == 1

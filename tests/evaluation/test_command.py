@@ -83,7 +83,7 @@ def test_settings_side_by_side_as_markdown_and_resumed(run, suite_folder, tmp_pa
     assert "layer 1 prompt-mean" in first
     again = run(suite_folder, *settings, *where, "--force")
     assert (tmp_path / "t.md").read_text() == first
-    assert "scores of 12 tasks found" in again.stderr
+    assert "found scores of 12 tasks" in again.stderr
     assert "reading" not in again.stderr
     assert "encoding" not in again.stderr
 
@@ -102,7 +102,7 @@ PROBLEMS = [
     (["{own}", "--gold", "word", "-i", "?", "--layer", "9"], 2, "there is no layer 9"),
     (["{own}", "--gold", "word", "-i", "?", "--only", "sts"], 5, "has no tasks for sts"),
     (["{folder}", "--only", "all"], 2, 'unknown part "all"'),
-    (["{folder}", "--only", ","], 2, "--only names no part"),
+    (["{folder}", "--only", ","], 2, "--only lists no part"),
     (["{folder}", "-m", "st:nowhere"], 3, 'unknown model "nowhere"'),
     (["{folder}", "-o", "x.parquet"], 2, "evaluate has no parquet format"),
     (["{folder}", "-o", "{own}"], 2, "exists already"),

@@ -52,7 +52,7 @@ def test_clusters_under_the_right_question_are_the_classes(suite):
 
 
 def test_a_single_class_has_no_score(suite):
-    one = suite.clusterings[0].limited(1)
+    one = suite.clusterings[0].subset(1)
     assert {score.value for score in score_clustering(one, encoder(), PROTOCOL)} == {None}
     assert {score.value for score in score_robustness(one, encoder(), PROTOCOL)} == {None}
 

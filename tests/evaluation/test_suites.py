@@ -80,7 +80,7 @@ def test_a_goal_asks_one_question(suite_folder):
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], json.dumps(json.loads(lines[1]) | {"instruction": "Why?"})]))
     with pytest.raises(
-        InputError, match='line 2, column "instruction": is another question than the goal has above'
+        InputError, match='line 2, column "instruction": differs from the question of this goal above'
     ):
         read_folder(suite_folder)
 

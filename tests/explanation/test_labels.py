@@ -103,7 +103,7 @@ def test_a_label_of_answers_that_never_come_again_does_not_hold():
     assert check.f1 == 0
 
 
-def test_labels_that_are_forms_of_one_word_are_told_apart():
+def test_labels_that_are_forms_of_one_word_are_distinguished():
     answers = ["cancel order"] * 6 + ["cancel"] * 4 + ["cancellation fee"] * 5 + ["cancellation"] * 3
     phrases = rank_phrases([answer_phrases(a, NONE, NONE) for a in answers], np.array([0] * 10 + [1] * 8))
     labels = choose_labels(phrases)

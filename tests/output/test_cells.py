@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inbedder_cli.corpus.jsonl import JSON_CELLS
-from inbedder_cli.output.cells import rows_as_json, rows_as_text, typed
+from inbedder_cli.output.cells import rows_as_json, rows_as_text, with_typed_columns
 
 few_examples = settings(deadline=None, max_examples=30)
 json_values = st.recursive(
@@ -146,7 +146,7 @@ def test_odd_column_names_are_quoted():
     ],
 )
 def test_json_cells_of_one_type_become_a_typed_column(cells, kind, values):
-    found = typed(json_column(cells))
+    found = with_typed_columns(json_column(cells))
     assert found.schema.field("x").type == kind
     assert found.column("x").to_pylist() == values
 
@@ -156,13 +156,13 @@ def test_json_cells_of_one_type_become_a_typed_column(cells, kind, values):
     [["1", '"a"'], ["true", "1"], [str(2**70)], [str(2**60 + 1), "0.5"], ['[1, "a"]'], ["[1]", '{"a": 1}']],
 )
 def test_json_cells_of_mixed_types_stay_json_texts(cells):
-    assert typed(json_column(cells)).column("x").to_pylist() == cells
+    assert with_typed_columns(json_column(cells)).column("x").to_pylist() == cells
 
 
 def test_columns_that_have_a_type_keep_it():
     table = pa.table({"a": pa.array([1, None], pa.int16()), "b": pa.array(["x", None]).dictionary_encode()})
-    assert typed(table).schema == table.schema
-    assert typed(table).equals(table)
+    assert with_typed_columns(table).schema == table.schema
+    assert with_typed_columns(table).equals(table)
 
 
 def test_times_in_nanoseconds_can_be_written_without_pandas(tmp_path):

@@ -95,7 +95,7 @@ def test_several_questions_share_what_they_have_in_common(result):
     assert results_document({"": result}, "m") == result_document(result, "m") | {"crosstabs": []}
 
 
-def test_drift_is_told_by_question():
+def test_drift_is_reported_by_question():
     report = DriftReport([Drift(0, "anger", 0.5, 0.25, 0.1, 0.4, 0.01)], 20, 3)
     assert drift_document({"": report}, "run") == {
         "schema": 2,

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from inbedder_cli.errors import InbedderError, UsageError
-from inbedder_cli.output.files import check_target, open_output, standard_output, whole_file, write_json
+from inbedder_cli.output.files import atomic_write, check_target, open_output, standard_output, write_json
 
 
 def listing(folder):
@@ -57,7 +57,7 @@ def test_a_target_in_a_folder_that_cannot_be_written_is_refused(tmp_path, monkey
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path):
     path = tmp_path / "x.csv"
-    with whole_file(path) as stream:
+    with atomic_write(path) as stream:
         stream.write(b"a,b\n")
         stream.flush()
         assert not path.exists()
@@ -71,7 +71,7 @@ def test_an_exception_leaves_nothing_behind_and_an_existing_file_as_it_was(tmp_p
     path = tmp_path / "x.csv"
     if before is not None:
         path.write_bytes(before)
-    with pytest.raises(type(error)) as caught, whole_file(path) as stream:
+    with pytest.raises(type(error)) as caught, atomic_write(path) as stream:
         stream.write(b"new")
         raise error
     assert caught.value is error
@@ -92,7 +92,7 @@ def test_a_full_disk_leaves_nothing_behind_and_an_existing_file_as_it_was(tmp_pa
     if step != "write":
         monkeypatch.setattr(*{"fsync": (os, "fsync", full), "replace": (Path, "replace", full)}[step])
     with pytest.raises(InbedderError, match=r"cannot write .*: No space left on device") as caught:
-        with whole_file(path) as stream:
+        with atomic_write(path) as stream:
             stream.write(b"new")
             if step == "write":
                 full()
@@ -103,9 +103,9 @@ def test_a_full_disk_leaves_nothing_behind_and_an_existing_file_as_it_was(tmp_pa
     assert before is None or path.read_bytes() == before
 
 
-def test_a_folder_that_went_away_is_told(tmp_path):
+def test_a_folder_that_went_away_is_reported(tmp_path):
     with pytest.raises(InbedderError, match="cannot write"):
-        with whole_file(tmp_path / "gone" / "x.csv") as stream:
+        with atomic_write(tmp_path / "gone" / "x.csv") as stream:
             stream.write(b"new")
 
 
@@ -113,7 +113,7 @@ def test_a_folder_that_went_away_is_told(tmp_path):
 def test_a_new_file_gets_the_rights_that_the_umask_leaves(tmp_path, mask, mode):
     before = os.umask(mask)
     try:
-        with whole_file(tmp_path / "x.csv") as stream:
+        with atomic_write(tmp_path / "x.csv") as stream:
             stream.write(b"new")
         assert os.umask(mask) == mask
     finally:
@@ -123,15 +123,15 @@ def test_a_new_file_gets_the_rights_that_the_umask_leaves(tmp_path, mask, mode):
 
 @pytest.mark.skipif(not Path("/dev/null").exists(), reason="no devices here")
 def test_a_device_is_written_to_and_stays_a_device():
-    with whole_file(Path("/dev/null")) as stream:
+    with atomic_write(Path("/dev/null")) as stream:
         stream.write(b"new")
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
-def test_a_full_device_is_told_like_a_full_disk():
+def test_a_full_device_is_reported_like_a_full_disk():
     with pytest.raises(InbedderError, match="cannot write /dev/full: No space left on device"):
-        with whole_file(Path("/dev/full")) as stream:
+        with atomic_write(Path("/dev/full")) as stream:
             stream.write(b"new")
 
 
@@ -150,7 +150,7 @@ def test_with_a_path_a_file_is_written(tmp_path):
 
 
 @pytest.mark.parametrize(("number", "kind"), [(errno.ENOSPC, InbedderError), (errno.EPIPE, BrokenPipeError)])
-def test_standard_output_that_cannot_be_written_is_told_but_a_closed_pipe_passes(monkeypatch, number, kind):
+def test_standard_output_that_cannot_be_written_is_reported_but_a_closed_pipe_passes(monkeypatch, number, kind):
     def refuse():
         raise OSError(number, os.strerror(number))
 

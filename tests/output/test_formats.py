@@ -264,7 +264,9 @@ def test_a_binary_format_is_refused_on_a_terminal(inbedder, four_rows, monkeypat
     monkeypatch.setattr(
         destinations.sys, "stdout", type("Terminal", (io.StringIO,), {"isatty": lambda self: True})()
     )
-    with pytest.raises(UsageError, match="parquet is no format for a terminal") as caught:
+    with pytest.raises(
+        UsageError, match="parquet is a binary format and cannot be printed on a terminal"
+    ) as caught:
         destinations.check_terminal("parquet", None)
     assert "-o FILE.parquet" in caught.value.hint
     for name, output in (("csv", None), ("table", None), (None, None), ("parquet", Path("x.parquet"))):

@@ -62,7 +62,7 @@ def test_the_last_lines_tell_when_no_k_stands_out():
 
 def test_the_last_lines_tell_when_there_was_no_choice():
     line = closing_lines(a_result(algorithm="kmeans", choice=KSelection(4, {}, 38)))[0]
-    assert line == "k = 4 chosen from 2 to 20: too few different rows for a choice"
+    assert line == "k = 4 chosen from 2 to 20: too few different rows to compare"
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_where_all_rows_are_noise_a_way_out_is_named():
 
 
 @pytest.mark.parametrize(("ami", "shown"), [(-0.01, "0.00"), (0.3, "0.30"), (0.5, "0.50"), (1, "1.00")])
-def test_the_agreement_with_a_neutral_question_is_told(ami, shown):
+def test_the_agreement_with_a_neutral_question_is_reported(ami, shown):
     line = baseline_line(BaselineAgreement(ami, 1500))
     assert f"agreement with the clusters of a neutral question: {shown}" in line
     assert "1,500 rows" in line
@@ -168,9 +168,9 @@ def test_the_association_of_groupings_is_named_by_its_size():
     assert association(unrelated) == "no association beyond chance: p = 1.00, 60 rows"
 
 
-def test_drift_is_told_in_one_line():
+def test_drift_is_reported_in_one_line():
     moved = Drift(0, "refund", 0.5, 0.25, 0.1, 0.4, 0.001)
     still = Drift(1, "kind staff", 0.5, 0.75, 0.6, 0.9, 0.2)
     line = drift_line(DriftReport([moved, still], 20, 1))
-    assert line == "shares that moved: refund 50% -> 25%; 1 of 20 rows are novel (5%)"
-    assert drift_line(DriftReport([still], 0, 0)) == "no share moved beyond chance; 0 of 0 rows are novel (0%)"
+    assert line == "changed shares: refund 50% -> 25%; 1 of 20 rows are novel (5%)"
+    assert drift_line(DriftReport([still], 0, 0)) == "no share changed significantly; 0 of 0 rows are novel (0%)"

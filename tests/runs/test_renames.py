@@ -31,7 +31,7 @@ def test_the_last_name_counts_and_chains_of_merges_end_where_they_lead():
 
 
 @pytest.mark.parametrize("change", [Change(7, "x", None), Change(7, None, 0), Change(0, None, 7)])
-def test_a_cluster_that_is_not_there_is_told(change):
+def test_a_cluster_that_is_not_there_is_reported(change):
     with pytest.raises(InputError, match="no cluster 7"):
         apply_changes(LABELS, [change])
 

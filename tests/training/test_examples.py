@@ -124,7 +124,7 @@ def test_only_particular_questions_are_put_to_other_texts():
     assert add_unanswerable(rows, 0.0, seed=1) == rows
 
 
-def test_files_of_one_name_are_told_apart_without_their_paths(tmp_path, data):
+def test_files_of_one_name_are_distinguished_without_their_paths(tmp_path, data):
     (tmp_path / "more").mkdir()
     other = tmp_path / "more" / data.name
     other.write_bytes(data.read_bytes())

@@ -85,7 +85,7 @@ def test_another_base_is_refused(inbedder, data, reviews, tiny_models, tmp_path)
     make_model("llama", len(make_tokenizer()), seed=1).save_pretrained(base)
     read = inbedder("answer", reviews, "-i", "What?", "-m", tmp_path / "mine")
     assert read.exit_code == 3
-    assert "was made for base weights" in read.stderr
+    assert "needs base weights" in read.stderr
 
 
 def test_two_runs_end_with_the_same_weights(inbedder, data, tiny, tmp_path, trained):

@@ -1,1 +1,1 @@
-"""The cache of encoded texts: one SQLite file, and the encoder that looks there first."""
+"""The cache of encoded texts: one SQLite file, and the encoder wrapper that uses it."""

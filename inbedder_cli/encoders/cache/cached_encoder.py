@@ -1,4 +1,4 @@
-"""An encoder that encodes no text twice: it wraps any other encoder and looks into the cache first."""
+"""An encoder wrapper that looks texts up in the cache before it encodes them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from inbedder_cli.progress import Reporter
 
 LOOKUP_ROWS = 10_000  # texts that are looked up at a time
-KEY_VERSION = 4  # raised when the same model and options come to mean other vectors or answers
+KEY_VERSION = 4  # increment when the same model and options give other vectors or answers
 
 
 @dataclass
@@ -29,7 +29,7 @@ class CachedEncoder:
     """An encoder with a cache. It takes its name, dtype, device, identity and record from the encoder it wraps.
 
     :param encoder: encodes the texts that are not cached. Texts are cached by its `identity` and `dtype`.
-    :param cache: where vectors and answers are kept.
+    :param cache: stores vectors and answers.
     :param refresh: encode all texts again and replace what is cached.
     :param workers: the processes that encode, if there are several.
     """
@@ -41,7 +41,7 @@ class CachedEncoder:
 
     @property
     def name(self) -> str:
-        """What messages call the model."""
+        """Name of the model in messages."""
         return self.encoder.name
 
     @property
@@ -66,7 +66,7 @@ class CachedEncoder:
 
     @property
     def description(self) -> str:
-        """Name, dtype and device in one line, for people."""
+        """Name, dtype and device in one line, for display."""
         return describe(self)
 
     def encode(
@@ -79,7 +79,7 @@ class CachedEncoder:
         """Return one vector, and one answer, per text; see `Encoder`.
 
         :param texts: texts in any order; equal ones are encoded once.
-        :param instruction: the question that is asked about each text.
+        :param instruction: the question to ask about each text.
         :param options: how texts become vectors and answers; None takes the defaults.
         :param reporter: receives progress and warnings.
         :return: rows in the order of the texts.
@@ -116,7 +116,7 @@ class CachedEncoder:
         """Encode texts without looking into the cache, and yield each batch once it is cached; see `Encoder`.
 
         :param texts: distinct texts.
-        :param instruction: the question that is asked about each text.
+        :param instruction: the question to ask about each text.
         :param options: how texts become vectors and answers; None takes the defaults.
         :param reporter: receives progress and warnings.
         :param known: texts to skip.
@@ -134,30 +134,30 @@ class CachedEncoder:
         """Encode texts into the cache.
 
         :param texts: distinct texts.
-        :param instruction: the question that is asked about each text.
+        :param instruction: the question to ask about each text.
         :param options: how texts become vectors and answers.
         :param reporter: receives progress and warnings.
         :raises InbedderError: where the cache cannot be written to.
         """
         for _ in self.encode_batches(texts, instruction, options, reporter):
-            if self.cache.given_up:
+            if self.cache.is_disabled:
                 raise InbedderError(
-                    f"cannot write to {self.cache.path}, through which processes share their results",
-                    hint="make room there, or leave out --devices",
+                    f"cannot write to {self.cache.path}, where processes exchange their results",
+                    hint="free some space, or leave out --devices",
                 )
 
     def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
-        """Return what `encode` would do if nothing were cached; see `Encoder`.
+        """Return the estimate of `encode` as if nothing were cached; see `Encoder`.
 
         :param texts: texts in any order, at least one.
-        :param instruction: the question that is asked about each text.
+        :param instruction: the question to ask about each text.
         :param options: how texts become vectors and answers.
         :return: the prompt of the first text, counts, and the estimated time.
         """
         return self.encoder.preview(texts, instruction, options)
 
     def _look_up(self, buffer: ResultBuffer, instruction: str, options: EncodeOptions) -> None:
-        """Add what is cached to a buffer."""
+        """Add cached texts to a buffer."""
         key_of = self._key(instruction, options)
         missing = [text for text in buffer.texts if text not in buffer]
         for start in range(0, len(missing), LOOKUP_ROWS):
@@ -166,8 +166,8 @@ class CachedEncoder:
 
     def _key(self, instruction: str, options: EncodeOptions) -> Callable[[str], bytes]:
         """Return the function from a text to its key."""
-        shaping = {name: value for name, value in asdict(options).items() if name != "batch_tokens"}
-        recipe = json.dumps([KEY_VERSION, self.identity, self.dtype, instruction.strip(), shaping])
+        relevant = {name: value for name, value in asdict(options).items() if name != "batch_tokens"}
+        recipe = json.dumps([KEY_VERSION, self.identity, self.dtype, instruction.strip(), relevant])
         digest = hashlib.blake2b(recipe.encode("utf-8", "surrogatepass")).digest()
 
         def key_of(text: str) -> bytes:

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 SCHEMA = 4
 QUERY_KEYS = 500  # keys per query; SQLite allows 999
 LOCK_SECONDS = 30.0  # to wait for another process that writes
-MAX_LOCKED = 3  # times in a row that the wait may be in vain before the cache is given up
-STEP = 10_000  # rows or pages that are removed at a time: other processes may write in between
+MAX_LOCKED = 3  # consecutive lock timeouts after which the cache is disabled
+STEP = 10_000  # rows or pages removed per transaction, so that other processes can write in between
 DAY = 86_400  # seconds
 ROW_BYTES = 600  # size of a row without its vector
 SIDE_FILES = ("-wal", "-shm", "-journal")
@@ -51,7 +51,7 @@ CREATE INDEX IF NOT EXISTS rows_last_used ON rows (last_used)
 
 @dataclass(frozen=True)
 class CacheInfo:
-    """What a cache holds.
+    """The size of a cache.
 
     :param path: its file.
     :param rows: number of encoded texts.
@@ -75,22 +75,22 @@ class RowCache:
     def __init__(self, path: Path | None = None, reporter: Reporter = SILENT) -> None:
         self.path = path or cache_dir() / "rows.sqlite"
         self.reporter = reporter
-        self.given_up = False
+        self.is_disabled = False
         self._n_locked = 0  # times in a row
         self._inode = 0
         self._connection: sqlite3.Connection | None = None
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, EncodedText]:
-        """Return the rows that are cached.
+        """Return cached rows by key.
 
         :param keys: any number of keys.
         :return: the rows by key; keys that are not cached are missing.
         """
-        found: dict[bytes, EncodedText] = {}
+        rows: dict[bytes, EncodedText] = {}
         for start in range(0, len(keys), QUERY_KEYS):
             some = keys[start : start + QUERY_KEYS]
-            found |= self._with(lambda connection, some=some: _get(connection, some)) or {}  # type: ignore[misc]
-        return found
+            rows |= self._with(lambda connection, some=some: _get(connection, some)) or {}  # type: ignore[misc]
+        return rows
 
     def put(self, rows: Mapping[bytes, EncodedText]) -> None:
         """Cache rows, all or none of them. Rows with numbers that are not finite are left out.
@@ -122,7 +122,7 @@ class RowCache:
         return CacheInfo(self.path, rows, sum(file.stat().st_size for file in files), oldest)
 
     def prune(self, *, older_than: float | None = None, max_bytes: int | None = None) -> int:
-        """Remove the least recently used rows, and return how many.
+        """Remove the least recently used rows, and return their number.
 
         :param older_than: remove rows that were not used for this many seconds.
         :param max_bytes: remove rows until the others take at most this many bytes.
@@ -131,9 +131,9 @@ class RowCache:
         if not self.path.exists():
             return 0
         removed = 0
-        unwanted = self._with(lambda connection: _unwanted(connection, older_than, max_bytes)) or []
-        for start in range(0, len(unwanted), STEP):
-            some = unwanted[start : start + STEP]
+        rows_to_prune = self._with(lambda connection: _rows_to_prune(connection, older_than, max_bytes)) or []
+        for start in range(0, len(rows_to_prune), STEP):
+            some = rows_to_prune[start : start + STEP]
             removed += self._with(lambda connection, some=some: _remove(connection, some)) or 0  # type: ignore[misc]
         while self._with(_shrink):
             pass
@@ -167,10 +167,9 @@ class RowCache:
     def _with(self, action: Callable[[sqlite3.Connection], T]) -> T | None:
         """Run an action on the file, commit it, and return its result, or None when it failed.
 
-        After an error such as a full disk, or when the file stays locked, it is not used any more. A damaged file
-        is renamed.
+        An error such as a full disk, or a file that stays locked, disables the cache. A damaged file is renamed.
         """
-        if self.given_up:
+        if self.is_disabled:
             return None
         try:
             connection = self._open()
@@ -181,11 +180,11 @@ class RowCache:
         except (sqlite3.OperationalError, OSError) as error:
             self._close()
             self._n_locked += 1
-            self.given_up = "locked" not in str(error) or self._n_locked == MAX_LOCKED
-            lost = "results are not cached" if self.given_up else "some results are not cached"
-            self.reporter.warn(f"{lost}: {self.path}: {error}")
+            self.is_disabled = "locked" not in str(error) or self._n_locked == MAX_LOCKED
+            problem = "results are not cached" if self.is_disabled else "some results are not cached"
+            self.reporter.warn(f"{problem}: {self.path}: {error}")
         except sqlite3.DatabaseError as error:
-            self._set_aside(str(error))
+            self._rename_damaged_file(str(error))
         return None
 
     def _open(self) -> sqlite3.Connection:
@@ -218,25 +217,25 @@ class RowCache:
             self._connection.close()
             self._connection = None
 
-    def _set_aside(self, why: str) -> None:
+    def _rename_damaged_file(self, why: str) -> None:
         """Rename a damaged file: a new one is made, and the old one can be examined."""
         self._close()
         with suppress(OSError):
             if self.path.stat().st_ino != self._inode:  # another process has already made a new one
                 return
-        aside = self.path.with_name(f"{self.path.name}.damaged-{int(time.time())}")
+        renamed = self.path.with_name(f"{self.path.name}.damaged-{int(time.time())}")
         try:
-            self.path.replace(aside)
+            self.path.replace(renamed)
             for end in SIDE_FILES:
                 self.path.with_name(self.path.name + end).unlink(missing_ok=True)
         except OSError as error:
-            self.given_up = True
+            self.is_disabled = True
             self.reporter.warn(
                 f"results are not cached: {self.path} is damaged ({why}) and cannot be renamed: {error}"
             )
         else:
             self.reporter.warn(
-                f"cannot use the cache ({why}): it was renamed to {aside.name}, and texts are encoded again"
+                f"cannot use the cache ({why}): it was renamed to {renamed.name}, and texts are encoded again"
             )
 
 
@@ -259,21 +258,21 @@ def _get(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, E
     }
 
 
-def _next_words(written: str) -> tuple[tuple[str, float], ...]:
-    return tuple((intern(word), probability) for word, probability in json.loads(written))
+def _next_words(text: str) -> tuple[tuple[str, float], ...]:
+    return tuple((intern(word), probability) for word, probability in json.loads(text))
 
 
-def _unwanted(connection: sqlite3.Connection, older_than: float | None, max_bytes: int | None) -> list[int]:
-    """Return the rowids of rows that were not used for so long, or for which more recent ones leave no room."""
+def _rows_to_prune(connection: sqlite3.Connection, older_than: float | None, max_bytes: int | None) -> list[int]:
+    """Return the rowids of rows unused since `older_than` seconds, or beyond `max_bytes` by recency."""
     oldest = -1 if older_than is None else int(time.time() - older_than)
     room = math.inf if max_bytes is None else max_bytes
-    unwanted = []
+    rows_to_prune = []
     latest_first = "SELECT rowid, length(vector), last_used FROM rows ORDER BY last_used DESC, rowid DESC"
     for rowid, size, last_used in connection.execute(latest_first):
         room -= size + ROW_BYTES
         if last_used <= oldest or room < 0:
-            unwanted.append(rowid)
-    return unwanted
+            rows_to_prune.append(rowid)
+    return rows_to_prune
 
 
 def _remove(connection: sqlite3.Connection, rowids: Sequence[int]) -> int:

@@ -1,4 +1,4 @@
-"""Encoding on several devices: one process each, and all of them write into one cache."""
+"""Encode on several devices: one process each, all writing to the same cache."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Workers:
 
     :param load: loads the encoder: load(device=..., reporter=...); it must be picklable.
     :param n: number of processes.
-    :param device: the device that was asked for.
+    :param device: the requested device.
     """
 
     load: Callable[..., Encoder]
@@ -41,7 +41,7 @@ class Workers:
     def devices(self, chosen: str) -> list[str]:
         """Return the device of each process; "cuda" becomes cuda:0, cuda:1, ...
 
-        :param chosen: the type of device that "auto" stands for.
+        :param chosen: the type of device that "auto" resolves to.
         :return: one device per process.
         """
         device = chosen if self.device == "auto" else self.device
@@ -60,13 +60,13 @@ def encode_in_parallel(
     """Encode texts into a cache with several processes.
 
     :param workers: the processes.
-    :param device: the type of device that "auto" stands for, for example "cuda".
+    :param device: the type of device that "auto" resolves to, for example "cuda".
     :param cache: the file of the cache.
     :param texts: distinct texts.
-    :param instruction: the question that is asked about each text.
+    :param instruction: the question to ask about each text.
     :param options: how texts become vectors and answers.
     :param reporter: receives progress and warnings of all processes.
-    :raises InbedderError: what a process raised, or that one died.
+    :raises InbedderError: when a process raises it or dies.
     """
     context = multiprocessing.get_context("spawn")
     messages = context.Queue()
@@ -95,9 +95,9 @@ def encode_in_parallel(
 
 
 def _receive(messages: Any, processes: Sequence[Any]) -> Iterator[int | str]:  # noqa: ANN401
-    """Yield what the processes send, numbers of texts encoded and warnings, until all have finished.
+    """Yield the messages of the processes, counts of encoded texts and warnings, until all have finished.
 
-    :raises InbedderError: what a process raised, or that one died.
+    :raises InbedderError: when a process raises it or dies.
     """
     running = len(processes)
     while running:
@@ -119,7 +119,7 @@ def _receive(messages: Any, processes: Sequence[Any]) -> Iterator[int | str]:  #
                 yield message
 
 
-class _Forwarding(SilentReporter):
+class _ForwardingReporter(SilentReporter):
     """Sends progress and warnings to the parent process.
 
     :param messages: the queue to send them through.
@@ -135,7 +135,7 @@ class _Forwarding(SilentReporter):
     def task(
         self, description: str, total: float | None, *, unit: str = ""
     ) -> Iterator[Callable[[float, float], None]]:
-        before = 0  # texts that the parent process knows of
+        before = 0  # texts reported to the parent process
 
         def advance(_: float, units: float) -> None:
             nonlocal before
@@ -155,15 +155,15 @@ def _work(
     options: EncodeOptions,
     messages: Any,  # noqa: ANN401
 ) -> None:
-    """Run one process."""
+    """Encode a share of the texts in a child process."""
     import torch
 
     from inbedder_cli.encoders.cache.cached_encoder import CachedEncoder
     from inbedder_cli.encoders.cache.row_cache import RowCache
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process ends the others
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process terminates the children
     torch.set_num_threads(max(1, torch.get_num_threads() // n_processes))
-    reporter = _Forwarding(messages)
+    reporter = _ForwardingReporter(messages)
     try:
         encoder = CachedEncoder(load(device=device, reporter=reporter), RowCache(cache, reporter))
         encoder.fill(texts, instruction, options, reporter)

@@ -1,4 +1,4 @@
-"""Texts and an instruction -> token ids; texts that are too long are truncated, the instruction never."""
+"""Texts and an instruction -> token ids; long texts are truncated, the instruction never is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.corpus.values import replace_surrogates
-from inbedder_cli.encoders.prompts.templates import defuse
+from inbedder_cli.encoders.prompts.templates import escape_control_tokens
 from inbedder_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from inbedder_cli.encoders.prompts.templates import Template
 
-LEAST_TEXT_TOKENS = 8
+MIN_TEXT_TOKENS = 8
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Prompter:
 
     :param tokenizer: of transformers.
     :param template: where text and instruction go.
-    :param instruction: the question that is asked about each text.
-    :param max_tokens: longest prompt, in tokens.
+    :param instruction: the question to ask about each text.
+    :param max_tokens: maximum length of a prompt, in tokens.
     :param ending: what follows the template in every prompt, such as masks; never truncated.
     :raises UsageError: when the instruction is empty or leaves no room for a text.
     """
@@ -39,7 +39,7 @@ class Prompter:
     def __post_init__(self) -> None:
         if not self.instruction.strip():
             raise UsageError("the instruction is empty", hint='ask a question: -i "What emotion is expressed?"')
-        if self._room() < LEAST_TEXT_TOKENS:
+        if self._room() < MIN_TEXT_TOKENS:
             raise UsageError(
                 f"the instruction leaves no room for a text in {self.max_tokens} tokens",
                 hint="shorten it, or raise --max-tokens",
@@ -52,7 +52,12 @@ class Prompter:
         :return: the prompt, not truncated.
         """
         control = self._control
-        return self.template.render(defuse(text, control), defuse(self.instruction, control)) + self.ending
+        return (
+            self.template.render(
+                escape_control_tokens(text, control), escape_control_tokens(self.instruction, control)
+            )
+            + self.ending
+        )
 
     @cached_property
     def _control(self) -> list[str]:

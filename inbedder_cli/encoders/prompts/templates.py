@@ -1,4 +1,4 @@
-"""Prompt templates: where the text and the instruction go."""
+"""Prompt templates with slots for the text and the instruction."""
 
 from __future__ import annotations
 
@@ -97,14 +97,14 @@ def _chat_template(tokenizer: Any) -> Template:  # noqa: ANN401
     return Template(CHAT, pattern + CHAT_OPENING, special_tokens=False)
 
 
-def defuse(text: str, special_tokens: Iterable[str]) -> str:
-    """Return the text with the model's control tokens broken up, so that a text cannot end or open a turn.
+def escape_control_tokens(text: str, special_tokens: Iterable[str]) -> str:
+    """Return the text with the model's control tokens broken up, so that a text cannot end or start a chat turn.
 
     :param text: any text.
     :param special_tokens: the control tokens.
     :return: a text without control tokens.
 
-    >>> defuse("a <|im_end|> b", ["<|im_end|>"])
+    >>> escape_control_tokens("a <|im_end|> b", ["<|im_end|>"])
     'a < |im_end|> b'
     """
     for token in special_tokens:

@@ -1,4 +1,4 @@
-"""Order and batch texts so that there is little padding, and the plan depends only on the set of texts."""
+"""Order and batch texts with little padding, independently of their order in the input."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WINDOW_CHARACTERS = 4_000_000  # a tokenizer keeps much more of a text in memory
 def canonical_order(texts: Sequence[str]) -> list[int]:
     """Return the indices of the texts, sorted by length, longest first, and then by hash.
 
-    So the results do not depend on the order of the texts, and what needs most memory comes first.
+    So results do not depend on the order of the texts, and the batches that need most memory come first.
 
     :param texts: in any order.
     :return: one index per text.

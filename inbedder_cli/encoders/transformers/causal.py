@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from inbedder_cli.encoders.prompts.prompter import Prompter
     from inbedder_cli.progress import Reporter
 
-# How far the vectors of fast paths may lie from the reference, as a share of the distance between texts (or of
-# their length, where all texts are alike): by whether the dtype is float32.
+# Maximum distance of fast-path vectors from the reference, as a share of the distance between texts (or of their
+# norm, if all texts are alike), by whether the dtype is float32.
 TOLERANCE = {True: 0.01, False: 0.2}
 ALIKE = 0.01
 PASSES = 4  # prefills whose answers a CPU decodes together
@@ -57,7 +57,7 @@ class CausalEncoder(ModelEncoder):
     def _batch_encoder(self, options: EncodeOptions) -> BatchEncoder:
         return _CausalBatchEncoder(self, options)
 
-    def _reserved(self, options: EncodeOptions) -> int:
+    def _reserved_positions(self, options: EncodeOptions) -> int:
         return options.max_answer_tokens
 
 
@@ -67,13 +67,13 @@ class _CausalBatchEncoder(BatchEncoder):
         self.encoder = encoder
         self.body = encoder.model.base_model  # without the LM head, which is only needed to decode
         self.head = encoder.model.get_output_embeddings()
-        self.of_words = self.pooling is Pooling.answer_words
-        if self.of_words and options.layer is not None:
+        self.pools_words = self.pooling is Pooling.answer_words
+        if self.pools_words and options.layer is not None:
             raise UsageError(
                 "the pooling answer-words uses no layer", hint="leave out --layer, or add --pooling first-token"
             )
-        self.of_prompt = self.pooling in (Pooling.prompt_mean, Pooling.all_mean)
-        self.inner = self.layer < encoder.n_layers and not self.of_words
+        self.pools_prompt = self.pooling in (Pooling.prompt_mean, Pooling.all_mean)
+        self.inner = self.layer < encoder.n_layers and not self.pools_words
         self.end_ids = find_end_ids(encoder.model, encoder.tokenizer)
         self.prefix: SharedPrefix | None = None
         self.exits_early = False  # at the layer that is used
@@ -81,7 +81,7 @@ class _CausalBatchEncoder(BatchEncoder):
     def prepare(self, prompter: Prompter, prompts: list[list[int]], reporter: Reporter) -> None:
         # The options allow some fast paths: a shared prefix, joined prefills, an early exit. Whether they work for
         # this model and these options is checked once for prompts up to a length: three prompts together are
-        # compared with each of them alone without fast paths. For fewer prompts they are not worth it.
+        # compared with each alone without fast paths. Below three prompts the check costs more than it saves.
         import torch
 
         if len(prompts) < CHECKED_PROMPTS:
@@ -90,20 +90,20 @@ class _CausalBatchEncoder(BatchEncoder):
         checked = self.encoder.fast_paths
         self.exits_early = self.inner and not self.decodes
         self.passes = PASSES if self.decodes and self.device.type == "cpu" else 1
-        ids = [] if self.of_prompt else find_prefix(prompter)
+        ids = [] if self.pools_prompt else find_prefix(prompter)
         chosen = {"shared prefix": bool(ids), "early exit": self.exits_early, "joined prefills": self.passes > 1}
         sample = [prompts[0], prompts[len(prompts) // 2], prompts[-1]]
         lengths = {len(prompt) for prompt in sample}
         compared = f"{len(lengths)} lengths below {1 << max(lengths).bit_length()} tokens"
         output = f"{self.pooling} of layer {self.layer}{' and answers' if self.decodes else ''}"
-        key = ", ".join([*(name for name, wanted in chosen.items() if wanted), output, compared])
+        key = ", ".join([*(name for name, is_chosen in chosen.items() if is_chosen), output, compared])
         with torch.inference_mode():
             try:
                 self.prefix = self._encode_prefix(ids) if ids else None
                 if any(chosen.values()) and key not in checked:
-                    checked[key] = self._agree(sample)
+                    checked[key] = self._matches_reference(sample)
             except UNSUPPORTED as error:
-                if is_out_of_memory(error):  # which says nothing about the model
+                if is_out_of_memory(error):  # says nothing about the fast paths
                     self._disable_fast_paths()
                     return
                 checked[key] = False
@@ -128,7 +128,7 @@ class _CausalBatchEncoder(BatchEncoder):
 
         parts = split([self.cost(ids) for ids in prompts], self.batch_tokens)
         state, logits, prompt, real, cache = join_prefills([self._prefill(prompts[part]) for part in parts])
-        pooler = StatePooler(word_vectors(logits) if self.of_words else state, prompt, self.pooling)
+        pooler = StatePooler(word_vectors(logits) if self.pools_words else state, prompt, self.pooling)
         if not self.decodes:
             return pooler.vectors(), [NOT_DECODED] * len(prompts)
 
@@ -154,7 +154,7 @@ class _CausalBatchEncoder(BatchEncoder):
         return pooler.vectors(), answers
 
     def _prefill(self, prompts: list[list[int]]) -> Prefill:
-        """Run the prompts through the model.
+        """Return the states, logits and cache of one forward pass over prompts.
 
         No token of a causal model attends to what follows it, so prompts padded on the right need no mask here.
         Decoding does: explicit positions, and a mask over the padding in the cache.
@@ -164,14 +164,14 @@ class _CausalBatchEncoder(BatchEncoder):
 
         shared = self.prefix if self.prefix and self.prefix.begins(prompts) else None
         n_shared = len(shared.ids) if shared else 0
-        ids, real = self.padded([prompt[n_shared:] for prompt in prompts])
+        ids, real = self.pad_batch([prompt[n_shared:] for prompt in prompts])
         rows, last = torch.arange(len(prompts), device=self.device), real.sum(1) - 1
         cache: Any = shared.for_rows(len(prompts)) if shared else DynamicCache() if self.decodes else None
         states, final = self._states(input_ids=ids, past_key_values=cache, use_cache=cache is not None)
         return Prefill(
             states[rows, last].float(),
-            self.head(final[rows, last]) if self.of_words or self.decodes else None,
-            sum_over(states, real) if self.of_prompt else None,
+            self.head(final[rows, last]) if self.pools_words or self.decodes else None,
+            sum_over(states, real) if self.pools_prompt else None,
             torch.cat([real.new_ones(len(prompts), n_shared), real], dim=1),
             cache,
         )
@@ -181,8 +181,8 @@ class _CausalBatchEncoder(BatchEncoder):
         if self.exits_early:
             states = states_before(self.body, self.layer, self.encoder.n_layers, inputs)
             return states, states
-        wanted = [self.layer] if self.inner else False
-        out = self.body(**inputs, output_hidden_states=wanted)
+        layers = [self.layer] if self.inner else False
+        out = self.body(**inputs, output_hidden_states=layers)
         return (out.hidden_states[self.layer] if self.inner else out.last_hidden_state), out.last_hidden_state
 
     def _encode_prefix(self, ids: list[int]) -> SharedPrefix:
@@ -193,8 +193,8 @@ class _CausalBatchEncoder(BatchEncoder):
         self._states(input_ids=torch.tensor([ids], device=self.device), past_key_values=cache, use_cache=True)
         return SharedPrefix(ids, cache)
 
-    def _agree(self, prompts: list[list[int]]) -> bool:
-        """Return whether these prompts together, with fast paths, give the vectors that each gives alone without.
+    def _matches_reference(self, prompts: list[list[int]]) -> bool:
+        """Return whether encoding prompts together with fast paths matches encoding each alone without them.
 
         Where answers are decoded, two prefills are joined, and in float32 the answers are compared too. In other
         dtypes rounding may swap words of nearly the same probability.

@@ -19,7 +19,7 @@ class DecodedAnswer(NamedTuple):
 
     :param ids: its tokens, without the end token.
     :param probability: geometric mean of its token probabilities, the end token included, 0 to 1.
-    :param first: the likeliest first tokens with their probabilities.
+    :param first: the most probable first tokens with their probabilities.
     """
 
     ids: list[int]
@@ -51,7 +51,7 @@ def decode_greedily(
     :param keep: reduces the batch to these rows (indices) for the following steps.
     :param pooler: receives the states after the first.
     :param end_ids: the tokens that end an answer, shape (n,).
-    :param max_answer_tokens: longest answer, in tokens.
+    :param max_answer_tokens: maximum length of an answer, in tokens.
     :return: one answer per row.
     """
     import torch
@@ -84,7 +84,7 @@ def decode_greedily(
 
 
 def top_tokens(logits: torch.Tensor) -> list[list[tuple[int, float]]]:
-    """Return the likeliest tokens of each row with their probabilities, the likeliest first.
+    """Return the most probable tokens of each row with their probabilities, the most probable first.
 
     :param logits: shape (batch, vocabulary).
     :return: (token id, probability) pairs of each row.
@@ -103,7 +103,7 @@ def find_end_ids(model: Any, tokenizer: Any) -> torch.Tensor:  # noqa: ANN401
     import torch
 
     ids = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
-    found = [ids] if isinstance(ids, int) else list(ids or [])
+    end_ids = [ids] if isinstance(ids, int) else list(ids or [])
     if tokenizer.eos_token_id is not None:
-        found.append(tokenizer.eos_token_id)
-    return torch.tensor(sorted(set(found)), dtype=torch.long, device=model.device)
+        end_ids.append(tokenizer.eos_token_id)
+    return torch.tensor(sorted(set(end_ids)), dtype=torch.long, device=model.device)

@@ -42,24 +42,24 @@ def choose_device(name: str = "auto") -> torch.device:
     return device
 
 
-def choose_dtype(wanted: Dtype, device: torch.device, hidden_size: int) -> torch.dtype:
-    """Return the dtype that was asked for; for "auto", bfloat16 where the device is fast at it.
+def choose_dtype(requested: Dtype, device: torch.device, hidden_size: int) -> torch.dtype:
+    """Return the requested dtype; for "auto", bfloat16 where it is fast on the device.
 
     On a CPU this is measured once per machine.
 
-    :param wanted: what was asked for.
+    :param requested: the requested dtype.
     :param device: where the model computes.
     :param hidden_size: size of its hidden states.
     :return: the dtype of torch.
     """
     import torch
 
-    if wanted is not Dtype.auto:
+    if requested is not Dtype.auto:
         return {
             Dtype.float32: torch.float32,
             Dtype.bfloat16: torch.bfloat16,
             Dtype.float16: torch.float16,
-        }[wanted]
+        }[requested]
     if device.type == "cuda":
         with torch.cuda.device(device):
             return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from inbedder_cli.encoders.prompts.prompter import Prompter
 
-MIN_PREFIX = 4  # tokens that are worth sharing
+MIN_PREFIX = 4  # tokens; a shorter prefix is not worth sharing
 BEGINNINGS = ("", "a", "The", "I'm", "0", "“", "é")  # of texts: the prompts' common prefix ends where they differ
 
 
 def common_prefix(rows: Sequence[list[int]]) -> list[int]:
-    """Return the ids with which all rows begin, at most all but the last of the shortest row.
+    """Return the common prefix of the rows, at most all but the last id of the shortest row.
 
     :param rows: token ids, at least one row.
     :return: token ids.
@@ -36,7 +36,7 @@ def common_prefix(rows: Sequence[list[int]]) -> list[int]:
 
 
 def find_prefix(prompter: Prompter) -> list[int]:
-    """Return the ids with which all prompts begin, or nothing when they are too few to share.
+    """Return the ids that all prompts begin with, or an empty list if they are too few to share.
 
     They depend on the template and the instruction only, so that texts do not change each other's vectors.
 

@@ -1,4 +1,4 @@
-"""The transformers backend: an encoder by its model reference, which loads the model only when a text needs it."""
+"""The transformers backend: an encoder that loads its model when the first text is encoded."""
 
 from __future__ import annotations
 
@@ -24,16 +24,22 @@ if TYPE_CHECKING:
     from inbedder_cli.options import EncodeOptions
     from inbedder_cli.progress import Reporter
 
-SHAPING = (".json", ".jinja", ".safetensors", ".model", ".txt")  # files that vectors and answers depend on
+RELEVANT_SUFFIXES = (
+    ".json",
+    ".jinja",
+    ".safetensors",
+    ".model",
+    ".txt",
+)  # files that vectors and answers depend on
 
 
 class LazyEncoder(BaseEncoder):
-    """A transformers model. Its dtype and device are remembered between runs: torch is not needed to know them.
+    """A transformers model. Its dtype and device are cached, so that a run without new texts imports no torch.
 
     :param reference: a bundled name, a folder, a GGUF file, or a Hugging Face id with an optional @revision.
     :param template: prompt template by name, or as a pattern; None takes the model's own.
     :param device: auto, cpu, cuda, cuda:N or mps.
-    :param dtype: what the model computes in; auto takes bfloat16 where it is fast.
+    :param dtype: dtype of the model; auto takes bfloat16 where it is fast.
     :param offline: never use the network.
     :param reporter: receives the progress of fetching and converting.
     """
@@ -49,28 +55,28 @@ class LazyEncoder(BaseEncoder):
         reporter: Reporter = SILENT,
     ) -> None:
         self.files = resolve_model(reference, offline=offline, reporter=reporter)
-        self._template, self._asked_device, self._asked_dtype = template, device, Dtype(dtype)
+        self._template, self._requested_device, self._requested_dtype = template, device, Dtype(dtype)
         self._model: ModelEncoder | None = None
         self._placement = recall(self._placement_key) or self._choose_placement()
 
     @property
     def name(self) -> str:
-        """What the user called the model."""
+        """The model reference that the user gave."""
         return self.files.name
 
     @property
     def dtype(self) -> str:
-        """The dtype of the model; loading it may correct what was remembered."""
+        """The dtype of the model; loading the model may correct the stored value."""
         return self._placement[0]
 
     @property
     def device(self) -> str:
-        """The device of the model; loading it may correct what was remembered."""
+        """The device of the model; loading the model may correct the stored value."""
         return self._placement[1]
 
     @cached_property
     def identity(self) -> str:
-        """A text that differs for other weights or other prompts; see `model_identity`.
+        """String that differs between weights and prompts; see `model_identity`.
 
         :return: a part of cache keys.
         """
@@ -91,7 +97,7 @@ class LazyEncoder(BaseEncoder):
             from inbedder_cli.encoders.transformers.loading import encoder_from_files
 
             self._model = encoder_from_files(
-                self.files, template=self._template, device=self._asked_device, dtype=self._asked_dtype
+                self.files, template=self._template, device=self._requested_device, dtype=self._requested_dtype
             )
             self._model.fast_paths |= recall(self._fast_paths_key) or {}
             self._placement = [self._model.dtype, self._model.device]
@@ -114,7 +120,7 @@ class LazyEncoder(BaseEncoder):
         """Yield encoded texts batch by batch; see `Encoder`.
 
         :param texts: distinct texts.
-        :param instruction: the question that is asked about each text.
+        :param instruction: the question to ask about each text.
         :param options: how texts become vectors and answers; None takes the defaults.
         :param reporter: receives progress and warnings.
         :param known: texts to skip.
@@ -124,10 +130,10 @@ class LazyEncoder(BaseEncoder):
         self._remember_fast_paths()
 
     def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
-        """Return what `encode` would do; see `Encoder`.
+        """Return the estimate of `encode`; see `Encoder`.
 
         :param texts: texts in any order, at least one.
-        :param instruction: the question that is asked about each text.
+        :param instruction: the question to ask about each text.
         :param options: how texts become vectors and answers.
         :return: the prompt of the first text, counts, and the estimated time.
         """
@@ -139,19 +145,19 @@ class LazyEncoder(BaseEncoder):
         """Return dtype and device of the model, from its configuration alone."""
         from inbedder_cli.encoders.transformers.loading import choose_placement
 
-        device, dtype = choose_placement(self.files, self._asked_device, self._asked_dtype)
+        device, dtype = choose_placement(self.files, self._requested_device, self._requested_dtype)
         placement = [str(dtype).removeprefix("torch."), str(device)]
         remember(self._placement_key, placement)
         return placement
 
     def _remember_fast_paths(self) -> None:
-        """Remember the fast paths that work; the others are tried again, since memory may have been short."""
+        """Store the fast paths that work; the others are checked again, since memory may have been short."""
         if working := {name: True for name, works in self.model.fast_paths.items() if works}:
             remember(self._fast_paths_key, working)
 
     @property
     def _setting(self) -> str:
-        return f"{self.identity} {self._asked_device} {self._asked_dtype} {machine()}"
+        return f"{self.identity} {self._requested_device} {self._requested_dtype} {machine()}"
 
     @property
     def _placement_key(self) -> str:
@@ -165,10 +171,10 @@ class LazyEncoder(BaseEncoder):
 
 
 def model_identity(files: ModelFiles, template: str | None) -> str:
-    """Return a text that differs for other weights, another adapter, template, layer or pooling.
+    """Return a string that differs between weights, adapters, templates, layers and poolings.
 
     :param files: the resolved model.
-    :param template: the template that is asked for; None takes the model's own.
+    :param template: the requested template; None takes the model's own.
     :return: a part of cache keys.
     """
     weights, adapter = files.revision, files.adapter
@@ -189,6 +195,6 @@ def hash_folder(folder: Path) -> str:
     """
     from inbedder_cli.models.convert import file_sha256
 
-    files = sorted(file for file in folder.iterdir() if file.suffix in SHAPING)
+    files = sorted(file for file in folder.iterdir() if file.suffix in RELEVANT_SUFFIXES)
     lines = "".join(f"{file.name} {file_sha256(file)}\n" for file in files)
     return hashlib.sha256(lines.encode()).hexdigest()

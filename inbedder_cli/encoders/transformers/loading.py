@@ -26,7 +26,7 @@ def choose_placement(files: ModelFiles, device: str, dtype: Dtype) -> tuple[torc
 
     :param files: the resolved model.
     :param device: auto, cpu, cuda, cuda:N or mps.
-    :param dtype: what was asked for.
+    :param dtype: the requested dtype.
     :return: device and dtype of torch.
     :raises UsageError: for an unknown device.
     :raises ModelError: when the model has no usable configuration, or this machine no such device.
@@ -37,7 +37,7 @@ def choose_placement(files: ModelFiles, device: str, dtype: Dtype) -> tuple[torc
     place = torch.empty(0, device=place).device  # "cuda" -> "cuda:0"
     config = _load_config(files)
     if files.architecture is None:
-        architecture_of(config)  # refuses what is not a language model
+        architecture_of(config)  # raises for models that are not language models
     return place, choose_dtype(dtype, place, config.get_text_config(decoder=True).hidden_size)
 
 
@@ -51,7 +51,7 @@ def _load_config(files: ModelFiles) -> Any:  # noqa: ANN401
 
 @contextmanager
 def _loading_errors(files: ModelFiles) -> Iterator[None]:
-    """Turn what transformers raises for a folder that it cannot load into an error of ours."""
+    """Convert exceptions of transformers for a folder that it cannot load into a `ModelError`."""
     try:
         yield
     except (ModelError, UsageError):
@@ -72,12 +72,12 @@ def encoder_from_files(
     device: str = "cpu",
     dtype: Dtype = Dtype.auto,
 ) -> ModelEncoder:
-    """Load an encoder: safetensors only, and no code from the model's folder is run.
+    """Return a loaded encoder. Only safetensors are read, and no code from the model's folder is run.
 
     :param files: the resolved model.
     :param template: prompt template by name, or as a pattern; None takes the model's own.
     :param device: auto, cpu, cuda, cuda:N or mps.
-    :param dtype: what the model computes in; auto takes bfloat16 where it is fast.
+    :param dtype: dtype of the model; auto takes bfloat16 where it is fast.
     :return: the loaded model with its tokenizer and template.
     :raises ModelError: when transformers cannot load the folder, or weights of the language model are missing.
     :raises OutOfMemoryError: when the model does not fit into memory.

@@ -54,7 +54,7 @@ class MaskedEncoder(ModelEncoder):
         """The masks."""
         return str(self.tokenizer.mask_token) * self.n_masks
 
-    def _reserved(self, options: EncodeOptions) -> int:
+    def _reserved_positions(self, options: EncodeOptions) -> int:
         # RoBERTa and its relatives do not use the positions up to that of their padding.
         embeddings = getattr(self.model.base_model, "embeddings", None)
         padding = getattr(getattr(embeddings, "position_embeddings", None), "padding_idx", None)
@@ -85,10 +85,10 @@ class _MaskedBatchEncoder(BatchEncoder):
         self.mask_id = encoder.tokenizer.mask_token_id
         self.standardize = encoder.standardize
         self.distinct = encoder.distinct
-        self.from_head = self.pooling is Pooling.masks and self.wanted_layer is None
+        self.from_head = self.pooling is Pooling.masks and self.requested_layer is None
 
     def forward(self, prompts: list[list[int]]) -> tuple[torch.Tensor, list[DecodedAnswer]]:
-        ids, real = self.padded(prompts)
+        ids, real = self.pad_batch(prompts)
         masks = ids == self.mask_id
         layers = False if self.from_head else [self.layer]
         with self._head_at(masks) as head_states:

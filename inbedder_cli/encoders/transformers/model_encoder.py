@@ -1,4 +1,4 @@
-"""What all architectures share: canonical order, batches, memory. Each of them only runs one batch."""
+"""Base of all architectures: canonical order, batches, memory. Subclasses only run single batches."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class ModelEncoder(BaseEncoder):
 
     :param model: a language model with its head, in eval mode on its device.
     :param tokenizer: its tokenizer.
-    :param template: where text and instruction go.
+    :param template: the prompt template.
     :param layer: the model's own choice of hidden state; None takes the last.
     :param pooling: the model's own pooling.
-    :param name: what messages call it.
-    :param identity: see `Encoder`; by default, every loaded model has an identity of its own.
+    :param name: name of the model in messages.
+    :param identity: see `Encoder`; the default is a random string, unique to the loaded model.
     """
 
     model: Any
@@ -60,16 +60,16 @@ class ModelEncoder(BaseEncoder):
     name: str = "model"
     identity: str = field(default_factory=secrets.token_hex, repr=False)
     words_of: dict[int, str] = field(default_factory=dict, init=False, repr=False)  # tokens as words
-    fast_paths: dict[str, bool] = field(default_factory=dict, init=False)  # those that were checked: do they work?
+    fast_paths: dict[str, bool] = field(default_factory=dict, init=False)  # whether each checked fast path works
 
     architecture: ClassVar[Architecture]
     poolings: ClassVar[tuple[Pooling, ...]]  # those that the architecture supports
 
     @abstractmethod
     def _batch_encoder(self, options: EncodeOptions) -> BatchEncoder:
-        """Return what encodes one batch under these options."""
+        """Return the encoder of single batches under these options."""
 
-    def _reserved(self, options: EncodeOptions) -> int:
+    def _reserved_positions(self, options: EncodeOptions) -> int:
         """Return how many of the model's positions a prompt cannot use."""
         return 0
 
@@ -117,7 +117,7 @@ class ModelEncoder(BaseEncoder):
         more than rounding.
 
         :param texts: distinct texts.
-        :param instruction: the question that is asked about each text.
+        :param instruction: the question to ask about each text.
         :param options: how texts become vectors and answers; None takes the defaults.
         :param reporter: receives progress and warnings.
         :param known: texts to skip.
@@ -125,7 +125,7 @@ class ModelEncoder(BaseEncoder):
         """
         options = options or EncodeOptions()
         order = canonical_order(texts)
-        prompter = self.prompter(instruction, options.max_tokens, self._reserved(options))
+        prompter = self.prompter(instruction, options.max_tokens, self._reserved_positions(options))
         encoder = self._batch_encoder(options)
         rows, done, total = 0, 0, sum(len(text) + PROMPT_COST for text in texts if text not in known)
         prepared = False
@@ -152,16 +152,16 @@ class ModelEncoder(BaseEncoder):
                     advance(done, rows)
 
     def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions | None = None) -> Preview:
-        """Return what `encode` would do; texts of all lengths are encoded to estimate the time.
+        """Return the estimate of `encode`; texts of all lengths are encoded to estimate the time.
 
         :param texts: texts in any order, at least one.
-        :param instruction: the question that is asked about each text.
+        :param instruction: the question to ask about each text.
         :param options: how texts become vectors and answers; None takes the defaults.
         :return: the prompt of the first text, counts, and the estimated time.
         """
         options = options or EncodeOptions()
         unique = list(dict.fromkeys(texts))
-        prompter = self.prompter(instruction, options.max_tokens, self._reserved(options))
+        prompter = self.prompter(instruction, options.max_tokens, self._reserved_positions(options))
         order = canonical_order(unique)
         probe = [unique[i] for i in order[:: max(1, len(order) // PROBE_ROWS)]]
         warm_up = [probe[0], probe[len(probe) // 2], probe[-1]]  # also checks the fast paths
@@ -193,7 +193,7 @@ class ModelEncoder(BaseEncoder):
         return WRAPPING.sub("", lines[0]) if lines else ""
 
     def next_words(self, tokens: Sequence[tuple[int, float]]) -> tuple[tuple[str, float], ...]:
-        """Return the words of tokens with their probabilities, in lower case, the likeliest first.
+        """Return the words of tokens with their probabilities, in lower case, the most probable first.
 
         :param tokens: with their probabilities.
         :return: (word, probability) pairs, at most `LIKELY`.
@@ -202,8 +202,8 @@ class ModelEncoder(BaseEncoder):
         for id_, probability in tokens:
             if word := self._word_of(id_):
                 probabilities[word] = probabilities.get(word, 0.0) + probability
-        found = sorted(probabilities.items(), key=lambda item: -item[1])
-        return tuple((word, round(probability, PROBABILITY_DIGITS)) for word, probability in found[:LIKELY])
+        ranked = sorted(probabilities.items(), key=lambda item: -item[1])
+        return tuple((word, round(probability, PROBABILITY_DIGITS)) for word, probability in ranked[:LIKELY])
 
     def _word_of(self, token: int) -> str:
         """Return a token in lower case, "" for one without a letter or digit."""
@@ -213,10 +213,10 @@ class ModelEncoder(BaseEncoder):
         return self.words_of[token]
 
     def prompter(self, instruction: str, max_tokens: int, reserved: int = 0) -> Prompter:
-        """Return what makes prompts of texts under one instruction.
+        """Return the prompter of texts under one instruction.
 
-        :param instruction: the question that is asked about each text.
-        :param max_tokens: longest prompt, in tokens; less where the model has fewer positions.
+        :param instruction: the question to ask about each text.
+        :param max_tokens: maximum length of a prompt, in tokens; less if the model has fewer positions.
         :param reserved: number of the model's positions that a prompt cannot use.
         :return: a prompter.
         """
@@ -248,8 +248,8 @@ class BatchEncoder(ABC):
         self.max_answer_tokens = options.max_answer_tokens
         self.pooling = check_pooling(options.pooling or encoder.pooling, encoder.poolings, encoder.architecture)
         self.decodes = options.answers or self.pooling.reads_answer
-        self.wanted_layer = options.layer if options.layer is not None else encoder.layer
-        self.layer = resolve_layer(self.wanted_layer, encoder.n_layers if n_layers is None else n_layers)
+        self.requested_layer = options.layer if options.layer is not None else encoder.layer
+        self.layer = resolve_layer(self.requested_layer, encoder.n_layers if n_layers is None else n_layers)
         self.pad_id = encoder.pad_id
 
     def prepare(self, prompter: Prompter, prompts: list[list[int]], reporter: Reporter) -> None:  # noqa: B027
@@ -309,7 +309,7 @@ class BatchEncoder(ABC):
         first, second = self.encode(prompts[:half]), self.encode(prompts[half:])
         return np.concatenate([first[0], second[0]]), first[1] + second[1]
 
-    def padded(self, prompts: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    def pad_batch(self, prompts: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         """Return ids padded on the right, and a boolean mask that is false for padding, each (batch, tokens).
 
         :param prompts: token ids.
@@ -330,9 +330,9 @@ class BatchEncoder(ABC):
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether there was too little memory; on a CPU only torch's message tells.
+    """Return whether an error is due to lack of memory; on a CPU only torch's message shows it.
 
-    :param error: what was raised.
+    :param error: the exception.
     :return: whether fewer rows may work.
     """
     import torch

@@ -127,37 +127,37 @@ def sum_over(states: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, to
     return (states.float() * mask[..., None]).sum(1), mask.sum(1, keepdim=True)
 
 
-def check_pooling(wanted: Pooling, supported: Sequence[Pooling], architecture: str) -> Pooling:
-    """Return the pooling.
+def check_pooling(requested: Pooling, supported: Sequence[Pooling], architecture: str) -> Pooling:
+    """Return the requested pooling if the architecture supports it.
 
-    :param wanted: the pooling that was asked for.
+    :param requested: the requested pooling.
     :param supported: the poolings of the architecture.
     :param architecture: for the message.
-    :return: the pooling that was asked for.
+    :return: the requested pooling.
     :raises UsageError: when the architecture does not support the pooling.
     """
-    if wanted not in supported:
+    if requested not in supported:
         raise UsageError(
-            f"a {architecture} model does not support the pooling {wanted}",
+            f"a {architecture} model does not support the pooling {requested}",
             hint=f"choose another: --pooling {' | '.join(supported)}",
         )
-    return wanted
+    return requested
 
 
-def resolve_layer(wanted: int | None, n_layers: int) -> int:
+def resolve_layer(requested: int | None, n_layers: int) -> int:
     """Return the index of a layer's hidden state.
 
-    :param wanted: None for the last; negative indices count from the end.
+    :param requested: None for the last; negative indices count from the end.
     :param n_layers: index of the last hidden state.
     :return: an index from 0 to `n_layers`.
     :raises UsageError: when the model has no such layer.
     """
-    if wanted is None:
+    if requested is None:
         return n_layers
-    layer = wanted + n_layers + 1 if wanted < 0 else wanted
+    layer = requested + n_layers + 1 if requested < 0 else requested
     if not 0 <= layer <= n_layers:
         raise UsageError(
-            f"there is no layer {wanted}",
+            f"there is no layer {requested}",
             hint=f"this model has hidden states 0 (embeddings) to {n_layers} (after the final norm)",
         )
     return layer

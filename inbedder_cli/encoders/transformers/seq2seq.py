@@ -66,8 +66,8 @@ class Seq2SeqEncoder(ModelEncoder):
         return next((int(value) for value in values if value is not None), None)
 
     def _batch_encoder(self, options: EncodeOptions) -> BatchEncoder:
-        of_prompt = (options.pooling or self.pooling) is Pooling.prompt_mean
-        return _Seq2SeqBatchEncoder(self, options, self.n_encoder_layers if of_prompt else self.n_layers)
+        pools_prompt = (options.pooling or self.pooling) is Pooling.prompt_mean
+        return _Seq2SeqBatchEncoder(self, options, self.n_encoder_layers if pools_prompt else self.n_layers)
 
 
 class _Seq2SeqBatchEncoder(BatchEncoder):
@@ -75,7 +75,7 @@ class _Seq2SeqBatchEncoder(BatchEncoder):
         super().__init__(encoder, options, n_layers)
         self.opening = encoder.opening
         self.end_ids = find_end_ids(encoder.model, encoder.tokenizer)
-        self.of_prompt = self.pooling is Pooling.prompt_mean
+        self.pools_prompt = self.pooling is Pooling.prompt_mean
         self.n_layers = n_layers
 
     def forward(self, prompts: list[list[int]]) -> tuple[torch.Tensor, list[DecodedAnswer]]:
@@ -83,13 +83,13 @@ class _Seq2SeqBatchEncoder(BatchEncoder):
         # and in the decoder's cross-attention.
         import torch
 
-        ids, real = self.padded(prompts)
+        ids, real = self.pad_batch(prompts)
         prompt, encoded = self._encode(ids, real)
-        if self.of_prompt and not self.decodes:
+        if self.pools_prompt and not self.decodes:
             return mean_over(prompt, real), [NOT_DECODED] * len(prompts)
         opening = torch.tensor([self.opening] * len(prompts), device=self.device)
         s1, logits, cache = self._decode(opening, encoded, real)
-        pooler = StatePooler(s1, sum_over(prompt, real) if self.of_prompt else None, self.pooling)
+        pooler = StatePooler(s1, sum_over(prompt, real) if self.pools_prompt else None, self.pooling)
         if not self.decodes:
             return pooler.vectors(), [NOT_DECODED] * len(prompts)
 
@@ -106,7 +106,7 @@ class _Seq2SeqBatchEncoder(BatchEncoder):
 
     def _encode(self, ids: torch.Tensor, real: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the encoder's states of the chosen layer, if the prompt is pooled, and of the last layer."""
-        inner = self.of_prompt and self.layer < self.n_layers
+        inner = self.pools_prompt and self.layer < self.n_layers
         out = self.model.get_encoder()(
             input_ids=ids, attention_mask=real.long(), output_hidden_states=[self.layer] if inner else False
         )
@@ -133,5 +133,5 @@ class _Seq2SeqBatchEncoder(BatchEncoder):
             use_cache=self.decodes,
             output_hidden_states=True,
         )
-        layer = -1 if self.of_prompt else self.layer
+        layer = -1 if self.pools_prompt else self.layer
         return out.decoder_hidden_states[layer][:, -1].float(), out.logits[:, -1], out.past_key_values
