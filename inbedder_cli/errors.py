@@ -39,6 +39,16 @@ class InbedderError(Exception):
         super().__init__(message)
         self.hint = hint
 
+    @property
+    def hint(self) -> str | None:
+        """What to do next; a traceback shows it as a note."""
+        return self._hint
+
+    @hint.setter
+    def hint(self, hint: str | None) -> None:
+        self._hint = hint
+        self.__notes__ = [hint] if hint else []
+
 
 class UsageError(InbedderError, ValueError):
     """Invalid or contradictory options: the command or the arguments must change.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,10 +14,11 @@ from inbedder_cli.clustering import NOISE
 from inbedder_cli.clustering.preprocess import normalize
 from inbedder_cli.corpus import read_corpus
 from inbedder_cli.encoders import load_encoder
-from inbedder_cli.errors import ModelError, UsageError
+from inbedder_cli.errors import InputError, ModelError, UsageError
 from inbedder_cli.options import DEFAULT_MODEL, ClusterOptions, EncodeOptions, ExplainOptions, UnansweredOptions
 from inbedder_cli.pipeline import analyze, embed
 from inbedder_cli.progress import SILENT
+from inbedder_cli.registry import algorithms
 from inbedder_cli.runs.assignment import assign_rows
 from inbedder_cli.runs.storage import SavedQuestion, load_run
 
@@ -138,11 +139,13 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         :return: the estimator.
         :raises InbedderError: see `analyze`.
         """
+        source, encode_options = self._encoder_source(), self._encode_options()
+        encoder = self._load_encoder(source)
         analysis = analyze(
             self._corpus(X, require_text=True),
-            self.instruction,
-            self._load_encoder(),
-            encode_options=self._encode_options(),
+            self._checked_instruction(),
+            encoder,
+            encode_options=encode_options,
             cluster_options=self._cluster_options(),
             unanswered_options=UnansweredOptions(self.flag_unanswered, self.min_confidence),
             explain_options=ExplainOptions(self.stop_words, exemplars=self.exemplars),
@@ -150,9 +153,9 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
             reporter=self.reporter or SILENT,
         )
         self.result_: ClusteringResult = analysis.result
-        self._question = SavedQuestion.of(self.result_)
+        self._fit = _Fit(SavedQuestion.of(self.result_), encode_options, source, encoder.identity)
         self.labels_, self.status_ = _labels(self.result_), np.array([str(s) for s in self.result_.status])
-        self.cluster_names_ = _names(self._question)
+        self.cluster_names_ = _names(self._fit.question)
         self.clusters_: pd.DataFrame = self.result_.clusters_frame()
         return self
 
@@ -184,7 +187,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         """
         check_is_fitted(self)
         corpus = self._corpus(X)
-        result, _ = assign_rows(corpus, self._question, self._embed(corpus))
+        result, _ = assign_rows(corpus, self._fit.question, self._embed(corpus))
         return _with_index(_labels(result), corpus)
 
     def transform(self, X: Any) -> Any:  # noqa: ANN401
@@ -225,13 +228,12 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         if name is None or name not in run.questions:
             raise UsageError(
                 f'no question is named "{question}"' if question else "this run holds several questions",
-                hint=f"name one of them: {', '.join(run.questions)}",
+                hint=f"name one of them: {', '.join(filter(None, run.questions)) or 'the only one has no name'}",
             )
         saved = run.questions[name]
         estimator = cls(saved.instruction, **_parameters(run, saved), **runtime)
         rows = run.rows(name)
-        estimator._question = saved
-        estimator._identity = run.model.identity
+        estimator._fit = _Fit(saved, run.encode_options, estimator._encoder_source(), run.model.identity)
         estimator.labels_ = np.array([NOISE if r["cluster"] is None else r["cluster"] for r in rows], np.int64)
         estimator.status_ = np.array([r["status"] for r in rows])
         estimator.cluster_names_ = _names(saved)
@@ -240,9 +242,20 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
 
     def __sklearn_is_fitted__(self) -> bool:
         """Return whether the estimator is fitted or loaded."""
-        return hasattr(self, "_question")
+        return hasattr(self, "_fit")
+
+    def get_feature_names_out(self, input_features: object = None) -> npt.NDArray[np.object_]:
+        """Return the names of the columns of `transform`: inbedder0, inbedder1, ...
+
+        :param input_features: ignored.
+        :return: shape (hidden_size,).
+        """
+        check_is_fitted(self)
+        return np.array([f"inbedder{i}" for i in range(len(self._fit.question.predictor.mean))], dtype=object)
 
     def _corpus(self, texts: Any, *, require_text: bool = False) -> Corpus:  # noqa: ANN401
+        if isinstance(texts, str) and texts != "-" and not Path(texts).exists():
+            raise InputError(f'there is no file "{texts}"', hint='for a single text, pass a list: ["..."]')
         has_columns = isinstance(texts, (str, Path)) or hasattr(texts, "columns") or hasattr(texts, "column_names")
         return read_corpus(texts, text=self.text if has_columns else None, require_text=require_text)
 
@@ -257,6 +270,8 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
     def _cluster_options(self) -> ClusterOptions:
         if not isinstance(self.n_clusters, (int, np.integer)) and self.n_clusters not in ("auto", None):
             raise UsageError(f'n_clusters must be a number or "auto", not {self.n_clusters!r}')
+        if self.n_clusters not in ("auto", None) and not algorithms[self.algorithm].takes_k:
+            raise UsageError(f"{self.algorithm} finds the number of clusters itself", hint="leave out n_clusters")
         return ClusterOptions(
             algorithm=self.algorithm,
             k=int(self.n_clusters) if isinstance(self.n_clusters, (int, np.integer)) else None,
@@ -267,34 +282,58 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
             stability=self.stability,
         )
 
-    def _load_encoder(self) -> Encoder:
-        """Return the encoder; it is loaded again only if its parameters have changed."""
+    def _checked_instruction(self) -> str:
+        if not isinstance(self.instruction, str) or not self.instruction.strip():
+            raise UsageError(
+                f"instruction must be a question, not {self.instruction!r}",
+                hint='for example "What emotion is expressed?"; several at once: analyze(corpus, [...])',
+            )
+        return self.instruction
+
+    def _encoder_source(self) -> Encoder | dict[str, Any]:
+        """Return the encoder, or what `load_encoder` needs."""
         if not isinstance(self.model, str):
             return self.model
-        names = ("model", "template", "device", "dtype", "offline", "cache")
-        parameters = {name: getattr(self, name) for name in names}
-        if getattr(self, "_encoder_of", None) != parameters:
-            self._encoder = load_encoder(**parameters, reporter=self.reporter or SILENT)
-            self._encoder_of = parameters
-        if getattr(self, "_identity", self._encoder.identity) != self._encoder.identity:
-            raise ModelError(
-                f"{self.model} is not the model that made this run", hint="restore that model, or fit again"
-            )
+        return {name: getattr(self, name) for name in ("model", "template", "device", "dtype", "offline", "cache")}
+
+    def _load_encoder(self, source: Encoder | dict[str, Any]) -> Encoder:
+        """Return the encoder; it is loaded again only if its parameters have changed."""
+        if not isinstance(source, dict):
+            return source
+        if getattr(self, "_loaded_from", None) != source:
+            self._encoder, self._loaded_from = load_encoder(**source, reporter=self.reporter or SILENT), source
         return self._encoder
 
     def _embed(self, corpus: Corpus) -> Embeddings:
-        instruction = self._question.instruction
-        return embed(corpus, instruction, self._load_encoder(), self._encode_options(), self.reporter or SILENT)
+        """Encode new rows as the fitted ones were, whatever `set_params` has changed since."""
+        fit = self._fit
+        encoder = self._load_encoder(fit.source)
+        if encoder.identity != fit.identity:
+            raise ModelError(
+                f"{encoder.name} is not the model that made these clusters",
+                hint="restore that model, or fit again",
+            )
+        return embed(corpus, fit.question.instruction, encoder, fit.encode_options, self.reporter or SILENT)
 
     def _points(self, embeddings: Embeddings, corpus: Corpus) -> Any:  # noqa: ANN401
         vectors = np.full_like(embeddings.vectors, np.nan)
         finite = np.isfinite(embeddings.vectors).all(axis=1)
-        vectors[finite] = normalize(embeddings.vectors[finite], self._question.predictor.mean)
+        vectors[finite] = normalize(embeddings.vectors[finite], self._fit.question.predictor.mean)
         return _with_index(vectors, corpus)
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
-        return {name: value for name, value in state.items() if name not in ("_encoder", "_encoder_of")}
+        return {name: value for name, value in state.items() if name not in ("_encoder", "_loaded_from")}
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """The clusters, and how the fitted rows were encoded: all that new rows need."""
+
+    question: SavedQuestion
+    encode_options: EncodeOptions
+    source: Encoder | dict[str, Any]
+    identity: str
 
 
 def _labels(result: ClusteringResult) -> npt.NDArray[np.int64]:

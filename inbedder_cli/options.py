@@ -128,6 +128,9 @@ class EncodeOptions:
     def __post_init__(self) -> None:
         if self.pooling is not None:
             object.__setattr__(self, "pooling", Pooling(self.pooling))
+        for name in ("max_tokens", "max_answer_tokens"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,10 @@ class UnansweredOptions:
     flag: bool = True
     min_confidence: float = 0.1
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_confidence <= 1:
+            raise UsageError(f"min_confidence must be between 0 and 1, not {self.min_confidence}")
+
 
 @dataclass(frozen=True)
 class ExplainOptions:
@@ -180,3 +187,7 @@ class ExplainOptions:
     stop_words: str | None = None
     phrases: int = 8
     exemplars: int = 3
+
+    def __post_init__(self) -> None:
+        if self.exemplars < 0:
+            raise UsageError(f"exemplars must be at least 0, not {self.exemplars}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inbedder_cli.clustering import NOISE, Clustering, check_options, fit_clusters, no_clusters, sweep
+from inbedder_cli.corpus import Corpus
 from inbedder_cli.corpus.jsonl import cell_value, has_json_cells
 from inbedder_cli.diagnostics.baseline import baseline_agreement, encode_baseline
 from inbedder_cli.diagnostics.crosstab import Grouping, column_grouping, crosstabs, pairs_of
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from inbedder_cli.clustering import KSelection, SizeScore
-    from inbedder_cli.corpus import Corpus
     from inbedder_cli.encoders import Encoder
     from inbedder_cli.progress import Reporter
 
@@ -39,7 +39,7 @@ def analyze(
     cluster_options: ClusterOptions | Sequence[ClusterOptions] | None = None,
     unanswered_options: UnansweredOptions | None = None,
     explain_options: ExplainOptions | None = None,
-    by: Sequence[str] = (),
+    by: str | Sequence[str] = (),
     baseline: bool = True,
     reporter: Reporter = SILENT,
 ) -> Analysis:
@@ -59,6 +59,8 @@ def analyze(
     :return: one result per question, and the cross-tables.
     :raises InbedderError: for invalid options, checked before any row is encoded, or when a step fails.
     """
+    _check_types(corpus, encoder)
+    by = [by] if isinstance(by, str) else by
     questions = named_instructions(instructions)
     options = options_by_question(cluster_options, questions)
     columns = check_analysis(corpus, options.values(), by)
@@ -125,6 +127,8 @@ def options_by_question(
     """
     if options is None or isinstance(options, ClusterOptions):
         return dict.fromkeys(questions, options or ClusterOptions())
+    if isinstance(options, str) or not all(isinstance(one, ClusterOptions) for one in options):
+        raise UsageError("cluster_options must be ClusterOptions", hint=f"ClusterOptions(algorithm={options!r})")
     if len(options) != len(questions):
         raise UsageError(f"{len(options)} cluster options for {len(questions)} questions")
     return dict(zip(questions, options, strict=True))
@@ -176,6 +180,7 @@ def embed(
     :raises UsageError: for an empty instruction, or options that the encoder does not support.
     :raises OutOfMemoryError: when even a single text does not fit into memory.
     """
+    _check_types(corpus, encoder)
     rows, options = corpus.readable, options or EncodeOptions()
     encoded = encoder.encode([corpus.texts[i] for i in rows], instruction, options, reporter)
     vectors = np.full((len(corpus), encoded.vectors.shape[1]), np.nan, np.float32)
@@ -314,6 +319,13 @@ def tune(embeddings: Embeddings, options: ClusterOptions | None = None) -> KSele
         return sweep(embeddings.vectors[embeddings.rows], options, _phrases(embeddings))
     except InputError as error:
         raise _too_few(error, embeddings) from error
+
+
+def _check_types(corpus: object, encoder: object) -> None:
+    if not isinstance(corpus, Corpus):
+        raise UsageError(f"a {type(corpus).__name__} is not a corpus", hint="make one: read_corpus(...)")
+    if isinstance(encoder, str):
+        raise UsageError("a name is not an encoder", hint=f"load it: load_encoder({encoder!r})")
 
 
 def _column_values(corpus: Corpus, name: str) -> list[Any]:

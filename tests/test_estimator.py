@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 
 import numpy as np
@@ -11,8 +12,8 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from inbedder_cli import InBedder
-from inbedder_cli.errors import InputError, ModelError, UsageError
+from inbedder_cli import InBedder, load_encoder
+from inbedder_cli.errors import InbedderError, InputError, ModelError, UsageError
 
 QUESTION = "What emotion is expressed?"
 TEXTS = [f"text {i} {'cold and loud' if i % 2 else 'kind staff'} room {i % 5}" for i in range(24)]
@@ -132,10 +133,55 @@ def test_a_saved_estimator_predicts_the_same(make, tmp_path, tiny_models):
 
 def test_another_model_than_that_of_the_run_is_refused(make, tmp_path, tiny_models, tiny):
     make().fit(TEXTS).save(tmp_path / "emotions")
+    manifest = tmp_path / "emotions" / "run.json"
+    told = json.loads(manifest.read_text(encoding="utf-8"))
+    told["model"]["reference"] = str(tiny_models["opt"])
+    manifest.write_text(json.dumps(told), encoding="utf-8")
     loaded = InBedder.load(tmp_path / "emotions", device="cpu")
-    loaded.set_params(model=str(tiny_models["opt"]))
     with pytest.raises(ModelError, match="is not the model"):
         loaded.predict(TEXTS)
+    assert len(loaded.fit_predict(TEXTS)) == 24
+
+
+def test_new_rows_are_encoded_as_the_fitted_ones_were(make, tiny_models):
+    model = make().fit(TEXTS)
+    model.set_params(model=str(tiny_models["opt"]), pooling="prompt-mean", min_confidence=1.0, instruction="Why?")
+    np.testing.assert_array_equal(model.predict(TEXTS), model.labels_)
+
+
+def test_an_encoder_may_be_given_and_cloned_and_pickled(make, tiny):
+    model = clone(make(model=load_encoder(tiny, device="cpu", dtype="float32"))).fit(TEXTS)
+    np.testing.assert_array_equal(model.labels_, make().fit(TEXTS).labels_)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict(TEXTS), model.labels_)
+
+
+def test_it_is_a_transformer_with_names_of_features(make):
+    frame = make().set_output(transform="pandas").fit_transform(pd.Series(TEXTS, index=range(5, 29)))
+    assert list(frame.columns[:2]) == ["inbedder0", "inbedder1"]
+    assert list(frame.index) == list(range(5, 29))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "given", "message"),
+    [
+        ({"min_confidence": 5}, TEXTS, "min_confidence must be between 0 and 1"),
+        ({"max_tokens": -1}, TEXTS, "max_tokens must be at least 1"),
+        ({"exemplars": -1}, TEXTS, "exemplars must be at least 0"),
+        ({"algorithm": "hdbscan"}, TEXTS, "hdbscan finds the number of clusters itself"),
+        ({}, "I am happy", "there is no file"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_the_way_out(make, parameters, given, message):
+    with pytest.raises(InbedderError, match=message):
+        make(**parameters).fit(given)
+
+
+@pytest.mark.parametrize("instruction", [["a?", "b?"], None, "", 3])
+def test_an_instruction_is_one_question(tiny, instruction):
+    with pytest.raises(UsageError, match="must be a question") as refused:
+        InBedder(instruction, model=tiny).fit(TEXTS)
+    assert refused.value.__notes__ == [refused.value.hint]
 
 
 def test_a_fitted_estimator_can_be_pickled_without_its_encoder(make):

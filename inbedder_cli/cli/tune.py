@@ -63,12 +63,12 @@ def tune(
 
     pipeline.check_analysis(corpus, [clustering])
     embeddings = pipeline.embed(corpus, question, model.load(reporter), encoding.settings(), reporter)
-    scores = pipeline.tune(pipeline.flag_unanswered(corpus, embeddings, answers.settings()), clustering)
+    tuning = pipeline.tune(pipeline.flag_unanswered(corpus, embeddings, answers.settings()), clustering)
     if format_name == TABLE:
-        print_tuning(stdout_console(), scores)
+        print_tuning(stdout_console(), tuning)
     else:
         with open_output(output) as stream:
             write_table(
-                tuning_table(scores), stream, format_name, document=partial(tuning_document, scores, question)
+                tuning_table(tuning), stream, format_name, document=partial(tuning_document, tuning, question)
             )
     warn_about_embeddings(embeddings, encoding.max_tokens, reporter)

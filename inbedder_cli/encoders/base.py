@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from inbedder_cli.errors import InbedderError
 from inbedder_cli.options import EncodeOptions
@@ -114,7 +114,8 @@ class ResultBuffer:
         self.texts = list(dict.fromkeys(texts))  # distinct
         self._places = {text: i for i, text in enumerate(self.texts)}
         self._order = None if len(self.texts) == len(texts) else [self._places[text] for text in texts]
-        self._has_answers = options.answers
+        self._wants_answers = options.answers
+        self._has_answers = not self.texts  # no texts, no answers: an empty list
         self._done = bytearray(len(self.texts))
         self._answers = [Answer("", 0.0)] * len(self.texts)
         self._n_truncated = 0
@@ -149,6 +150,7 @@ class ResultBuffer:
             self._n_truncated += row.truncated
             if row.answer is not None:
                 self._answers[i] = row.answer
+                self._has_answers = True
 
     def encoded(self, hidden_size: int = 0) -> Encoded:
         """Return the result, once every text has been added.
@@ -168,7 +170,7 @@ class ResultBuffer:
             vectors = np.empty((0, hidden_size), np.float32)
         if self._order is not None:
             vectors, answers = vectors[self._order], [answers[i] for i in self._order]
-        decoded = answers if self._has_answers else None
+        decoded = answers if self._wants_answers and self._has_answers else None
         return Encoded(
             vectors=vectors,
             answers=None if decoded is None else [answer.text for answer in decoded],
@@ -323,6 +325,9 @@ class BaseEncoder:
         dtype = "float32"
         device = "cpu"
         hidden_size = 0  # only needed for the shape of no vectors
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self  # an encoder does not change: scikit-learn's clone need not copy the weights
 
     def encode_batches(
         self,

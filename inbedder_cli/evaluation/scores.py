@@ -66,10 +66,10 @@ def view_scores(scores: Sequence[Score], tasks: Sequence[ClusteringTask]) -> lis
             corpora.setdefault(task.corpus, []).append(by_task[task.name])
     return [
         Score(
-            Part.awareness, corpus, ALL_VIEWS, harmonic_mean([s.value for s in means]), max(s.rows for s in means)
+            Part.awareness, corpus, ALL_VIEWS, harmonic_mean([s.value for s in views]), max(s.rows for s in views)
         )
-        for corpus, means in corpora.items()
-        if len(means) > 1
+        for corpus, views in corpora.items()
+        if len(views) > 1
     ]
 
 

@@ -148,15 +148,15 @@ def crosstab_document(table: Crosstab) -> dict[str, Any]:
     }
 
 
-def tuning_document(scores: KSelection | list[SizeScore], instruction: str) -> dict[str, Any]:
+def tuning_document(tuning: KSelection | list[SizeScore], instruction: str) -> dict[str, Any]:
     """Return the scores of every k, or of every smallest cluster size, as a document.
 
-    :param scores: what `pipeline.tune` returns.
+    :param tuning: what `pipeline.tune` returns.
     :param instruction: the question.
     :return: plain JSON values.
     """
-    key = "k_selection" if isinstance(scores, KSelection) else "size_sweep"
-    return {"schema": SCHEMA, "instruction": instruction, key: tuning_records(scores)}
+    key = "k_selection" if isinstance(tuning, KSelection) else "size_sweep"
+    return {"schema": SCHEMA, "instruction": instruction, key: tuning_records(tuning)}
 
 
 def wordings_document(wordings: list[Wording], agreements: list[list[float]]) -> dict[str, Any]:

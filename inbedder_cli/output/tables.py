@@ -174,15 +174,15 @@ def round_value(value: float | None) -> float | None:
     return None if value is None else round(value, FEWER_DIGITS)
 
 
-def tuning_records(scores: KSelection | list[SizeScore]) -> list[dict[str, Any]]:
+def tuning_records(tuning: KSelection | list[SizeScore]) -> list[dict[str, Any]]:
     """Return one record per k, where `chosen` marks the best; or one per smallest cluster size.
 
-    :param scores: what `pipeline.tune` returns.
+    :param tuning: what `pipeline.tune` returns.
     :return: plain JSON values.
     """
-    if isinstance(scores, KSelection):
-        return [record | {"chosen": record["k"] == scores.k} for record in k_records(scores)]
-    return [asdict(score) for score in scores]
+    if isinstance(tuning, KSelection):
+        return [record | {"chosen": record["k"] == tuning.k} for record in k_records(tuning)]
+    return [asdict(score) for score in tuning]
 
 
 def k_records(selection: KSelection) -> list[dict[str, Any]]:
@@ -203,15 +203,15 @@ def k_records(selection: KSelection) -> list[dict[str, Any]]:
     ]
 
 
-def tuning_table(scores: KSelection | list[SizeScore]) -> pa.Table:
+def tuning_table(tuning: KSelection | list[SizeScore]) -> pa.Table:
     """Return `tuning_records` as a table.
 
-    :param scores: what `pipeline.tune` returns.
+    :param tuning: what `pipeline.tune` returns.
     :return: one row per record.
     """
     import pyarrow as pa
 
-    return pa.Table.from_pylist(tuning_records(scores))
+    return pa.Table.from_pylist(tuning_records(tuning))
 
 
 def wording_records(wordings: list[Wording]) -> list[dict[str, Any]]:

@@ -69,5 +69,5 @@ def association(table: Crosstab) -> str:
         return f"no association beyond chance: p = {table.q_value:.2f}, {table.n_rows:,} rows"
     size = next(name for least, name in EFFECT_SIZES if table.cramers_v >= least)
     p = "p < 0.001" if table.q_value < 0.001 else f"p = {table.q_value:.3f}"
-    figures = f"Cramér's V {table.cramers_v:.2f}, adjusted mutual information {table.ami:.2f}, {p}"
-    return f"{size} association: {figures} (corrected for all tables), {table.n_rows:,} rows"
+    values = f"Cramér's V {table.cramers_v:.2f}, adjusted mutual information {table.ami:.2f}, {p}"
+    return f"{size} association: {values} (corrected for all tables), {table.n_rows:,} rows"

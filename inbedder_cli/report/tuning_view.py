@@ -19,34 +19,34 @@ if TYPE_CHECKING:
 CLIFF = "cliff: one step in size changes the number of clusters by a factor of two or more; avoid sizes near it"
 
 
-def print_tuning(console: Console, scores: KSelection | list[SizeScore]) -> None:
+def print_tuning(console: Console, tuning: KSelection | list[SizeScore]) -> None:
     """Print the scores of every k, or of every smallest cluster size, and the recommended one.
 
     :param console: where to print.
-    :param scores: what `pipeline.tune` returns.
+    :param tuning: what `pipeline.tune` returns.
     """
-    if isinstance(scores, KSelection):
-        _print_k_selection(console, scores)
+    if isinstance(tuning, KSelection):
+        _print_k_selection(console, tuning)
     else:
-        _print_sizes(console, scores)
+        _print_sizes(console, tuning)
 
 
-def _print_k_selection(console: Console, scores: KSelection) -> None:
+def _print_k_selection(console: Console, selection: KSelection) -> None:
     table = _table("k", "silhouette", "stability", "answers", "score")
-    notes = {scores.k: "best", scores.runner_up: "next"}
-    for k, score in scores.scores.items():
+    notes = {selection.k: "best", selection.runner_up: "next"}
+    for k, score in selection.scores.items():
         answers = "" if score.agreement is None else f"{score.agreement:.2f}"
-        figures = (f"{score.silhouette:.2f}", f"{score.stability:.2f}", answers, f"{score.total:+.1f}")
-        table.add_row(str(k), *figures, notes.get(k, ""), style="bold" if k == scores.k else "")
+        cells = (f"{score.silhouette:.2f}", f"{score.stability:.2f}", answers, f"{score.total:+.1f}")
+        table.add_row(str(k), *cells, notes.get(k, ""), style="bold" if k == selection.k else "")
     console.print(table)
-    print_notes(console, [f"on {scores.n_rows:,} rows; -k auto takes the best score, k = {scores.k}"])
+    print_notes(console, [f"on {selection.n_rows:,} rows; -k auto takes the best score, k = {selection.k}"])
 
 
 def _print_sizes(console: Console, scores: list[SizeScore]) -> None:
     table = _table("min_cluster_size", "clusters", "noise", "stability")
     for size in scores:
-        figures = (str(size.min_cluster_size), str(size.k), percent(size.noise), f"{size.stability:.2f}")
-        table.add_row(*figures, "cliff" if size.cliff else "")
+        cells = (str(size.min_cluster_size), str(size.k), percent(size.noise), f"{size.stability:.2f}")
+        table.add_row(*cells, "cliff" if size.cliff else "")
     console.print(table)
     print_notes(console, [CLIFF] if any(size.cliff for size in scores) else [])
 

@@ -190,10 +190,10 @@ def k_reasons(score: KScore) -> str:
     :param score: the scores of that k.
     :return: part of a sentence.
     """
-    figures = [f"silhouette {score.silhouette:.2f}", f"stability {score.stability:.2f}"]
+    values = [f"silhouette {score.silhouette:.2f}", f"stability {score.stability:.2f}"]
     if score.agreement is not None:
-        figures.append(f"agreement with answers {score.agreement:.2f}")
-    return f"best by {', '.join(figures[:-1])} and {figures[-1]}"
+        values.append(f"agreement with answers {score.agreement:.2f}")
+    return f"best by {', '.join(values[:-1])} and {values[-1]}"
 
 
 def unstable_line(result: ClusteringResult) -> str:
@@ -215,8 +215,8 @@ def baseline_line(baseline: BaselineAgreement) -> str:
     :param baseline: the agreement.
     :return: one sentence.
     """
-    figures = f"adjusted mutual information, {baseline.n_rows:,} rows; 0 unrelated, 1 the same"
-    line = f"agreement with the clusters of a neutral question: {max(0, baseline.ami):.2f} ({figures})"
+    values = f"adjusted mutual information, {baseline.n_rows:,} rows; 0 unrelated, 1 the same"
+    line = f"agreement with the clusters of a neutral question: {max(0, baseline.ami):.2f} ({values})"
     return f"the question changed little: {line}" if baseline.ami >= SAME else line
 
 

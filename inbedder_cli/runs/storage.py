@@ -235,6 +235,8 @@ def load_run(folder: Path) -> SavedRun:
     """
     from safetensors.numpy import load_file
 
+    if folder.is_file():
+        raise InputError("is a file, not the folder of a saved run", source=str(folder), hint="name the run first")
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if manifest["schema"] != SCHEMA:

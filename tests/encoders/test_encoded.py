@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inbedder_cli.corpus import read_corpus
 from inbedder_cli.encoders.base import Encoded, ResultBuffer
 from inbedder_cli.errors import InbedderError
-from inbedder_cli.options import EncodeOptions
+from inbedder_cli.options import ClusterOptions, EncodeOptions
+from inbedder_cli.pipeline import analyze
 from tests.encoders.toy import ToyEncoder
 
 texts = st.lists(st.text(st.sampled_from("ab c"), max_size=5), max_size=8)
@@ -51,3 +53,18 @@ def test_a_text_without_a_row_is_an_error_and_not_a_random_vector():
         buffer.add(rows)
     with pytest.raises(InbedderError, match="nothing for 1 of 2 texts"):
         buffer.encoded()
+
+
+def test_an_encoder_without_answers_gives_none_and_flags_nothing():
+    class Silent(ToyEncoder):
+        def encode_batches(self, *arguments, **settings):
+            for rows in super().encode_batches(*arguments, **settings):
+                yield {text: row._replace(answer=None) for text, row in rows.items()}
+
+    encoded = Silent("x").encode(["a b", "c d"], "Why?")
+    assert encoded.answers is None
+    assert encoded.confidences is None
+    assert Silent("x").encode([], "Why?").answers == []
+    corpus = read_corpus(["a b", "c d", "a c", "b d"])
+    result = analyze(corpus, "Why?", Silent("x"), cluster_options=ClusterOptions(k=2), baseline=False).result
+    assert set(result.status) == {"ok"}

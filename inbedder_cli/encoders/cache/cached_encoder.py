@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from inbedder_cli.encoders.base import Encoded, Preview, ResultBuffer, describe
 from inbedder_cli.encoders.cache.workers import MIN_TEXTS, Workers, encode_in_parallel
@@ -38,6 +38,9 @@ class CachedEncoder:
     cache: RowCache
     refresh: bool = False
     workers: Workers | None = None
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self  # an encoder does not change: scikit-learn's clone need not copy the weights
 
     @property
     def name(self) -> str:

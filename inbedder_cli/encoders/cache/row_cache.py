@@ -17,7 +17,7 @@ import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from sys import intern
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -79,6 +79,9 @@ class RowCache:
         self._n_locked = 0  # times in a row
         self._inode = 0
         self._connection: sqlite3.Connection | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_connection": None}  # another process opens the file itself
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, EncodedText]:
         """Return cached rows by key.

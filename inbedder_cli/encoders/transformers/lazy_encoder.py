@@ -6,7 +6,7 @@ import hashlib
 import json
 from functools import cached_property
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.encoders.base import BaseEncoder
 from inbedder_cli.models import resolve_model
@@ -58,6 +58,9 @@ class LazyEncoder(BaseEncoder):
         self._template, self._requested_device, self._requested_dtype = template, device, Dtype(dtype)
         self._model: ModelEncoder | None = None
         self._placement = recall(self._placement_key) or self._choose_placement()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_model": None}  # the model is loaded again where it is needed
 
     @property
     def name(self) -> str:
