@@ -10,7 +10,7 @@ import typer
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
 from inbedder_cli.cli.console import TerminalReporter
-from inbedder_cli.cli.destinations import check_targets, write_analysis, write_clusters
+from inbedder_cli.cli.destinations import check_targets, save_analysis, write_analysis, write_clusters
 from inbedder_cli.cli.instructions import parse_instructions
 from inbedder_cli.cli.option_groups import (
     AnswerOptions,
@@ -26,7 +26,7 @@ from inbedder_cli.errors import UsageError
 if TYPE_CHECKING:
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.progress import Reporter
-    from inbedder_cli.results import Analysis, Embeddings
+    from inbedder_cli.results import Embeddings
 
 
 @with_groups
@@ -139,28 +139,10 @@ def cluster(
     if clusters:  # before stdout, whose reader may close the pipe
         write_clusters(analysis, clusters)
     if save:
-        _save(analysis, save, reporter)
-    if not write_analysis(analysis, row_format, output, prefix):
-        _report_baseline(analysis, reporter)
+        save_analysis(analysis, save, reporter)
+    write_analysis(analysis, row_format, output, prefix, reporter)
     for result in analysis:
         warn_about_embeddings(result.embeddings, encoding.max_tokens, reporter)
-
-
-def _save(analysis: Analysis, folder: Path, reporter: Reporter) -> None:
-    from inbedder_cli.runs.storage import save_run
-
-    renamed = save_run(folder, analysis)
-    if renamed:
-        reporter.warn(f"{folder / 'names.txt'} belongs to other clusters: renamed to {renamed.name}")
-    reporter.info(f"saved: {folder} (inbedder show {folder})")
-
-
-def _report_baseline(analysis: Analysis, reporter: Reporter) -> None:
-    from inbedder_cli.report.view import baseline_line
-
-    for result in analysis:
-        if result.baseline:
-            reporter.info(baseline_line(result.baseline))
 
 
 def _questions(instructions: list[str] | None, vectors: str | None, *, dry_run: bool) -> dict[str, str]:

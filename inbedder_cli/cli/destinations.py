@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from inbedder_cli.corpus import Corpus
+    from inbedder_cli.progress import Reporter
     from inbedder_cli.results import Analysis
 
 
@@ -65,25 +66,45 @@ def check_terminal(format_name: str | None, output: Path | None) -> None:
         )
 
 
-def write_analysis(analysis: Analysis, format_name: str | None, output: Path | None, prefix: str) -> bool:
+def save_analysis(analysis: Analysis, folder: Path, reporter: Reporter) -> None:
+    """Save a run, and report where.
+
+    :param analysis: the results.
+    :param folder: the folder of the run.
+    :param reporter: receives the messages.
+    """
+    from inbedder_cli.runs.storage import save_run
+
+    renamed = save_run(folder, analysis)
+    if renamed:
+        reporter.warn(f"{folder / 'names.txt'} belongs to other clusters: renamed to {renamed.name}")
+    reporter.info(f"saved: {folder} (inbedder show {folder})")
+
+
+def write_analysis(
+    analysis: Analysis, format_name: str | None, output: Path | None, prefix: str, reporter: Reporter
+) -> None:
     """Write the rows, or print the tables of clusters on a terminal.
 
     :param analysis: the results.
     :param format_name: format of the rows; None: a table on a terminal, else like the input.
     :param output: file of the rows; None: stdout.
     :param prefix: prefix of the new columns' names.
-    :return: whether the tables of clusters were printed.
+    :param reporter: receives the line about the baseline where no table shows it.
     """
     from inbedder_cli.output.formats import TABLE
+    from inbedder_cli.report.view import baseline_line
 
     if format_name is None:
         format_name = TABLE if sys.stdout.isatty() else format_like_input(analysis.corpus)
     if format_name != TABLE or output is not None:
         _write_rows(analysis, format_name, output, prefix)
-    printed = format_name == TABLE or (output is not None and sys.stdout.isatty())
-    if printed:
+    if format_name == TABLE or (output is not None and sys.stdout.isatty()):
         _print(analysis)
-    return printed
+        return
+    for result in analysis:
+        if result.baseline:
+            reporter.info(baseline_line(result.baseline))
 
 
 def _print(analysis: Analysis) -> None:
