@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,7 @@ class RowStatus(StrEnum):
     failed = "failed"  # its vector is not finite
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Embeddings:
     """Vectors and answers of a whole corpus, one per row, in its order.
 
@@ -64,6 +65,10 @@ class Embeddings:
     next_words: NextWords | None = None
     record: ModelRecord | None = None
     options: EncodeOptions = field(default_factory=EncodeOptions)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{n:,} {status}" for status, n in Counter(map(str, self.status)).items())
+        return f"<Embeddings {' x '.join(map(str, self.vectors.shape))}: {counts}>"
 
     @property
     def rows(self) -> list[int]:

@@ -76,3 +76,9 @@ def test_questions_get_names_by_their_place():
     assert named_instructions({"mood": QUESTION}) == {"mood": QUESTION}
     with pytest.raises(UsageError, match="no instruction"):
         named_instructions([])
+
+
+def test_large_results_have_short_reprs():
+    result = clustered([*ANGER, *JOY], ["unknown", *["anger"] * 9, *["joy"] * 10])
+    assert repr(result.embeddings) == "<Embeddings 20 x 8: 1 no-answer, 19 ok>"
+    assert repr(result.clustering) == "<Clustering kmeans: 19 rows in 2 clusters>"

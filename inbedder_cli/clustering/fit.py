@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from inbedder_cli.clustering.preprocess import Labels, Vectors
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Clustering:
     """Clusters of rows.
 
@@ -69,6 +69,9 @@ class Clustering:
     centroid_norms: Vectors | None = None
     algorithm: ClusterAlgorithm | None = None
     numbers: Labels | None = None
+
+    def __repr__(self) -> str:
+        return f"<Clustering {self.options.algorithm}: {len(self.labels):,} rows in {self.k} clusters>"
 
     @property
     def k(self) -> int:
