@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +24,7 @@ from inbedder_cli.cli.show import show
 from inbedder_cli.cli.train import train
 from inbedder_cli.cli.tune import tune
 from inbedder_cli.cli.verify import verify
+from inbedder_cli.errors import INTERRUPTED
 
 EXIT_CODES = (
     "Exit codes: 0 ok, 1 failure, 2 usage, 3 model or network, 4 finished with failed rows, "
@@ -80,4 +84,13 @@ def _common(
 
 def main() -> None:
     """Run the command line."""
-    app()
+    try:
+        app()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            # Python would end with the signal instead if Ctrl-C came while an extension module ran Python code.
+            with suppress(OSError):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(INTERRUPTED)
+        raise
