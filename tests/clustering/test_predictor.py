@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inbedder_cli.clustering import NOISE, fit_clusters
@@ -15,13 +15,16 @@ from tests.clustering.test_fit import blobs
 
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 1000), st.integers(2, 5))
+@example(54, 4)  # a row that two other clusters are equally near to
 def test_the_rows_of_the_run_get_the_clusters_that_they_have(seed, k):
     vectors, _ = blobs([12] * k, seed=seed)
     found = fit_clusters(vectors, ClusterOptions(k=k, stability=False))
     assigned = ClusterPredictor.of(found).predict(vectors)
     np.testing.assert_array_equal(assigned.labels, found.labels)
     np.testing.assert_allclose(assigned.distances, found.distances, atol=1e-5)
-    np.testing.assert_array_equal(assigned.second_cluster, found.second_cluster)
+    np.testing.assert_allclose(assigned.margins, found.margins, atol=1e-5)  # the second cluster is equally near
+    others = assigned.second_cluster != found.second_cluster
+    assert others.mean() <= 1 / 48
     assert assigned.novel.mean() <= 0.1
 
 
