@@ -94,7 +94,7 @@ def gold_encoder(monkeypatch):
     """Make an encoder without weights the default model: it answers with the gold columns of the sample data."""
     from inbedder_cli import InBedder, load_encoder
     from inbedder_cli.encoders import BaseEncoder, EncodedText, encoder_backends
-    from inbedder_cli.encoders.base import Answer
+    from inbedder_cli.encoders.encoded import Answer
 
     with (ROOT / "sample_data" / "reviews.csv").open(encoding="utf-8", newline="") as file:
         gold = {row["text"].strip(): row for row in csv.DictReader(file)}

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inbedder_cli.encoders.base import BaseEncoder, Encoded, Encoder, Preview
+from inbedder_cli.encoders.base import BaseEncoder, Encoder, Preview
+from inbedder_cli.encoders.encoded import Encoded
 from inbedder_cli.errors import ModelError
 from inbedder_cli.options import EncodeOptions
 from inbedder_cli.progress import SILENT

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inbedder_cli.corpus import read_corpus
-from inbedder_cli.encoders.base import Encoded, ResultBuffer
+from inbedder_cli.encoders.encoded import Encoded, ResultBuffer
 from inbedder_cli.errors import InbedderError
 from inbedder_cli.options import ClusterOptions, EncodeOptions
 from inbedder_cli.pipeline import analyze

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inbedder_cli.encoders.base import Answer, EncodedText
 from inbedder_cli.encoders.cache.row_cache import RowCache
+from inbedder_cli.encoders.encoded import Answer, EncodedText
 from inbedder_cli.progress import SilentReporter
 
 ROWS = {

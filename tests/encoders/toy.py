@@ -6,7 +6,8 @@ import zlib
 
 import numpy as np
 
-from inbedder_cli.encoders.base import Answer, BaseEncoder, EncodedText
+from inbedder_cli.encoders.base import BaseEncoder
+from inbedder_cli.encoders.encoded import Answer, EncodedText
 from inbedder_cli.errors import UsageError
 
 

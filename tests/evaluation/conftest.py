@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from inbedder_cli.encoders.base import Encoded, Preview
+from inbedder_cli.encoders.base import Preview
+from inbedder_cli.encoders.encoded import Encoded
 from inbedder_cli.evaluation.models_under_test import ModelUnderTest
 
 COLOURS, ANIMALS = ("red", "green"), ("cat", "dog")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inbedder_cli.encoders.base import Encoded
+from inbedder_cli.encoders.encoded import Encoded
 from inbedder_cli.errors import ModelError
 from inbedder_cli.evaluation.protocols import Protocol
 from inbedder_cli.evaluation.scorers import (

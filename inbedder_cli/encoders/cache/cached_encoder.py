@@ -7,8 +7,9 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Self
 
-from inbedder_cli.encoders.base import Encoded, Preview, ResultBuffer, describe
+from inbedder_cli.encoders.base import Preview, describe
 from inbedder_cli.encoders.cache.workers import MIN_TEXTS, Workers, encode_in_parallel
+from inbedder_cli.encoders.encoded import Encoded, ResultBuffer
 from inbedder_cli.errors import InbedderError
 from inbedder_cli.options import EncodeOptions
 from inbedder_cli.progress import SILENT
@@ -16,8 +17,9 @@ from inbedder_cli.progress import SILENT
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
 
-    from inbedder_cli.encoders.base import EncodedText, Encoder, ModelRecord
+    from inbedder_cli.encoders.base import Encoder, ModelRecord
     from inbedder_cli.encoders.cache.row_cache import RowCache
+    from inbedder_cli.encoders.encoded import EncodedText
     from inbedder_cli.progress import Reporter
 
 LOOKUP_ROWS = 10_000  # texts that are looked up at a time

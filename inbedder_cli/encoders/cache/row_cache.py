@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from inbedder_cli.encoders.base import Answer, EncodedText
+from inbedder_cli.encoders.encoded import Answer, EncodedText
 from inbedder_cli.paths import cache_dir
 from inbedder_cli.progress import SILENT
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
     from pathlib import Path
 
-    from inbedder_cli.encoders.base import EncodedText, Preview
+    from inbedder_cli.encoders.base import Preview
+    from inbedder_cli.encoders.encoded import EncodedText
     from inbedder_cli.encoders.transformers.model_encoder import ModelEncoder
     from inbedder_cli.models import ModelFiles
     from inbedder_cli.options import EncodeOptions

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from inbedder_cli.encoders.base import PROBE_ROWS, Answer, BaseEncoder, EncodedText, Preview
+from inbedder_cli.encoders.base import PROBE_ROWS, BaseEncoder, Preview
+from inbedder_cli.encoders.encoded import Answer, EncodedText
 from inbedder_cli.encoders.next_words import LIKELY
 from inbedder_cli.encoders.prompts.prompter import Prompter
 from inbedder_cli.encoders.transformers.batching import canonical_order, plan_batches, windows
