@@ -134,15 +134,17 @@ def _parse_object(line: str, path: Path, number: int) -> dict[str, Any]:
 def labeled_texts(
     records: Sequence[Record], text: str, label: str
 ) -> tuple[tuple[str, ...], tuple[str, ...], int]:
-    """Return the texts and labels of the records that have both.
+    """Return the texts and labels of the records that have both: several tasks may share a file.
 
     :param records: of one file.
     :param text: key of the text.
     :param label: key of the class.
     :return: texts, labels, and the number of records without a text or a label.
-    :raises InputError: when a key is missing, or a text is not a string.
+    :raises InputError: when no record has the key of the class, one has no text key, or a text is not a string.
     """
-    rows = [(record.cells.get(text), record.label(label)) for record in records]
+    if records and not any(label in record.cells for record in records):
+        records[0].label(label)  # raises, with the place
+    rows = [(record.cells.get(text), record.label(label) if label in record.cells else None) for record in records]
     for record, (value, _) in zip(records, rows, strict=True):
         if text not in record.cells or (value is not None and not isinstance(value, str)):
             record.text(text)  # raises, with the place

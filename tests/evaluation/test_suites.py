@@ -36,18 +36,24 @@ def test_each_part_may_stand_alone(suite_folder, kept):
 def test_rows_without_text_or_label_are_left_out_and_reported(suite_folder):
     rows = [{"text": f"t{i}", "colour": str(i % 2), "animal": i % 3} for i in range(9)]
     rows += [{"text": " ", "colour": "0", "animal": 1}, {"text": "x", "colour": None, "animal": 2}]
-    rows += [{"text": "y", "colour": "1", "animal": ""}]
+    rows += [{"text": "y", "colour": "1", "animal": ""}, {"text": "z", "animal": 0}]
     write_lines(suite_folder / "pets.jsonl", rows)
     suite = read_folder(suite_folder)
-    assert [len(t.texts) for t in suite.clusterings] == [10, 10]
+    assert [len(t.texts) for t in suite.clusterings] == [10, 11]
     assert suite.clusterings[1].labels[:3] == ("0", "1", "2")
-    assert suite.notes[0] == "colour: 2 of 12 rows have no text or no label, left out"
+    assert suite.notes[0] == "colour: 3 of 13 rows have no text or no label, left out"
+
+
+def test_a_label_that_no_row_has_is_an_error(suite_folder):
+    write_lines(suite_folder / "pets.jsonl", [{"text": "x", "color": "red", "animal": "cat"}] * 2)
+    with pytest.raises(InputError, match='line 1: no key "colour"'):
+        read_folder(suite_folder)
 
 
 BAD_LINES = [
     ("pets.jsonl", '{"text": "x", "colour": "red"', "pets.jsonl, line 2: bad JSON"),
     ("pets.jsonl", '["red"]', "pets.jsonl, line 2: is not a JSON object"),
-    ("pets.jsonl", '{"text": "x", "animal": "cat"}', 'pets.jsonl, line 2: no key "colour"'),
+    ("pets.jsonl", '{"colour": "red", "animal": "cat"}', 'pets.jsonl, line 2: no key "text"'),
     (
         "pets.jsonl",
         '{"text": 7, "colour": "red", "animal": "cat"}',
