@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import csv
 import re
-import sys
 from typing import TYPE_CHECKING
 
+from inbedder_cli.corpus.bounds import cell_too_large
 from inbedder_cli.corpus.columns import EMPTY_HINT, check_column_names
 from inbedder_cli.corpus.opening import Opened, canonical_encoding, decode_lines
 from inbedder_cli.errors import InputError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 DELIMITERS = (",", ";", "\t", "|")
-CHUNK_ROWS = 16_384
+CHUNK_CELLS = 2**20  # converted at a time
 EXCEL_LINE = re.compile(rb"sep=([,;\t|])\r?\n")  # Excel's own way to state the delimiter
 
 
@@ -44,7 +44,7 @@ def read_delimited(
 
     encoding = canonical_encoding(encoding, opened.name)
     used, skip = _delimiter_of(opened, delimiter, encoding)
-    csv.field_size_limit(sys.maxsize)
+    csv.field_size_limit(opened.max_cell)
     records = _records(opened, used, encoding, skip)
     try:
         _, header = next(records)
@@ -79,7 +79,7 @@ def read_delimited(
         rows.append(cells)
         if n_rows == limit:
             break
-        if len(rows) == CHUNK_ROWS:
+        if len(rows) * len(header) >= CHUNK_CELLS:
             flush()
     if not n_rows:
         raise InputError("has a header but no rows", source=opened.name, hint=EMPTY_HINT)
@@ -118,6 +118,8 @@ def _records(
             start = reader.line_num + 1
     except csv.Error as error:
         row = n_rows + 1 if width else None
+        if "field limit" in str(error):
+            raise cell_too_large(opened.name, opened.max_cell, row=row, line=start) from error
         raise InputError(_explain_csv_error(str(error)), source=opened.name, row=row, line=start) from error
     except InputError as error:
         if width and "line" in str(error):
