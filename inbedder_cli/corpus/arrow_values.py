@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+# What Arrow raises for a value that has no counterpart in Python; all its own errors are one of these.
+UNCONVERTIBLE = (ArithmeticError, ImportError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+
+
 def cell_values(column: pa.Array | pa.ChunkedArray, field: pa.Field) -> list[Any]:
     """Return the values of a column of a corpus.
 
@@ -32,42 +36,36 @@ def python_values(column: pa.Array | pa.ChunkedArray) -> list[Any]:
     """
     import pyarrow as pa
 
-    unconvertible = (pa.ArrowException, ArithmeticError, ImportError, LookupError, OSError, TypeError, ValueError)
     kind = column.type
     try:
         if getattr(kind, "unit", "") == "ns" and not pa.types.is_duration(kind):
             column = column.cast(pa.string())
         return list(column.to_pylist())
-    except MemoryError:
-        raise
-    except unconvertible:
-        return [_python_value(scalar, unconvertible) for scalar in column]
+    except UNCONVERTIBLE:
+        return list(map(_python_value, column))
 
 
-def _python_value(scalar: pa.Scalar, unconvertible: tuple[type[Exception], ...]) -> Any:  # noqa: ANN401
+def _python_value(scalar: pa.Scalar) -> Any:  # noqa: ANN401
     """Return the value of one cell, and convert of a nested one only the parts that need it."""
     import pyarrow as pa
-
-    def value_of(part: pa.Scalar) -> Any:  # noqa: ANN401
-        return _python_value(part, unconvertible)
 
     kind = scalar.type
     if not scalar.is_valid:
         return None
     if isinstance(scalar, pa.ExtensionScalar):
-        return value_of(scalar.value)
+        return _python_value(scalar.value)
     if isinstance(scalar, pa.DictionaryScalar):
-        return value_of(scalar.value)
+        return _python_value(scalar.value)
     if pa.types.is_map(kind):
-        return [[value_of(item[0]), value_of(item[1])] for item in scalar.values]
+        return [[_python_value(item[0]), _python_value(item[1])] for item in scalar.values]
     if pa.types.is_struct(kind):
-        pairs = [(kind.field(i).name, value_of(scalar[i])) for i in range(kind.num_fields)]
+        pairs = [(kind.field(i).name, _python_value(scalar[i])) for i in range(kind.num_fields)]
         return dict(pairs) if len(dict(pairs)) == len(pairs) else [list(pair) for pair in pairs]
     if isinstance(scalar, pa.ListScalar):  # of all kinds of lists
-        return [value_of(item) for item in scalar.values]
+        return [_python_value(item) for item in scalar.values]
     try:
         return scalar.as_py()
-    except unconvertible:
+    except UNCONVERTIBLE:
         return _text_of_time(scalar)
 
 

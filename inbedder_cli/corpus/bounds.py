@@ -68,7 +68,9 @@ def cell_too_large(
     :return: the error, to be raised.
     """
     size = max_cell // MEGABYTE
-    hint = f"is a double quote never closed? Otherwise raise the limit: --max-cell {10 * size}"
+    hint = f"raise the limit: --max-cell {10 * size}"
+    if column is None:
+        hint = f"is a double quote never closed, or are the line ends of another system? Else {hint}"
     message = f"a cell or line of more than {size} MB"
     return InputError(message, source=name, row=row, line=line, column=column, hint=hint)
 

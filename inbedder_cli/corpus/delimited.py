@@ -43,9 +43,9 @@ def read_delimited(
     import pyarrow as pa
 
     encoding = canonical_encoding(encoding, opened.name)
-    used, skip = _delimiter_of(opened, delimiter, encoding)
+    used, is_stated = _delimiter_of(opened, delimiter, encoding)
     csv.field_size_limit(opened.max_cell)
-    records = _records(opened, used, encoding, skip)
+    records = _records(opened, used, encoding, is_stated)
     try:
         _, header = next(records)
     except StopIteration:
@@ -87,31 +87,32 @@ def read_delimited(
     return pa.Table.from_batches(batches, schema=schema), used, n_blank
 
 
-def _delimiter_of(opened: Opened, delimiter: str | None, encoding: str) -> tuple[str, int]:
-    """Return the delimiter, and the number of lines before the header that only state it."""
-    stated = EXCEL_LINE.match(opened.head.removeprefix(b"\xef\xbb\xbf"))
+def _delimiter_of(opened: Opened, delimiter: str | None, encoding: str) -> tuple[str, bool]:
+    """Return the delimiter, and whether a line before the header only states it."""
+    stated = EXCEL_LINE.match(opened.head.removeprefix(b"\xef\xbb\xbf").lstrip())
     if stated:
-        return delimiter or stated[1].decode(), 1
+        return delimiter or stated[1].decode(), True
     if delimiter is None and opened.format is not InputFormat.tsv:
         delimiter = guess_delimiter(opened.head, encoding)
-    return delimiter or "\t", 0
+    return delimiter or "\t", False
 
 
 def _records(
-    opened: Opened, delimiter: str, encoding: str | None, skip: int = 0
+    opened: Opened, delimiter: str, encoding: str | None, is_stated: bool
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield (line on which the record starts, cells): the header, then every row, and [] for a blank line."""
     reader = csv.reader(decode_lines(opened, encoding), delimiter=delimiter, strict=True)
     width = n_rows = 0
-    start = 1 + skip
+    start = 1
     try:
-        for _ in range(skip):
-            next(reader)
         for cells in reader:
             if not width:
-                if cells:
-                    width = len(cells)
-                    yield start, cells
+                if any(cell.strip() for cell in cells):  # else it is a blank line above the header
+                    if is_stated:
+                        is_stated = False
+                    else:
+                        width = len(cells)
+                        yield start, cells
             else:
                 n_rows += bool(cells) or width == 1
                 yield start, cells
@@ -152,12 +153,16 @@ def guess_delimiter(head: bytes, encoding: str | None = None) -> str:
     >>> guess_delimiter(b"id;text\n1;good, but late\n2;fine\n")
     ';'
     """
-    text = head.decode(encoding or "utf-8", errors="replace")
+    text = head.decode(encoding or "utf-8", errors="replace").removeprefix("\ufeff")
     complete = text[: text.rfind("\n") + 1] or text  # the head may end inside a record
 
     def score(delimiter: str) -> tuple[float, int]:
         try:
-            records = [r for r in csv.reader(complete.splitlines(keepends=True), delimiter=delimiter) if r][:100]
+            records = [
+                r
+                for r in csv.reader(complete.splitlines(keepends=True), delimiter=delimiter)
+                if any(cell.strip() for cell in r)
+            ][:100]
         except csv.Error:
             return (0.0, 0)
         width = len(records[0]) if records else 0

@@ -68,7 +68,7 @@ class Opened:
 
     :param name: name of the input in messages.
     :param stream: the bytes, at position 0.
-    :param head: the first 64 KiB.
+    :param head: the first 64 KiB that are not blank.
     :param format: the requested format, else that of the suffix, else detected by content.
     :param path: the file that holds exactly these bytes; None for pipes and compressed files.
     :param packed: size of the file as it came, compressed or not, in bytes.
@@ -111,11 +111,11 @@ def open_input(path: str, input_format: InputFormat | None = None, max_cell: int
             stream = _decompress(seekable, packed, name)
             if stream is not seekable:
                 streams.callback(stream.close)
-            head = stream.read(HEAD_BYTES)
+            head = _first_bytes(stream)
             stream.seek(0)
         except DAMAGED as error:
             raise InputError(f"cannot be read: {error}", source=name) from error
-        if not head.strip():
+        if not head:
             raise InputError("is empty", source=name, hint="a table needs a header and at least one row")
         detected = input_format or _format_of_suffix(path) or _sniff_format(head, name)
         if detected is not InputFormat.parquet:
@@ -123,6 +123,14 @@ def open_input(path: str, input_format: InputFormat | None = None, max_cell: int
         as_is = path if stream is raw and path != STDIN else None
         limit = max_cell * MEGABYTE
         return Opened(name, stream, head, detected, as_is, packed, limit, streams=streams.pop_all())
+
+
+def _first_bytes(stream: IO[bytes]) -> bytes:
+    """Return the first 64 KiB that are not blank, b"" if there is nothing else."""
+    head = stream.read(HEAD_BYTES)
+    while head and not head.removeprefix(codecs.BOM_UTF8).strip():
+        head = stream.read(HEAD_BYTES)
+    return head
 
 
 def _open_raw(path: str) -> IO[bytes]:

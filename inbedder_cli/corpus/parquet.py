@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from inbedder_cli.corpus.opening import Opened
 
 BATCH_ROWS = 4_096  # a few bytes may stand for many equal cells: look often
+FEW_ROWS = 256  # where strings cannot be read as dictionaries, and a batch is expanded before it is measured
+EXPANDABLE = {"PLAIN", "PLAIN_DICTIONARY", "RLE", "RLE_DICTIONARY", "BIT_PACKED"}
 WIDTH = 8  # bytes that a value takes in memory, if it is not a string
 
 
@@ -37,11 +39,11 @@ def read_parquet(opened: Opened, limit: int | None = None) -> pa.Table:
         # Not the Python stream: with it, Arrow's threads can hang or abort at exit (apache/arrow#50482).
         source = opened.path or pa.BufferReader(opened.stream.read())
         with pq.ParquetFile(source) as file:
-            schema, strings = file.schema_arrow, _string_leaves(file)
+            schema, strings, batch_rows = file.schema_arrow, *_string_leaves(file)
             _check_declared(file, opened.name, opened.packed)
         with pq.ParquetFile(source, read_dictionary=strings) as file:
             schema = _expanded_schema(file.schema_arrow, schema)
-            batches = list(_batches(file, schema, limit, opened))
+            batches = list(_batches(file, schema, min(limit or batch_rows, batch_rows), limit, opened))
         table = pa.Table.from_batches(batches, schema=schema)
     except (MemoryError, InputError):
         raise
@@ -54,10 +56,23 @@ def read_parquet(opened: Opened, limit: int | None = None) -> pa.Table:
     return without_json_mark(table)
 
 
-def _string_leaves(file: pq.ParquetFile) -> list[str]:
-    """Return the paths of strings, also of nested ones. This decodes all names: they may be no UTF-8."""
+def _string_leaves(file: pq.ParquetFile) -> tuple[list[str], int]:
+    """Return the paths of the strings that can be read as dictionaries, also of nested ones, and the rows to read.
+
+    This decodes all names: they may be no UTF-8.
+    """
+    import pyarrow as pa
+
     leaves = [file.schema.column(i) for i in range(len(file.schema))]
-    return [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+    strings = {leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"}
+    others = {c.path_in_schema for c in _chunks(file) if not EXPANDABLE.issuperset(c.encodings)}
+    is_extended = any(isinstance(field.type, pa.BaseExtensionType) for field in file.schema_arrow)
+    return sorted(strings - others), FEW_ROWS if is_extended or strings & others else BATCH_ROWS
+
+
+def _chunks(file: pq.ParquetFile) -> list[pq.ColumnChunkMetaData]:
+    groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
+    return [group.column(i) for group in groups for i in range(group.num_columns)]
 
 
 def _expanded_schema(read: pa.Schema, wanted: pa.Schema) -> pa.Schema:
@@ -75,23 +90,21 @@ def _expanded_schema(read: pa.Schema, wanted: pa.Schema) -> pa.Schema:
 def _check_declared(file: pq.ParquetFile, name: str, packed: int) -> None:
     """Check, before any row is read, the columns and the sizes that the footer tells."""
     check_column_names(file.schema_arrow.names, name)
-    groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
-    chunks = [group.column(i) for group in groups for i in range(group.num_columns)]
     leaves = [file.schema.column(i) for i in range(len(file.schema))]
     widths = {leaf.path: max(WIDTH, leaf.length) for leaf in leaves}  # only types of fixed length have one
-    declared = sum(max(c.total_uncompressed_size, c.num_values * widths[c.path_in_schema]) for c in chunks)
+    declared = sum(max(c.total_uncompressed_size, c.num_values * widths[c.path_in_schema]) for c in _chunks(file))
     if declared > unpacked_limit(packed):
         raise unpacks_too_large(name, packed)
 
 
 def _batches(
-    file: pq.ParquetFile, schema: pa.Schema, limit: int | None, opened: Opened
+    file: pq.ParquetFile, schema: pa.Schema, batch_rows: int, limit: int | None, opened: Opened
 ) -> Iterator[pa.RecordBatch]:
     """Yield batches whose strings, which were read as dictionaries, are expanded if that is not too much."""
     import pyarrow as pa
 
     n_rows = n_bytes = 0
-    for batch in file.iter_batches(batch_size=min(limit or BATCH_ROWS, BATCH_ROWS)):
+    for batch in file.iter_batches(batch_size=batch_rows):
         columns = []
         for field, column in zip(schema, batch.columns, strict=True):
             _check_values(column, opened.name, field.name, n_rows)
