@@ -183,7 +183,8 @@ def _decompress(raw: IO[bytes], packed: int, name: str) -> IO[bytes]:
             unpacked = cast("IO[bytes]", pa.CompressedInputStream(raw, "zstd"))
             return _spool(bound_stream(unpacked, packed, name))
         except OSError as error:
-            raise InputError(f"damaged zstd data ({error})", source=name) from error
+            hint = "compress the file again, or fetch it again"
+            raise InputError(f"damaged zstd data ({error})", source=name, hint=hint) from error
     return raw
 
 
@@ -285,6 +286,7 @@ def canonical_encoding(encoding: str | None, name: str) -> str:
         return "utf-8"
     try:
         io.TextIOWrapper(io.BytesIO(), encoding=encoding).close()  # refuses codecs such as base64
+        b"x".decode(encoding, errors="replace")
         "\n".encode(encoding)
     except (LookupError, ValueError) as error:
         raise InputError(

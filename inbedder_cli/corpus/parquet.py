@@ -77,14 +77,17 @@ def _chunks(file: pq.ParquetFile) -> list[pq.ColumnChunkMetaData]:
 
 def _expanded_schema(read: pa.Schema, wanted: pa.Schema) -> pa.Schema:
     """Return the file's schema, with dictionaries where Arrow cannot expand them (views of strings and lists)."""
-    import pyarrow as pa
-
     for place, field in enumerate(wanted):
-        try:
-            pa.nulls(0, read.field(place).type).cast(field.type)
-        except pa.ArrowNotImplementedError:
+        if _holds_view(field.type):
             wanted = wanted.set(place, field.with_type(read.field(place).type))
     return wanted
+
+
+def _holds_view(kind: pa.DataType) -> bool:
+    children = [kind.field(i).type for i in range(kind.num_fields)]
+    return str(kind).startswith(("string_view", "binary_view", "list_view", "large_list_view")) or any(
+        map(_holds_view, children)
+    )
 
 
 def _check_declared(file: pq.ParquetFile, name: str, packed: int) -> None:
@@ -107,7 +110,6 @@ def _batches(
     for batch in file.iter_batches(batch_size=batch_rows):
         columns = []
         for field, column in zip(schema, batch.columns, strict=True):
-            _check_values(column, opened.name, field.name, n_rows)
             total, longest = _expanded_size(column)
             n_bytes += total
             if longest > opened.max_cell:
@@ -115,7 +117,10 @@ def _batches(
                 raise cell_too_large(f"{opened.name}, {row}", opened.max_cell, column=field.name)
             if n_bytes > unpacked_limit(opened.packed):
                 raise unpacks_too_large(opened.name, opened.packed)
-            columns.append(column if column.type == field.type else column.cast(field.type))
+            if column.type != field.type:
+                column = column.cast(field.type)
+            _check_values(column, opened.name, field.name, n_rows)
+            columns.append(column)
         yield pa.record_batch(columns, schema=schema)
         n_rows += batch.num_rows
         if limit is not None and n_rows >= limit:

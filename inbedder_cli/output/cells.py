@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+MAX_LISTS = 30  # in each other; each is two or three of the 100 levels that Parquet may have
 BATCH_CELLS = 2**20  # converted at a time
 
 
@@ -88,7 +89,7 @@ def with_typed_columns(table: pa.Table) -> pa.Table:
 
 
 def parse_json_column(column: pa.ChunkedArray) -> pa.Array | None:
-    """Return the values of JSON cells as an array of one type; None for mixed types, and for objects.
+    """Return the values of JSON cells as an array of one type; None for mixed types, objects and deep lists.
 
     :param column: JSON texts, null where a row did not have the key.
     :return: one value per cell, or None.
@@ -97,7 +98,7 @@ def parse_json_column(column: pa.ChunkedArray) -> pa.Array | None:
 
     values = [cell_value(cell) for cell in column.to_pylist()]
     values = [replace_surrogates(value) if isinstance(value, str) else value for value in values]
-    if any(map(_holds_object, values)):
+    if any(map(_stays_json, values)):
         return None
     try:
         return pa.array(values)
@@ -105,5 +106,8 @@ def parse_json_column(column: pa.ChunkedArray) -> pa.Array | None:
         return None
 
 
-def _holds_object(value: object) -> bool:
-    return isinstance(value, dict) or (isinstance(value, list) and any(map(_holds_object, value)))
+def _stays_json(value: object, depth: int = 0) -> bool:
+    """Return whether a value has an object in it, or more lists in lists than Parquet's readers accept."""
+    if not isinstance(value, list):
+        return isinstance(value, dict)
+    return depth == MAX_LISTS or any(_stays_json(item, depth + 1) for item in value)

@@ -75,8 +75,9 @@ def read_back(name: str) -> list[dict[str, Any]]:
             table = pq.read_table(name)
             return [{"text": text} for text in table["text"].to_pylist()]
         case _:
-            lines = Path(name).read_text(encoding="utf-8").splitlines()[2:]
-            return [{"text": line.split(" | ")[0].removeprefix("| ")} for line in lines]
+            header, _, *lines = Path(name).read_text(encoding="utf-8").splitlines()
+            place = header.removeprefix("| ").split(" | ").index("text")
+            return [{"text": line.removeprefix("| ").split(" | ")[place]} for line in lines]
 
 
 def check_all_formats(cluster: Callable[..., Result], file: str, *options: object) -> dict[str, list[Any]]:
@@ -86,6 +87,7 @@ def check_all_formats(cluster: Callable[..., Result], file: str, *options: objec
         result = cluster(file, *options, output=f"out.{suffix}")
         assert result.exit_code == 0, (suffix, result.stderr)
         rows = read_back(f"out.{suffix}")
+        Path(f"out.{suffix}").unlink()
         assert [row["text"] for row in rows] == TEXTS, suffix
         shown[suffix] = [row.get("x") for row in rows]
     return shown
@@ -134,7 +136,7 @@ def test_every_value_of_parquet_can_be_written_in_every_format(cluster: Callable
 
 
 def test_odd_dates_and_zones_are_text_that_says_what_they_are(cluster: Callable[..., Result]) -> None:
-    columns = {"dates": ["10183-11-26"], "unknown zone": ["1970-01-01 00:00:00.000001Z"]}
+    columns = {"dates": ["10183-09-21"], "unknown zone": ["1970-01-01 00:00:00.000001Z"]}
     for kind, first in columns.items():
         pq.write_table(pa.table({"text": TEXTS, "x": ODD_COLUMNS[kind]()}), "odd.parquet")
         shown = check_all_formats(cluster, "odd.parquet")
@@ -180,7 +182,7 @@ def test_halves_of_surrogate_pairs_in_values_are_written(cluster: Callable[..., 
     shown = check_all_formats(cluster, "odd.jsonl")
     assert shown["csv"] == ["a?"] * 4
     assert shown["jsonl"] == ["a\ud83d"] * 4
-    cluster("odd.jsonl", output="out.parquet")
+    assert cluster("odd.jsonl", output="out.parquet").exit_code == 0
     assert pq.read_table("out.parquet")["x"].to_pylist() == ["a?"] * 4
 
 
@@ -315,15 +317,7 @@ PARQUET_BOMBS = {
     "one text, many rows": parquet_of({"text": repeated("a" * 100_000, 5_000)}, store_schema=False),
     "as a dictionary": parquet_of({"text": repeated("a" * 100_000, 5_000)}),
     "long plain texts": parquet_of({"text": ["a" * 9_000_000] * 13}, use_dictionary=False),
-    "in a struct": parquet_of(
-        {
-            "text": TEXTS * 1_000,
-            "x": pa.StructArray.from_arrays([repeated("a" * 100_000, 4_000).dictionary_decode()], ["a"]),
-        },
-        store_schema=False,
-    )
-    if False
-    else parquet_of({"text": TEXTS, "x": pa.array([{"a": ["b" * 9_000_000] * 3}] * 4)}),
+    "in a list": parquet_of({"text": TEXTS, "x": pa.array([["b" * 9_000_000] * 3] * 4)}),
     "nulls in a list": parquet_of(
         {"text": TEXTS, "x": pa.array([[], [], [], [None] * 15_000_000], pa.list_(pa.int64()))}
     ),
