@@ -107,7 +107,7 @@ def _records(
     try:
         for cells in reader:
             if not width:
-                if any(cell.strip() for cell in cells):  # else it is a blank line above the header
+                if not _is_blank(cells):
                     if is_stated:
                         is_stated = False
                     else:
@@ -126,6 +126,11 @@ def _records(
         if width and "line" in str(error):
             raise _with_row(error, opened.name, n_rows + 1) from error
         raise
+
+
+def _is_blank(cells: list[str]) -> bool:
+    """Return whether a line above the header is blank, or of nothing but delimiters; "" in quotes is a name."""
+    return cells != [""] and not any(cell.strip() for cell in cells)
 
 
 def _with_row(error: InputError, name: str, row: int) -> InputError:
@@ -159,9 +164,7 @@ def guess_delimiter(head: bytes, encoding: str | None = None) -> str:
     def score(delimiter: str) -> tuple[float, int]:
         try:
             records = [
-                r
-                for r in csv.reader(complete.splitlines(keepends=True), delimiter=delimiter)
-                if any(cell.strip() for cell in r)
+                r for r in csv.reader(complete.splitlines(keepends=True), delimiter=delimiter) if not _is_blank(r)
             ][:100]
         except csv.Error:
             return (0.0, 0)
