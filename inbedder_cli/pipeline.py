@@ -9,7 +9,8 @@ import numpy as np
 
 from inbedder_cli.clustering import NOISE, Clustering, check_options, fit_clusters, no_clusters, sweep
 from inbedder_cli.corpus import Corpus
-from inbedder_cli.corpus.jsonl import cell_value, has_json_cells
+from inbedder_cli.corpus.arrow_values import cell_values
+from inbedder_cli.corpus.columns import list_names
 from inbedder_cli.diagnostics.baseline import baseline_agreement, encode_baseline
 from inbedder_cli.diagnostics.crosstab import Grouping, column_grouping, crosstabs, pairs_of
 from inbedder_cli.errors import InputError, UsageError, did_you_mean
@@ -158,7 +159,7 @@ def check_analysis(
         if name not in names:
             raise UsageError(
                 f'{corpus.source} has no column "{name}"',
-                hint=f"{did_you_mean(name, names)}its columns: {', '.join(names)}",
+                hint=f"{did_you_mean(name, names)}its columns: {list_names(names)}",
             )
     return [column_grouping(name, _column_values(corpus, name)) for name in by]
 
@@ -329,8 +330,7 @@ def _check_types(corpus: object, encoder: object) -> None:
 
 
 def _column_values(corpus: Corpus, name: str) -> list[Any]:
-    values: list[Any] = corpus.table.column(name).to_pylist()
-    return [cell_value(value) for value in values] if has_json_cells(corpus.table.schema.field(name)) else values
+    return cell_values(corpus.table.column(name), corpus.table.schema.field(name))
 
 
 def _answers(embeddings: Embeddings) -> list[str] | None:

@@ -42,6 +42,7 @@ class InputOptions:
     limit: parameters.Limit = None
     sample: parameters.Sample = None
     seed: parameters.Seed = 0
+    max_cell: parameters.MaxCell = 10
 
     def read(self, file: str, reporter: Reporter) -> Corpus:
         """Return the corpus, and report what was read.

@@ -62,6 +62,9 @@ Encoding = Annotated[
 ]
 Empty = Annotated[EmptyTexts, typer.Option(help="What to do with rows that have no text.", rich_help_panel=INPUT)]
 Limit = Annotated[int | None, typer.Option(min=1, help="Take only the first N rows.", rich_help_panel=INPUT)]
+MaxCell = Annotated[
+    int, typer.Option(min=1, help="Largest cell or line that is read, in MB.", rich_help_panel=INPUT)
+]
 Sample = Annotated[int | None, typer.Option(min=1, help="Take a random sample of N rows.", rich_help_panel=INPUT)]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random choice.", rich_help_panel=INPUT)]
 

@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from inbedder_cli.corpus.jsonl import cell_value, has_json_cells
+from inbedder_cli.corpus.arrow_values import cell_values
+from inbedder_cli.corpus.bounds import MAX_COLUMNS, too_many_columns
+from inbedder_cli.corpus.jsonl import has_json_cells
 from inbedder_cli.corpus.values import replace_surrogates, value_as_text
 from inbedder_cli.errors import InputError, UsageError, did_you_mean
 
@@ -28,16 +30,25 @@ NUMBER = re.compile(
 )
 
 
+LONGEST_NUMBER = 100  # characters; longer texts are no numbers
+LISTED_NAMES = 20  # columns that a hint names
+LONGEST_NAME = 100  # characters of each
 EMPTY_HINT = "a table needs a header and at least one row"
 
 
 def check_column_names(names: list[str], source: str) -> None:
-    """Check that column names are unique.
+    """Check that column names are not too many, are unique, and can be written.
 
     :param names: the column names.
     :param source: name of the table in messages.
-    :raises InputError: for a name that occurs more than once.
+    :raises InputError: for more than `MAX_COLUMNS`, a name that occurs more than once, or half a surrogate pair.
     """
+    if len(names) > MAX_COLUMNS:
+        raise too_many_columns(source)
+    for name in names:
+        if replace_surrogates(name) != name:
+            hint = "rename the column: it holds half of a surrogate pair"
+            raise InputError("the name is not Unicode", source=source, column=replace_surrogates(name), hint=hint)
     repeated = [name for name, n in Counter(names).items() if n > 1]
     if repeated:
         raise InputError(
@@ -71,24 +82,35 @@ def column_values(table: pa.Table, name: str, source: str, rows: Sequence[int] |
     import pyarrow as pa
 
     if name not in table.column_names:
-        known = ", ".join(table.column_names)
-        hint = f"{did_you_mean(name, table.column_names)}columns: {known}"
+        hint = f"{did_you_mean(name, table.column_names)}columns: {list_names(table.column_names)}"
         raise InputError(f'no column "{name}"', source=source, hint=hint)
     field = table.schema.field(name)
     column = table.column(name)
     if has_json_cells(field):
-        values = [cell_value(cell) for cell in column.to_pylist()]
+        values = cell_values(column, field)
         for place, value in enumerate(values):
             if value is not None and not isinstance(value, str):
                 row = (place if rows is None else rows[place]) + 1
                 raise not_text(value, source, row, name, _text_hint(table))
         return [v if v is None else replace_surrogates(v) for v in values]
-    kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+    kind = _value_type(field.type)
     if pa.types.is_null(kind):
         return [None] * table.num_rows
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+    if not _is_string(kind):
         raise InputError(f"holds {kind} values, not text", source=source, column=name, hint=_text_hint(table))
     return list(column.to_pylist())
+
+
+def _value_type(kind: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _is_string(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def not_text(value: object, source: str, row: int, column: str | None, hint: str) -> InputError:
@@ -128,13 +150,32 @@ def text_values(table: pa.Table, name: str, source: str, rows: Sequence[int] | N
     """
     values = column_values(table, name, source, rows)
     filled = [v for v in values if v and v.strip()]
-    if filled and all(NUMBER.fullmatch(v.strip()) for v in filled):
+    if filled and all(map(_is_number, filled)):
         raise InputError("holds numbers or dates, not text", source=source, column=name, hint=_text_hint(table))
     return values
 
 
 def _text_hint(table: pa.Table) -> str:
-    return f"name a column of texts with --text; columns: {', '.join(table.column_names)}"
+    return f"name a column of texts with --text; columns: {list_names(table.column_names)}"
+
+
+def _is_number(text: str) -> bool:
+    return len(text) <= LONGEST_NUMBER and NUMBER.fullmatch(text.strip()) is not None
+
+
+def list_names(names: Sequence[str]) -> str:
+    """Return the first column names, for a hint; characters that cannot be seen are escaped.
+
+    :param names: all names.
+    :return: names with commas between them, and the number of those left out.
+    """
+    shown = [_visible(name)[:LONGEST_NAME] for name in names[:LISTED_NAMES]]
+    rest = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {rest:,} more" if rest else "")
+
+
+def _visible(name: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
 def guess_text_column(table: pa.Table, source: str) -> str:
@@ -161,11 +202,21 @@ def guess_text_column(table: pa.Table, source: str) -> str:
 
 
 def _mean_words(head: pa.Table, name: str) -> float:
-    try:
-        values = [v for v in text_values(head, name, "") if v and v.strip()]
-    except InputError:
+    """Return the mean number of words of a column's texts, 0 if it holds other values.
+
+    It raises no errors on the way: those list all columns, and there may be thousands.
+    """
+    field = head.schema.field(name)
+    kind = _value_type(field.type)
+    if not _is_string(kind):
         return 0.0
-    return sum(len(v.split()) for v in values) / len(values) if values else 0.0
+    cells = cell_values(head.column(name), field)
+    if not all(cell is None or isinstance(cell, str) for cell in cells):
+        return 0.0
+    texts = [cell for cell in cells if cell and cell.strip()]
+    if not texts or all(map(_is_number, texts)):
+        return 0.0
+    return sum(len(text.split()) for text in texts) / len(texts)
 
 
 def join_texts(
@@ -223,10 +274,8 @@ def fill_text_template(table: pa.Table, template: str, source: str) -> tuple[lis
 
 
 def _any_values(table: pa.Table, name: str, source: str) -> list[object]:
-    if name in table.column_names and has_json_cells(table.schema.field(name)):
-        return [cell_value(cell) for cell in table.column(name).to_pylist()]
     if name in table.column_names:
-        return list(table.column(name).to_pylist())
+        return cell_values(table.column(name), table.schema.field(name))
     return list(column_values(table, name, source))
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import csv
 import re
-import sys
 from typing import TYPE_CHECKING
 
+from inbedder_cli.corpus.bounds import cell_too_large
 from inbedder_cli.corpus.columns import EMPTY_HINT, check_column_names
 from inbedder_cli.corpus.opening import Opened, canonical_encoding, decode_lines
 from inbedder_cli.errors import InputError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 DELIMITERS = (",", ";", "\t", "|")
-CHUNK_ROWS = 16_384
+CHUNK_CELLS = 2**20  # converted at a time
 EXCEL_LINE = re.compile(rb"sep=([,;\t|])\r?\n")  # Excel's own way to state the delimiter
 
 
@@ -43,9 +43,9 @@ def read_delimited(
     import pyarrow as pa
 
     encoding = canonical_encoding(encoding, opened.name)
-    used, skip = _delimiter_of(opened, delimiter, encoding)
-    csv.field_size_limit(sys.maxsize)
-    records = _records(opened, used, encoding, skip)
+    used, is_stated = _delimiter_of(opened, delimiter, encoding)
+    csv.field_size_limit(opened.max_cell)
+    records = _records(opened, used, encoding, is_stated)
     try:
         _, header = next(records)
     except StopIteration:
@@ -79,7 +79,7 @@ def read_delimited(
         rows.append(cells)
         if n_rows == limit:
             break
-        if len(rows) == CHUNK_ROWS:
+        if len(rows) * len(header) >= CHUNK_CELLS:
             flush()
     if not n_rows:
         raise InputError("has a header but no rows", source=opened.name, hint=EMPTY_HINT)
@@ -87,42 +87,50 @@ def read_delimited(
     return pa.Table.from_batches(batches, schema=schema), used, n_blank
 
 
-def _delimiter_of(opened: Opened, delimiter: str | None, encoding: str) -> tuple[str, int]:
-    """Return the delimiter, and the number of lines before the header that only state it."""
-    stated = EXCEL_LINE.match(opened.head.removeprefix(b"\xef\xbb\xbf"))
+def _delimiter_of(opened: Opened, delimiter: str | None, encoding: str) -> tuple[str, bool]:
+    """Return the delimiter, and whether a line before the header only states it."""
+    stated = EXCEL_LINE.match(opened.head.removeprefix(b"\xef\xbb\xbf").lstrip())
     if stated:
-        return delimiter or stated[1].decode(), 1
+        return delimiter or stated[1].decode(), True
     if delimiter is None and opened.format is not InputFormat.tsv:
         delimiter = guess_delimiter(opened.head, encoding)
-    return delimiter or "\t", 0
+    return delimiter or "\t", False
 
 
 def _records(
-    opened: Opened, delimiter: str, encoding: str | None, skip: int = 0
+    opened: Opened, delimiter: str, encoding: str | None, is_stated: bool
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield (line on which the record starts, cells): the header, then every row, and [] for a blank line."""
     reader = csv.reader(decode_lines(opened, encoding), delimiter=delimiter, strict=True)
     width = n_rows = 0
-    start = 1 + skip
+    start = 1
     try:
-        for _ in range(skip):
-            next(reader)
         for cells in reader:
             if not width:
-                if cells:
-                    width = len(cells)
-                    yield start, cells
+                if not _is_blank(cells):
+                    if is_stated:
+                        is_stated = False
+                    else:
+                        width = len(cells)
+                        yield start, cells
             else:
                 n_rows += bool(cells) or width == 1
                 yield start, cells
             start = reader.line_num + 1
     except csv.Error as error:
         row = n_rows + 1 if width else None
+        if "field limit" in str(error):
+            raise cell_too_large(opened.name, opened.max_cell, row=row, line=start) from error
         raise InputError(_explain_csv_error(str(error)), source=opened.name, row=row, line=start) from error
     except InputError as error:
         if width and "line" in str(error):
             raise _with_row(error, opened.name, n_rows + 1) from error
         raise
+
+
+def _is_blank(cells: list[str]) -> bool:
+    """Return whether a line above the header is blank, or of nothing but delimiters; "" in quotes is a name."""
+    return cells != [""] and not any(cell.strip() for cell in cells)
 
 
 def _with_row(error: InputError, name: str, row: int) -> InputError:
@@ -150,12 +158,14 @@ def guess_delimiter(head: bytes, encoding: str | None = None) -> str:
     >>> guess_delimiter(b"id;text\n1;good, but late\n2;fine\n")
     ';'
     """
-    text = head.decode(encoding or "utf-8", errors="replace")
+    text = head.decode(encoding or "utf-8", errors="replace").removeprefix("\ufeff")
     complete = text[: text.rfind("\n") + 1] or text  # the head may end inside a record
 
     def score(delimiter: str) -> tuple[float, int]:
         try:
-            records = [r for r in csv.reader(complete.splitlines(keepends=True), delimiter=delimiter) if r][:100]
+            records = [
+                r for r in csv.reader(complete.splitlines(keepends=True), delimiter=delimiter) if not _is_blank(r)
+            ][:100]
         except csv.Error:
             return (0.0, 0)
         width = len(records[0]) if records else 0

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.corpus.columns import check_column_names, column_tuple, guess_text_column, not_text
-from inbedder_cli.corpus.jsonl import JSON_CELLS
+from inbedder_cli.corpus.jsonl import JSON_CELLS, without_json_mark
 from inbedder_cli.corpus.table import corpus_from_table
 from inbedder_cli.corpus.values import is_missing, value_as_json
 from inbedder_cli.errors import InputError, UsageError
@@ -76,7 +76,7 @@ def corpus_from_object(
     elif hasattr(source, "__arrow_c_stream__") and (hasattr(source, "column_names") or hasattr(source, "columns")):
         import pyarrow as pa
 
-        name, table = "Arrow table", pa.table(source).slice(0, limit)
+        name, table = "Arrow table", without_json_mark(pa.table(source).slice(0, limit))
     else:
         name, values = _one_column(source)
         column = COLUMN

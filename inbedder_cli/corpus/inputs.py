@@ -7,10 +7,12 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from inbedder_cli.corpus.bounds import MAX_CELL
 from inbedder_cli.corpus.delimited import read_delimited
 from inbedder_cli.corpus.in_memory import corpus_from_object
 from inbedder_cli.corpus.jsonl import read_jsonl
-from inbedder_cli.corpus.opening import DAMAGED, Opened, open_input
+from inbedder_cli.corpus.opening import Opened, open_input
+from inbedder_cli.corpus.parquet import read_parquet
 from inbedder_cli.corpus.table import corpus_from_table
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import EmptyTexts, InputFormat
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     from inbedder_cli.corpus.table import Corpus
 
@@ -42,6 +43,7 @@ def read_corpus(
     sample: int | None = None,
     seed: int = 0,
     require_text: bool = True,
+    max_cell: int = MAX_CELL,
 ) -> Corpus:
     """Return the rows of a file, a pipe, a frame or a list as a corpus.
 
@@ -67,6 +69,7 @@ def read_corpus(
     :param sample: size of a random sample of the rows, kept in their order; None keeps all.
     :param seed: seed of the sample.
     :param require_text: whether at least one row must have a text.
+    :param max_cell: largest cell, or line of a text file, in MB; a larger one is probably damage.
     :return: the corpus.
     :raises InputError: for input that cannot be read, with file, row and column.
     :raises UsageError: for options that contradict each other or do not fit the source.
@@ -87,7 +90,7 @@ def read_corpus(
         raise UsageError(f'the delimiter "{delimiter}" is not one character', hint="for a tab: $'\\t'")
     requested = None if input_format is None else InputFormat(input_format)
     notes: list[str] = []
-    with closing(open_input(os.fspath(source), requested)) as opened:
+    with closing(open_input(os.fspath(source), requested, max_cell)) as opened:
         table, used = _read_table(opened, delimiter, encoding, limit, notes)
     corpus = corpus_from_table(table, source=opened.name, **rows)
     notes.extend(corpus.notes)
@@ -102,7 +105,7 @@ def _read_table(
     opened: Opened, delimiter: str | None, encoding: str | None, limit: int | None, notes: list[str]
 ) -> tuple[pa.Table, str | None]:
     if opened.format is InputFormat.parquet:
-        return _read_parquet(opened, limit), None
+        return read_parquet(opened, limit), None
     if opened.format is InputFormat.jsonl:
         return read_jsonl(opened, encoding=encoding, limit=limit), None
     table, used, blank = read_delimited(opened, delimiter=delimiter, encoding=encoding, limit=limit)
@@ -113,32 +116,3 @@ def _read_table(
     if blank:
         notes.append(f"{blank:,} blank lines skipped")
     return table, used
-
-
-def _read_parquet(opened: Opened, limit: int | None) -> pa.Table:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        # Not the Python stream: with it, Arrow's threads can hang or abort at exit (apache/arrow#50482).
-        source = opened.path or pa.BufferReader(opened.stream.read())
-        with pq.ParquetFile(source) as file:
-            table = file.read() if limit is None else _first_rows(file, limit)
-        table.validate(full=True)  # finds strings that are not UTF-8
-    except (pa.ArrowException, *DAMAGED) as error:
-        reason = (str(error) or "it is cut short").splitlines()[0]
-        hint = "write the file again, or export the table as CSV"
-        raise InputError(f"not a readable Parquet file: {reason}", source=opened.name, hint=hint) from error
-    return table
-
-
-def _first_rows(file: pq.ParquetFile, limit: int) -> pa.Table:
-    import pyarrow as pa
-
-    batches, n = [], 0
-    for batch in file.iter_batches(batch_size=max(1, min(limit, 65_536))):
-        if n >= limit:
-            break
-        batches.append(batch)
-        n += batch.num_rows
-    return pa.Table.from_batches(batches, schema=file.schema_arrow).slice(0, limit)

@@ -6,8 +6,9 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from inbedder_cli.corpus.bounds import MAX_COLUMNS, MAX_DEPTH, MAX_EMPTY_CELLS, MAX_EMPTY_RATIO, too_many_columns
 from inbedder_cli.corpus.opening import Opened, decode_lines
-from inbedder_cli.corpus.values import value_as_json
+from inbedder_cli.corpus.values import replace_surrogates, value_as_json
 from inbedder_cli.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,26 +28,59 @@ def read_jsonl(opened: Opened, *, encoding: str | None = None, limit: int | None
     """
     import pyarrow as pa
 
-    columns: dict[str, list[str | None]] = {}
-    n_rows = 0
+    columns: dict[str, tuple[list[int], list[str]]] = {}  # rows and cells, of the rows that have the key
+    n_rows = n_cells = 0
     for number, line in enumerate(decode_lines(opened, encoding), start=1):
         if not line.strip():
             continue
         record = _parse_object(line, opened.name, number)
         for key, value in record.items():
             if key not in columns:
-                columns[key] = [None] * n_rows
-            columns[key].append(value_as_json(value))
+                _check_key(key, len(columns), opened.name, number)
+                columns[key] = ([], [])
+            rows, cells = columns[key]
+            rows.append(n_rows)
+            cells.append(value_as_json(value))
         n_rows += 1
-        for cells in columns.values():
-            if len(cells) < n_rows:
-                cells.append(None)
+        n_cells += len(record)
         if n_rows == limit:
             break
     if not n_rows:
         raise InputError("has no rows", source=opened.name, hint="give a file with one JSON object per line")
+    n_empty = n_rows * len(columns) - n_cells
+    if n_empty > max(MAX_EMPTY_CELLS, MAX_EMPTY_RATIO * n_cells):
+        raise InputError(
+            f"{len(columns):,} different keys in {n_rows:,} rows would leave {n_empty:,} cells empty",
+            source=opened.name,
+            hint="keep the keys that every row has, and nest the others in one: jq -c '{text, rest: .}'",
+        )
     fields = [pa.field(name, pa.string(), metadata=JSON_CELLS) for name in columns]
-    return pa.table([pa.array(c, pa.string()) for c in columns.values()], schema=pa.schema(fields))
+    return pa.table([_column(*column, n_rows) for column in columns.values()], schema=pa.schema(fields))
+
+
+def _column(rows: list[int], cells: list[str], n_rows: int) -> pa.Array:
+    """Return the cells of a column at their rows, null elsewhere."""
+    import numpy as np
+    import pyarrow as pa
+
+    array = pa.array(cells, pa.string())
+    if len(cells) == n_rows:
+        return array
+    places, is_empty = np.zeros(n_rows, np.int64), np.ones(n_rows, bool)
+    places[rows], is_empty[rows] = np.arange(len(rows)), False
+    return array.take(pa.array(places, mask=is_empty))
+
+
+def _check_key(key: str, n_columns: int, name: str, number: int) -> None:
+    if n_columns == MAX_COLUMNS:
+        raise too_many_columns(name, line=number)
+    if replace_surrogates(key) != key:
+        raise InputError(
+            f'the key "{replace_surrogates(key)}" holds half of a surrogate pair, which no file can hold',
+            source=name,
+            line=number,
+            hint="rename the key",
+        )
 
 
 def _parse_object(line: str, name: str, number: int) -> dict[str, Any]:
@@ -64,10 +98,34 @@ def _parse_object(line: str, name: str, number: int) -> dict[str, Any]:
         record = json.loads(line, parse_constant=refuse, parse_float=finite)
     except (ValueError, RecursionError) as error:
         raise InputError(f"bad JSON: {error}", source=name, line=number, hint=hint) from error
+    if line.count("[") + line.count("{") > MAX_DEPTH and _is_deep(record):
+        raise InputError(f"JSON nested more than {MAX_DEPTH} levels deep", source=name, line=number, hint=hint)
     if not isinstance(record, dict):
         kind = type(record).__name__
         raise InputError(f"a JSON {kind} where an object is expected", source=name, line=number, hint=hint)
     return record
+
+
+def _is_deep(value: object) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        nested = [item for item in level if isinstance(item, (dict, list))]
+        level = [child for item in nested for child in (item.values() if isinstance(item, dict) else item)]
+    return any(isinstance(item, (dict, list)) for item in level)
+
+
+def without_json_mark(table: pa.Table) -> pa.Table:
+    """Return a table from elsewhere, whose fields may not claim that their strings are JSON cells.
+
+    :param table: any table.
+    :return: the same columns.
+    """
+    import pyarrow as pa
+
+    if not any(map(has_json_cells, table.schema)):
+        return table
+    fields = [field.remove_metadata() if has_json_cells(field) else field for field in table.schema]
+    return pa.Table.from_arrays(table.columns, schema=pa.schema(fields))
 
 
 def has_json_cells(field: pa.Field) -> bool:

@@ -12,9 +12,12 @@ import tempfile
 import zlib
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
+from inbedder_cli.corpus.bounds import MAX_CELL, MEGABYTE, bound_stream, cell_too_large
+from inbedder_cli.corpus.values import replace_surrogates
 from inbedder_cli.errors import InputError
 from inbedder_cli.options import InputFormat
 
@@ -37,6 +40,14 @@ SUFFIXES = {
 }
 COMPRESSION_SUFFIXES = {".gz", ".bz2", ".zst"}
 
+ZSTD = b"\x28\xb5\x2f\xfd"
+ZSTD_SKIPPABLE = b"\x2a\x4d\x18"  # after a byte 50 to 5F; pzstd begins its files so
+WIDE_MARKS = {  # the longer marks first: that of UTF-16 begins that of UTF-32
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 STRAY_CONTROLS = 4  # control characters that a text may contain by accident
 
 FOREIGN = {  # first bytes -> kind of file
@@ -47,6 +58,7 @@ FOREIGN = {  # first bytes -> kind of file
     b"\xff\xd8\xff": "a picture",
     b"SQLite format 3": "an SQLite database",
     b"ARROW1": "an Arrow/Feather file",
+    b"\xfd7zXZ\0": "an xz archive",
 }
 
 
@@ -56,9 +68,11 @@ class Opened:
 
     :param name: name of the input in messages.
     :param stream: the bytes, at position 0.
-    :param head: the first 64 KiB.
+    :param head: the first 64 KiB that are not blank.
     :param format: the requested format, else that of the suffix, else detected by content.
     :param path: the file that holds exactly these bytes; None for pipes and compressed files.
+    :param packed: size of the file as it came, compressed or not, in bytes.
+    :param max_cell: largest cell, in bytes.
     :param streams: what `close` closes.
     """
 
@@ -67,6 +81,8 @@ class Opened:
     head: bytes
     format: InputFormat
     path: str | None = None
+    packed: int = 0
+    max_cell: int = MAX_CELL * MEGABYTE
     streams: ExitStack = field(default_factory=ExitStack)
 
     def close(self) -> None:
@@ -74,11 +90,12 @@ class Opened:
         self.streams.close()
 
 
-def open_input(path: str, input_format: InputFormat | None = None) -> Opened:
+def open_input(path: str, input_format: InputFormat | None = None, max_cell: int = MAX_CELL) -> Opened:
     """Open a file, or standard input for "-", and detect its format. The caller closes it.
 
     :param path: path of the file, or "-".
     :param input_format: the format; None detects it.
+    :param max_cell: largest cell, in MB.
     :return: the stream and its format.
     :raises InputError: for a missing file, a folder, an empty or a binary file.
     """
@@ -89,24 +106,37 @@ def open_input(path: str, input_format: InputFormat | None = None) -> Opened:
             if path != STDIN:
                 streams.callback(raw.close)
             seekable = raw if raw.seekable() else streams.enter_context(_spool(raw))
-            stream = _decompress(seekable, name)
+            packed = seekable.seek(0, io.SEEK_END)
+            seekable.seek(0)
+            stream = _decompress(seekable, packed, name)
             if stream is not seekable:
                 streams.callback(stream.close)
-            head = stream.read(HEAD_BYTES)
+            head = _first_bytes(stream)
             stream.seek(0)
         except DAMAGED as error:
             raise InputError(f"cannot be read: {error}", source=name) from error
-        if not head.strip():
+        if not head:
             raise InputError("is empty", source=name, hint="a table needs a header and at least one row")
         detected = input_format or _format_of_suffix(path) or _sniff_format(head, name)
         if detected is not InputFormat.parquet:
             _refuse_binary(head, name)
         as_is = path if stream is raw and path != STDIN else None
-        return Opened(name, stream, head, detected, path=as_is, streams=streams.pop_all())
+        limit = max_cell * MEGABYTE
+        return Opened(name, stream, head, detected, as_is, packed, limit, streams=streams.pop_all())
+
+
+def _first_bytes(stream: IO[bytes]) -> bytes:
+    """Return the first 64 KiB that are not blank, b"" if there is nothing else."""
+    head = stream.read(HEAD_BYTES)
+    while head and not head.removeprefix(codecs.BOM_UTF8).strip():
+        head = stream.read(HEAD_BYTES)
+    return head
 
 
 def _open_raw(path: str) -> IO[bytes]:
     if path == STDIN:
+        if sys.stdin is None:
+            raise InputError("is closed", source="standard input", hint="name a file, or pipe one into it")
         return sys.stdin.buffer
     file = Path(path)
     if file.is_dir():
@@ -139,20 +169,22 @@ def _spool(raw: IO[bytes]) -> IO[bytes]:
     return spool
 
 
-def _decompress(raw: IO[bytes], name: str) -> IO[bytes]:
+def _decompress(raw: IO[bytes], packed: int, name: str) -> IO[bytes]:
     magic = raw.read(4)
     raw.seek(0)
     if magic.startswith(b"\x1f\x8b"):
-        return cast("IO[bytes]", gzip.GzipFile(fileobj=raw, mode="rb"))
+        return bound_stream(cast("IO[bytes]", gzip.GzipFile(fileobj=raw, mode="rb")), packed, name)
     if magic.startswith(b"BZh"):
-        return bz2.BZ2File(raw)
-    if magic == b"\x28\xb5\x2f\xfd":
+        return bound_stream(bz2.BZ2File(raw), packed, name)
+    if magic == ZSTD or (magic[1:] == ZSTD_SKIPPABLE and magic[0] >> 4 == 5):
         import pyarrow as pa
 
         try:
-            return _spool(cast("IO[bytes]", pa.CompressedInputStream(raw, "zstd")))
+            unpacked = cast("IO[bytes]", pa.CompressedInputStream(raw, "zstd"))
+            return _spool(bound_stream(unpacked, packed, name))
         except OSError as error:
-            raise InputError(f"damaged zstd data ({error})", source=name) from error
+            hint = "compress the file again, or fetch it again"
+            raise InputError(f"damaged zstd data ({error})", source=name, hint=hint) from error
     return raw
 
 
@@ -177,8 +209,8 @@ def _sniff_format(head: bytes, name: str) -> InputFormat:
 
 
 def _refuse_binary(head: bytes, name: str) -> None:
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return  # UTF-16: decode_lines gives its own hint
+    if head.startswith(tuple(WIDE_MARKS)):
+        return  # UTF-16 or UTF-32: decode_lines gives its own hint
     for magic, kind in FOREIGN.items():
         if head.startswith(magic):
             raise InputError(f"is {kind}, not a text table", source=name, hint="export it as CSV or Parquet")
@@ -197,40 +229,47 @@ def decode_lines(opened: Opened, encoding: str | None) -> Iterator[str]:
     :param opened: the file.
     :param encoding: None means UTF-8.
     :yield: each line, with its line end.
-    :raises InputError: naming the line of the first byte that is not of the encoding, or is NUL.
+    :raises InputError: naming the line of the first byte that is not of the encoding, or is NUL, and the first
+        line that is too long.
     """
     used = canonical_encoding(encoding, opened.name)
     number = 0
     try:
-        for number, line in enumerate(_lines(opened.stream, used), start=1):
-            if "\0" in line:
+        for number, line in enumerate(_lines(opened.stream, used, opened.max_cell), start=1):
+            if len(line) > opened.max_cell:
+                raise cell_too_large(opened.name, opened.max_cell, line=number)
+            text = line if isinstance(line, str) else line.decode(used)
+            if "\0" in text:
                 raise InputError(
                     "a NUL byte",
                     source=opened.name,
                     line=number,
                     hint=_encoding_hint(opened.head) or "remove it: tr -d '\\000' < FILE",
                 )
-            yield line.removeprefix("\ufeff") if number == 1 else line
+            if used != "utf-8":
+                text = replace_surrogates(text)  # unicode_escape and utf-7 can name halves of pairs
+            yield text.removeprefix("\ufeff") if number == 1 else text
+            number += 1  # from here on, an error is in the next line
     except UnicodeError as error:
         byte = f"byte 0x{error.object[error.start]:02x}" if isinstance(error, UnicodeDecodeError) else "this"
         raise InputError(
             f"{byte} is not {used.upper()}",
             source=opened.name,
-            line=number + 1,
+            line=max(number, 1),
             hint=_encoding_hint(opened.head) or "name the file's encoding: --encoding cp1252 (or another)",
         ) from error
     except DAMAGED as error:
-        raise InputError(f"the data breaks off here: {error}", source=opened.name, line=number + 1) from error
+        raise InputError(f"the data breaks off here: {error}", source=opened.name, line=max(number, 1)) from error
 
 
-def _lines(stream: IO[bytes], encoding: str) -> Iterator[str]:
-    if not encoding.startswith(("utf-16", "utf-32")):
-        for line in stream:
-            yield line.decode(encoding)
+def _lines(stream: IO[bytes], encoding: str, limit: int) -> Iterator[bytes | str]:
+    """Yield lines (of longer ones `limit` + 1 bytes), decoded where a line end is more than one byte."""
+    if "\n".encode(encoding) == b"\n":
+        yield from iter(partial(stream.readline, limit + 1), b"")
         return
-    wrapper = io.TextIOWrapper(stream, encoding=encoding, newline="")  # a line end is more than one byte
+    wrapper = io.TextIOWrapper(stream, encoding=encoding, newline="")
     try:
-        yield from wrapper
+        yield from iter(partial(wrapper.readline, limit + 1), "")
     finally:
         wrapper.detach()
 
@@ -247,7 +286,9 @@ def canonical_encoding(encoding: str | None, name: str) -> str:
         return "utf-8"
     try:
         io.TextIOWrapper(io.BytesIO(), encoding=encoding).close()  # refuses codecs such as base64
-    except LookupError as error:
+        b"x".decode(encoding, errors="replace")
+        "\n".encode(encoding)
+    except (LookupError, ValueError) as error:
         raise InputError(
             f'unknown encoding "{encoding}"', source=name, hint="use utf-8, utf-16, cp1252, latin-1, ..."
         ) from error
@@ -255,9 +296,21 @@ def canonical_encoding(encoding: str | None, name: str) -> str:
 
 
 def _encoding_hint(head: bytes) -> str:
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or head[:200].count(b"\0") > len(head[:200]) // 4:
-        order = "" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "-be" if head[:1] == b"\0" else "-le"
-        return f"it looks like UTF-16: add --encoding utf-16{order}"
+    if wide := _wide_encoding(head):
+        return f"it looks like {wide[:6].upper()}: add --encoding {wide}"
     if not any(0x81 <= b <= 0x9F and b not in range(0x82, 0x9D) for b in head) and any(b >= 0x80 for b in head):
         return "it looks like Windows or Latin-1 text: add --encoding cp1252"
     return ""
+
+
+def _wide_encoding(head: bytes) -> str | None:
+    """Return UTF-16 or UTF-32 if the text seems to be that: by its byte-order mark, else by NUL bytes."""
+    for mark, encoding in WIDE_MARKS.items():
+        if head.startswith(mark):
+            return encoding
+    start = head[:200]
+    if start.count(b"\0") <= len(start) // 4:
+        return None
+    if start.count(b"\0") > len(start) // 2:
+        return "utf-32-be" if start[:1] == b"\0" else "utf-32-le"
+    return "utf-16-be" if start[:1] == b"\0" else "utf-16-le"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.corpus.jsonl import cell_value, has_json_cells
+from inbedder_cli.corpus.arrow_values import cell_values
+from inbedder_cli.corpus.columns import list_names
 from inbedder_cli.corpus.values import value_as_text
 from inbedder_cli.errors import InputError, did_you_mean
 from inbedder_cli.evaluation.records import Record, labeled_texts, read_records
@@ -210,10 +211,7 @@ def _column(corpus: Corpus, name: str) -> list[str]:
     """Return a column's cells as stripped texts, "" where there is none."""
     table = corpus.table
     if name not in table.column_names:
-        known = ", ".join(table.column_names)
-        hint = f"{did_you_mean(name, table.column_names)}columns: {known}"
+        hint = f"{did_you_mean(name, table.column_names)}columns: {list_names(table.column_names)}"
         raise InputError(f'no column "{name}"', source=corpus.source, hint=hint)
-    values = table.column(name).to_pylist()
-    if has_json_cells(table.schema.field(name)):
-        values = [cell_value(cell) for cell in values]
+    values = cell_values(table.column(name), table.schema.field(name))
     return [value_as_text(value).strip() for value in values]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from inbedder_cli.corpus.arrow_values import cell_values, python_values
 from inbedder_cli.corpus.jsonl import cell_value, has_json_cells
-from inbedder_cli.corpus.values import value_as_json, value_as_text
+from inbedder_cli.corpus.values import replace_surrogates, value_as_json, value_as_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,38 +15,49 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def rows_as_text(table: pa.Table, batch_rows: int = 16_384) -> Iterator[list[str]]:
+MAX_LISTS = 30  # in each other; each is two or three of the 100 levels that Parquet may have
+BATCH_CELLS = 2**20  # converted at a time
+
+
+def rows_as_text(table: pa.Table, batch_cells: int = BATCH_CELLS) -> Iterator[list[str]]:
     """Yield each row as strings: null is "", booleans and nested values are JSON.
 
     :param table: columns of JSON cells (`corpus.jsonl.JSON_CELLS`) are decoded first.
-    :param batch_rows: rows converted at a time.
+    :param batch_cells: cells converted at a time.
     :yield: the cells of one row, in the order of the columns.
     """
-    json_columns = [has_json_cells(f) for f in table.schema]
-    for batch in table.to_batches(max_chunksize=batch_rows):
-        columns = [_values(column) for column in batch.columns]
+    for batch in _batches(table, batch_cells):
+        columns = [cell_values(column, field) for column, field in zip(batch.columns, table.schema, strict=True)]
         for cells in zip(*columns, strict=True):
-            yield [value_as_text(cell_value(c) if j else c) for c, j in zip(cells, json_columns, strict=True)]
+            yield [value_as_text(cell) for cell in cells]
 
 
-def rows_as_json(table: pa.Table, batch_rows: int = 16_384) -> Iterator[str]:
+def rows_as_json(table: pa.Table, batch_cells: int = BATCH_CELLS) -> Iterator[str]:
     """Yield each row as a JSON object; keys that a row of a JSON-lines input did not have are left out.
 
     :param table: columns of JSON cells (`corpus.jsonl.JSON_CELLS`) go out as they are.
-    :param batch_rows: rows converted at a time.
+    :param batch_cells: cells converted at a time.
     :yield: one row, on one line and without a line break at its end.
     """
     keys = [json.dumps(name, ensure_ascii=False) for name in table.column_names]
     json_columns = [has_json_cells(f) for f in table.schema]
-    for batch in table.to_batches(max_chunksize=batch_rows):
-        columns = [_values(column) for column in batch.columns]
-        for cells in zip(*columns, strict=True):
+    for batch in _batches(table, batch_cells):
+        columns = [
+            (key, is_json, python_values(column))
+            for key, is_json, column in zip(keys, json_columns, batch.columns, strict=True)
+            if not (is_json and column.null_count == batch.num_rows)  # keys that none of these rows had
+        ]
+        for row in range(batch.num_rows):
             pairs = [
-                f"{key}: {cell if is_json else value_as_json(cell)}"
-                for key, cell, is_json in zip(keys, cells, json_columns, strict=True)
-                if not (is_json and cell is None)
+                f"{key}: {cells[row] if is_json else value_as_json(cells[row])}"
+                for key, is_json, cells in columns
+                if not (is_json and cells[row] is None)
             ]
             yield "{" + ", ".join(pairs) + "}"
+
+
+def _batches(table: pa.Table, cells: int) -> Iterator[pa.RecordBatch]:
+    yield from table.to_batches(max_chunksize=max(1, cells // max(1, table.num_columns)))
 
 
 def records(table: pa.Table) -> list[dict[str, Any]]:
@@ -77,7 +89,7 @@ def with_typed_columns(table: pa.Table) -> pa.Table:
 
 
 def parse_json_column(column: pa.ChunkedArray) -> pa.Array | None:
-    """Return the values of JSON cells as an array of one type; None for mixed types, and for objects.
+    """Return the values of JSON cells as an array of one type; None for mixed types, objects and deep lists.
 
     :param column: JSON texts, null where a row did not have the key.
     :return: one value per cell, or None.
@@ -85,7 +97,8 @@ def parse_json_column(column: pa.ChunkedArray) -> pa.Array | None:
     import pyarrow as pa
 
     values = [cell_value(cell) for cell in column.to_pylist()]
-    if any(map(_holds_object, values)):
+    values = [replace_surrogates(value) if isinstance(value, str) else value for value in values]
+    if any(map(_stays_json, values)):
         return None
     try:
         return pa.array(values)
@@ -93,15 +106,8 @@ def parse_json_column(column: pa.ChunkedArray) -> pa.Array | None:
         return None
 
 
-def _holds_object(value: object) -> bool:
-    return isinstance(value, dict) or (isinstance(value, list) and any(map(_holds_object, value)))
-
-
-def _values(column: pa.Array) -> list[object]:
-    """Return the column's Python values; times in nanoseconds, which Python lacks, as strings."""
-    import pyarrow as pa
-
-    kind = column.type
-    if getattr(kind, "unit", "") == "ns" and not pa.types.is_duration(kind):
-        column = column.cast(pa.string())
-    return list(column.to_pylist())
+def _stays_json(value: object, depth: int = 0) -> bool:
+    """Return whether a value has an object in it, or more lists in lists than Parquet's readers accept."""
+    if not isinstance(value, list):
+        return isinstance(value, dict)
+    return depth == MAX_LISTS or any(_stays_json(item, depth + 1) for item in value)

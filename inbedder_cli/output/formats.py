@@ -176,7 +176,7 @@ def _write_jsonl(table: pa.Table, stream: IO[bytes], **_: object) -> None:
 def _write_markdown(table: pa.Table, stream: IO[bytes], **_: object) -> None:
     from inbedder_cli.output.cells import rows_as_text
 
-    stream.write(markdown_table(table.column_names, list(rows_as_text(table))).encode())
+    stream.write(markdown_table(table.column_names, list(rows_as_text(table))).encode("utf-8", "replace"))
 
 
 def _write_parquet(table: pa.Table, stream: IO[bytes], **_: object) -> None:

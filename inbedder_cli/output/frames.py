@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inbedder_cli.corpus.arrow_values import UNCONVERTIBLE, python_values
 from inbedder_cli.corpus.jsonl import cell_value, has_json_cells
 from inbedder_cli.output.cells import parse_json_column, with_typed_columns
 from inbedder_cli.output.tables import RESULT_COLUMNS, check_free, clusters_table, column_name, rows_table
@@ -58,13 +59,27 @@ def clusters_frame(results: Mapping[str, ClusteringResult]) -> pd.DataFrame:
     return frame.astype({"cluster": "Int64"})
 
 
+def _series(column: pa.ChunkedArray) -> pd.Series:
+    import pandas as pd
+
+    try:
+        return column.to_pandas()
+    except UNCONVERTIBLE:
+        return pd.Series(python_values(column), dtype=object)
+
+
 def _frame(table: pa.Table) -> pd.DataFrame:
     """Return a table as a frame; integers stay integers where some are missing (`Int64`, not float)."""
     import pandas as pd
     import pyarrow as pa
 
     columns = with_typed_columns(table)
-    frame: pd.DataFrame = columns.to_pandas(ignore_metadata=True)
+    try:
+        frame: pd.DataFrame = columns.to_pandas(ignore_metadata=True)
+    except UNCONVERTIBLE:  # dates beyond those of Python, unknown time zones
+        frame = pd.DataFrame(
+            {name: _series(column) for name, column in zip(columns.column_names, columns.columns, strict=True)}
+        )
     for field, column in zip(columns.schema, columns.columns, strict=True):
         if pa.types.is_integer(field.type) and column.null_count:
             name = str(field.type).replace("int", "Int").replace("uI", "UI")  # uint8 -> UInt8

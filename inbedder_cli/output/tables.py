@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.clustering import NOISE, KSelection
+from inbedder_cli.corpus.values import replace_surrogates
 from inbedder_cli.errors import UsageError
 from inbedder_cli.explanation.summaries import NOISE_LABEL, UNANSWERED, UNANSWERED_LABEL
 from inbedder_cli.results import RowStatus
@@ -67,6 +68,8 @@ def check_free(corpus: Corpus, names: Sequence[str], prefix: str) -> None:
     if repeated := [name for name, n in Counter(names).items() if n > 1]:
         raise UsageError(f'two questions would make a column "{repeated[0]}"', hint="rename one of them")
     for name in names:
+        if replace_surrogates(prefix + name) != prefix + name:
+            raise UsageError("a prefix or the name of a question is not Unicode", hint="choose another name")
         if prefix + name in corpus.table.column_names:
             raise UsageError(
                 f'{corpus.source} has a column "{prefix}{name}" already',

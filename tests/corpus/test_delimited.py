@@ -25,7 +25,9 @@ PRINTABLE = st.text(
     st.characters(exclude_categories=("Cs", "Cc"), include_characters="\r\n\t") | st.sampled_from('",;|\r\n'),
     max_size=10,
 )
-NAMES = st.lists(ANY_TEXT, min_size=1, max_size=4, unique=True).filter(lambda n: not n[0].startswith("\ufeff"))
+NAMES = st.lists(ANY_TEXT, min_size=1, max_size=4, unique=True).filter(
+    lambda n: not n[0].startswith("\ufeff") and (n == [""] or any(map(str.strip, n)))
+)
 
 
 def opened(content: str | bytes, input_format: InputFormat = InputFormat.csv) -> Opened:

@@ -126,8 +126,8 @@ def test_a_key_that_a_row_did_not_have_stays_away_but_a_null_stays():
 
 def test_rows_keep_their_order_over_batches_and_chunks():
     table = pa.concat_tables([column(range(3)), column(range(3, 10))])
-    assert [row[0] for row in rows_as_text(table, batch_rows=2)] == [str(i) for i in range(10)]
-    assert [json.loads(row)["x"] for row in rows_as_json(table, batch_rows=2)] == list(range(10))
+    assert [row[0] for row in rows_as_text(table, batch_cells=2)] == [str(i) for i in range(10)]
+    assert [json.loads(row)["x"] for row in rows_as_json(table, batch_cells=2)] == list(range(10))
 
 
 def test_odd_column_names_are_quoted():
