@@ -184,7 +184,8 @@ def _staging() -> Iterator[Path]:
     """Yield a temporary folder on the disk of the cache, and delete it afterwards."""
     root = models_dir()
     try:
-        make_private_folder(root)
+        make_private_folder(root.parent)
+        root.mkdir(exist_ok=True)
         for old in root.glob(f"{STAGING}*"):  # left by a run that was killed
             if time.time() - old.stat().st_mtime > STALE_SECONDS:
                 shutil.rmtree(old, ignore_errors=True)

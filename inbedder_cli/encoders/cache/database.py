@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from contextlib import suppress
 from enum import Enum
@@ -220,7 +221,5 @@ def _is_full(error: Exception, path: Path) -> bool:
     if isinstance(error, OSError):
         return error.errno in DISK_FULL
     if _code(error) & 0xFF in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):  # perhaps for its side files
-        import shutil
-
         return shutil.disk_usage(path.parent).free < SIDE_BYTES
     return _code(error) & 0xFF == sqlite3.SQLITE_FULL
