@@ -165,9 +165,9 @@ def test_rows_are_read_from_a_read_only_folder(answer, info, inbedder):
     with mounted("--bind", str(answer.folder), str(answer.folder)):
         subprocess.run(["mount", "-o", "remount,ro,bind", str(answer.folder)], check=True)
         assert answer() == ["4 of 4 texts are cached"]
-        assert info()["state"] == f"read-only: {answer.file}: the folder is read-only"
+        assert info()["state"] == f"read-only: {answer.folder} is read-only"
         (warning,) = answer("--refresh")
-        assert warning == f"warning: new results are not cached: {answer.file}: the folder is read-only"
+        assert warning == f"warning: new results are not cached: {answer.folder} is read-only"
         for command in (("prune", "--max-size", "0"), ("clear",)):
             result = inbedder("cache", *command)
             assert result.exit_code == 1

@@ -284,6 +284,20 @@ def test_a_full_disk_ends_writing_and_nothing_else(cache, recorder):
     same(RowCache(cache.path).get(list(ROWS)), ROWS)
 
 
+def test_a_file_beside_it_that_may_not_be_written_is_named_and_nothing_is_set_aside(cache, recorder, monkeypatch):
+    """As the -shm that SQLite leaves where it has read a read-only file."""
+    cache.put(ROWS)
+    side = cache.path.with_name("rows.sqlite-shm")
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != side and allowed(path, mode))
+    error = sqlite3.OperationalError("attempt to write a readonly database")
+    error.sqlite_errorcode = sqlite3.SQLITE_READONLY
+    cache._handle(error, writes=True, needed=0)
+    cache.put(ROWS)
+    assert recorder.warnings == [f"new results are not cached: {side} cannot be read"]
+    same(cache.get(list(ROWS)), ROWS)
+
+
 def test_a_folder_that_cannot_be_made_ends_caching(tmp_path, recorder):
     (tmp_path / "file").write_text("")
     cache = RowCache(tmp_path / "file" / "rows.sqlite", recorder)

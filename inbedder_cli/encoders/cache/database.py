@@ -38,7 +38,7 @@ class Fault(Enum):
     """What a failure says about the file."""
 
     locked = "another process keeps it locked"
-    unwritable = "the disk or the folder does not allow it"
+    inaccessible = "the disk or the folder does not allow it"
     damaged = "it is not a cache, or not anymore"
 
 
@@ -47,13 +47,13 @@ FAULTS = {
     sqlite3.SQLITE_LOCKED: Fault.locked,
     sqlite3.SQLITE_PROTOCOL: Fault.locked,
     sqlite3.SQLITE_READONLY_DBMOVED: Fault.locked,  # another process has just replaced it
-    sqlite3.SQLITE_AUTH: Fault.unwritable,
-    sqlite3.SQLITE_CANTOPEN: Fault.unwritable,
-    sqlite3.SQLITE_FULL: Fault.unwritable,
-    sqlite3.SQLITE_IOERR: Fault.unwritable,
-    sqlite3.SQLITE_NOLFS: Fault.unwritable,
-    sqlite3.SQLITE_PERM: Fault.unwritable,
-    sqlite3.SQLITE_READONLY: Fault.unwritable,
+    sqlite3.SQLITE_AUTH: Fault.inaccessible,
+    sqlite3.SQLITE_CANTOPEN: Fault.inaccessible,
+    sqlite3.SQLITE_FULL: Fault.inaccessible,
+    sqlite3.SQLITE_IOERR: Fault.inaccessible,
+    sqlite3.SQLITE_NOLFS: Fault.inaccessible,
+    sqlite3.SQLITE_PERM: Fault.inaccessible,
+    sqlite3.SQLITE_READONLY: Fault.inaccessible,
 }
 
 
@@ -65,9 +65,9 @@ def fault_of(error: Exception, path: Path) -> Fault:
     :return: the fault; what SQLite does not blame on locks or the disk is damage.
     """
     if isinstance(error, OSError):
-        return Fault.unwritable
+        return Fault.inaccessible
     code = _code(error)
-    if code == sqlite3.SQLITE_READONLY and _read_only_part(path) is None:
+    if code == sqlite3.SQLITE_READONLY and _forbidden(path) is None:
         return Fault.damaged  # one of its first bytes says that it must not be written
     return FAULTS.get(code) or FAULTS.get(code & 0xFF, Fault.damaged)
 
@@ -84,8 +84,8 @@ def explain(error: Exception, path: Path, needed: int = SIDE_BYTES) -> str:
         return f"{no_space(path, needed)}; free some, or set INBEDDER_CACHE to a folder on another disk"
     if isinstance(error, UnicodeError):
         return f"{path}: its schema is not UTF-8"
-    if _code(error) & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) and _read_only_part(path):
-        return f"{path}: the {_read_only_part(path)} is read-only"
+    if _code(error) & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) and (why := _forbidden(path)):
+        return why
     return f"{path}: {(isinstance(error, OSError) and error.strerror) or error}"
 
 
@@ -138,7 +138,7 @@ def open_read_only(path: Path) -> sqlite3.Connection:
     try:
         return _open_uri(path, "mode=ro")
     except sqlite3.OperationalError as error:
-        if fault_of(error, path) is not Fault.unwritable:
+        if fault_of(error, path) is not Fault.inaccessible:
             raise
     return _open_uri(path, "mode=ro&immutable=1")  # where SQLite cannot make its files beside it
 
@@ -212,9 +212,14 @@ def _code(error: Exception) -> int:
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
 
 
-def _read_only_part(path: Path) -> str | None:
-    parts = (("folder", path.parent), ("file", path))
-    return next((name for name, part in parts if part.exists() and not os.access(part, os.W_OK)), None)
+def _forbidden(path: Path) -> str | None:
+    """Return what the rights of the folder or the files forbid, or None."""
+    for part in (path.parent, *files_of(path)):
+        if not os.access(part, os.R_OK):
+            return f"{part} cannot be read"
+        if not os.access(part, os.W_OK):
+            return f"{part} is read-only"
+    return None
 
 
 def _is_full(error: Exception, path: Path) -> bool:

@@ -8,7 +8,6 @@ again.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 import time
@@ -148,7 +147,7 @@ class RowCache:
         :return: numbers of rows and bytes, the age of the oldest row, and what is wrong.
         """
         rows, oldest, state = None, None, "ok"
-        if not os.path.lexists(self.path):
+        if _is_missing(self.path):
             rows, state = 0, "missing"
         else:
             try:
@@ -174,7 +173,7 @@ class RowCache:
         :return: number of rows removed.
         :raises InbedderError: when the file is damaged, cannot be written, or is not this user's alone.
         """
-        if not os.path.lexists(self.path):
+        if _is_missing(self.path):
             return 0
         hint = "inbedder cache clear removes the whole cache, and needs no space for it"
         removed = 0
@@ -245,7 +244,7 @@ class RowCache:
     def _handle(self, error: Exception, writes: bool, needed: int) -> None:
         problem = explain(error, self.path, needed)
         fault = fault_of(error, self.path)
-        if fault is Fault.unwritable and writes and self._connection is not None:
+        if fault is Fault.inaccessible and writes and self._connection is not None:
             self._unwritable = problem  # the connection can still read
             return
         self._close()
@@ -279,7 +278,7 @@ class RowCache:
             try:
                 connection = open_writable(self.path, self._tell_upgrade if upgrade else None)
             except (sqlite3.Error, OSError) as error:
-                if fault_of(error, self.path) is not Fault.unwritable or not self.path.exists():
+                if fault_of(error, self.path) is not Fault.inaccessible or not self.path.exists():
                     raise
                 self._unwritable = explain(error, self.path)
                 connection = open_read_only(self.path)
@@ -316,6 +315,16 @@ class RowCache:
 
 def _with_hint(error: InbedderError) -> str:
     return f"{error}; {error.hint}" if error.hint else str(error)
+
+
+def _is_missing(file: Path) -> bool:
+    try:
+        file.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False  # opening it says why
+    return False
 
 
 def _size(file: Path) -> int:
