@@ -29,15 +29,19 @@ def path() -> None:
 
 @app.command()
 def info() -> None:
-    """Print the path, the number of rows, the size, and how long the least recently used row was unused."""
+    """Print the path, the rows, the size, how long the least recently used row was unused, and the state.
+
+    The state is "ok", "missing", or what is wrong. Nothing is changed.
+    """
     from inbedder_cli.encoders.cache.row_cache import RowCache
 
     usage = RowCache(reporter=TerminalReporter()).info()
     print_line(f"path\t{usage.path}")
-    print_line(f"rows\t{usage.rows}")
+    print_line(f"rows\t{'unknown' if usage.rows is None else usage.rows}")
     print_line(f"bytes\t{usage.bytes}")
     if usage.oldest is not None:
         print_line(f"longest unused\t{(time.time() - usage.oldest) / 86_400:.0f} days")
+    print_line(f"state\t{usage.state}")
 
 
 @app.command()

@@ -20,6 +20,7 @@ from inbedder_cli.corpus.bounds import MAX_CELL, MEGABYTE, bound_stream, cell_to
 from inbedder_cli.corpus.values import replace_surrogates
 from inbedder_cli.errors import InputError
 from inbedder_cli.options import InputFormat
+from inbedder_cli.paths import explain_full_temp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,7 +162,8 @@ def _nearest_file(file: Path) -> str:
 def _spool(raw: IO[bytes]) -> IO[bytes]:
     spool = cast("IO[bytes]", tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES))
     try:
-        shutil.copyfileobj(raw, spool)
+        with explain_full_temp():
+            shutil.copyfileobj(raw, spool)
     except BaseException:
         spool.close()
         raise

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.errors import InbedderError, InputError
 from inbedder_cli.evaluation.scores import Score
+from inbedder_cli.paths import DISK_FULL, no_space
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,12 +64,17 @@ class ResultsCache:
         if self.path is None:
             return
         scores = [asdict(score) for score in entry.scores]
-        line = {"schema": SCHEMA, "key": key, "dtype": entry.dtype, "scores": scores}
+        entry_as_json = {"schema": SCHEMA, "key": key, "dtype": entry.dtype, "scores": scores}
+        line = json.dumps(entry_as_json, ensure_ascii=False, allow_nan=False) + "\n"
         try:
             with self.path.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+                stream.write(line)
         except OSError as error:
-            raise InbedderError(f"cannot write {self.path}: {error.strerror or error}") from error
+            full = no_space(self.path, len(line)) if error.errno in DISK_FULL else ""
+            raise InbedderError(
+                f"cannot write {self.path}: {full or error.strerror or error}",
+                hint="repeat the command, which continues after the scores that are in the file",
+            ) from error
 
 
 def read_results_cache(path: Path) -> ResultsCache:
@@ -82,12 +88,7 @@ def read_results_cache(path: Path) -> ResultsCache:
     :raises InputError: when a line is not a line of scores.
     """
     cache = ResultsCache(path)
-    if not path.exists():
-        return cache
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}", source=str(path)) from error
+    content = _read(path)
     *lines, rest = content.split(b"\n")
     for number, line in enumerate(lines, start=1):
         try:
@@ -96,15 +97,40 @@ def read_results_cache(path: Path) -> ResultsCache:
                 data = _from_schema_1(data)
             if data["schema"] != SCHEMA:
                 continue
-            scores = [Score(**score) for score in data["scores"]]
+            scores = [_score(score) for score in data["scores"]]
             cache.entries[_as_json(data["key"])] = CachedScores(scores, data["dtype"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise _invalid_line(path, number) from error
     if rest:
         if not LINE_START.startswith(rest[: len(LINE_START)]):
             raise _invalid_line(path, len(lines) + 1)
-        os.truncate(path, len(content) - len(rest))
+        try:
+            os.truncate(path, len(content) - len(rest))
+        except OSError as error:
+            raise InputError(f"cannot be written: {error.strerror or error}", source=str(path)) from error
     return cache
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.exists() and not path.is_file():
+            raise InputError("is not a regular file", source=str(path), hint="give --resume the name of a file")
+        return path.read_bytes() if path.exists() else b""
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", source=str(path)) from error
+
+
+def _score(data: dict[str, Any]) -> Score:
+    """Return a score.
+
+    :raises TypeError: when it has other fields or types.
+    """
+    score = Score(**data)
+    numbers = [n for n in (score.value, score.std, score.low, score.high) if n is not None]
+    names = (score.part, score.task, score.metric)
+    if not all(isinstance(n, int | float) for n in [*numbers, score.rows]) or set(map(type, names)) != {str}:
+        raise TypeError(f"not a score: {data}")
+    return score
 
 
 def _from_schema_1(line: dict[str, Any]) -> dict[str, Any]:

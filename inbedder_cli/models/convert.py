@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import ModelError
+from inbedder_cli.paths import explain_full_temp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +65,9 @@ def convert_gguf(file: Path, folder: Path) -> None:
 @contextlib.contextmanager
 def _alone(file: Path) -> Iterator[Path]:
     """Yield a folder that contains this file only: transformers would use, or run, what lies beside it."""
-    with tempfile.TemporaryDirectory() as folder:
+    with explain_full_temp():
+        temporary = tempfile.TemporaryDirectory()
+    with temporary as folder:
         place = Path(folder)
         try:
             (place / file.name).symlink_to(file.resolve())

@@ -1,4 +1,7 @@
-"""Small persistent cache of values that are slow to compute: the fastest dtype, the hash of a file, ..."""
+"""Small persistent cache of values that are slow to compute: the fastest dtype, the hash of a file, ...
+
+The file is disposable: if its checksum is wrong, or another user could have written it, it counts as empty.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,13 @@ import json
 import os
 import platform
 import tempfile
+import zlib
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.paths import cache_dir
+from inbedder_cli.errors import InbedderError
+from inbedder_cli.paths import cache_dir, check_private_file, check_private_folder, make_private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,20 +51,16 @@ def recall(key: str) -> Any:  # noqa: ANN401
 def remember(key: str, value: Any) -> None:  # noqa: ANN401
     """Cache a value; the oldest one is dropped above 200.
 
-    If the folder is not writable, nothing is cached.
+    If the folder is not writable, or others can write to it, nothing is cached.
 
     :param key: its name.
     :param value: as JSON types.
     """
     if recall(key) == value:
         return
-    folder = cache_dir()
-    with contextlib.suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=folder, prefix=FILE, delete=False, encoding="utf-8") as file:
-            others = [known for known in _read().items() if known[0] != key]
-            json.dump(dict([*others[1 - MAX_VALUES :], (key, value)]), file, indent=1)
-        Path(file.name).replace(folder / FILE)
+    with contextlib.suppress(OSError, InbedderError):
+        others = [known for known in _read().items() if known[0] != key]
+        _write(dict([*others[1 - MAX_VALUES :], (key, value)]))
 
 
 def machine() -> str:
@@ -91,8 +92,30 @@ def folder_state(folder: Path) -> str:
 
 
 def _read() -> dict[str, Any]:
+    file = cache_dir() / FILE
     try:
-        values = json.loads((cache_dir() / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        check_private_folder(file.parent)
+        check_private_file(file)
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        values = stored["values"]
+        return values if isinstance(values, dict) and stored["checksum"] == _checksum(values) else {}
+    except (OSError, InbedderError, ValueError, TypeError, KeyError, RecursionError):
         return {}
-    return values if isinstance(values, dict) else {}
+
+
+def _write(values: dict[str, Any]) -> None:
+    folder = cache_dir()
+    make_private_folder(folder)
+    check_private_folder(folder)
+    with tempfile.NamedTemporaryFile("w", dir=folder, prefix=FILE, delete=False, encoding="utf-8") as file:
+        try:
+            json.dump({"checksum": _checksum(values), "values": values}, file, indent=1)
+            file.close()
+            Path(file.name).replace(folder / FILE)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+def _checksum(values: Any) -> int:  # noqa: ANN401
+    return zlib.crc32(json.dumps(values).encode())

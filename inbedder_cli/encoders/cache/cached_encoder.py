@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from inbedder_cli.encoders.base import Preview, describe
+from inbedder_cli.encoders.base import BaseEncoder, Preview
 from inbedder_cli.encoders.cache.workers import MIN_TEXTS, Workers, encode_in_parallel
 from inbedder_cli.encoders.encoded import Encoded, ResultBuffer
 from inbedder_cli.errors import InbedderError
@@ -27,7 +27,7 @@ KEY_VERSION = 4  # increment when the same model and options give other vectors 
 
 
 @dataclass
-class CachedEncoder:
+class CachedEncoder(BaseEncoder):
     """An encoder with a cache. It takes its name, dtype, device, identity and record from the encoder it wraps.
 
     :param encoder: encodes the texts that are not cached. Texts are cached by its `identity` and `dtype`.
@@ -40,9 +40,6 @@ class CachedEncoder:
     cache: RowCache
     refresh: bool = False
     workers: Workers | None = None
-
-    def __deepcopy__(self, memo: object) -> Self:
-        return self  # an encoder does not change: scikit-learn's clone need not copy the weights
 
     @property
     def name(self) -> str:
@@ -69,11 +66,6 @@ class CachedEncoder:
         """How to load the encoder again."""
         return self.encoder.record
 
-    @property
-    def description(self) -> str:
-        """Name, dtype and device in one line, for display."""
-        return describe(self)
-
     def encode(
         self,
         texts: Sequence[str],
@@ -99,6 +91,7 @@ class CachedEncoder:
             reporter.info(f"{buffer.n_done:,} of {len(buffer.texts):,} texts are cached")
         missing = [text for text in buffer.texts if text not in buffer]
         if self.workers and len(missing) >= self.workers.n * MIN_TEXTS:
+            self._require_writable()
             device = self.device.partition(":")[0]
             encode_in_parallel(self.workers, device, self.cache.path, missing, instruction, options, reporter)
             self._look_up(buffer, instruction, options)
@@ -145,11 +138,7 @@ class CachedEncoder:
         :raises InbedderError: where the cache cannot be written to.
         """
         for _ in self.encode_batches(texts, instruction, options, reporter):
-            if self.cache.is_disabled:
-                raise InbedderError(
-                    f"cannot write to {self.cache.path}, where processes exchange their results",
-                    hint="free some space, or leave out --devices",
-                )
+            self._require_writable()
 
     def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
         """Return the estimate of `encode` as if nothing were cached; see `Encoder`.
@@ -160,6 +149,17 @@ class CachedEncoder:
         :return: the prompt of the first text, counts, and the estimated time.
         """
         return self.encoder.preview(texts, instruction, options)
+
+    def _require_writable(self) -> None:
+        """Check that other processes can give their results.
+
+        :raises InbedderError: when they cannot.
+        """
+        if not self.cache.is_writable:
+            raise InbedderError(
+                f"cannot write to {self.cache.path}, where processes exchange their results",
+                hint="make the cache writable (see inbedder cache info), or leave out --devices",
+            )
 
     def _look_up(self, buffer: ResultBuffer, instruction: str, options: EncodeOptions) -> None:
         """Add cached texts to a buffer."""

@@ -2,26 +2,44 @@
 
 A row is found by a hash of its text and of everything else that its vector and answer depend on (see
 `CachedEncoder`). Vectors and answers are stored, texts are not; only the owner can read the file. The cache is
-disposable: on corruption we warn and encode again.
+disposable: a row whose checksum is wrong counts as missing, a damaged file is renamed, and texts are encoded
+again.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import os
 import sqlite3
+import threading
 import time
 import weakref
-import zlib
 from contextlib import suppress
 from dataclasses import dataclass
-from sys import intern
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
-from inbedder_cli.encoders.encoded import Answer, EncodedText
+from inbedder_cli.encoders.cache.database import (
+    FAILURES,
+    SIDE_BYTES,
+    Fault,
+    explain,
+    fault_of,
+    files_of,
+    open_read_only,
+    open_writable,
+)
+from inbedder_cli.encoders.cache.rows import (
+    ROW_BYTES,
+    STEP,
+    columns_of,
+    insert,
+    remove,
+    row_of,
+    rows_to_prune,
+    select,
+    shrink,
+    touch,
+)
+from inbedder_cli.errors import InbedderError
 from inbedder_cli.paths import cache_dir
 from inbedder_cli.progress import SILENT
 
@@ -29,44 +47,37 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from inbedder_cli.encoders.encoded import EncodedText
     from inbedder_cli.progress import Reporter
 
-SCHEMA = 4
 QUERY_KEYS = 500  # keys per query; SQLite allows 999
-LOCK_SECONDS = 30.0  # to wait for another process that writes
 MAX_LOCKED = 3  # consecutive lock timeouts after which the cache is disabled
-STEP = 10_000  # rows or pages removed per transaction, so that other processes can write in between
 DAY = 86_400  # seconds
-ROW_BYTES = 600  # size of a row without its vector
-SIDE_FILES = ("-wal", "-shm", "-journal")
 T = TypeVar("T")
-TABLE = """
-CREATE TABLE IF NOT EXISTS rows (
-    key BLOB PRIMARY KEY, vector BLOB NOT NULL, answer TEXT, confidence REAL, next_words TEXT,
-    truncated INTEGER NOT NULL, checksum INTEGER NOT NULL, last_used INTEGER NOT NULL
-);
-CREATE INDEX IF NOT EXISTS rows_last_used ON rows (last_used)
-"""
 
 
 @dataclass(frozen=True)
 class CacheInfo:
-    """The size of a cache.
+    """The size and the state of a cache.
 
     :param path: its file.
-    :param rows: number of encoded texts.
+    :param rows: number of encoded texts; None where the file cannot be read.
     :param bytes: size of the file and of damaged ones that were renamed.
     :param oldest: when the least recently used row was used, in seconds since 1970; None without rows.
+    :param state: "ok", "missing", or what is wrong with it.
     """
 
     path: Path
-    rows: int
+    rows: int | None
     bytes: int
     oldest: int | None
+    state: str
 
 
 class RowCache:
-    """Vectors and answers by key. Several processes may share one file.
+    """Vectors and answers by key. Several processes and threads may share one file.
+
+    Whatever is wrong with the file, `get` and `put` raise nothing: they warn, and texts are encoded again.
 
     :param path: the file; None takes `rows.sqlite` in the cache folder.
     :param reporter: receives warnings about the file.
@@ -75,24 +86,48 @@ class RowCache:
     def __init__(self, path: Path | None = None, reporter: Reporter = SILENT) -> None:
         self.path = path or cache_dir() / "rows.sqlite"
         self.reporter = reporter
-        self.is_disabled = False
+        self.is_disabled = False  # neither read nor written anymore
+        self._unwritable: str | None = None  # why nothing can be written, where the file can be read
+        self._warned: set[str] = set()
         self._n_locked = 0  # times in a row
         self._inode = 0
         self._connection: sqlite3.Connection | None = None
+        self._lock = threading.Lock()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_connection": None}  # another process opens the file itself
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RowCache, (self.path, self.reporter)  # another process opens the file itself
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether nothing has prevented writing so far."""
+        return not self.is_disabled and self._unwritable is None
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, EncodedText]:
         """Return cached rows by key.
 
         :param keys: any number of keys.
-        :return: the rows by key; keys that are not cached are missing.
+        :return: the rows by key; keys that are not cached, or whose row is damaged, are missing.
         """
         rows: dict[bytes, EncodedText] = {}
+        stale: list[bytes] = []
+        n_damaged = 0
+        long_ago = int(time.time()) - DAY
         for start in range(0, len(keys), QUERY_KEYS):
-            some = keys[start : start + QUERY_KEYS]
-            rows |= self._with(lambda connection, some=some: _get(connection, some)) or {}  # type: ignore[misc]
+            found = self._run(partial(select, keys[start : start + QUERY_KEYS])) or ()
+            for key, last_used, checksum, *content in found:
+                row = row_of(key, checksum, content)
+                if row is None:
+                    n_damaged += 1
+                    continue
+                rows[key] = row
+                if isinstance(last_used, int) and last_used < long_ago:
+                    stale.append(key)
+        if n_damaged:
+            self._warn_once(
+                "damaged", f"the cache has damaged rows ({n_damaged:,}); their texts are encoded again"
+            )
+        if stale:
+            self._run(partial(touch, stale), writes=True)
         return rows
 
     def put(self, rows: Mapping[bytes, EncodedText]) -> None:
@@ -100,195 +135,205 @@ class RowCache:
 
         :param rows: by key; they replace cached ones.
         """
-        now = int(time.time())
-        values = []
-        for key, row in rows.items():
-            if np.isfinite(row.vector).all() and (row.answer is None or math.isfinite(row.answer.confidence)):
-                vector = np.asarray(row.vector, np.float32).tobytes()
-                answer = (
-                    (None,) * 3 if row.answer is None else (*row.answer[:2], json.dumps(row.answer.next_words))
-                )
-                values.append((key, vector, *answer, row.truncated, _checksum(vector, *answer), now))
-        insert = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-        self._with(lambda connection: connection.executemany(insert, values).rowcount)
+        values = [value for key, row in rows.items() if (value := columns_of(key, row))]
+        needed = sum(len(vector) + ROW_BYTES for _, vector, *_ in values) + SIDE_BYTES
+        self._run(partial(insert, values), writes=True, needed=needed)
+        if values and self._unwritable and not self.is_disabled:
+            self._warn_once("unwritable", f"new results are not cached: {self._unwritable}")
 
     def info(self) -> CacheInfo:
-        """Return the size of the cache.
+        """Return the size and the state of the cache, and change nothing.
 
-        :return: numbers of rows and bytes, and the age of the oldest row.
+        :return: numbers of rows and bytes, the age of the oldest row, and what is wrong.
         """
-        rows, oldest = 0, None
-        if self.path.exists():
-            count = "SELECT count(*), min(last_used) FROM rows"
-            rows, oldest = self._with(lambda connection: connection.execute(count).fetchone()) or (0, None)
-        files = [*self._files(), *self._damaged_files()]
-        return CacheInfo(self.path, rows, sum(file.stat().st_size for file in files), oldest)
+        rows, oldest, state = None, None, "ok"
+        if _is_missing(self.path):
+            rows, state = 0, "missing"
+        else:
+            try:
+                with self._lock:
+                    count = "SELECT count(*), min(last_used) FROM rows"
+                    rows, oldest = self._open(upgrade=False).execute(count).fetchone()
+                if self._unwritable:
+                    state = f"read-only: {self._unwritable}"
+            except InbedderError as error:
+                state = f"not used: {_with_hint(error)}"
+            except FAILURES as error:
+                state = f"{fault_of(error, self.path).name}: {explain(error, self.path)}"
+        used = oldest if isinstance(oldest, int) else None
+        return CacheInfo(self.path, rows, sum(map(_size, self._all_files())), used, state)
 
     def prune(self, *, older_than: float | None = None, max_bytes: int | None = None) -> int:
         """Remove the least recently used rows, and return their number.
 
+        Each step is a transaction: a process that is killed leaves all other rows as they were.
+
         :param older_than: remove rows that were not used for this many seconds.
         :param max_bytes: remove rows until the others take at most this many bytes.
         :return: number of rows removed.
+        :raises InbedderError: when the file is damaged, cannot be written, or is not this user's alone.
         """
-        if not self.path.exists():
+        if _is_missing(self.path):
             return 0
+        hint = "inbedder cache clear removes the whole cache, and needs no space for it"
         removed = 0
-        rows_to_prune = self._with(lambda connection: _rows_to_prune(connection, older_than, max_bytes)) or []
-        for start in range(0, len(rows_to_prune), STEP):
-            some = rows_to_prune[start : start + STEP]
-            removed += self._with(lambda connection, some=some: _remove(connection, some)) or 0  # type: ignore[misc]
-        while self._with(_shrink):
-            pass
-        self._with(lambda connection: connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+        try:
+            with self._lock:
+                connection = self._open(upgrade=False)
+                if self._unwritable:
+                    raise InbedderError(f"cannot prune the cache: {self._unwritable}", hint=hint)
+                rows = rows_to_prune(connection, older_than, max_bytes)
+                for start in range(0, len(rows), STEP):
+                    with connection:
+                        removed += remove(connection, rows[start : start + STEP])
+                while shrink(connection):
+                    pass
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except FAILURES as error:
+            self._close()
+            problem = f"cannot prune the cache ({removed:,} rows removed): {explain(error, self.path)}"
+            raise InbedderError(problem, hint=hint) from error
         return removed
 
     def clear(self) -> int:
         """Remove the file and damaged ones that were renamed, and return their size in bytes.
 
         :return: number of bytes freed.
+        :raises InbedderError: when a file cannot be removed.
         """
         self._close()
-        files = [*self._files(), *self._damaged_files()]
-        size = sum(file.stat().st_size for file in files)
-        for file in files:
-            file.unlink(missing_ok=True)
+        size = 0
+        for file in self._all_files():
+            size += _size(file)
+            try:
+                file.unlink(missing_ok=True)  # of a link, the link
+            except OSError as error:
+                raise InbedderError(f"cannot remove {file}: {error.strerror or error}") from error
         return size
 
-    def _files(self) -> list[Path]:
-        """Return the file and those that SQLite keeps beside it."""
-        return [
-            f
-            for f in (self.path, *(self.path.with_name(self.path.name + end) for end in SIDE_FILES))
-            if f.exists()
-        ]
+    def _all_files(self) -> list[Path]:
+        """Return the file, those that SQLite keeps beside it, and damaged ones that were renamed."""
+        return [*files_of(self.path), *sorted(self.path.parent.glob(f"{self.path.name}.damaged-*"))]
 
-    def _damaged_files(self) -> list[Path]:
-        """Return the damaged files that were renamed earlier."""
-        return sorted(self.path.parent.glob(f"{self.path.name}.damaged-*"))
-
-    def _with(self, action: Callable[[sqlite3.Connection], T]) -> T | None:
+    def _run(
+        self, action: Callable[[sqlite3.Connection], T], *, writes: bool = False, needed: int = SIDE_BYTES
+    ) -> T | None:
         """Run an action on the file, commit it, and return its result, or None when it failed.
 
-        An error such as a full disk, or a file that stays locked, disables the cache. A damaged file is renamed.
+        A file or folder of other users disables the cache, as does one that cannot be read or stays locked. One
+        that cannot be written is only read. A damaged file is renamed.
         """
-        if self.is_disabled:
+        if self.is_disabled or (writes and self._unwritable):
             return None
         try:
-            connection = self._open()
-            with connection:
-                result = action(connection)
+            with self._lock:
+                connection = self._open()
+                if writes and self._unwritable:
+                    return None
+                with connection:
+                    result = action(connection)
+        except InbedderError as error:
+            self._disable(_with_hint(error))
+        except FAILURES as error:
+            self._handle(error, writes, needed)
+        else:
             self._n_locked = 0
             return result
-        except (sqlite3.OperationalError, OSError) as error:
-            self._close()
-            self._n_locked += 1
-            self.is_disabled = "locked" not in str(error) or self._n_locked == MAX_LOCKED
-            problem = "results are not cached" if self.is_disabled else "some results are not cached"
-            self.reporter.warn(f"{problem}: {self.path}: {error}")
-        except sqlite3.DatabaseError as error:
-            self._rename_damaged_file(str(error))
         return None
 
-    def _open(self) -> sqlite3.Connection:
+    def _handle(self, error: Exception, writes: bool, needed: int) -> None:
+        problem = explain(error, self.path, needed)
+        fault = fault_of(error, self.path)
+        if fault is Fault.inaccessible and writes and self._connection is not None:
+            self._unwritable = problem  # the connection can still read
+            return
+        self._close()
+        if fault is Fault.locked:
+            self._n_locked += 1
+            if self._n_locked < MAX_LOCKED:
+                self.reporter.warn(f"some results are not cached: {problem}")
+            else:
+                self._disable(problem)
+        elif fault is Fault.damaged and not self._unwritable:
+            self._rename_damaged_file(problem)
+        else:
+            self._disable(problem)
+
+    def _disable(self, problem: str) -> None:
+        self.is_disabled = True
+        self.reporter.warn(f"results are not cached: {problem}")
+
+    def _warn_once(self, topic: str, message: str) -> None:
+        if topic not in self._warned:
+            self._warned.add(topic)
+            self.reporter.warn(message)
+
+    def _open(self, *, upgrade: bool = True) -> sqlite3.Connection:
+        """Return a connection: to read and write, or else to read.
+
+        :raises InbedderError: when the folder or the file is not this user's alone.
+        """
         if self._connection is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            file = os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600)  # SQLite's files beside it follow
-            self._inode = os.fstat(file).st_ino
-            os.close(file)
-            self._connection = connection = sqlite3.connect(self.path, timeout=LOCK_SECONDS)
+            self._inode = _inode(self.path)
+            try:
+                connection = open_writable(self.path, self._tell_upgrade if upgrade else None)
+            except (sqlite3.Error, OSError) as error:
+                if fault_of(error, self.path) is not Fault.inaccessible or not self.path.exists():
+                    raise
+                self._unwritable = explain(error, self.path)
+                connection = open_read_only(self.path)
+            self._inode = _inode(self.path)
+            self._connection = connection
             weakref.finalize(self, connection.close)  # a reference cycle in sqlite3 would keep the file open
-            schema = connection.execute("PRAGMA user_version").fetchone()[0]
-            if schema > SCHEMA:
-                raise sqlite3.DatabaseError(f"made by a later version of inbedder (schema {schema})")
-            if 0 < schema < SCHEMA:
-                self.reporter.info("the cache was written by an earlier version; texts are encoded again")
-                connection.execute("DROP TABLE IF EXISTS rows")
-                schema = 0
-            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # takes effect in a new file only
-            with suppress(sqlite3.OperationalError):  # some network folders do not support it
-                connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            if schema == 0:
-                connection.executescript(TABLE)
-                connection.execute(f"PRAGMA user_version = {SCHEMA}")
-                connection.commit()
         return self._connection
+
+    def _tell_upgrade(self) -> None:
+        self.reporter.info("the cache was written by an earlier version; texts are encoded again")
 
     def _close(self) -> None:
         if self._connection is not None:
-            self._connection.close()
+            with suppress(sqlite3.Error):
+                self._connection.close()
             self._connection = None
 
-    def _rename_damaged_file(self, why: str) -> None:
+    def _rename_damaged_file(self, problem: str) -> None:
         """Rename a damaged file: a new one is made, and the old one can be examined."""
-        self._close()
-        with suppress(OSError):
-            if self.path.stat().st_ino != self._inode:  # another process has already made a new one
-                return
+        if _inode(self.path) != self._inode:  # another process has already made a new one
+            return
         renamed = self.path.with_name(f"{self.path.name}.damaged-{int(time.time())}")
         try:
             self.path.replace(renamed)
-            for end in SIDE_FILES:
-                self.path.with_name(self.path.name + end).unlink(missing_ok=True)
+            for side_file in files_of(self.path):
+                side_file.unlink(missing_ok=True)
         except OSError as error:
-            self.is_disabled = True
-            self.reporter.warn(
-                f"results are not cached: {self.path} is damaged ({why}) and cannot be renamed: {error}"
-            )
+            self._disable(f"{problem}, and cannot be renamed: {error.strerror or error}")
         else:
             self.reporter.warn(
-                f"cannot use the cache ({why}): it was renamed to {renamed.name}, and texts are encoded again"
+                f"cannot use the cache ({problem}): it was renamed to {renamed.name}, and texts are encoded again"
             )
 
 
-def _get(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, EncodedText]:
-    marks = ",".join("?" * len(keys))
-    columns = "key, vector, answer, confidence, next_words, truncated, checksum, last_used"
-    rows = connection.execute(f"SELECT {columns} FROM rows WHERE key IN ({marks})", keys).fetchall()  # noqa: S608
-    if any(checksum != _checksum(*content) for _, *content, _, checksum, _ in rows):
-        raise sqlite3.DatabaseError("the checksum of a row is wrong")
-    now = int(time.time())
-    stale = [(now, key) for key, *_, last_used in rows if last_used < now - DAY]
-    connection.executemany("UPDATE rows SET last_used = ? WHERE key = ?", stale)
-    return {
-        key: EncodedText(
-            np.frombuffer(vector, np.float32),
-            None if answer is None else Answer(answer, confidence, _next_words(words)),
-            bool(truncated),
-        )
-        for key, vector, answer, confidence, words, truncated, _, _ in rows
-    }
+def _with_hint(error: InbedderError) -> str:
+    return f"{error}; {error.hint}" if error.hint else str(error)
 
 
-def _next_words(text: str) -> tuple[tuple[str, float], ...]:
-    return tuple((intern(word), probability) for word, probability in json.loads(text))
+def _is_missing(file: Path) -> bool:
+    try:
+        file.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False  # opening it says why
+    return False
 
 
-def _rows_to_prune(connection: sqlite3.Connection, older_than: float | None, max_bytes: int | None) -> list[int]:
-    """Return the rowids of rows unused since `older_than` seconds, or beyond `max_bytes` by recency."""
-    oldest = -1 if older_than is None else int(time.time() - older_than)
-    room = math.inf if max_bytes is None else max_bytes
-    rows_to_prune = []
-    latest_first = "SELECT rowid, length(vector), last_used FROM rows ORDER BY last_used DESC, rowid DESC"
-    for rowid, size, last_used in connection.execute(latest_first):
-        room -= size + ROW_BYTES
-        if last_used <= oldest or room < 0:
-            rows_to_prune.append(rowid)
-    return rows_to_prune
+def _size(file: Path) -> int:
+    with suppress(OSError):  # SQLite removes its files beside the cache at any moment
+        return file.lstat().st_size
+    return 0
 
 
-def _remove(connection: sqlite3.Connection, rowids: Sequence[int]) -> int:
-    return connection.executemany("DELETE FROM rows WHERE rowid = ?", [(rowid,) for rowid in rowids]).rowcount
-
-
-def _shrink(connection: sqlite3.Connection) -> bool:
-    """Give some empty pages back to the disk, and return whether there were any."""
-    before = connection.execute("PRAGMA freelist_count").fetchone()
-    connection.execute(f"PRAGMA incremental_vacuum({STEP})").fetchall()
-    return bool(connection.execute("PRAGMA freelist_count").fetchone() < before)
-
-
-def _checksum(vector: bytes, answer: str | None, confidence: float | None, words: str | None) -> int:
-    content = f"{answer or ''} {confidence} {words}"
-    return zlib.crc32(content.encode("utf-8", "surrogatepass"), zlib.crc32(vector))
+def _inode(file: Path) -> int:
+    with suppress(OSError):
+        return file.stat().st_ino
+    return 0
