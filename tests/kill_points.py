@@ -4,13 +4,13 @@
     def check(point): ...   # assert that the old or the new whole content is there, and run the command again
     kill_points(lambda: inbedder("cluster", "x.csv", "-o", out), folder=tmp_path, reset=reset, check=check)
 
-The command runs in a child made by fork, which starts with every module that this process has imported: run it once
-before, and each kill takes a fraction of a second. The child gets SIGKILL: neither `finally` nor `atexit` runs,
-and processes that it started live on.
+The command runs in a child made by fork, which starts with every module that this process has imported: run
+it once before, and each kill takes a fraction of a second. The child gets SIGKILL: neither `finally` nor `atexit`
+runs, and processes that it started live on.
 
-A kill point is an operation of Python code below `folder`: opening a file to write it, renaming, linking, removing,
-making a folder, changing rights (by audit events), and writing, syncing, copying, SQL statements (by a profile
-function, wherever the file is). What compiled libraries do by themselves is not seen.
+A kill point is an operation of Python code below `folder`: opening a file to write it, renaming, linking,
+removing, making a folder, changing rights (by audit events), and writing, syncing, copying, SQL statements (by a
+profile function, wherever the file is). What compiled libraries do by themselves is not seen.
 """
 
 from __future__ import annotations
