@@ -10,7 +10,7 @@ runs, and processes that it started live on.
 
 A kill point is an operation of Python code below `folder`: opening a file to write it, renaming, linking,
 removing, making a folder, changing rights (by audit events), and writing, syncing, copying, SQL statements (by a
-profile function, wherever the file is). What compiled libraries do by themselves is not seen.
+profile function, from the first such event on and wherever the file is). What compiled libraries do by themselves is not seen.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ EVENTS = {
     "os.symlink": ((1, 2),),
     "os.chmod": ((0, 2),),
     "os.truncate": ((0, None),),
+    "sqlite3.connect": ((0, None),),
 }
 CALLS = {"write", "writelines", "fsync", "execute", "executemany", "executescript", "commit", "sendfile"}
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
@@ -125,6 +126,8 @@ def _child(run: Callable[[], object], folder: Path, number: int, writer: int) ->
         paths = [_absolute(arguments, *places) for places in EVENTS[event]]
         busy = False
         if any(path.is_relative_to(folder) for path in paths if path):
+            sys.setprofile(on_call)  # from here on: it would make all that is computed before slow
+            threading.setprofile(on_call)
             operation(f"{event} {' -> '.join(map(str, paths))}")
 
     def on_call(frame: object, event: str, function: object) -> None:
@@ -135,8 +138,6 @@ def _child(run: Callable[[], object], folder: Path, number: int, writer: int) ->
 
     try:
         sys.addaudithook(on_event)
-        threading.setprofile(on_call)
-        sys.setprofile(on_call)
         run()
         sys.setprofile(None)
     except BaseException:
