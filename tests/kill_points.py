@@ -9,8 +9,9 @@ it once before, and each kill takes a fraction of a second. The child gets SIGKI
 runs, and processes that it started live on.
 
 A kill point is an operation of Python code below `folder`: opening a file to write it, renaming, linking,
-removing, making a folder, changing rights (by audit events), and writing, syncing, copying, SQL statements (by a
-profile function, from the first such event on and wherever the file is). What compiled libraries do by themselves is not seen.
+removing, making a folder, changing rights (by audit events), and, from the first of these on, writing, syncing,
+copying and SQL statements wherever the file is (by a profile function). What compiled libraries do by themselves
+is not seen. `reset` must also remove what a kill left: the operations are counted.
 """
 
 from __future__ import annotations

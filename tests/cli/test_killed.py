@@ -1,4 +1,4 @@
-"""A command that is killed at any of its file operations leaves the old or the new result whole, and no text behind."""
+"""A command that is killed at any of its file operations leaves the old or the new result whole, and no rubbish."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def test_rows_and_clusters(inbedder, stays, tmp_path, old, every):
     new = contents(out)
 
     def reset():
-        for target in targets:
-            target.unlink(missing_ok=True)
-            if old is not None:
-                target.write_bytes(old)
+        for path in out.iterdir():
+            path.unlink()
+        for target in targets if old is not None else ():
+            target.write_bytes(old)
 
     def check(point):
         for target in targets:
@@ -82,7 +82,7 @@ def test_saved_runs(inbedder, tiny, stays, tmp_path):
     shutil.copytree(saved, tmp_path / "old")
 
     def reset():
-        shutil.rmtree(saved, ignore_errors=True)
+        shutil.rmtree(folder)
         shutil.copytree(tmp_path / "old", saved)
 
     seen = set()
@@ -114,7 +114,8 @@ def test_a_new_run(inbedder, tiny, stays, tmp_path):
     assert run().exit_code == 0
 
     def reset():
-        shutil.rmtree(folder / "run", ignore_errors=True)
+        shutil.rmtree(folder)
+        folder.mkdir()
 
     def check(point):
         assert not (folder / "run").exists()
