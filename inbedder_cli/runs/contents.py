@@ -104,11 +104,11 @@ def _predictor(arrays: Mapping[str, npt.NDArray[Any]], algorithm: str, k: int) -
     return predictor
 
 
-def check_rows(path: Path, sha256: str, again: str) -> None:
+def check_rows(path: Path, manifest: Manifest, again: str) -> None:
     """Check that rows.parquet is what was saved.
 
     :param path: the file.
-    :param sha256: its hash.
+    :param manifest: the run.
     :param again: what to do about a damaged file.
     :raises InputError: for a damaged file.
     :raises OSError: when it cannot be read.
@@ -119,7 +119,8 @@ def check_rows(path: Path, sha256: str, again: str) -> None:
     with open_regular(path) as stream:
         size = stream.seek(0, 2)
         try:
-            metadata = pq.read_metadata(str(path))
+            with pq.ParquetFile(str(path)) as file:
+                metadata, schema = file.metadata, file.schema_arrow
         except (pa.ArrowException, OSError, ValueError) as error:
             raise InputError(f"cannot be read: {error}", source=str(path), hint=again) from error
         groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
@@ -128,24 +129,33 @@ def check_rows(path: Path, sha256: str, again: str) -> None:
         if size - stored > OTHER_BYTES + metadata.serialized_size:
             raise InputError("is larger than its contents", source=str(path), hint=again)
         stream.seek(0)
-        if hashlib.file_digest(stream, "sha256").hexdigest() != sha256:
+        if hashlib.file_digest(stream, "sha256").hexdigest() != manifest.files.rows:
             raise _changed(path, again)
+    for name, question in manifest.questions.items():
+        for own, column in _columns(name).items():
+            index = schema.get_field_index(column)
+            if index < 0 or str(schema.field(index).type) != TYPES[own]:
+                raise InputError(f"is no column of {TYPES[own]}", source=str(path), column=column, hint=again)
+        if metadata.num_rows != question.rows.total:
+            raise InputError(
+                f"holds {metadata.num_rows:,} rows, not {question.rows.total:,}", source=str(path), hint=again
+            )
 
 
 def read_rows(path: Path, name: str, question: Question, again: str) -> list[dict[str, Any]]:
     """Return the rows under one question, each with the keys of `TYPES`.
 
-    :param path: rows.parquet.
+    :param path: rows.parquet, as `check_rows` accepts it.
     :param name: name of the question.
     :param question: the question.
     :param again: what to do about a damaged file.
-    :raises InputError: for a damaged file.
+    :raises InputError: for a damaged file, and one that becomes very much larger when it is read.
     """
     import pyarrow as pa
 
     try:
-        rows = [row for table in _batches(path, name, question, again) for row in table.to_pylist()]
-    except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+        rows = [row for batch in _batches(path, _columns(name), again) for row in batch.to_pylist()]
+    except (pa.ArrowException, OSError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"cannot be read: {error}", source=str(path), hint=again) from error
@@ -157,27 +167,12 @@ def read_rows(path: Path, name: str, question: Question, again: str) -> list[dic
     return rows
 
 
-def _batches(path: Path, name: str, question: Question, again: str) -> Iterator[pa.RecordBatch]:
+def _batches(path: Path, columns: Mapping[str, str], again: str) -> Iterator[pa.RecordBatch]:
+    """Yield the rows in small batches, for a few bytes of a Parquet file may stand for gigabytes."""
     import pyarrow.parquet as pq
 
-    from inbedder_cli.output.tables import RESULT_COLUMNS, column_name
-
-    columns = {
-        own: own if own in ("id", "text") else column_name(name, own) for own in ("id", "text", *RESULT_COLUMNS)
-    }
-    size = 0
+    size, most = 0, max(SMALL_BYTES, MAX_RATIO * path.stat().st_size)
     with pq.ParquetFile(str(path)) as file:
-        for own, column in columns.items():
-            index = file.schema_arrow.get_field_index(column)
-            if index < 0 or str(file.schema_arrow.field(index).type) != TYPES[own]:
-                raise InputError(
-                    f"has no column of type {TYPES[own]}", source=str(path), column=column, hint=again
-                )
-        if file.metadata.num_rows != question.rows.total:
-            raise InputError(
-                f"holds {file.metadata.num_rows:,} rows, not {question.rows.total:,}", source=str(path), hint=again
-            )
-        most = max(SMALL_BYTES, MAX_RATIO * path.stat().st_size)
         for batch in file.iter_batches(BATCH_ROWS, columns=list(columns.values())):
             size += batch.nbytes
             if size > most:
@@ -185,6 +180,13 @@ def _batches(path: Path, name: str, question: Question, again: str) -> Iterator[
                     f"becomes more than {most / 1e6:,.0f} MB when it is read", source=str(path), hint=again
                 )
             yield batch.select(list(columns.values())).rename_columns(list(columns))
+
+
+def _columns(question: str) -> dict[str, str]:
+    """Return the column of the file by the key of a row."""
+    from inbedder_cli.output.tables import column_name
+
+    return {key: key if key in ("id", "text") else column_name(question, key) for key in TYPES}
 
 
 def _changed(path: Path, again: str) -> InputError:

@@ -135,4 +135,5 @@ def remove(folder: Path) -> None:
 
 def _old(folder: Path) -> Path:
     """Return the name of the run that is being replaced."""
-    return folder.with_name(f".{folder.name}.old")
+    real = Path(os.path.realpath(folder))
+    return real.parent / f".{real.name}.old"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SCHEMA = 3
 MAX_BYTES = 32_000_000  # of run.json
 SHOWN = 300  # characters of a message about a damaged file
+LONGEST_COMMAND = 3000  # characters
 
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -164,7 +165,7 @@ class Manifest(Struct, frozen=True):
 
 
 class _Version(Struct):
-    schema: int
+    schema: Count
 
 
 class _OlderSettings(Struct):
@@ -259,4 +260,5 @@ def how_to_repeat(run: Manifest | _AnyManifest, folder: Path) -> str:
             words += ["--min-cluster-size", str(first.min_cluster_size)]
         words += ["-a", first.algorithm]
     words += ["-m", run.model.reference, "--save", str(folder), "--force"]
-    return f"save the run again: {shlex.join(words)}"
+    command = shlex.join(words)
+    return f"save the run again: {command if len(command) <= LONGEST_COMMAND else 'cluster --save'}"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 NAMES = "names.txt"
 MAX_BYTES = 10_000_000
+SHOWN = 100  # characters of a line in a message
 LINE = re.compile(r"(?:(?P<question>\w+)\s+)?(?P<cluster>-?[0-9]{1,9})\s*(?P<sign>=|->)\s*(?P<value>.+)")
 
 
@@ -51,7 +52,7 @@ def read_changes(folder: Path, questions: Sequence[str]) -> dict[str, list[Chang
             or (match["sign"] == "->" and not re.fullmatch("[0-9]{1,9}", match["value"]))
         ):
             raise InputError(
-                f'"{line.strip()}" is neither a rename nor a merge',
+                f'"{line.strip()[:SHOWN]}" is neither a rename nor a merge',
                 source=str(path),
                 line=number,
                 hint='write "3 = late delivery" or "5 -> 2"; with several questions "reason 3 = ..."',

@@ -272,7 +272,7 @@ def load_run(folder: Path) -> SavedRun:
         manifest = read_manifest(place, shown=folder)
         again = how_to_repeat(manifest, folder)
         predictors = read_predictors(place / TENSORS, manifest, again)
-        check_rows(place / ROWS, manifest.files.rows, again)
+        check_rows(place / ROWS, manifest, again)
         changes = read_changes(place, list(manifest.questions))
     except FileNotFoundError as error:
         raise InputError(

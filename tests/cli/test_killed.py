@@ -1,4 +1,4 @@
-"""A command that is killed at any of its file operations leaves the old or the new result whole, and no rubbish."""
+"""A command that is killed at any of its file operations leaves the old or the new result, and nothing else."""
 
 from __future__ import annotations
 
