@@ -10,23 +10,19 @@ import numpy as np
 from inbedder_cli.clustering import NOISE
 from inbedder_cli.clustering.predictor import ClusterPredictor
 from inbedder_cli.errors import InputError
-from inbedder_cli.output.regular import open_regular, read_regular
+from inbedder_cli.output.reading import open_regular, read_parquet, read_regular
 from inbedder_cli.results import RowStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     import numpy.typing as npt
-    import pyarrow as pa
 
     from inbedder_cli.runs.manifest import Manifest, Question
 
 MAX_TENSOR_BYTES = 256_000_000
 OTHER_BYTES = 16_000_000  # of a Parquet file, beside its columns
-BATCH_ROWS = 256
-MAX_RATIO = 1000  # of the rows in memory to those in the file
-SMALL_BYTES = 64_000_000  # rows that may have any ratio
 TYPES = {
     "id": "string",
     "text": "string",
@@ -153,8 +149,10 @@ def read_rows(path: Path, name: str, question: Question, again: str) -> list[dic
     """
     import pyarrow as pa
 
+    columns = _columns(name)
     try:
-        rows = [row for batch in _batches(path, _columns(name), again) for row in batch.to_pylist()]
+        batches = read_parquet(path, list(columns.values()))
+        rows = [row for batch in batches for row in batch.rename_columns(list(columns)).to_pylist()]
     except (pa.ArrowException, OSError, ValueError) as error:
         if isinstance(error, InputError):
             raise
@@ -165,21 +163,6 @@ def read_rows(path: Path, name: str, question: Question, again: str) -> list[dic
         if in_none or row["status"] not in set(RowStatus) or row["cluster"] not in known:
             raise InputError("has a cluster that the run has not", source=str(path), row=number, hint=again)
     return rows
-
-
-def _batches(path: Path, columns: Mapping[str, str], again: str) -> Iterator[pa.RecordBatch]:
-    """Yield the rows in small batches, for a few bytes of a Parquet file may stand for gigabytes."""
-    import pyarrow.parquet as pq
-
-    size, most = 0, max(SMALL_BYTES, MAX_RATIO * path.stat().st_size)
-    with pq.ParquetFile(str(path)) as file:
-        for batch in file.iter_batches(BATCH_ROWS, columns=list(columns.values())):
-            size += batch.nbytes
-            if size > most:
-                raise InputError(
-                    f"becomes more than {most / 1e6:,.0f} MB when it is read", source=str(path), hint=again
-                )
-            yield batch.select(list(columns.values())).rename_columns(list(columns))
 
 
 def _columns(question: str) -> dict[str, str]:

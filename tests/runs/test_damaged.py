@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from inbedder_cli.errors import InputError
-from inbedder_cli.output.regular import open_regular, read_regular
+from inbedder_cli.output.reading import open_regular, read_regular
 from inbedder_cli.runs.manifest import read_manifest
 
 QUESTION = "What emotion is expressed?"

@@ -1,4 +1,4 @@
-"""Open files that somebody else may have made: only regular ones, only as large as expected, without waiting."""
+"""Read files that somebody else may have made: only regular ones, only as large as expected, without waiting."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING
 from inbedder_cli.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from io import BufferedReader
     from pathlib import Path
 
+    import pyarrow as pa
+
 NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
+BATCH_ROWS = 256
+MAX_RATIO = 5000  # of a table in memory to its file
+SMALL_BYTES = 64_000_000  # tables that may have any ratio
 
 
 @contextmanager
@@ -52,3 +57,22 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
         if os.fstat(stream.fileno()).st_size > max_bytes:
             raise InputError(f"is larger than {max_bytes / 1e6:,.0f} MB", source=str(path))
         return stream.read(max_bytes)
+
+
+def read_parquet(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Yield a Parquet file in small batches, for a few of its bytes may stand for gigabytes.
+
+    :param path: the file.
+    :param columns: their names, in the order of the batches.
+    :yield: batches of rows.
+    :raises InputError: when the rows take very much more memory than the file has bytes.
+    """
+    import pyarrow.parquet as pq
+
+    size, most = 0, max(SMALL_BYTES, MAX_RATIO * path.stat().st_size)
+    with pq.ParquetFile(str(path)) as file:
+        for batch in file.iter_batches(BATCH_ROWS, columns=list(columns)):
+            size += batch.nbytes
+            if size > most:
+                raise InputError(f"becomes more than {most / 1e6:,.0f} MB when it is read", source=str(path))
+            yield batch.select(list(columns))
