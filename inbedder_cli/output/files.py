@@ -35,7 +35,7 @@ def check_target(path: Path | None, *, force: bool) -> None:
         return
     there = _status(path)
     if there is None:
-        folder = _resolve(path).parent
+        folder = _resolve(path).parent if path.is_symlink() else path.parent
         if not folder.is_dir():
             raise InbedderError(
                 f"cannot write {path}: there is no folder {folder}", hint=f"make it: mkdir -p {folder}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
-BATCH_ROWS = 256
+BATCH_ROWS = 64
 MAX_RATIO = 5000  # of a table in memory to its file
 SMALL_BYTES = 64_000_000  # tables that may have any ratio
 

@@ -31,15 +31,15 @@ def temporary_file(folder: Path) -> Iterator[IO[bytes]]:
     :yield: a binary stream, whose name is the path.
     """
     remove_leftovers(folder)
-    descriptor, name = tempfile.mkstemp(SUFFIX, PREFIX, folder)
-    while not _lock(descriptor):
-        os.close(descriptor)
-        descriptor, name = tempfile.mkstemp(SUFFIX, PREFIX, folder)
+    stream = tempfile.NamedTemporaryFile(dir=folder, prefix=PREFIX, suffix=SUFFIX, delete=False)
+    while not _lock(stream.fileno()):
+        stream.close()
+        stream = tempfile.NamedTemporaryFile(dir=folder, prefix=PREFIX, suffix=SUFFIX, delete=False)
     try:
-        with open(name, "wb", opener=lambda *_: descriptor) as stream:
+        with stream:
             yield stream
     finally:
-        Path(name).unlink(missing_ok=True)
+        Path(stream.name).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from inbedder_cli.runs.manifest import Manifest, Question
+    from inbedder_cli.runs.schema import Manifest, Question
 
 MAX_TENSOR_BYTES = 256_000_000
 OTHER_BYTES = 16_000_000  # of a Parquet file, beside its columns

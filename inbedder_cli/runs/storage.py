@@ -42,8 +42,8 @@ from inbedder_cli.runs.folders import (
     replace_folder,
     restore,
 )
-from inbedder_cli.runs.manifest import MAX_BYTES, SCHEMA, how_to_repeat, read_manifest
 from inbedder_cli.runs.renames import NAMES, apply_changes, read_changes
+from inbedder_cli.runs.schema import MAX_BYTES, SCHEMA, how_to_repeat, read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,8 +51,8 @@ if TYPE_CHECKING:
     from inbedder_cli.encoders.base import ModelRecord
     from inbedder_cli.options import ClusterOptions, EncodeOptions, UnansweredOptions
     from inbedder_cli.results import Analysis, ClusteringResult
-    from inbedder_cli.runs.manifest import Manifest
     from inbedder_cli.runs.renames import Change
+    from inbedder_cli.runs.schema import Manifest
 
 LIBRARIES = ("torch", "transformers", "scikit-learn", "hdbscan", "numpy")
 EXEMPLAR_CHARACTERS = 1000  # of a text in run.json; the whole text is in rows.parquet

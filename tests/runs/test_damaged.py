@@ -20,7 +20,7 @@ from safetensors.numpy import load_file, save_file
 
 from inbedder_cli.errors import InputError
 from inbedder_cli.output.reading import open_regular, read_regular
-from inbedder_cli.runs.manifest import read_manifest
+from inbedder_cli.runs.schema import read_manifest
 
 QUESTION = "What emotion is expressed?"
 RUN = ("run.json", "run.safetensors", "rows.parquet")

@@ -221,7 +221,11 @@ def read_manifest(folder: Path, *, shown: Path) -> Manifest:
         return manifest
     except InputError:
         raise
-    except (ValueError, RecursionError) as error:  # also a UsageError for an unknown algorithm
+    except (
+        msgspec.MsgspecError,
+        ValueError,
+        RecursionError,
+    ) as error:  # also a UsageError for an unknown algorithm
         raise _invalid(error, source) from error
 
 
@@ -237,7 +241,7 @@ def _invalid(error: Exception, source: str) -> InputError:
 def _how_to_repeat_older(content: bytes, folder: Path) -> str:
     try:
         older = msgspec.json.decode(content, type=_AnyManifest)
-    except (ValueError, RecursionError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return "save the run again: cluster --save"
     return how_to_repeat(older, folder)
 
