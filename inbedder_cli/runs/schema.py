@@ -225,7 +225,7 @@ def read_manifest(folder: Path, *, shown: Path) -> Manifest:
         msgspec.MsgspecError,
         ValueError,
         RecursionError,
-    ) as error:  # also a UsageError for an unknown algorithm
+    ) as error:  # an unknown algorithm is a UsageError
         raise _invalid(error, source) from error
 
 
