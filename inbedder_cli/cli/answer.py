@@ -35,11 +35,12 @@ def answer(
     """
     import pyarrow as pa
 
-    from inbedder_cli.output.files import check_target, open_output
+    from inbedder_cli.output.files import check_distinct, check_target, open_output
     from inbedder_cli.output.formats import TABLE, format_of, write_table
 
     reporter = TerminalReporter(quiet=quiet)
     question = check_instruction(instruction)
+    check_distinct({"-o": output}, [file])
     check_target(output, force=force)
     known_suffix = output is not None and output.suffix.lower() not in ("", ".txt")
     format_name = output_format or (format_of(output) if output is not None and known_suffix else None)

@@ -36,10 +36,10 @@ def assign(
     inbedder assign emotions next-week.csv -o labelled.csv
     """
     from inbedder_cli.output.tables import RESULT_COLUMNS, check_free, column_name
-    from inbedder_cli.runs.storage import load_run
+    from inbedder_cli.runs.storage import load_run, own_files
 
     reporter = TerminalReporter(quiet=quiet)
-    format_name = check_targets(output, output_format, None, force=force)
+    format_name = check_targets(output, output_format, force=force, inputs=[file, *own_files(run)])
     saved = load_run(run)
     corpus = source.read(file, reporter)
     names = [column_name(name, column) for name in saved.questions for column in (*RESULT_COLUMNS, "novel")]

@@ -96,19 +96,17 @@ def cluster(
     cat tickets.jsonl | inbedder cluster - -i "What does the user want?" | jq -r .cluster_label
     """
     from inbedder_cli.output.tables import RESULT_COLUMNS, check_free, column_name
-    from inbedder_cli.runs.storage import check_run_folder
 
     reporter = TerminalReporter(quiet=quiet)
     questions = _questions(instruction, vectors, dry_run=dry_run)
     cluster_options = clustering.settings(len(questions), source.seed)
     explain_options = explanation.settings()
-    row_format = check_targets(output, output_format, clusters, force=force)
-    if save is not None:
-        if vectors:
-            raise UsageError(
-                "a saved run needs the model that encoded the texts", hint="leave out --vectors, or --save"
-            )
-        check_run_folder(save, force=force)
+    if save is not None and vectors:
+        raise UsageError(
+            "a saved run needs the model that encoded the texts", hint="leave out --vectors, or --save"
+        )
+    inputs = (file, vectors, explanation.stop_words)
+    row_format = check_targets(output, output_format, clusters, save, force=force, inputs=inputs)
     corpus = source.read(file, reporter)
     check_free(corpus, [column_name(name, column) for name in questions for column in RESULT_COLUMNS], prefix)
     columns = [name.strip() for names in by or () for name in names.split(",") if name.strip()]

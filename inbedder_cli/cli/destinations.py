@@ -11,7 +11,7 @@ from inbedder_cli.errors import UsageError
 from inbedder_cli.options import InputFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     import pyarrow as pa
@@ -22,26 +22,38 @@ if TYPE_CHECKING:
 
 
 def check_targets(
-    output: Path | None, format_name: str | None, clusters: Path | None, *, force: bool
+    output: Path | None,
+    format_name: str | None,
+    clusters: Path | None = None,
+    save: Path | None = None,
+    *,
+    force: bool,
+    inputs: Iterable[str | Path | None] = (),
 ) -> str | None:
     """Return the name of the format of the rows; None where it depends on whether stdout is a terminal.
 
     :param output: file of the rows; None: stdout.
     :param format_name: value of --format; None if not given.
     :param clusters: file of the clusters.
+    :param save: folder of the saved run.
     :param force: whether existing files may be replaced.
-    :raises UsageError: for a file that exists, an unknown suffix, or the same file for rows and clusters.
+    :param inputs: files that are read, "-" for standard input; None where one is not given.
+    :raises UsageError: for a file that exists, an unknown suffix, an output that would replace another one or an
+        input.
     """
-    from inbedder_cli.output.files import check_target
+    from inbedder_cli.output.files import check_distinct, check_target
     from inbedder_cli.output.formats import TABLE, format_of
 
+    check_distinct({"-o": output, "--clusters": clusters, "--save": save}, inputs)
     for target in (output, clusters):
         check_target(target, force=force)
+    if save is not None:
+        from inbedder_cli.runs.storage import check_run_folder
+
+        check_run_folder(save, force=force)
     if clusters:
         format_of(clusters)
     format_name = format_name or (format_of(output) if output else None)
-    if output is not None and output == clusters:
-        raise UsageError(f"-o and --clusters both name {output}", hint="use two different files")
     if output is not None and format_name == TABLE:
         raise UsageError("--format table prints to the terminal only", hint="choose another --format for the file")
     check_terminal(format_name, output)

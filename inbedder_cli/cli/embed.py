@@ -44,11 +44,12 @@ def embed(
 
     inbedder cluster reviews.csv --vectors vectors.parquet -k 8
     """
-    from inbedder_cli.output.files import check_target, open_output
+    from inbedder_cli.output.files import check_distinct, check_target, open_output
     from inbedder_cli.output.vectors import vector_format, write_vectors
 
     reporter = TerminalReporter(quiet=quiet)
     question = check_instruction(instruction)
+    check_distinct({"-o": output}, [file])
     check_target(output, force=force)
     suffix = output.suffix if output else ".jsonl"
     vector_format(suffix)  # refuses an unknown suffix before any work is done

@@ -213,7 +213,7 @@ MinConfidence = Annotated[
 
 
 def _unless_stdout(path: Path | None) -> Path | None:
-    return None if path == Path("-") else path
+    return None if str(path) in ("-", "/dev/stdout", "/dev/fd/1") else path
 
 
 Output = Annotated[

@@ -51,9 +51,9 @@ def show(
     from inbedder_cli.output.formats import TABLE, write_table
     from inbedder_cli.output.tables import saved_clusters_table
     from inbedder_cli.report.run_view import print_table
-    from inbedder_cli.runs.storage import load_run
+    from inbedder_cli.runs.storage import load_run, own_files
 
-    format_name = check_targets(output, output_format, None, force=force)
+    format_name = check_targets(output, output_format, force=force, inputs=own_files(run))
     format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
     saved = load_run(run)
     if cluster is None and question is None:

@@ -46,7 +46,7 @@ def verify(
         print_line((f"{name}: " if name else "") + _summary(result))
     worst = min(result.same_cluster for result in results.values())
     if worst < SAME:
-        versions = ", ".join(f"{name} {number}" for name, number in saved.manifest["versions"].items())
+        versions = ", ".join(f"{name} {number}" for name, number in saved.manifest.versions.items())
         raise InbedderError(
             f"only {100 * worst:.0f} % of the rows get the same cluster again",
             hint=f"the run was made with {versions}",

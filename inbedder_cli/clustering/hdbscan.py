@@ -165,6 +165,10 @@ class HDBSCANClusterer(ClusterMixin, BaseEstimator, ClusterAlgorithm):  # type: 
         fitted.components_, fitted.mean_ = arrays["components"], arrays["mean"]
         fitted.sample_, fitted.sample_labels_ = arrays["sample"], arrays["sample_labels"]
         fitted.sample_min_cluster_size_ = size
+        n_sample, n_dimensions = fitted.sample_.shape
+        fits = fitted.components_.shape == (n_dimensions, len(fitted.mean_))
+        if not fits or fitted.sample_labels_.shape != (n_sample,) or n_sample > SAMPLE_ROWS:
+            raise ValueError("the arrays of HDBSCAN do not fit together")
         fitted.n_features_in_ = fitted.components_.shape[1]
         return fitted
 

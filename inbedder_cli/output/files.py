@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import json
 import os
+import stat
 import sys
-import tempfile
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+from unicodedata import normalize
 
 from inbedder_cli.errors import InbedderError, UsageError
+from inbedder_cli.output.temporary import temporary_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+
+READER_SECONDS = 5.0  # how long a named pipe without a reader is waited for
 
 
 def check_target(path: Path | None, *, force: bool) -> None:
@@ -21,60 +28,171 @@ def check_target(path: Path | None, *, force: bool) -> None:
 
     :param path: the file; None is standard output, which needs no check.
     :param force: whether an existing file may be replaced.
-    :raises UsageError: when the file exists and may not be replaced.
+    :raises UsageError: when the file exists and may not be replaced, or is no file that can be written.
     :raises InbedderError: when its folder is missing or read-only.
     """
     if path is None:
         return
-    if path.is_dir():
+    there = _status(path)
+    if there is None:
+        folder = _resolve(path).parent if path.is_symlink() else path.parent
+        if not folder.is_dir():
+            raise InbedderError(
+                f"cannot write {path}: there is no folder {folder}", hint=f"make it: mkdir -p {folder}"
+            )
+    elif stat.S_ISDIR(there.st_mode):
         raise UsageError(f"{path} is a folder", hint="name a file in it")
-    if path.is_file() and not force:
+    elif _is_stream(there):
+        if not os.access(path, os.W_OK):
+            raise InbedderError(f"cannot write {path}: Permission denied")
+        return
+    elif not stat.S_ISREG(there.st_mode):
+        raise UsageError(f"{path} is neither a file nor a pipe", hint="choose another name")
+    elif not force:
         raise UsageError(f"{path} exists already", hint="add --force to replace it, or choose another name")
-    folder = path.parent
-    if not folder.is_dir():
-        raise InbedderError(
-            f"cannot write {path}: there is no folder {folder}", hint=f"make it: mkdir -p {folder}"
-        )
-    if not os.access(folder, os.W_OK):
+    folder = _resolve(path).parent
+    if not os.access(folder, os.W_OK | os.X_OK):
         raise InbedderError(f"cannot write {path}: the folder {folder} is not writable")
+
+
+def check_distinct(outputs: Mapping[str, Path | None], inputs: Iterable[str | Path | None] = ()) -> None:
+    """Check, before any work is done, that no output replaces another one, or an input.
+
+    Links are followed, and names that differ only in case are the same: on some disks they name one file.
+
+    :param outputs: files and folders by option; None where it is not given.
+    :param inputs: files that are read, "-" for standard input; None where one is not given.
+    :raises UsageError: when two of them are one file, or one lies in the folder that another one is.
+    """
+    given = {option: path for option, path in outputs.items() if path is not None}
+    places = {option: _places(path) for option, path in given.items()}
+    for one, other in itertools.permutations(given, 2):
+        if places[one][0] == places[other][0]:
+            raise UsageError(f"{one} and {other} both name {given[other]}", hint="use two different names")
+        if places[one][0] in places[other]:
+            raise UsageError(
+                f"{other} lies in the folder of {one}: {given[other]}", hint="write it to another folder"
+            )
+    for path in inputs:
+        here: list[tuple[object, ...]] = []
+        with suppress(InbedderError):  # the reader will report it
+            here = [] if path is None else _places(path)
+        for option in given:
+            if here[:1] == places[option][:1]:
+                raise UsageError(f"{option} names the input {given[option]}", hint="choose another name")
+            if places[option][0] in here:
+                raise UsageError(f"the input {path} lies in the folder of {option}", hint="choose another folder")
+
+
+def _places(path: str | Path) -> list[tuple[object, ...]]:
+    """Return what identifies a file and the folders above it, whatever they are called; missing ones too."""
+    if str(path) == "-":
+        status = os.fstat(0)
+        return [(status.st_dev, status.st_ino)]
+    own = _resolve(Path(path))
+    return [_place(folder) for folder in (own, *own.parents)]
+
+
+def _place(path: Path) -> tuple[object, ...]:
+    if status := _status(path):
+        return status.st_dev, status.st_ino
+    return *(_place(path.parent) if path != path.parent else ()), normalize("NFC", path.name).casefold()
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """Return the status of a file or what it links to; None where there is none.
+
+    :raises InbedderError: for a name that no file can have.
+    """
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:  # a name that is too long, a loop of links, a file in place of a folder
+        raise InbedderError(f"cannot write {path}: {error.strerror}", hint="choose another name") from error
+
+
+def _resolve(path: Path) -> Path:
+    """Return the file that a path names, with links followed."""
+    return Path(os.path.realpath(path))  # Path.resolve raises RuntimeError for a loop of links
+
+
+def _is_stream(status: os.stat_result) -> bool:
+    """Return whether bytes are passed on: a device such as /dev/null, a named pipe."""
+    return stat.S_ISCHR(status.st_mode) or stat.S_ISFIFO(status.st_mode)
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """Yield a stream that replaces the file when the block ends without an error (an atomic write).
 
-    :param path: the file; devices and named pipes are written directly.
+    A link stays, and the file that it names is replaced. A replaced file keeps its mode and owner, a new one gets
+    those that the umask leaves. A pipe or a device is written to directly.
+
+    :param path: the file.
     :yield: a binary stream.
-    :raises InbedderError: when writing fails, for example on a full disk.
+    :raises InbedderError: when it cannot be written, for example on a full disk.
     """
-    temporary: Path | None = None
+    hint: str | None = "nothing was written"
     try:
-        if path.exists() and not path.is_file():  # /dev/null, a named pipe
-            with path.open("wb") as stream:
+        before = _status(path)
+        if before is not None and _is_stream(before):
+            hint = None
+            with _open_stream(path) as stream:
                 yield stream
             return
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as partial:
-            temporary = Path(partial.name)
-            yield partial
-            partial.flush()
-            os.fsync(partial.fileno())
-        temporary.chmod(mode)
-        temporary.replace(path)
-        temporary = None
+        target = _resolve(path)
+        with temporary_file(target.parent) as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+            temporary = Path(stream.name)
+            set_rights(temporary, like=target)
+            if sys.platform == "win32":  # elsewhere its lock is kept until it has its name
+                stream.close()
+            temporary.replace(target)
     except OSError as error:
-        raise InbedderError(
-            f"cannot write {path}: {error.strerror or error}", hint="nothing was written"
-        ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        raise InbedderError(f"cannot write {path}: {error.strerror or error}", hint=hint) from error
+
+
+def set_rights(path: Path, like: Path) -> None:
+    """Give a new file or folder the mode and owner of the one that it replaces, or the mode that the umask leaves.
+
+    :param path: the new one.
+    :param like: the one that it replaces, which may be missing.
+    """
+    if not like.exists():
+        path.chmod((0o777 if path.is_dir() else 0o666) & ~_umask())
+        return
+    before = like.stat()
+    if hasattr(os, "chown"):
+        with suppress(OSError):  # only root can give files away
+            os.chown(path, before.st_uid, before.st_gid)
+    path.chmod(before.st_mode & 0o777)
 
 
 def _umask() -> int:
+    """Return the rights that new files do not get."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def _open_stream(path: Path) -> IO[bytes]:
+    """Open a device or a named pipe, whose reader may come some seconds later."""
+    deadline = time.monotonic() + READER_SECONDS
+    while True:
+        try:
+            descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            if time.monotonic() > deadline:
+                raise OSError(errno.ENXIO, "nobody reads this pipe") from error
+            time.sleep(0.05)
+        else:
+            os.set_blocking(descriptor, True)
+            return os.fdopen(descriptor, "wb")
 
 
 @contextmanager

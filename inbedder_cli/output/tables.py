@@ -268,23 +268,21 @@ def saved_clusters_table(run: SavedRun, question: str | None = None) -> pa.Table
     import pyarrow as pa
 
     chosen = {name: q for name, q in run.questions.items() if question is None or name == question}
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, saved in chosen.items():
-        for cluster in run.documents[name]["clusters"]:
-            number = cluster["cluster"]
+        for cluster in run.manifest.questions[name].clusters:
+            number = cluster.cluster
             into = saved.merged.get(number)
-            label = saved.names.get(number, cluster["label"])
+            label = saved.names.get(number, cluster.label)
             rows.append(
                 ({"question": name} if name else {})
                 | {
                     "cluster": number,
                     "label": label if into is None else f"-> {saved.names[into]}",
-                    "size": cluster["size"],
-                    "stability": cluster["stability"],
-                    "answers": "; ".join(
-                        f"{a['text']} ({a['share']:.2f})" for a in cluster["answers"][:TOP_ANSWERS]
-                    ),
-                    "likely_next_words": "; ".join(cluster["likely_next_words"]),
+                    "size": cluster.size,
+                    "stability": cluster.stability,
+                    "answers": "; ".join(f"{a.text} ({a.share:.2f})" for a in cluster.answers[:TOP_ANSWERS]),
+                    "likely_next_words": "; ".join(cluster.likely_next_words),
                 }
             )
     return pa.Table.from_pylist(rows)

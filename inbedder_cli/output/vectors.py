@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from inbedder_cli.errors import InputError, UsageError
+from inbedder_cli.output.reading import open_regular, read_parquet
 from inbedder_cli.registry import Registry
 from inbedder_cli.results import Embeddings, RowStatus
 
@@ -26,7 +27,11 @@ if TYPE_CHECKING:
     from inbedder_cli.corpus import Corpus
 
 SCHEMA = 1
+VERSION = "inbedder.schema"
 TEXTS, INSTRUCTION, MODEL = "inbedder.texts_sha256", "inbedder.instruction", "inbedder.model"
+MAX_ROW_BYTES = 8_000_000  # of a vector and its answer: a million float64
+OTHER_BYTES = 16_000_000  # of a file, beside its rows
+SHOWN = 300  # characters of another library's message
 HOW_TO_MAKE = "make it: inbedder embed FILE -i QUESTION -o vectors.parquet"
 
 
@@ -100,14 +105,20 @@ def read_vectors(path: str, corpus: Corpus, instruction: str = "") -> Embeddings
     :raises InputError: for another format, other texts, another number of rows, and for a row with text whose
         vector is not finite.
     """
-    file = Path(path)
-    if not file.is_file():
-        raise InputError("no such file", source=path, hint=HOW_TO_MAKE)
-    stored = _read(file, path)
+    _check_file(Path(path), len(corpus))
+    stored = _read(Path(path), path)
     vectors, origin = stored.vectors, stored.origin
+    if origin.get(VERSION, str(SCHEMA)) != str(SCHEMA):
+        raise InputError("made by another version of inbedder", source=path, hint="embed the same file again")
     if vectors.ndim != 2 or not np.issubdtype(vectors.dtype, np.floating):
         raise InputError(f"holds {vectors.dtype} of shape {vectors.shape}, not rows of numbers", source=path)
-    if len(vectors) == len(corpus) and origin.get(TEXTS, digest := texts_sha256(corpus)) != digest:
+    if len(vectors) != len(corpus):
+        raise InputError(
+            f"{len(vectors):,} vectors for {len(corpus):,} rows of {corpus.source}",
+            source=path,
+            hint="embed the same file, with the same --limit and --sample",
+        )
+    if origin.get(TEXTS, digest := texts_sha256(corpus)) != digest:
         raise InputError(
             f"belongs to other texts, or another order of texts, than {corpus.source}",
             source=path,
@@ -130,6 +141,19 @@ def read_vectors(path: str, corpus: Corpus, instruction: str = "") -> Embeddings
     )
 
 
+def _check_file(file: Path, n_rows: int) -> None:
+    """Refuse what is no file of vectors of so many rows before anything is read."""
+    try:
+        with open_regular(file, follow_links=True) as stream:
+            size = stream.seek(0, 2)
+    except FileNotFoundError as error:
+        raise InputError("no such file", source=str(file), hint=HOW_TO_MAKE) from error
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", source=str(file), hint=HOW_TO_MAKE) from error
+    if size > OTHER_BYTES + n_rows * MAX_ROW_BYTES:
+        raise InputError(f"is larger than vectors of {n_rows:,} rows can be", source=str(file))
+
+
 def _read(file: Path, source: str) -> StoredVectors:
     suffix = file.suffix.lower()
     read = VECTOR_FORMATS[suffix].read if suffix in VECTOR_FORMATS else None
@@ -140,21 +164,18 @@ def _read(file: Path, source: str) -> StoredVectors:
         )
     try:
         return read(file)
+    except InputError:
+        raise
     except Exception as error:  # each library raises its own errors for a broken file
-        raise InputError(f"cannot be read as vectors: {error}", source=source) from error
+        said = " ".join(str(error).split())[:SHOWN] or type(error).__name__
+        raise InputError(f"cannot be read as vectors: {said}", source=source) from error
 
 
 def _status(vectors: npt.NDArray[np.float32], corpus: Corpus, source: str) -> list[RowStatus]:
     """Return which rows have a vector.
 
-    :raises InputError: for a wrong number of vectors, or a row with text that has no finite vector.
+    :raises InputError: for a row with text that has no finite vector.
     """
-    if len(vectors) != len(corpus):
-        raise InputError(
-            f"{len(vectors):,} vectors for {len(corpus):,} rows of {corpus.source}",
-            source=source,
-            hint="embed the same file, with the same --limit and --sample",
-        )
     finite = np.atleast_1d(np.isfinite(vectors).all(axis=1))
     status = [RowStatus.empty] * len(corpus)
     for row in corpus.readable:
@@ -181,7 +202,7 @@ def texts_sha256(corpus: Corpus) -> str:
 def _origin(corpus: Corpus, embedding: Embeddings) -> dict[str, str]:
     """Return the metadata of a file, by which `read_vectors` detects other texts or another question."""
     return {
-        "inbedder.schema": str(SCHEMA),
+        VERSION: str(SCHEMA),
         TEXTS: texts_sha256(corpus),
         INSTRUCTION: embedding.instruction or "",
         MODEL: embedding.model or "",
@@ -193,8 +214,8 @@ def _write_npy(corpus: Corpus, embedding: Embeddings, stream: IO[bytes]) -> None
 
 
 def _read_npy(file: Path) -> StoredVectors:
-    with file.open("rb") as stream:  # np.load would also accept an archive of arrays
-        return StoredVectors(np.asarray(np.lib.format.read_array(stream, allow_pickle=False)))
+    # np.load would also accept an archive of arrays, and allocate what the header asks for.
+    return StoredVectors(np.array(np.lib.format.open_memmap(file, mode="r")))
 
 
 def _write_safetensors(corpus: Corpus, embedding: Embeddings, stream: IO[bytes]) -> None:
@@ -255,10 +276,16 @@ def _write_parquet(corpus: Corpus, embedding: Embeddings, stream: IO[bytes]) -> 
 
 
 def _read_parquet(file: Path) -> StoredVectors:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(str(file)) as parquet:
-        table = parquet.read()
+        names = [name for name in ("vector", "answer", "confidence") if name in parquet.schema_arrow.names]
+        schema = pa.schema([parquet.schema_arrow.field(name) for name in names], parquet.schema_arrow.metadata)
+    if "answer" in names and not pa.types.is_string(schema.field("answer").type):
+        raise ValueError("the answers are no texts")
+    table = pa.Table.from_batches(list(read_parquet(file, names)), pa.schema(list(schema)))
+    table = table.replace_schema_metadata(schema.metadata)
     lists = table.column("vector").combine_chunks()
     valid = lists.is_valid().to_numpy(zero_copy_only=False)
     widths = lists.value_lengths().drop_null().unique().to_pylist()

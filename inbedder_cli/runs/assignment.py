@@ -78,8 +78,15 @@ def predict_clusters(question: SavedQuestion, vectors: npt.NDArray[np.float32]) 
 
     :param question: a question of a saved run.
     :param vectors: float32, shape (n_rows, hidden_size), finite.
-    :raises InputError: when the installed version of hdbscan does not reproduce the clusters of the run.
+    :raises InputError: for vectors of another size, or when the installed version of hdbscan does not reproduce
+        the clusters of the run.
     """
+    width = len(question.predictor.mean)
+    if vectors.shape[1] != width:
+        raise InputError(
+            f"the run was made with vectors of {width} numbers, not {vectors.shape[1]}",
+            hint="save the run again with this model: cluster --save",
+        )
     try:
         return question.predictor.predict(vectors)
     except ValueError as error:

@@ -6,13 +6,16 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from inbedder_cli.errors import InputError
+from inbedder_cli.output.reading import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 NAMES = "names.txt"
-LINE = re.compile(r"(?:(?P<question>\w+)\s+)?(?P<cluster>-?[0-9]+)\s*(?P<sign>=|->)\s*(?P<value>.+)")
+MAX_BYTES = 10_000_000
+SHOWN = 100  # characters of a line in a message
+LINE = re.compile(r"(?:(?P<question>\w+)\s+)?(?P<cluster>-?[0-9]{1,9})\s*(?P<sign>=|->)\s*(?P<value>.+)")
 
 
 class Change(NamedTuple):
@@ -32,10 +35,10 @@ def read_changes(folder: Path, questions: Sequence[str]) -> dict[str, list[Chang
     """
     path = folder / NAMES
     changes: dict[str, list[Change]] = {question: [] for question in questions}
-    if not path.exists():
-        return changes
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_regular(path, MAX_BYTES).decode("utf-8-sig").splitlines()
+    except FileNotFoundError:
+        return changes
     except UnicodeDecodeError as error:
         raise InputError(f"is not UTF-8: {error}", source=str(path), hint="save it as UTF-8") from error
     for number, line in enumerate(lines, start=1):
@@ -46,10 +49,10 @@ def read_changes(folder: Path, questions: Sequence[str]) -> dict[str, list[Chang
         if (
             not match
             or question not in changes
-            or (match["sign"] == "->" and not (match["value"].isdecimal() and match["value"].isascii()))
+            or (match["sign"] == "->" and not re.fullmatch("[0-9]{1,9}", match["value"]))
         ):
             raise InputError(
-                f'"{line.strip()}" is neither a rename nor a merge',
+                f'"{line.strip()[:SHOWN]}" is neither a rename nor a merge',
                 source=str(path),
                 line=number,
                 hint='write "3 = late delivery" or "5 -> 2"; with several questions "reason 3 = ..."',
@@ -78,15 +81,20 @@ def apply_changes(labels: Mapping[int, str], changes: Sequence[Change]) -> tuple
             merges[cluster] = into
         elif name is not None:
             names[cluster] = name
-    return names, {cluster: _end_of(cluster, merges) for cluster in merges}
+    return names, _ends(merges)
 
 
-def _end_of(cluster: int, merges: Mapping[int, int]) -> int:
-    """Return the cluster at the end of a chain of merges."""
-    seen, into = {cluster}, merges[cluster]
-    while into in merges and into not in seen:
-        seen.add(into)
-        into = merges[into]
-    if into in seen:
-        raise InputError(f"cluster {cluster} is merged into itself", source=NAMES, hint="remove one of the merges")
-    return into
+def _ends(merges: Mapping[int, int]) -> dict[int, int]:
+    """Return the cluster at the end of the chain of merges that begins at each merged cluster."""
+    ends: dict[int, int] = {}
+    for cluster in merges:
+        chain, into = {cluster}, merges[cluster]
+        while into in merges and into not in ends and into not in chain:
+            chain.add(into)
+            into = merges[into]
+        if into in chain:
+            raise InputError(
+                f"cluster {cluster} is merged into itself", source=NAMES, hint="remove one of the merges"
+            )
+        ends |= dict.fromkeys(chain, ends.get(into, into))
+    return ends

@@ -5,41 +5,59 @@
     rows.parquet      every row: id, text, cluster, label, answer, ...
     names.txt         optional, written by the user: renames and merges (`renames`)
 
-The folder holds no pickle. It holds the texts: treat it as confidential as they are.
+The folder holds no pickle. It holds the texts: treat it as confidential as they are. It may come from somebody
+else: run.json is checked as a whole before any other file is opened, and each file before it is used.
 """
 
 from __future__ import annotations
 
-import json
-import shlex
-import tempfile
+import itertools
+import os
+import shutil
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from inbedder_cli import __version__
 from inbedder_cli.clustering import NOISE
 from inbedder_cli.clustering.predictor import ClusterPredictor
-from inbedder_cli.encoders.base import ModelRecord
 from inbedder_cli.errors import InbedderError, InputError, UsageError
 from inbedder_cli.models.convert import file_sha256
-from inbedder_cli.options import ClusterOptions, EncodeOptions, Pooling, UnansweredOptions
+from inbedder_cli.output.temporary import temporary_folder
 from inbedder_cli.output.vectors import texts_sha256
+from inbedder_cli.runs.contents import MAX_TENSOR_BYTES, check_rows, read_predictors, read_rows
+from inbedder_cli.runs.folders import (
+    MANIFEST,
+    ROWS,
+    TENSORS,
+    carry_over,
+    check_run_folder,
+    current,
+    own_files,
+    replace_folder,
+    restore,
+)
 from inbedder_cli.runs.renames import NAMES, apply_changes, read_changes
+from inbedder_cli.runs.schema import MAX_BYTES, SCHEMA, how_to_repeat, read_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from inbedder_cli.encoders.base import ModelRecord
+    from inbedder_cli.options import ClusterOptions, EncodeOptions, UnansweredOptions
     from inbedder_cli.results import Analysis, ClusteringResult
     from inbedder_cli.runs.renames import Change
+    from inbedder_cli.runs.schema import Manifest
 
-SCHEMA = 3
-MANIFEST, TENSORS, ROWS = "run.json", "run.safetensors", "rows.parquet"
 LIBRARIES = ("torch", "transformers", "scikit-learn", "hdbscan", "numpy")
+EXEMPLAR_CHARACTERS = 1000  # of a text in run.json; the whole text is in rows.parquet
+
+__all__ = ["SavedQuestion", "SavedRun", "check_run_folder", "load_run", "own_files", "save_run"]
 
 
 @dataclass(frozen=True)
@@ -87,59 +105,39 @@ class SavedRun:
 
     :param folder: the folder of the run.
     :param manifest: the contents of run.json.
-    :param model: how to load the encoder of its vectors.
-    :param encode_options: how its texts were encoded.
     :param questions: the questions by name, "" for the only one.
     """
 
     folder: Path
-    manifest: dict[str, Any]
-    model: ModelRecord
-    encode_options: EncodeOptions
+    manifest: Manifest
     questions: dict[str, SavedQuestion]
+
+    @property
+    def model(self) -> ModelRecord:
+        """How to load the encoder of its vectors."""
+        return self.manifest.model_record
+
+    @property
+    def encode_options(self) -> EncodeOptions:
+        """How its texts were encoded."""
+        return self.manifest.encode_options
 
     def rows(self, question: str) -> list[dict[str, Any]]:
         """Return the rows under one question, each with id, text and `RESULT_COLUMNS`.
 
         :param question: name of the question.
+        :raises InputError: for a damaged file.
         """
-        import pyarrow.parquet as pq
-
-        from inbedder_cli.output.tables import RESULT_COLUMNS, column_name
-
-        columns = [column_name(question, name) for name in RESULT_COLUMNS]
-        with pq.ParquetFile(str(self.folder / ROWS)) as file:
-            table = file.read(columns=["id", "text", *columns])
-        table = table.select(["id", "text", *columns]).rename_columns(["id", "text", *RESULT_COLUMNS])
-        rows: list[dict[str, Any]] = table.to_pylist()
-        return rows
-
-    @property
-    def documents(self) -> dict[str, dict[str, Any]]:
-        """The part of the manifest that belongs to each question, by name."""
-        return documents_in(self.manifest)
-
-
-def check_run_folder(folder: Path, *, force: bool) -> None:
-    """Check, before any work is done, that a run can be saved to a folder.
-
-    :param folder: the folder to save to.
-    :param force: whether an existing run may be replaced.
-    :raises UsageError: for a file, a folder that is not empty, or one whose parent is missing.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file", hint="choose another name for the folder of the run")
-    if folder.exists() and any(folder.iterdir()) and not force:
-        raise UsageError(f"{folder} exists already", hint="add --force to replace the run, or choose another name")
-    if not folder.absolute().parent.is_dir():
-        raise UsageError(f"there is no folder {folder.parent}", hint="create it first, or choose another folder")
+        again = how_to_repeat(self.manifest, self.folder)
+        return read_rows(self.folder / ROWS, question, self.manifest.questions[question], again)
 
 
 def save_run(folder: Path, analysis: Analysis) -> Path | None:
-    """Save an analysis to a folder. Files are written to a temporary folder first and then moved.
+    """Save an analysis to a folder: a temporary one is written, and then takes the place of an old one.
 
     The manifest holds the hashes of the other files. An existing names.txt is kept if the
     clusters have the same labels as before, and otherwise renamed to names.txt.old.
+    Whatever else is in the folder is kept.
 
     :param folder: the folder to create, or that of an older run.
     :param analysis: the results of an encoder that was loaded by name.
@@ -151,7 +149,7 @@ def save_run(folder: Path, analysis: Analysis) -> Path | None:
     from safetensors.numpy import save
 
     from inbedder_cli.output.documents import results_document
-    from inbedder_cli.output.files import atomic_write, write_json
+    from inbedder_cli.output.files import set_rights, write_json
     from inbedder_cli.output.formats import write_table
     from inbedder_cli.output.tables import rows_table
 
@@ -161,7 +159,6 @@ def save_run(folder: Path, analysis: Analysis) -> Path | None:
             "a saved run needs an encoder that was loaded by name",
             hint="use a model that load_encoder takes by name, not saved vectors",
         )
-    before = _labels_in(folder)
     corpus = analysis.corpus
     table = pa.table({"id": pa.array(corpus.ids, pa.string()), "text": pa.array(corpus.texts, pa.string())})
     rows = rows_table(analysis.results)
@@ -173,7 +170,7 @@ def save_run(folder: Path, analysis: Analysis) -> Path | None:
             f"{question}/{name}": np.ascontiguousarray(array)
             for name, array in ClusterPredictor.of(result.clustering).to_arrays().items()
         }
-    manifest = results_document(analysis.results, analysis.model, analysis.crosstabs) | {
+    manifest = _shorten(results_document(analysis.results, analysis.model, analysis.crosstabs)) | {
         "schema": SCHEMA,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {"inbedder": __version__} | {name: version(name) for name in LIBRARIES},
@@ -183,48 +180,81 @@ def save_run(folder: Path, analysis: Analysis) -> Path | None:
         "unanswered_options": asdict(analysis.result.unanswered_options),
         "settings": {question: asdict(result.clustering.options) for question, result in analysis.results.items()},
     }
+    target = Path(os.path.realpath(folder))
     try:
-        with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=f".{folder.name}.") as unfinished:
-            new = Path(unfinished)
-            with atomic_write(new / ROWS) as stream:
+        restore(target)
+        with temporary_folder(target.parent) as new:
+            with _create(new / ROWS) as stream:
                 write_table(table, stream, "parquet")
-            with atomic_write(new / TENSORS) as stream:
+            with _create(new / TENSORS) as stream:
                 stream.write(save(tensors))
             manifest["files"] = {name: file_sha256(new / name) for name in (TENSORS, ROWS)}
-            with atomic_write(new / MANIFEST) as stream:
+            with _create(new / MANIFEST) as stream:
                 write_json(manifest, stream)
-            folder.mkdir(exist_ok=True)
-            for name in (ROWS, TENSORS, MANIFEST):
-                (new / name).replace(folder / name)
+            _check_size(new)
+            names = _keep_names(target, new)
+            carry_over(target, new, without=(MANIFEST, TENSORS, ROWS, NAMES))
+            for path in own_files(new):
+                set_rights(path, like=target / path.name)
+            set_rights(new, like=target)
+            replace_folder(target, new)
     except OSError as error:
-        raise InbedderError(f"cannot write {folder}: {error}", hint="choose another folder") from error
-    if (folder / NAMES).exists() and before != _labels_in(folder):
-        return _rename_names_file(folder / NAMES)
-    return None
+        raise InbedderError(
+            f"cannot write {folder}: {error.strerror or error}",
+            hint="choose another folder; what was there is as it was",
+        ) from error
+    return folder / names if names else None
 
 
-def _rename_names_file(names: Path) -> Path:
-    """Rename names.txt to a name that is not in use, and return the new path."""
-    target, n = names.with_name(f"{NAMES}.old"), 2
-    while target.exists():
-        target, n = names.with_name(f"{NAMES}.old{n}"), n + 1
-    return names.replace(target)
+def _check_size(folder: Path) -> None:
+    """Refuse to save what `load_run` would refuse to read."""
+    for name, limit in ((MANIFEST, MAX_BYTES), (TENSORS, MAX_TENSOR_BYTES)):
+        if (folder / name).stat().st_size > limit:
+            raise InbedderError(
+                f"the run cannot be saved: {name} would be larger than {limit / 1e6:,.0f} MB",
+                hint="make fewer clusters, or give fewer --exemplars",
+            )
 
 
-def documents_in(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the part of a manifest that belongs to each question, by name; "" for the only one."""
-    questions: dict[str, dict[str, Any]] | None = manifest.get("questions")
-    return questions or {"": manifest}
+@contextmanager
+def _create(path: Path) -> Iterator[IO[bytes]]:
+    with path.open("wb") as stream:
+        yield stream
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _keep_names(folder: Path, new: Path) -> str | None:
+    """Put names.txt into the new run, and return its new name if the clusters are others; else None."""
+    if not (folder / NAMES).exists():
+        return None
+    name = NAMES
+    if _labels_in(folder) != _labels_in(new):
+        free = itertools.chain([f"{NAMES}.old"], (f"{NAMES}.old{n}" for n in itertools.count(2)))
+        name = next(name for name in free if not (folder / name).exists())
+    shutil.copy2(folder / NAMES, new / name)
+    return None if name == NAMES else name
 
 
 def _labels_in(folder: Path) -> list[Any] | None:
-    """Return the questions, clusters and labels of the run in a folder; None if there is none."""
+    """Return the questions, clusters and labels of the run in a folder; None if there is no valid one."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        questions = documents_in(manifest)
-        return [[name, c["cluster"], c["label"]] for name, q in questions.items() for c in q["clusters"]]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        questions = read_manifest(folder, shown=folder).questions
+    except (OSError, InbedderError):
         return None
+    return [(name, c.cluster, c.label) for name, question in questions.items() for c in question.clusters]
+
+
+def _shorten(document: Any) -> Any:  # noqa: ANN401
+    """Return a document with long texts of its exemplars cut, so that `load_run` can read it whole."""
+    if isinstance(document, list):
+        return [_shorten(value) for value in document]
+    if not isinstance(document, dict):
+        return document
+    shorter = {key: _shorten(value) for key, value in document.items()}
+    if "id" in shorter and len(shorter["text"]) > EXEMPLAR_CHARACTERS:
+        shorter["text"] = shorter["text"][:EXEMPLAR_CHARACTERS] + "..."
+    return shorter
 
 
 def load_run(folder: Path) -> SavedRun:
@@ -233,83 +263,41 @@ def load_run(folder: Path) -> SavedRun:
     :param folder: the folder of the run.
     :raises InputError: for a folder without a run, a damaged run, or an invalid line of names.txt.
     """
-    from safetensors.numpy import load_file
-
-    if folder.is_file():
-        raise InputError("is a file, not the folder of a saved run", source=str(folder), hint="name the run first")
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        if manifest["schema"] != SCHEMA:
+        if folder.is_file():
             raise InputError(
-                f"made by another version of inbedder (schema {manifest['schema']}, not {SCHEMA})",
-                source=str(folder),
-                hint=f"save the run again: {_command(folder, manifest)}",
+                "is a file, not the folder of a saved run", source=str(folder), hint="name the run first"
             )
-        damaged = [name for name, sha256 in manifest["files"].items() if file_sha256(folder / name) != sha256]
-        if damaged:
-            raise InputError(
-                f"{damaged[0]} was changed after the run was saved",
-                source=str(folder),
-                hint=f"save the run again: {_command(folder, manifest)}",
-            )
-        tensors = load_file(folder / TENSORS)
-        encoding = manifest["encoding"]
-        questions = documents_in(manifest)
-        changes = read_changes(folder, list(questions))
-        return SavedRun(
-            folder,
-            manifest,
-            ModelRecord(**manifest["model"]),
-            EncodeOptions(**(encoding | {"pooling": encoding["pooling"] and Pooling(encoding["pooling"])})),
-            {
-                name: _question(name, document, manifest, tensors, changes[name])
-                for name, document in questions.items()
-            },
-        )
-    except InbedderError:
-        raise
+        place = current(folder)
+        manifest = read_manifest(place, shown=folder)
+        again = how_to_repeat(manifest, folder)
+        predictors = read_predictors(place / TENSORS, manifest, again)
+        check_rows(place / ROWS, manifest, again)
+        changes = read_changes(place, list(manifest.questions))
     except FileNotFoundError as error:
         raise InputError(
             f"no saved run here ({Path(error.filename or '').name} is missing)",
             source=str(folder),
             hint='create one: inbedder cluster FILE -i "..." --save RUN',
         ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:  # another file of that name
-        raise InputError(f"not a saved run: {error!r}", source=str(folder), hint="save the run again") from error
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", source=str(folder)) from error
+    questions = {name: _question(name, manifest, predictors[name], changes[name]) for name in manifest.questions}
+    return SavedRun(place, manifest, questions)
 
 
 def _question(
-    name: str,
-    document: dict[str, Any],
-    manifest: dict[str, Any],
-    tensors: dict[str, Any],
-    changes: Sequence[Change],
+    name: str, manifest: Manifest, predictor: ClusterPredictor, changes: Sequence[Change]
 ) -> SavedQuestion:
-    own = {key.removeprefix(f"{name}/"): array for key, array in tensors.items() if key.startswith(f"{name}/")}
-    settings = manifest["settings"][name]
-    clusters = [c for c in document["clusters"] if c["cluster"] != NOISE]
-    names, merged = apply_changes({c["cluster"]: c["label"] for c in clusters}, changes)
+    question = manifest.questions[name]
+    clusters = [c for c in question.clusters if c.cluster != NOISE]
+    names, merged = apply_changes({c.cluster: c.label for c in clusters}, changes)
     return SavedQuestion(
-        document["instruction"],
-        ClusterPredictor.from_arrays(own, settings["algorithm"]),
-        ClusterOptions(**settings),
-        UnansweredOptions(**manifest["unanswered_options"]),
-        {c["cluster"]: c["size"] for c in clusters},
+        question.instruction,
+        predictor,
+        manifest.cluster_options(name),
+        manifest.flag_options,
+        {c.cluster: c.size for c in clusters},
         names,
         merged,
     )
-
-
-def _command(folder: Path, manifest: dict[str, Any]) -> str:
-    """Return the command that recreates a run, of any schema."""
-    words = ["inbedder", "cluster", manifest["source"]]
-    for name, document in documents_in(manifest).items():
-        question = document["instruction"]
-        words += ["-i", f"{name}={question}" if name else question]
-    first, *_ = settings = list(manifest["settings"].values())
-    if all(s["k"] for s in settings):
-        words += [word for s in settings for word in ("-k", str(s["k"]))]
-    if first["min_cluster_size"]:
-        words += ["--min-cluster-size", str(first["min_cluster_size"])]
-    words += ["-a", first["algorithm"], "-m", manifest["model"]["reference"], "--save", str(folder), "--force"]
-    return shlex.join(words)

@@ -1,0 +1,268 @@
+"""run.json of a saved run: its schema, against which the whole file is checked before anything else is opened.
+
+msgspec decodes into these classes directly: a wrong type, a number out of range or a missing key is an error that
+names its place, and what is not in the schema costs no memory, however much of it there is.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from inbedder_cli.clustering import NOISE
+from inbedder_cli.encoders.base import ModelRecord
+from inbedder_cli.errors import InputError
+from inbedder_cli.options import ClusterOptions, Dtype, EncodeOptions, Pooling, UnansweredOptions
+from inbedder_cli.output.reading import read_regular
+from inbedder_cli.runs.folders import MANIFEST, ROWS, TENSORS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+SCHEMA = 3
+MAX_BYTES = 32_000_000  # of run.json
+SHOWN = 300  # characters of a message about a damaged file
+LONGEST_COMMAND = 3000  # characters
+
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Text = Annotated[str, Meta(min_length=1)]
+SHA256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Clusters = Annotated[int, Meta(ge=1, le=10**7)]  # a number of clusters, or of rows in one
+QuestionName = Annotated[str, Meta(pattern=r"^(?:[^\W\d]\w*)?$")]
+
+
+class Answer(Struct, frozen=True):
+    """A frequent answer of a cluster."""
+
+    text: str
+    share: Share
+
+
+class Cluster(Struct, frozen=True):
+    """A cluster, as far as `show` and `assign` need it."""
+
+    cluster: Annotated[int, Meta(ge=NOISE, lt=10**7)]
+    label: str
+    size: Count
+    answers: list[Answer]
+    likely_next_words: list[str]
+    stability: float | None = None
+
+
+class Rows(Struct, frozen=True):
+    """The number of rows of the input."""
+
+    total: Count
+
+
+class Question(Struct, frozen=True):
+    """A question and its clusters."""
+
+    instruction: Text
+    rows: Rows
+    clusters: list[Cluster]
+
+    def __post_init__(self) -> None:
+        numbers = sorted(c.cluster for c in self.clusters if c.cluster != NOISE)
+        if numbers != list(range(len(numbers))) or len(self.clusters) > len(numbers) + 1:
+            raise ValueError("the clusters are not numbered 0, 1, 2, ...")
+
+    @property
+    def k(self) -> int:
+        """The number of clusters, without noise."""
+        return sum(c.cluster != NOISE for c in self.clusters)
+
+
+class Model(Struct, frozen=True):
+    """Fields of `ModelRecord`."""
+
+    reference: Text
+    description: str
+    identity: str
+    template: str | None
+    dtype: Dtype
+
+
+class Encoding(Struct, frozen=True):
+    """Fields of `EncodeOptions`."""
+
+    pooling: Pooling | None
+    layer: Annotated[int, Meta(ge=-(10**4), le=10**4)] | None
+    answers: bool
+    max_answer_tokens: Annotated[int, Meta(ge=1, le=10**4)]
+    max_tokens: Annotated[int, Meta(ge=1, le=10**7)]
+    batch_tokens: Annotated[int, Meta(ge=1, le=10**9)] | None
+
+
+class Unanswered(Struct, frozen=True):
+    """Fields of `UnansweredOptions`."""
+
+    flag: bool
+    min_confidence: Share
+
+
+class Settings(Struct, frozen=True):
+    """Fields of `ClusterOptions`."""
+
+    algorithm: str
+    k: Clusters | None
+    k_min: Clusters
+    k_max: Clusters
+    min_cluster_size: Clusters | None
+    seed: Annotated[int, Meta(ge=0, lt=2**32)]
+    stability: bool
+
+
+class Files(Struct, frozen=True, rename={"tensors": TENSORS, "rows": ROWS}):
+    """Hashes of the other files."""
+
+    tensors: SHA256
+    rows: SHA256
+
+
+class Manifest(Struct, frozen=True):
+    """The contents of run.json, without the keys that only people read.
+
+    A run of one question has the keys of `Question` itself: `read_manifest` gives it the name "".
+    """
+
+    schema: Literal[3]
+    source: str
+    versions: dict[str, str]
+    model: Model
+    encoding: Encoding
+    unanswered_options: Unanswered
+    settings: dict[QuestionName, Settings]
+    files: Files
+    questions: dict[QuestionName, Question] = {}
+
+    @property
+    def model_record(self) -> ModelRecord:
+        """How to load the encoder."""
+        return ModelRecord(**(msgspec.structs.asdict(self.model) | {"dtype": str(self.model.dtype)}))
+
+    @property
+    def encode_options(self) -> EncodeOptions:
+        """How the texts were encoded."""
+        return EncodeOptions(**msgspec.structs.asdict(self.encoding))
+
+    @property
+    def flag_options(self) -> UnansweredOptions:
+        """Which answers count as unanswered."""
+        return UnansweredOptions(**msgspec.structs.asdict(self.unanswered_options))
+
+    def cluster_options(self, question: str) -> ClusterOptions:
+        """Return the options that made the clusters of a question.
+
+        :param question: its name.
+        """
+        return ClusterOptions(**msgspec.structs.asdict(self.settings[question]))
+
+
+class _Version(Struct):
+    schema: Count
+
+
+class _OlderSettings(Struct):
+    algorithm: str
+    k: int | None = None
+    min_cluster_size: int | None = None
+
+
+class _OlderModel(Struct):
+    reference: str
+
+
+class _OlderQuestion(Struct):
+    instruction: str
+
+
+class _AnyManifest(Struct):
+    """What manifests of all schemas hold, and the command that recreates the run is made of."""
+
+    source: str
+    model: _OlderModel
+    settings: dict[str, _OlderSettings]
+    instruction: str = ""
+    questions: dict[str, _OlderQuestion] = {}
+
+
+def read_manifest(folder: Path, *, shown: Path) -> Manifest:
+    """Return the contents of run.json.
+
+    :param folder: where the run is.
+    :param shown: the folder as the user named it.
+    :raises InputError: for a file of another version, or one that is not valid.
+    :raises OSError: when it cannot be read.
+    """
+    content = read_regular(folder / MANIFEST, MAX_BYTES)
+    source = str(shown / MANIFEST)
+    try:
+        version = msgspec.json.decode(content, type=_Version).schema
+        if version != SCHEMA:
+            raise InputError(
+                f"made by another version of inbedder (schema {version}, not {SCHEMA})",
+                source=str(shown),
+                hint=_how_to_repeat_older(content, shown),
+            )
+        manifest = msgspec.json.decode(content, type=Manifest)
+        if not manifest.questions:
+            only = {"": msgspec.json.decode(content, type=Question)}
+            manifest = msgspec.structs.replace(manifest, questions=only)
+        if set(manifest.settings) != set(manifest.questions):
+            raise ValueError("the settings belong to other questions")
+        for name in manifest.questions:
+            manifest.cluster_options(name)
+        return manifest
+    except InputError:
+        raise
+    except (
+        msgspec.MsgspecError,
+        ValueError,
+        RecursionError,
+    ) as error:  # an unknown algorithm is a UsageError
+        raise _invalid(error, source) from error
+
+
+def _invalid(error: Exception, source: str) -> InputError:
+    said = " ".join(str(error).split()) or type(error).__name__
+    return InputError(
+        f"not a saved run: {said if len(said) <= SHOWN else said[:SHOWN] + '...'}",
+        source=source,
+        hint="save the run again: cluster --save",
+    )
+
+
+def _how_to_repeat_older(content: bytes, folder: Path) -> str:
+    try:
+        older = msgspec.json.decode(content, type=_AnyManifest)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return "save the run again: cluster --save"
+    return how_to_repeat(older, folder)
+
+
+def how_to_repeat(run: Manifest | _AnyManifest, folder: Path) -> str:
+    """Return a hint with the command that makes a run again.
+
+    :param run: its manifest, of any schema.
+    :param folder: the folder of the run.
+    """
+    words = ["inbedder", "cluster", run.source]
+    questions: Mapping[str, Question | _OlderQuestion] = run.questions
+    for name, question in (questions or {"": _OlderQuestion(getattr(run, "instruction", ""))}).items():
+        words += ["-i", f"{name}={question.instruction}" if name else question.instruction]
+    settings: list[Settings | _OlderSettings] = [*run.settings.values()]
+    if all(s.k for s in settings):
+        words += [word for s in settings for word in ("-k", str(s.k))]
+    for first in settings[:1]:
+        if first.min_cluster_size:
+            words += ["--min-cluster-size", str(first.min_cluster_size)]
+        words += ["-a", first.algorithm]
+    words += ["-m", run.model.reference, "--save", str(folder), "--force"]
+    command = shlex.join(words)
+    return f"save the run again: {command if len(command) <= LONGEST_COMMAND else 'cluster --save'}"
