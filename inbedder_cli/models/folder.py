@@ -1,0 +1,405 @@
+"""A model folder from elsewhere: check it before anything is loaded, and pass on only what a model needs.
+
+transformers reads whatever lies in a folder: adapters, code, other templates, names of files and kernels. It gets
+a folder of links to weights and tokenizer instead, with settings of which only the harmless ones are kept.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import shutil
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inbedder_cli.errors import InbedderError, ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+CONFIG, TOKENIZER_CONFIG, GENERATION_CONFIG = "config.json", "tokenizer_config.json", "generation_config.json"
+TEMPLATE = "chat_template.jinja"
+ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+# What the tokenizers of transformers read, as far as it holds neither settings nor code.
+VOCABULARY = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+    "bpe.codes",
+    "spiece.model",
+    "spm.model",
+    "spm_char.model",
+    "sentencepiece.model",
+    "sentencepiece.bpe.model",
+    "source.spm",
+    "target.spm",
+    "added_tokens.json",
+    "special_tokens_map.json",
+)
+MAX_JSON = 4 * 2**20  # bytes of a file of settings; a long chat template takes 20 KB
+MAX_INDEX = 64 * 2**20
+MAX_VOCABULARY = 128 * 2**20  # the largest in use has 35 MB
+MAX_INT = 2**31  # no setting of a language model is larger
+MAX_SHARDS = 10_000
+LAYERS = re.compile(r"layers$|_layer$|_blocks$|depth$")
+SIZES = re.compile(r"size$|dim$|^d_\w+$|^n_embd$|^n_inner$")
+MIN_LAYERS, MIN_SIZE = 1000, 2**18  # what any file may ask for
+
+# Settings that choose code, kernels, other files or a number format, or that hold what no answer depends on.
+IGNORED = {
+    "auto_map",
+    "attn_implementation",
+    "experts_implementation",
+    "transformers_weights",
+    "transformers_version",
+    "fusion_config",
+    "distributed_config",
+    "kernel_config",
+    "use_kernels",
+    "use_mamba_kernels",
+    "per_layer_config",
+    "custom_pipelines",
+    "name_or_path",
+    "torchscript",
+    "gradient_checkpointing",
+    "output_hidden_states",
+    "output_attentions",
+    "return_dict",
+    "chunk_size_feed_forward",
+    "dtype",
+    "torch_dtype",
+    "id2label",
+    "label2id",
+    "num_labels",
+    "problem_type",
+}
+GENERATION_SETTINGS = (
+    "bos_token_id",
+    "eos_token_id",
+    "pad_token_id",
+    "decoder_start_token_id",
+    "forced_bos_token_id",
+)
+TOKENIZER_SETTINGS = re.compile(
+    r"(bos|eos|unk|sep|pad|cls|mask|image|audio|video|boi|eoi|\w+_special)_tokens?|add_(bos|eos)_token"
+    r"|added_tokens_decoder|(additional|extra|model_specific)_special_tokens|chat_template|tokenizer_class"
+    r"|model_max_length|model_input_names|(padding|truncation)_side|errors|legacy|extra_ids|trim_offsets"
+    r"|add_(prefix_space|dummy_prefix)|clean_up_tokenization_spaces|spaces_between_special_tokens"
+    r"|split_special_tokens|use_default_system_prompt|do_(lower_case|basic_tokenize)|never_split|strip_accents"
+    r"|tokenize_chinese_chars|normalization|keep_accents|(src|tgt)_lang|language_codes"
+)
+TOKENIZER_CLASS = re.compile(r"\w*Tokenizer(Fast)?|TokenizersBackend")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What the headers of weight files say.
+
+    :param files: names of the files in the folder.
+    :param n_tensors: number of tensors.
+    :param n_values: number of values in all tensors.
+    """
+
+    files: tuple[str, ...]
+    n_tensors: int
+    n_values: int
+
+
+def check_folder(name: str, folder: Path) -> Weights:
+    """Check that a folder contains a whole model, without loading it.
+
+    :param name: of the model, for messages.
+    :param folder: the folder.
+    :return: what its weights' headers say.
+    :raises ModelError: when files are missing, damaged, too large, or no files.
+    """
+    if not (folder / CONFIG).exists():
+        raise ModelError(
+            f"{name} has no {CONFIG}", hint="give a folder that transformers' save_pretrained has written"
+        )
+    config = read_settings(folder / CONFIG)
+    if not isinstance(config.get("model_type"), str):
+        raise ModelError(
+            f"{folder / CONFIG} names no model_type", hint="use a config.json that save_pretrained has written"
+        )
+    if config.get("quantization_config") or config.get("compression_config"):
+        raise ModelError(
+            f"{name} has quantized weights", hint="use the model that it was made from, or its GGUF file"
+        )
+    for path in (TOKENIZER_CONFIG, GENERATION_CONFIG):
+        if os.path.lexists(folder / path):
+            read_settings(folder / path)
+    for path, limit in [(TEMPLATE, MAX_JSON), *((file, MAX_VOCABULARY) for file in VOCABULARY)]:
+        if os.path.lexists(folder / path):
+            check_file(folder / path, limit)
+    weights = read_weights(name, folder)
+    _check_shape(name, config, weights)
+    return weights
+
+
+def _check_shape(name: str, config: dict[str, Any], weights: Weights) -> None:
+    """Check that no number of layers and no size is far above what the weights can fill."""
+    for key, value in config.items():
+        if isinstance(value, dict):
+            _check_shape(name, value, weights)
+        elif isinstance(value, int) and (
+            (LAYERS.search(key) and value > max(MIN_LAYERS, weights.n_tensors))
+            or (SIZES.search(key) and value > max(MIN_SIZE, weights.n_values))
+        ):
+            raise ModelError(
+                f"{name} does not fit its {CONFIG}: {key[:80]} is {value:,}, but the weights are "
+                f"{weights.n_tensors:,} tensors of {weights.n_values:,} values",
+                hint="config.json and weights must be those of one model; fetch it again",
+            )
+
+
+def check_file(file: Path, limit: int | None = None) -> None:
+    """Check that a path is an ordinary file, so that reading it neither waits nor never ends.
+
+    :param file: the path; a link to a file will do, as the cache of the Hugging Face hub has them.
+    :param limit: maximum number of bytes; None for any.
+    :raises ModelError: for anything else.
+    """
+    if not file.is_file():
+        raise ModelError(f"{file} is missing, or not an ordinary file", hint="fetch the model again")
+    if limit is not None and (size := file.stat().st_size) > limit:
+        raise ModelError(
+            f"{file} has {size / 2**20:,.0f} MB, more than the {limit / 2**20:.0f} MB of any such file in use",
+            hint="fetch the model again",
+        )
+
+
+def read_settings(file: Path, limit: int = MAX_JSON) -> dict[str, Any]:
+    """Return the settings in a JSON file.
+
+    :param file: contains one object.
+    :param limit: maximum number of bytes.
+    :return: the object.
+    :raises ModelError: when the file cannot be read, is too large or damaged, or holds something else.
+    """
+    check_file(file, limit)
+    try:
+        settings = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{file} is damaged: {error}", hint="fetch the model again") from error
+    if not isinstance(settings, dict):
+        raise ModelError(f"{file} is damaged: it holds no settings", hint="fetch the model again")
+    _check_numbers(settings, file)
+    return settings
+
+
+def _check_numbers(value: object, file: Path, key: str = "") -> None:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name != "model_max_length":  # 10 ** 30 stands for no limit
+                _check_numbers(inner, file, str(name))
+    elif isinstance(value, list):
+        for inner in value:
+            _check_numbers(inner, file, key)
+    elif isinstance(value, int) and abs(value) > MAX_INT:
+        raise ModelError(f"{file} is damaged: {key[:80]} is out of range", hint="fetch the model again")
+
+
+def read_weights(name: str, folder: Path) -> Weights:
+    """Return what the headers of a folder's safetensors say.
+
+    :param name: of the model, for messages.
+    :param folder: contains model.safetensors, or an index and its shards.
+    :return: files, and numbers of tensors and values.
+    :raises ModelError: when weights are missing, or a header does not fit its file.
+    """
+    if os.path.lexists(folder / WEIGHTS):
+        files = [WEIGHTS]
+    elif os.path.lexists(folder / INDEX):
+        files = _shards(folder)
+    else:
+        pickled = any(folder.glob("*.bin")) or any(folder.glob("*.pt"))
+        raise ModelError(
+            f"{name} has no weights as safetensors"
+            + (" (pickle files are not loaded: they can run code)" if pickled else ""),
+            hint="convert them with transformers' save_pretrained, which writes model.safetensors",
+        )
+    shapes: dict[str, list[int]] = {}
+    for file in files:
+        shapes |= read_shapes(folder / file)
+    return Weights(tuple(files), len(shapes), sum(map(math.prod, shapes.values())))
+
+
+def _shards(folder: Path) -> list[str]:
+    shards = read_settings(folder / INDEX, MAX_INDEX).get("weight_map")
+    names = set(shards.values()) if isinstance(shards, dict) and all(map(_is_text, shards.values())) else set()
+    if not 0 < len(names) <= MAX_SHARDS or any(Path(shard).name != shard for shard in names):
+        raise ModelError(
+            f"{folder / INDEX} is damaged: it must name files beside it", hint="fetch the model again"
+        )
+    return sorted(names)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def read_shapes(file: Path) -> dict[str, list[int]]:
+    """Return the shapes of the tensors in a safetensors file, from its header alone.
+
+    :param file: the file.
+    :return: shapes by name.
+    :raises ModelError: when the header is damaged or does not fit the file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    check_file(file)
+    try:
+        with safe_open(file, framework="numpy") as tensors:
+            return {name: tensors.get_slice(name).get_shape() for name in tensors.keys()}
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise ModelError(f"{file} is damaged: {error}", hint="fetch the model again") from error
+
+
+def is_loaded(file: Path) -> bool:
+    """Return whether a model depends on a file.
+
+    :param file: in the folder of a model or of an adapter.
+    :return: false for what lies beside them.
+    """
+    if file.suffix == ".safetensors":  # a shard counts where there is no single file
+        return file.name == WEIGHTS or not (file.parent / WEIGHTS).exists()
+    return file.name in (CONFIG, TOKENIZER_CONFIG, GENERATION_CONFIG, INDEX, TEMPLATE, ADAPTER_CONFIG, *VOCABULARY)
+
+
+@contextmanager
+def clean_copy(folder: Path, weights: Weights) -> Iterator[Path]:
+    """Yield a folder of links to a model's weights and tokenizer, with the settings that are safe to load.
+
+    :param folder: of a model, checked with `check_folder`.
+    :param weights: what `check_folder` returned.
+    :yield: a temporary folder.
+    :raises ModelError: when a setting chooses what must not be chosen.
+    """
+    with scratch_folder() as copy:
+        for file in (*weights.files, INDEX, TEMPLATE, *VOCABULARY):
+            if (folder / file).is_file():
+                link(folder / file, copy / file)
+        _write(copy / CONFIG, _clean_config(read_settings(folder / CONFIG)))
+        for file, clean in ((TOKENIZER_CONFIG, _clean_tokenizer), (GENERATION_CONFIG, _clean_generation)):
+            if (folder / file).is_file():
+                _write(copy / file, clean(read_settings(folder / file)))
+        yield copy
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Yield a temporary folder, and delete it afterwards.
+
+    :yield: the folder.
+    :raises InbedderError: when there is no room for one.
+    """
+    try:
+        place = tempfile.TemporaryDirectory(prefix="inbedder-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise _no_room(error) from error
+    with place as folder:
+        yield Path(folder)
+
+
+def _no_room(error: OSError) -> InbedderError:
+    place = os.environ.get("TMPDIR") or "the folder of temporary files"
+    return InbedderError(
+        f"cannot write to {place}: {error.strerror or error}",
+        hint="free some space, or set TMPDIR to another folder",
+    )
+
+
+def link(file: Path, place: Path) -> None:
+    """Make a file appear in another place, without a copy where the system can do that.
+
+    :param file: the file.
+    :param place: a path that does not exist.
+    """
+    for make in (place.symlink_to, place.hardlink_to):  # Windows makes links only with a certain right
+        try:
+            return make(file.resolve())
+        except OSError:
+            continue
+    try:
+        shutil.copyfile(file, place)
+    except OSError as error:
+        raise _no_room(error) from error
+    return None
+
+
+def _write(file: Path, settings: dict[str, Any]) -> None:
+    try:
+        file.write_text(json.dumps(settings), encoding="utf-8")
+    except OSError as error:
+        raise _no_room(error) from error
+
+
+def _clean_config(config: dict[str, Any]) -> dict[str, Any]:
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    model_type = config["model_type"]
+    if model_type not in CONFIG_MAPPING:
+        raise ModelError(
+            f'transformers has no models of type "{model_type[:80]}"',
+            hint="update transformers, if it is a new one",
+        )
+    return {"model_type": model_type} | _clean(config, CONFIG_MAPPING[model_type])
+
+
+def _clean(config: dict[str, Any], config_class: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return the settings that a class of configurations declares, and numbers and RoPE settings of older files.
+
+    An undeclared setting becomes an attribute, so only one that can name no file and hide no method is kept.
+    """
+    from dataclasses import fields
+
+    declared = {field.name for field in fields(config_class)} | config_class.attribute_map.keys()
+    nested: dict[str, Any] = config_class.sub_configs_defaults
+    kept: dict[str, Any] = {}
+    for key, value in config.items():
+        if key.startswith("_") or key in IGNORED:
+            continue
+        if key in nested:
+            kept[key] = _clean_nested(value, nested[key])
+        elif key in declared or (
+            not hasattr(config_class, key) and (_is_number(value) or key.startswith("rope_"))
+        ):
+            kept[key] = value
+    return kept
+
+
+def _clean_nested(value: Any, spec: Any) -> Any:  # noqa: ANN401
+    from transformers import PreTrainedConfig
+
+    if not isinstance(value, dict):
+        return value
+    inner = spec.config_class
+    if not issubclass(inner, PreTrainedConfig):  # AutoConfig: the file names the type
+        inner = spec.get_config_class(value.get("model_type", spec.model_type))
+    kept = _clean(value, inner)
+    return kept | {"model_type": value["model_type"]} if "model_type" in value else kept
+
+
+def _is_number(value: object) -> bool:
+    return value is None or isinstance(value, bool | int | float)
+
+
+def _clean_tokenizer(settings: dict[str, Any]) -> dict[str, Any]:
+    name = settings.get("tokenizer_class")
+    if name is not None and not (isinstance(name, str) and TOKENIZER_CLASS.fullmatch(name)):
+        raise ModelError(f"tokenizer_class in {TOKENIZER_CONFIG} is no tokenizer: {str(name)[:80]!r}")
+    return {key: value for key, value in settings.items() if TOKENIZER_SETTINGS.fullmatch(key)}
+
+
+def _clean_generation(settings: dict[str, Any]) -> dict[str, Any]:
+    return {key: settings[key] for key in GENERATION_SETTINGS if key in settings}
