@@ -8,16 +8,17 @@ import io
 import os
 import re
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import InbedderError, ModelError
 from inbedder_cli.models.bounds import bounded_construction
-from inbedder_cli.models.folder import check_file, link, scratch_folder
+from inbedder_cli.models.clean import link, scratch_folder
+from inbedder_cli.models.folder import check_file
 from inbedder_cli.models.gguf_file import check_gguf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 CHUNK_BYTES = 2**20
 GGUF_NAME = "model.gguf"

@@ -24,7 +24,7 @@ WATCHED_PIP = """
 import os, runpy, shutil, sys, threading
 
 def watch(folder):
-    sys.stdin.buffer.read()
+    os.read(0, 1)
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 

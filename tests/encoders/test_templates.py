@@ -25,7 +25,10 @@ awkward = st.lists(
 )
 
 
-CHAT = "{% for m in messages %}<|user|>\n{{ m['content'] }}{% endfor %}<|end|>\n{% if add_generation_prompt %}<|bot|>\n{% endif %}"
+CHAT = (
+    "{% for m in messages %}<|user|>\n{{ m['content'] }}{% endfor %}<|end|>\n"
+    "{% if add_generation_prompt %}<|bot|>\n{% endif %}"
+)
 
 
 def chat_tokenizer(source=CHAT):

@@ -2,8 +2,8 @@
 
     python -m tests.models.poison [--every N] [--only PART] [--jobs N]
 
-Each case runs the command in a forked child with 4 GB of address space, 10 seconds and no network. It must end with
-0 or 3 and without a traceback, a code file of the folder must not run, and random weights must not be used.
+Each case runs the command in a forked child with 4 GB of address space, 10 seconds and no network. It must end
+with 0 or 3 and without a traceback; code in the folder must not run, and random weights must not be used.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ def of_settings() -> Iterator[Case]:
             "pad_token_id eos_token_id tie_word_embeddings attention_bias dtype initializer_range num_labels "
             "is_encoder_decoder layer_types"
         ),
-        "tokenizer_config.json": "tokenizer_class eos_token pad_token model_max_length extra_special_tokens vocab_file",
+        "tokenizer_config.json": "tokenizer_class eos_token pad_token model_max_length extra_special_tokens",
         "generation_config.json": "eos_token_id pad_token_id max_length custom_generate",
         "inbedder.json": "schema name base adapter template layer pooling n_masks standardize base/model",
         ADAPTER[0]: "r lora_alpha peft_type bias target_modules use_rslora rank_pattern",

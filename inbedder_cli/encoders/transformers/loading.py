@@ -11,8 +11,9 @@ from inbedder_cli.encoders.transformers.device import choose_device, choose_dtyp
 from inbedder_cli.errors import InbedderError, ModelError, OutOfMemoryError
 from inbedder_cli.models.adapters import merge_adapter
 from inbedder_cli.models.bounds import bounded_construction
+from inbedder_cli.models.clean import clean_copy
 from inbedder_cli.models.convert import quiet_transformers
-from inbedder_cli.models.folder import check_folder, clean_copy
+from inbedder_cli.models.folder import check_folder
 from inbedder_cli.options import Architecture, Dtype
 
 if TYPE_CHECKING:
