@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from inbedder_cli.errors import InbedderError, ModelError
 from inbedder_cli.models.bounds import bounded_construction
 from inbedder_cli.models.clean import link, scratch_folder
-from inbedder_cli.models.folder import check_file
+from inbedder_cli.models.folder import read_shapes
 from inbedder_cli.models.gguf_file import check_gguf
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def weights_sha256(folder: Path) -> str:
     digest = hashlib.sha256()
     shards = {}
     for shard in sorted(folder.glob("*.safetensors")):
-        check_file(shard)
+        read_shapes(shard)
         with safe_open(shard, framework="pt") as tensors:
             shards.update(dict.fromkeys(tensors.keys(), shard))
     for name in sorted(shards):

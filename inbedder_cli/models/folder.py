@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ VOCABULARY = (
 )
 MAX_JSON = 4 * 2**20  # bytes of a file of settings; a long chat template takes 20 KB
 MAX_INDEX = 64 * 2**20
+MAX_HEADER = 100 * 2**20  # of safetensors, as its library has it
 MAX_VOCABULARY = 128 * 2**20  # the largest in use has 35 MB
 MAX_INT = 2**31  # no setting of a language model is larger
 MAX_SHARDS = 10_000
@@ -200,14 +202,26 @@ def read_shapes(file: Path) -> dict[str, list[int]]:
     :return: shapes by name.
     :raises ModelError: when the header is damaged or does not fit the file.
     """
-    from safetensors import SafetensorError, safe_open
-
     check_file(file)
+    size = file.stat().st_size
     try:
-        with safe_open(file, framework="numpy") as tensors:
-            return {name: tensors.get_slice(name).get_shape() for name in tensors.keys()}
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        with file.open("rb") as stream:  # the library maps the whole file before it looks at the header
+            (length,) = struct.unpack("<Q", stream.read(8))
+            if length > min(MAX_HEADER, size - 8):
+                raise ValueError("its header does not fit into it")
+            entries = json.loads(stream.read(length))
+        entries.pop("__metadata__", None)
+        shapes = {name: [int(n) for n in entry["shape"]] for name, entry in entries.items()}
+        places = {name: [int(n) for n in entry["data_offsets"]] for name, entry in entries.items()}
+        if 8 + length + max((end for _, end in places.values()), default=0) != size:
+            raise ValueError("it has another size than its header says")
+        for name, shape in shapes.items():
+            begin, end = places[name]
+            if not 0 <= begin <= end or min(shape, default=0) < 0 or math.prod(shape) > 2 * (end - begin):
+                raise ValueError(f"the shape of {name[:80]} does not fit its place")  # two values per byte at most
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError, struct.error) as error:
         raise ModelError(f"{file} is damaged: {error}", hint="fetch the model again") from error
+    return shapes
 
 
 def is_loaded(file: Path) -> bool:

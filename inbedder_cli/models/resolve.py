@@ -6,6 +6,7 @@ A reference is the name of a bundled model, a folder, a GGUF file, or a Hugging 
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,7 +147,7 @@ def _resolve_base(manifest: Manifest, *, offline: bool, reporter: Reporter) -> P
     """Return the folder of a base that another reference names; a base has no base of its own."""
     reference = str(manifest.base.model)
     path = Path(reference).expanduser()
-    if (path / MANIFEST).is_file() and read_manifest(path).base.model is not None:
+    if os.path.lexists(path / MANIFEST) and read_manifest(path).base.model is not None:
         raise ModelError(
             f"the base {reference} of {manifest.folder / MANIFEST} has a base of its own",
             hint="name the last base there: a bundled name, a folder with weights, or a Hugging Face id",
@@ -155,7 +156,7 @@ def _resolve_base(manifest: Manifest, *, offline: bool, reporter: Reporter) -> P
 
 
 def _local_folder(reference: str, path: Path, *, offline: bool, reporter: Reporter) -> ModelFiles:
-    if (path / MANIFEST).is_file():
+    if os.path.lexists(path / MANIFEST):
         manifest = read_manifest(path)
         _check_wheel(manifest)
         return _with_manifest(reference, manifest, offline=offline, reporter=reporter)
