@@ -6,11 +6,11 @@ Kalajdzievski 2023). The merged model is as fast as its base, and peft is not ne
 
 from __future__ import annotations
 
-import json
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.errors import ModelError
+from inbedder_cli.models.folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS, read_settings, read_shapes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,55 @@ if TYPE_CHECKING:
     import torch
 
 PREFIX = "base_model.model."
-UNSUPPORTED = ("use_dora", "rank_pattern", "alpha_pattern", "fan_in_fan_out", "modules_to_save", "lora_bias")
+MAX_RANK = 65_536
+# All that a plain LoRA adapter's configuration says, and what has no effect on a merge into a model that is there.
+# Any other setting that is on changes what the matrices mean, loads something, or is unknown.
+UNDERSTOOD = {
+    "peft_type",
+    "r",
+    "lora_alpha",
+    "use_rslora",
+    "bias",
+    "init_lora_weights",
+    "task_type",
+    "inference_mode",
+    "lora_dropout",
+    "target_modules",
+    "exclude_modules",
+    "layers_to_transform",
+    "layers_pattern",
+    "base_model_name_or_path",
+    "revision",
+    "auto_mapping",
+    "peft_version",
+    "megatron_core",
+    "qalora_group_size",
+}
+
+
+def read_lora(folder: Path) -> dict[str, Any]:
+    """Return the configuration of a plain LoRA adapter.
+
+    :param folder: contains adapter_config.json and adapter_model.safetensors.
+    :return: its settings.
+    :raises ModelError: when it is damaged, or another kind of adapter.
+    """
+    config = read_settings(folder / ADAPTER_CONFIG)
+    used = [key for key, value in config.items() if value and key not in UNDERSTOOD]
+    if config.get("init_lora_weights", True) not in (True, False, "gaussian"):  # others change the base's weights
+        used.append("init_lora_weights")
+    if config.get("peft_type") != "LORA" or used or config.get("bias", "none") != "none":
+        reason = ", ".join(key[:40] for key in used[:5]) or "other type or bias"
+        raise ModelError(f"the adapter in {folder} is not a plain LoRA adapter ({reason})")
+    rank, alpha = config.get("r"), config.get("lora_alpha")
+    if type(rank) is not int or not 0 < rank <= MAX_RANK:
+        raise ModelError(f"the adapter in {folder} is damaged: r is {str(rank)[:40]}", hint="fetch it again")
+    if not isinstance(alpha, int | float) or not math.isfinite(alpha):
+        raise ModelError(
+            f"the adapter in {folder} is damaged: lora_alpha is {str(alpha)[:40]}", hint="fetch it again"
+        )
+    read_shapes(folder / ADAPTER_WEIGHTS)
+    return config
 
 
 def merge_adapter(model: torch.nn.Module, folder: Path) -> None:
@@ -29,18 +77,14 @@ def merge_adapter(model: torch.nn.Module, folder: Path) -> None:
     :raises ModelError: for another kind of adapter, or one of another model.
     """
     import torch
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    config = read_lora(folder)
     try:
-        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-        tensors = load_file(folder / "adapter_model.safetensors")
-    except (OSError, ValueError) as error:
+        tensors = load_file(folder / ADAPTER_WEIGHTS)
+    except (OSError, ValueError, SafetensorError) as error:
         raise ModelError(f"cannot read the adapter in {folder}: {error}") from error
-    used = [key for key in UNSUPPORTED if config.get(key)]
-    if config.get("peft_type") != "LORA" or used or config.get("bias", "none") != "none":
-        raise ModelError(
-            f"the adapter in {folder} is not a plain LoRA adapter ({', '.join(used) or 'other type or bias'})"
-        )
     rank = config["r"]
     scale = config["lora_alpha"] / (math.sqrt(rank) if config.get("use_rslora") else rank)
     down = {k.removesuffix(".lora_A.weight"): v for k, v in tensors.items() if k.endswith(".lora_A.weight")}
@@ -51,6 +95,9 @@ def merge_adapter(model: torch.nn.Module, folder: Path) -> None:
         for name in sorted(down):
             try:
                 weight = model.get_parameter(name.removeprefix(PREFIX) + ".weight")
+                if (*up[name].shape, *down[name].shape) != (weight.shape[0], rank, rank, *weight.shape[1:]):
+                    shapes = [tuple(tensor.shape) for tensor in (up[name], down[name], weight)]
+                    raise ValueError("shapes {} and {}, rank {rank}, weight {}".format(*shapes, rank=rank))
                 weight.add_(up[name].float() @ down[name].float(), alpha=scale)
-            except (AttributeError, RuntimeError) as error:
+            except (AttributeError, RuntimeError, ValueError) as error:
                 raise ModelError(f"the adapter in {folder} does not fit this model at {name}: {error}") from error

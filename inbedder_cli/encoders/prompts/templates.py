@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from inbedder_cli.encoders.prompts.chat import HINT, render_chat
 from inbedder_cli.errors import ModelError, UsageError, did_you_mean
+from inbedder_cli.models.memo import cached_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -86,15 +91,21 @@ def find_template(name: str, tokenizer: Any = None) -> Template:  # noqa: ANN401
 
 def _chat_template(tokenizer: Any) -> Template:  # noqa: ANN401
     if getattr(tokenizer, "chat_template", None) is None:
-        raise ModelError("this model has no chat template", hint="choose another: --template paper")
-    turn = [{"role": "user", "content": CHAT_QUESTION}]
-    pattern = tokenizer.apply_chat_template(
-        turn,
-        chat_template=CHAT_DAY + tokenizer.get_chat_template(),
-        tokenize=False,
-        add_generation_prompt=True,
-    )
-    return Template(CHAT, pattern + CHAT_OPENING, special_tokens=False)
+        raise ModelError("this model has no chat template", hint=HINT)
+    try:
+        source = CHAT_DAY + tokenizer.get_chat_template()
+    except (TypeError, ValueError) as error:  # several templates, but none is the default
+        raise ModelError(f"this model has no usable chat template: {error}", hint=HINT) from error
+    turns = [{"role": "user", "content": CHAT_QUESTION}]
+    tokens = tokenizer.special_tokens_map
+    key = hashlib.sha256(json.dumps([source, turns, tokens, version("transformers")]).encode()).hexdigest()
+    pattern = cached_value(f"chat prompt: {key}", lambda: render_chat(source, turns, tokens))
+    try:
+        return Template(CHAT, pattern + CHAT_OPENING, special_tokens=False)
+    except UsageError as error:
+        raise ModelError(
+            f"the chat template of this model loses or repeats the text: {error}", hint=HINT
+        ) from error
 
 
 def escape_control_tokens(text: str, special_tokens: Iterable[str]) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 TIMING_ROUNDS = 20
 MIN_SPEEDUP = 1.3  # of bfloat16 over float32, to make up for its rounding
+MAX_TIMED_SIZE = 8192  # the comparison comes out the same for larger models
 CPU_BATCH_TOKENS = 1024  # larger batches do not fit into the cache of ordinary CPUs
 ACCELERATOR_BATCH_TOKENS = 16_384
 
@@ -64,7 +65,7 @@ def choose_dtype(requested: Dtype, device: torch.device, hidden_size: int) -> to
         with torch.cuda.device(device):
             return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     name = f"fast dtype: {device.type} {hidden_size} {machine()}"
-    fastest = cached_value(name, lambda: _find_fast_dtype(device, hidden_size))
+    fastest = cached_value(name, lambda: _find_fast_dtype(device, min(hidden_size, MAX_TIMED_SIZE)))
     return torch.bfloat16 if fastest == "bfloat16" else torch.float32
 
 

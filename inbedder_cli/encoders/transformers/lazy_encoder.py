@@ -25,14 +25,6 @@ if TYPE_CHECKING:
     from inbedder_cli.options import EncodeOptions
     from inbedder_cli.progress import Reporter
 
-RELEVANT_SUFFIXES = (
-    ".json",
-    ".jinja",
-    ".safetensors",
-    ".model",
-    ".txt",
-)  # files that vectors and answers depend on
-
 
 class LazyEncoder(BaseEncoder):
     """A transformers model. Its dtype and device are cached, so that a run without new texts imports no torch.
@@ -198,7 +190,8 @@ def hash_folder(folder: Path) -> str:
     :return: hexadecimal digits.
     """
     from inbedder_cli.models.convert import file_sha256
+    from inbedder_cli.models.folder import is_loaded
 
-    files = sorted(file for file in folder.iterdir() if file.suffix in RELEVANT_SUFFIXES)
+    files = [file for file in sorted(folder.iterdir()) if file.is_file() and is_loaded(file)]
     lines = "".join(f"{file.name} {file_sha256(file)}\n" for file in files)
     return hashlib.sha256(lines.encode()).hexdigest()

@@ -6,19 +6,25 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.encoders.prompts.templates import find_template
+from inbedder_cli.encoders.prompts.tokenizers import PANIC, check_tokenizer
 from inbedder_cli.encoders.transformers.device import choose_device, choose_dtype
-from inbedder_cli.errors import ModelError, OutOfMemoryError, UsageError
+from inbedder_cli.errors import InbedderError, ModelError, OutOfMemoryError
 from inbedder_cli.models.adapters import merge_adapter
+from inbedder_cli.models.bounds import bounded_construction
+from inbedder_cli.models.clean import clean_copy
 from inbedder_cli.models.convert import quiet_transformers
+from inbedder_cli.models.folder import check_folder
 from inbedder_cli.options import Architecture, Dtype
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import torch
 
     from inbedder_cli.encoders.transformers.model_encoder import ModelEncoder
     from inbedder_cli.models import ModelFiles
+    from inbedder_cli.models.folder import Weights
 
 
 def choose_placement(files: ModelFiles, device: str, dtype: Dtype) -> tuple[torch.device, torch.dtype]:
@@ -35,33 +41,39 @@ def choose_placement(files: ModelFiles, device: str, dtype: Dtype) -> tuple[torc
 
     place = choose_device(device)
     place = torch.empty(0, device=place).device  # "cuda" -> "cuda:0"
-    config = _load_config(files)
-    if files.architecture is None:
-        architecture_of(config)  # raises for models that are not language models
-    return place, choose_dtype(dtype, place, config.get_text_config(decoder=True).hidden_size)
+    with _clean_folder(files) as (folder, _):
+        config = _load_config(folder)
+        if files.architecture is None:
+            architecture_of(config)  # raises for models that are not language models
+        return place, choose_dtype(dtype, place, config.get_text_config(decoder=True).hidden_size)
 
 
-def _load_config(files: ModelFiles) -> Any:  # noqa: ANN401
+def _load_config(folder: Path) -> Any:  # noqa: ANN401
     from transformers import AutoConfig
 
-    quiet_transformers()
-    with _loading_errors(files):
-        return AutoConfig.from_pretrained(files.folder, local_files_only=True, trust_remote_code=False)
+    return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
 @contextmanager
-def _loading_errors(files: ModelFiles) -> Iterator[None]:
-    """Convert exceptions of transformers for a folder that it cannot load into a `ModelError`."""
+def _clean_folder(files: ModelFiles) -> Iterator[tuple[Path, Weights]]:
+    """Yield a clean copy of a model's folder, and convert any exception that it causes into a `ModelError`."""
+    quiet_transformers()
+    folder = files.folder
     try:
-        yield
-    except (ModelError, UsageError):
+        weights = check_folder(files.name, folder)
+        with clean_copy(folder, weights) as folder:
+            yield folder, weights
+    except (InbedderError, KeyboardInterrupt, GeneratorExit):
         raise
     except MemoryError as error:
         raise OutOfMemoryError(
             f"{files.name} does not fit into this machine's memory", hint="use a smaller model"
         ) from error
-    except Exception as error:  # anything, depending on what is wrong with the folder
-        reason = (str(error).strip() or repr(error)).splitlines()[0]
+    except BaseException as error:  # anything, depending on what is wrong; a tokenizer panics below Exception
+        if not isinstance(error, Exception) and type(error).__name__ != PANIC:
+            raise
+        lines = (str(error).strip() or repr(error)).splitlines()
+        reason = lines[0].replace(str(folder), str(files.folder))
         raise ModelError(f"cannot load {files.name}: {reason}", hint="is it a language model?") from error
 
 
@@ -95,29 +107,28 @@ def encoder_from_files(
         Architecture.seq2seq: (AutoModelForSeq2SeqLM, Seq2SeqEncoder),
     }
     place = choose_device(device)
-    config = _load_config(files)
-    with _loading_errors(files):
+    with _clean_folder(files) as (folder, weights):
+        config = _load_config(folder)
         chosen = choose_dtype(dtype, place, config.get_text_config(decoder=True).hidden_size)
         architecture = files.architecture or architecture_of(config)
         model_class, encoder_class = classes[architecture]
-        tokenizer = AutoTokenizer.from_pretrained(files.folder, local_files_only=True, trust_remote_code=False)
-        model, report = model_class.from_pretrained(
-            files.folder,
-            dtype=torch.float32 if files.adapter else chosen,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
-    # transformers fills missing weights with random numbers, which would make random vectors
-    missing = sorted(set(report["missing_keys"]) & {name for name, _ in model.named_parameters()})
-    if missing:
-        raise ModelError(
-            f"{files.name} lacks weights of a {architecture} language model: {missing[0]}",
-            hint="use a model that was saved with its language-model head",
-        )
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        check_tokenizer(files.name, tokenizer)
+        pattern = find_template(template or files.template, tokenizer)
+        with bounded_construction(files.name, weights.n_tensors, weights.n_values):
+            model, report = model_class.from_pretrained(
+                folder,
+                dtype=torch.float32 if files.adapter else chosen,
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+        model.name_or_path = model.config.name_or_path = tokenizer.name_or_path = str(files.folder)
+    check_weights(files.name, architecture, model, report)
     if files.adapter:
         merge_adapter(model, files.adapter)
+    check_finite(files.name, model)
     try:
         if files.adapter:  # else it is loaded in this dtype, but for what transformers keeps in float32 (T5)
             cast_parameters(model, chosen)
@@ -131,7 +142,38 @@ def encoder_from_files(
         own["pooling"] = files.pooling
     if architecture is Architecture.masked:
         own |= {"n_masks": files.n_masks, "standardize": files.standardize}
-    return encoder_class(model, tokenizer, find_template(template or files.template, tokenizer), **own)
+    return encoder_class(model, tokenizer, pattern, **own)
+
+
+def check_weights(name: str, architecture: str, model: Any, report: dict[str, Any]) -> None:  # noqa: ANN401
+    """Check that every weight comes from the files: transformers fills the others with random numbers.
+
+    :param name: of the model, for the message.
+    :param architecture: for the message.
+    :param model: of transformers.
+    :param report: its loading info.
+    :raises ModelError: when weights are missing.
+    """
+    missing = sorted(set(report["missing_keys"]) & {key for key, _ in model.named_parameters()})
+    if missing:
+        raise ModelError(
+            f"{name} lacks weights of a {architecture} language model: {missing[0]}",
+            hint="use a model that was saved with its language-model head",
+        )
+
+
+def check_finite(name: str, model: torch.nn.Module) -> None:
+    """Check that no weight is infinite or not a number.
+
+    :param name: of the model, for the message.
+    :param model: any module.
+    :raises ModelError: when one is.
+    """
+    import torch
+
+    for key, parameter in model.named_parameters():
+        if parameter.numel() and not torch.stack(parameter.detach().aminmax()).isfinite().all():
+            raise ModelError(f"{name} is damaged: {key} holds values that are no numbers", hint="fetch it again")
 
 
 def cast_parameters(model: torch.nn.Module, dtype: torch.dtype) -> None:

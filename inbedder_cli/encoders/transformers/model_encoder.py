@@ -16,10 +16,11 @@ from inbedder_cli.encoders.base import PROBE_ROWS, BaseEncoder, Preview
 from inbedder_cli.encoders.encoded import Answer, EncodedText
 from inbedder_cli.encoders.next_words import LIKELY
 from inbedder_cli.encoders.prompts.prompter import Prompter
+from inbedder_cli.encoders.prompts.tokenizers import run_tokenizer
 from inbedder_cli.encoders.transformers.batching import canonical_order, plan_batches, windows
 from inbedder_cli.encoders.transformers.device import default_batch_tokens
 from inbedder_cli.encoders.transformers.pooling import check_pooling, resolve_layer
-from inbedder_cli.errors import OutOfMemoryError
+from inbedder_cli.errors import InbedderError, ModelError, OutOfMemoryError
 from inbedder_cli.options import Architecture, EncodeOptions, Pooling
 from inbedder_cli.progress import SILENT
 
@@ -189,7 +190,7 @@ class ModelEncoder(BaseEncoder):
         :param answer_ids: its tokens.
         :return: the cleaned line; "" when there is none.
         """
-        text = self.tokenizer.decode(answer_ids, skip_special_tokens=True)
+        text = run_tokenizer(lambda: str(self.tokenizer.decode(answer_ids, skip_special_tokens=True)))
         lines = [line for line in text.splitlines() if line.strip()]
         return WRAPPING.sub("", lines[0]) if lines else ""
 
@@ -243,7 +244,8 @@ class BatchEncoder(ABC):
     def __init__(self, encoder: ModelEncoder, options: EncodeOptions, n_layers: int | None = None) -> None:
         self.model = encoder.model
         self.device = encoder.model.device
-        self.clean, self.next_words = encoder.clean, encoder.next_words
+        self.name, self.clean, self.next_words = encoder.name, encoder.clean, encoder.next_words
+        self.n_tokens = len(encoder.model.get_input_embeddings().weight)
         self.passes = 1  # forward passes, of batch_tokens each, per batch
         self.batch_tokens = options.batch_tokens or default_batch_tokens(self.device)
         self.max_answer_tokens = options.max_answer_tokens
@@ -284,6 +286,7 @@ class BatchEncoder(ABC):
 
         :param prompts: token ids.
         :return: vectors, and one answer per prompt.
+        :raises ModelError: when the model fails.
         :raises OutOfMemoryError: when one prompt alone does not fit.
         """
         import torch
@@ -293,9 +296,15 @@ class BatchEncoder(ABC):
                 vectors, decoded = self.forward(prompts)
                 answers = [Answer(self.clean(a.ids), a.probability, self.next_words(a.first)) for a in decoded]
                 return vectors.float().cpu().numpy(), answers
-        except (MemoryError, RuntimeError) as error:
+        except InbedderError:
+            raise
+        except Exception as error:  # anything, depending on what is wrong with the model
             if not is_out_of_memory(error):
-                raise
+                reason = (str(error).strip() or repr(error)).splitlines()[0]
+                raise ModelError(
+                    f"{self.name} cannot encode a text: {reason}",
+                    hint="config.json, weights and tokenizer must be those of one model; fetch it again",
+                ) from error
             if len(prompts) == 1:
                 raise OutOfMemoryError(
                     f"not enough memory on {self.device} for one text of {len(prompts[0])} tokens",
@@ -315,12 +324,18 @@ class BatchEncoder(ABC):
 
         :param prompts: token ids.
         :return: ids and mask, on the device of the model.
+        :raises ModelError: for an id that the model has no embedding for.
         """
         import torch
 
         lengths = torch.tensor([len(ids) for ids in prompts])
         width = int(lengths.max())
         ids = torch.tensor([ids + [self.pad_id] * (width - len(ids)) for ids in prompts])
+        if not 0 <= int(ids.min()) <= int(ids.max()) < self.n_tokens:  # a GPU would not say which
+            raise ModelError(
+                f"{self.name} has {self.n_tokens:,} tokens, but its tokenizer has a token {int(ids.max()):,}",
+                hint="weights and tokenizer must be those of one model; fetch it again",
+            )
         return self._to_device(ids), self._to_device(torch.arange(width)[None] < lengths[:, None])
 
     def _to_device(self, tensor: torch.Tensor) -> torch.Tensor:

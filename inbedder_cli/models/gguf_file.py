@@ -1,0 +1,127 @@
+"""Check the header of a GGUF file against the file, before a library believes it.
+
+The layout is that of https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3, little-endian.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from inbedder_cli.errors import ModelError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_COUNT = 2**22  # tokens and merges in one list, and tensors; the largest vocabularies have 2**18
+MAX_TEXT = 2**22  # bytes; a chat template takes 20 KB
+MAX_METADATA = 2**28  # bytes
+MAX_LAYERS = 1000
+MAX_INT = 2**32
+MAX_DIMENSIONS = 8
+STRING, ARRAY = 8, 9
+WIDTHS = {0: 1, 1: 1, 7: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 10: 8, 11: 8, 12: 8}
+INTEGERS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 10: "<Q", 11: "<q"}
+
+
+def check_gguf(file: Path) -> tuple[int, int]:
+    """Check that a GGUF file holds what its header says.
+
+    :param file: the file.
+    :return: number of tensors, and number of values in all of them.
+    :raises ModelError: when the header is damaged, or promises more than the file holds.
+    """
+    try:
+        with file.open("rb") as stream:
+            return _Header(stream, file.stat().st_size).check()
+    except (OSError, ValueError, struct.error, OverflowError) as error:
+        raise ModelError(f"{file.name} is damaged: {error}", hint="fetch it again") from error
+
+
+class _Header:
+    def __init__(self, stream: BinaryIO, size: int) -> None:
+        self.stream, self.size = stream, size
+        self.alignment = 32  # bytes, unless the file sets another
+
+    def check(self) -> tuple[int, int]:
+        if self.read(4) != b"GGUF":
+            raise ValueError("it does not begin with GGUF")
+        version, n_tensors, n_settings = struct.unpack("<IQQ", self.read(20))
+        if version not in (2, 3):
+            raise ValueError(f"its version is {version}, not 2 or 3")
+        for _ in range(self.count(n_settings)):
+            key = self.text()
+            self.setting(key)
+        tensors = [self.tensor() for _ in range(self.count(n_tensors))]
+        start = -(-self.stream.tell() // self.alignment) * self.alignment
+        names = {name for name, _, _ in tensors}
+        if len(names) < len(tensors):
+            raise ValueError("two tensors have one name")
+        for name, _, end in tensors:
+            if start + end > self.size:
+                raise ValueError(f"it ends before the tensor {name[:80]}")
+        return len(tensors), sum(values for _, values, _ in tensors)
+
+    def setting(self, key: str) -> None:
+        (kind,) = struct.unpack("<I", self.read(4))
+        if kind in INTEGERS:
+            (value,) = struct.unpack(INTEGERS[kind], self.read(WIDTHS[kind]))
+            if key == "general.alignment":
+                if not (0 < value <= 2**16):
+                    raise ValueError(f"{key} is {value}")
+                self.alignment = value
+            elif abs(value) > MAX_INT or (key.endswith("block_count") and value > MAX_LAYERS):
+                raise ValueError(f"{key[:80]} is {value:,}")
+        else:
+            self.skip(kind)
+
+    def skip(self, kind: int) -> None:
+        if kind == STRING:
+            self.text()
+        elif kind in WIDTHS:
+            self.read(WIDTHS[kind])
+        elif kind == ARRAY:
+            inner, n = struct.unpack("<IQ", self.read(12))
+            if inner == STRING:
+                for _ in range(self.count(n)):
+                    self.text()
+            elif inner in WIDTHS:
+                self.read(WIDTHS[inner] * self.count(n))
+            else:
+                raise ValueError(f"it has a list of type {inner}")
+        else:
+            raise ValueError(f"it has a setting of type {kind}")
+
+    def tensor(self) -> tuple[str, int, int]:
+        """Return a tensor's name, its number of values, and where it ends in the data."""
+        from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
+
+        name = self.text()
+        (n_dimensions,) = struct.unpack("<I", self.read(4))
+        if not 0 < n_dimensions <= MAX_DIMENSIONS:
+            raise ValueError(f"the tensor {name[:80]} has {n_dimensions} dimensions")
+        shape = struct.unpack(f"<{n_dimensions}Q", self.read(8 * n_dimensions))
+        kind, offset = struct.unpack("<IQ", self.read(12))
+        sizes: dict[Any, tuple[int, int]] = GGML_QUANT_SIZES
+        per_block, bytes_per_block = sizes[GGMLQuantizationType(kind)]
+        n_values = math.prod(shape)
+        if 0 in shape or shape[0] % per_block:
+            raise ValueError(f"the tensor {name[:80]} has the shape {shape}")
+        return name, n_values, offset + n_values // per_block * bytes_per_block
+
+    def text(self) -> str:
+        (length,) = struct.unpack("<Q", self.read(8))
+        if length > MAX_TEXT:
+            raise ValueError(f"it has a text of {length:,} bytes")
+        return self.read(length).decode("utf-8")
+
+    def count(self, n: int) -> int:
+        if n > MAX_COUNT:
+            raise ValueError(f"it has a list of {n:,}")
+        return n
+
+    def read(self, n: int) -> bytes:
+        if self.stream.tell() + n > min(self.size, MAX_METADATA):
+            raise ValueError("its header ends too early, or never")
+        return self.stream.read(n)

@@ -1,0 +1,226 @@
+"""What a model folder may hold and say, and what of it transformers gets to see."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import torch
+import transformers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+
+from inbedder_cli.errors import InbedderError, ModelError
+from inbedder_cli.models import resolve_model
+from inbedder_cli.models.bounds import bounded_construction
+from inbedder_cli.models.clean import clean_copy
+from inbedder_cli.models.folder import check_folder
+from tests.conftest import KINDS, MASKED, SEQ2SEQ
+from tests.encoders.plain import load_by_name
+
+
+@pytest.fixture
+def folder(tiny_models, tmp_path) -> Path:
+    return Path(shutil.copytree(tiny_models["llama"], tmp_path / "model"))
+
+
+def set_in(file: Path, **changes: object) -> None:
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+@pytest.mark.parametrize("name", [*KINDS, *MASKED, *SEQ2SEQ])
+def test_a_clean_copy_is_the_same_model(tiny_models, name):
+    original = transformers.AutoConfig.from_pretrained(tiny_models[name]).to_dict()
+    with clean_copy(tiny_models[name], check_folder(name, tiny_models[name])) as copy:
+        config = transformers.AutoConfig.from_pretrained(copy).to_dict()
+        tokenizer = transformers.AutoTokenizer.from_pretrained(copy)
+    ignored = {"dtype", "architectures", "transformers_version", "_name_or_path"}
+    assert {k: v for k, v in config.items() if k not in ignored} == {
+        k: v for k, v in original.items() if k not in ignored
+    }
+    assert config["architectures"] == original["architectures"]
+    text = "The room was cold. "
+    assert (
+        tokenizer(text)["input_ids"]
+        == transformers.AutoTokenizer.from_pretrained(tiny_models[name])(text)["input_ids"]
+    )
+
+
+CHOICES = {
+    "auto_map": {"AutoConfig": "evil.Config", "AutoModelForCausalLM": "evil.Model", "AutoTokenizer": "evil.T"},
+    "_attn_implementation": "evil/kernel",
+    "attn_implementation": "evil/kernel",
+    "_attn_implementation_internal": "evil/kernel",
+    "experts_implementation": "evil/kernel",
+    "_experts_implementation": "evil/kernel",
+    "transformers_weights": "../other.safetensors",
+    "custom_generate": "evil/repository",
+    "kernel_config": {"layer": "evil/kernel"},
+    "use_kernels": True,
+    "name_or_path": "evil/repository",
+    "vocab_file": "/dev/zero",
+    "tokenizer_file": "/dev/zero",
+    "get_text_config": 1,
+    "anything_new": "evil/repository",
+}
+
+
+def test_settings_that_choose_code_kernels_or_files_are_left_out(folder):
+    for name in ("config.json", "tokenizer_config.json", "generation_config.json"):
+        set_in(folder / name, **CHOICES)
+    (folder / "evil.py").write_text("raise SystemExit")
+    (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "evil/repository"}')
+    (folder / "custom_generate").mkdir()
+    with clean_copy(folder, check_folder("x", folder)) as copy:
+        said = {file.name: file.read_text() for file in copy.glob("*.json") if file.name != "tokenizer.json"}
+        assert {file.name for file in copy.iterdir()} <= {file.name for file in folder.glob("*.*")} - {
+            "evil.py",
+            "adapter_config.json",
+        }
+    assert not [key for key in CHOICES for text in said.values() if f'"{key}"' in text]
+    assert "evil" not in "".join(said.values())
+    assert load_by_name(folder).model.config._attn_implementation in ("sdpa", "eager")
+
+
+def test_quantized_weights_are_refused(folder):
+    set_in(folder / "config.json", quantization_config={"quant_method": "gptq", "bits": 4})
+    with pytest.raises(ModelError, match="quantized"):
+        resolve_model(str(folder))
+
+
+NO_FILES = {
+    "fifo": os.mkfifo,
+    "folder": Path.mkdir,
+    "endless": lambda path: path.symlink_to("/dev/zero"),
+    "loop": lambda path: path.symlink_to(path),
+    "sparse": lambda path: (path.touch(), os.truncate(path, 2**40)),
+    "deep": lambda path: path.write_text("[" * 100_000),
+    "zeros": lambda path: path.write_bytes(bytes(5000)),
+    "cut": lambda path: path.write_bytes(b'{"a": '),
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no fifos")
+@pytest.mark.parametrize("kind", NO_FILES)
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json", "model.safetensors", "inbedder.json"])
+def test_what_is_no_whole_file_is_refused_at_once(folder, name, kind):
+    (folder / name).unlink(missing_ok=True)
+    NO_FILES[kind](folder / name)
+    with pytest.raises(ModelError, match=name.replace(".", r"\.")):
+        resolve_model(str(folder))
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "endless", "sparse"])
+def test_a_tokenizer_or_template_that_is_no_file_is_refused(folder, kind):
+    for name in ("tokenizer.json", "chat_template.jinja", "vocab.json"):
+        (folder / name).unlink(missing_ok=True)
+        NO_FILES[kind](folder / name)
+        with pytest.raises(ModelError, match=name.replace(".", r"\.")):
+            resolve_model(str(folder))
+        shutil.rmtree(folder / name) if kind == "folder" else (folder / name).unlink()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"num_hidden_layers": 10**6},
+        {"num_hidden_layers": 10**9},
+        {"hidden_size": 10**7},
+        {"vocab_size": 2**31},
+        {"intermediate_size": 2**40},
+        {"model_type": "gpt2", "n_layer": 10**6},
+    ],
+)
+def test_a_config_that_its_weights_cannot_fill_is_refused_before_anything_is_built(
+    inbedder, reviews, folder, change
+):
+    set_in(folder / "config.json", **change)
+    result = inbedder("embed", reviews, "-i", "Why?", "-m", folder, "-o", reviews.with_suffix(".npy"))
+    assert result.exit_code == 3
+    assert "config.json" in result.stderr
+
+
+@pytest.mark.parametrize("change", [{"num_hidden_layers": 900}, {"hidden_size": 2**17, "head_dim": 2**16}])
+def test_building_stops_where_a_model_outgrows_its_weights(folder, change):
+    set_in(folder / "config.json", **change)
+    with pytest.raises(ModelError, match="many more"):
+        load_by_name(folder)
+
+
+def test_construction_is_bounded_only_inside():
+    with pytest.raises(ModelError, match="many more layers"), bounded_construction("x", 1, 1):
+        torch.nn.Sequential(*(torch.nn.Identity() for _ in range(200)))
+    torch.nn.Sequential(*(torch.nn.Identity() for _ in range(200)))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(inbedder, reviews, folder, value):
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.layers.2.mlp.up_proj.weight"][3, 4] = value
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    result = inbedder("embed", reviews, "-i", "Why?", "-m", folder, "-o", reviews.with_suffix(".npy"))
+    assert result.exit_code == 3
+    assert "no numbers" in result.stderr
+
+
+@pytest.mark.parametrize("shape", [(7, 3), (1,), (64, 32, 1)])
+def test_weights_of_another_shape_are_refused(folder, shape):
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.layers.2.mlp.up_proj.weight"] = torch.zeros(shape)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError):
+        load_by_name(folder)
+
+
+def test_a_token_that_the_model_does_not_have_is_an_error_of_the_model(folder):
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    tokenizer["model"] |= {"vocab": {word: i + 10**6 for word, i in tokenizer["model"]["vocab"].items()}}
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    with pytest.raises(ModelError, match="its tokenizer has a token"):
+        load_by_name(folder).encode(["a"], "What?")
+
+
+def test_a_tokenizer_that_makes_gigabytes_of_a_text_is_refused(folder):
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    double = {"type": "Replace", "pattern": {"String": "e"}, "content": "ee"}
+    tokenizer["normalizer"] = {"type": "Sequence", "normalizers": [double] * 40}
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    with pytest.raises(ModelError, match="times as long"):
+        load_by_name(folder)
+
+
+def test_a_full_temporary_folder_is_told_in_the_right_words(folder, monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", full)
+    with pytest.raises(InbedderError, match=r"cannot write a temporary file.*no space left") as caught:
+        load_by_name(folder)
+    assert "TMPDIR" in caught.value.hint
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_any_setting_of_any_value_is_clean_or_an_error_of_the_model(tiny_models, tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("any")
+    for file in tiny_models["llama"].iterdir():
+        (folder / file.name).symlink_to(file)
+    name = data.draw(st.sampled_from(["config.json", "tokenizer_config.json", "generation_config.json"]))
+    known = json.loads((folder / name).read_text())
+    key = data.draw(st.sampled_from([*known, *CHOICES]))
+    (folder / name).unlink()
+    (folder / name).write_text(json.dumps(known | {key: data.draw(values)}))
+    with suppress(ModelError), clean_copy(folder, check_folder("x", folder)) as copy:
+        assert not [k for k in CHOICES if f'"{k}"' in (copy / name).read_text()]
