@@ -188,9 +188,12 @@ def _number_of_clusters(k: str) -> int | None:
     if k == "auto":
         return None
     try:
-        return int(k)
+        number = int(k)
     except ValueError:
         raise UsageError(f'-k takes a number or auto, not "{k}"') from None
+    if number > parameters.MAX_COUNT:
+        raise UsageError(f"-k must be between 2 and {parameters.MAX_COUNT}, not {number}")
+    return number
 
 
 @dataclass(frozen=True)
