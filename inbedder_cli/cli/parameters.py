@@ -163,7 +163,15 @@ BatchTokens = Annotated[
         show_default="by device",
     ),
 ]
-
+Deterministic = Annotated[
+    bool,
+    typer.Option(
+        "--deterministic",
+        help="Encode each text by itself, on one thread, in float32 unless --dtype is given, without the cache: "
+        "the same bits for the same text on one machine. Much slower.",
+        rich_help_panel=ENCODING,
+    ),
+]
 
 K = Annotated[
     list[str] | None,

@@ -19,6 +19,8 @@ def visible(text: str) -> str:
     >>> visible("a\n\x1b[31mred\u202e.csv")
     'a\\n\\x1b[31mred\\u202e.csv'
     """
+    if text.isprintable() and not BLANK.search(text):
+        return text
     return "".join(c if c.isprintable() and not BLANK.match(c) else _escape(c) for c in text)
 
 
