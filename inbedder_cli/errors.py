@@ -7,7 +7,10 @@
     ├── InputError              5   a file, row or column that cannot be read (also a ValueError)
     └── OutOfMemoryError        6   not even one row fits into memory
 
-An interrupted run (Ctrl-C) exits with 130. The message says what happened and where; `hint` says what to do next:
+A run that a signal stops exits with 128 + its number, as in a shell: 130 for Ctrl-C, 143 for `kill`, 129 for a
+closed terminal, 141 when the reader of standard output has gone.
+
+The message says what happened and where; `hint` says what to do next:
 
     try:
         corpus = read_corpus("reviews.csv", text="body")

@@ -11,6 +11,7 @@ from inbedder_cli.errors import UsageError, did_you_mean
 from inbedder_cli.registry import algorithms
 
 DEFAULT_MODEL = "inbedder-135m"
+MAX_SEED = 2**32 - 1  # of numpy's generators
 
 
 class Choice(StrEnum):
@@ -157,6 +158,8 @@ class ClusterOptions:
 
     def __post_init__(self) -> None:
         algorithms.check(self.algorithm)
+        if not 0 <= self.seed <= MAX_SEED:
+            raise UsageError(f"seed must be between 0 and {MAX_SEED}, not {self.seed}")
 
 
 @dataclass(frozen=True)

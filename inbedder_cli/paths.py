@@ -30,10 +30,7 @@ def cache_dir() -> Path:
     :raises UsageError: when `INBEDDER_CACHE` begins with the home of a user that does not exist.
     """
     if folder := os.environ.get("INBEDDER_CACHE"):
-        try:
-            return Path(folder).expanduser()
-        except RuntimeError as error:
-            raise UsageError(f"INBEDDER_CACHE is {folder}: {error}", hint="set it to a folder") from error
+        return expand(folder)
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("inbedder", appauthor=False))
@@ -45,6 +42,21 @@ def models_dir() -> Path:
     :return: the folder, which may not exist yet.
     """
     return cache_dir() / "models"
+
+
+def expand(path: str) -> Path:
+    """Return a path with the home folder in place of ~.
+
+    :param path: as the user wrote it.
+    :return: the path.
+    :raises UsageError: when it begins with ~ and a name, and there is no such user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UsageError(
+            f"{path}: there is no such user, or no home folder", hint="write the whole path"
+        ) from None
 
 
 def make_private_folder(folder: Path) -> None:

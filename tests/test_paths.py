@@ -1,8 +1,11 @@
+"""Places for files, and who may write to them."""
+
 from __future__ import annotations
 
 import errno
 import os
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -11,18 +14,13 @@ from inbedder_cli.paths import (
     cache_dir,
     check_private_file,
     check_private_folder,
+    expand,
     explain_full_temp,
     make_private_folder,
     no_space,
 )
 
 posix = pytest.mark.skipif(os.name == "nt", reason="owners and modes are of POSIX")
-
-
-def test_the_home_of_nobody_is_a_usage_error(monkeypatch):
-    monkeypatch.setenv("INBEDDER_CACHE", "~nosuchuser/x")
-    with pytest.raises(UsageError, match="INBEDDER_CACHE is ~nosuchuser/x"):
-        cache_dir()
 
 
 @posix
@@ -103,3 +101,19 @@ def test_other_errors_stay_as_they_are():
         raise FileNotFoundError(errno.ENOENT, "no such file")
     with pytest.raises(PermissionError), explain_full_temp():
         raise PermissionError(errno.EACCES, "denied")
+
+
+def test_the_home_folder_is_expanded():
+    assert expand("~/models") == Path.home() / "models"
+    assert expand("a/~") == Path("a/~")
+
+
+def test_an_unknown_user_is_a_usage_error(monkeypatch, inbedder):
+    with pytest.raises(UsageError, match="~no-such-user/x: there is no such user"):
+        expand("~no-such-user/x")
+    monkeypatch.setenv("INBEDDER_CACHE", "~no-such-user/x")
+    with pytest.raises(UsageError):
+        cache_dir()
+    result = inbedder("cache", "path")
+    assert result.exit_code == 2
+    assert "there is no such user" in result.stderr

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -16,28 +15,39 @@ from inbedder_cli.cli.assign import assign
 from inbedder_cli.cli.cache_commands import app as cache_app
 from inbedder_cli.cli.cluster import cluster
 from inbedder_cli.cli.compare import compare
-from inbedder_cli.cli.console import show_errors
+from inbedder_cli.cli.console import print_line, show_errors
 from inbedder_cli.cli.embed import embed
 from inbedder_cli.cli.evaluate import evaluate
 from inbedder_cli.cli.models_commands import app as models_app
 from inbedder_cli.cli.show import show
+from inbedder_cli.cli.streams import prepare_streams
 from inbedder_cli.cli.train import train
 from inbedder_cli.cli.tune import tune
 from inbedder_cli.cli.verify import verify
-from inbedder_cli.errors import INTERRUPTED
+from inbedder_cli.signals import interrupt_on_signals
 
 EXIT_CODES = (
     "Exit codes: 0 ok, 1 failure, 2 usage, 3 model or network, 4 finished with failed rows, "
-    "5 input, 6 out of memory, 130 interrupted."
+    "5 input, 6 out of memory, 130 interrupted (Ctrl-C), 128 + N stopped by signal N."
 )
 
 
 class Commands(TyperGroup):
     """Command group that turns errors of any command into a message and an exit code."""
 
+    def main(self, *args: Any, **extra: Any) -> NoReturn:  # noqa: ANN401
+        """Parse the arguments, run the chosen command, and exit."""
+        try:
+            with show_errors(debug=False):
+                code = super().main(*args, **extra | {"standalone_mode": False})
+                sys.stdout.flush()
+        except typer.Exit as end:
+            code = end.exit_code
+        sys.exit(code or 0)
+
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
         """Run the chosen command."""
-        with show_errors(debug=bool(ctx.params.get("debug"))):
+        with show_errors(debug=bool(ctx.params.get("debug"))), interrupt_on_signals():
             return super().invoke(ctx)
 
 
@@ -66,7 +76,7 @@ app.add_typer(cache_app, name="cache")
 
 def _print_version(value: bool) -> None:
     if value:
-        typer.echo(f"inbedder {__version__}")
+        print_line(f"inbedder {__version__}")
         raise typer.Exit
 
 
@@ -84,13 +94,12 @@ def _common(
 
 def main() -> None:
     """Run the command line."""
+    prepare_streams()
     try:
         app()
     except SystemExit as end:
-        if end.code == INTERRUPTED:
+        if isinstance(end.code, int) and end.code > 128:
             # Python would end with the signal instead if Ctrl-C came while an extension module ran Python code.
-            with suppress(OSError):
-                sys.stdout.flush()
-                sys.stderr.flush()
-            os._exit(INTERRUPTED)
+            sys.stdout.flush()
+            os._exit(end.code)
         raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.checks import warn_about_embeddings
 from inbedder_cli.cli.console import TerminalReporter
@@ -9,6 +11,7 @@ from inbedder_cli.cli.destinations import check_terminal
 from inbedder_cli.cli.instructions import check_instruction
 from inbedder_cli.cli.option_groups import EncodingOptions, InputOptions, ModelOptions, with_groups
 from inbedder_cli.errors import UsageError
+from inbedder_cli.report.text import visible
 
 
 @with_groups
@@ -55,7 +58,8 @@ def answer(
     answers = embeddings.answers or []
     with open_output(output) as stream:
         if format_name is None:
-            stream.writelines(f"{a or ''}\n".encode("utf-8", "surrogatepass") for a in answers)
+            shown = visible if output is None and sys.stdout.isatty() else str
+            stream.writelines(f"{shown(a or '')}\n".encode("utf-8", "surrogatepass") for a in answers)
         else:
             status = [str(s) for s in embeddings.status]
             columns = {"id": corpus.ids, "answer": answers, "status": status}

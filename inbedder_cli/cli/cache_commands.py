@@ -16,6 +16,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+MAX_AMOUNT = 10**15  # seconds or bytes
 BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
@@ -62,8 +63,12 @@ def prune(
 
     if older_than is None and max_size is None:
         raise UsageError("nothing to prune: no limit is given", hint="give --older-than 30d, or --max-size 2GB")
-    seconds = None if older_than is None else _amount(older_than, SECONDS, "30d, 12h or 2w")
-    size = None if max_size is None else int(_amount(max_size.lower().removesuffix("b"), BYTES, "500MB or 2GB"))
+    seconds = None if older_than is None else _amount("--older-than", older_than, SECONDS, "30d, 12h or 2w")
+    size = (
+        None
+        if max_size is None
+        else int(_amount("--max-size", max_size.lower().removesuffix("b"), BYTES, "500MB or 2GB"))
+    )
     reporter = TerminalReporter()
     removed = RowCache(reporter=reporter).prune(older_than=seconds, max_bytes=size)
     reporter.info(f"{removed:,} rows removed")
@@ -77,9 +82,13 @@ def clear() -> None:
     TerminalReporter().info(f"{RowCache().clear() / 1e6:.1f} MB freed")
 
 
-def _amount(value: str, units: dict[str, int], example: str) -> float:
+def _amount(option: str, value: str, units: dict[str, int], example: str) -> float:
     """Return a number with a unit, such as 30d or 2GB, as a number."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]?)", value.strip().lower())
     if match is None or match[2] not in units:
-        raise UsageError(f'cannot parse "{value}"', hint=f"for example {example}")
-    return float(match[1]) * units[match[2]]
+        raise UsageError(f'cannot parse {option} "{value}"', hint=f"for example {example}")
+    amount = float(match[1]) * units[match[2]]
+    if amount > MAX_AMOUNT:
+        largest = max(units, key=lambda unit: units[unit])
+        raise UsageError(f"{option} must be at most {MAX_AMOUNT // units[largest]}{largest}, not {value}")
+    return amount

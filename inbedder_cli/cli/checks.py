@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import RowsFailedError
+from inbedder_cli.report.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,18 +27,13 @@ def show_preview(encoder: Encoder, corpus: Corpus, instructions: Sequence[str], 
     texts = [corpus.texts[i] for i in corpus.readable]
     previews = [encoder.preview(texts, instruction, options) for instruction in instructions]
     lines = [
-        *(f"{_without_control_characters(preview.prompt)}\n" for preview in previews),
+        *("\n".join(map(visible, preview.prompt.split("\n"))) + "\n" for preview in previews),
         f"rows: {len(corpus):,}, with text: {len(texts):,}, different: {previews[0].n_unique:,}",
         f"tokens: {sum(preview.n_tokens for preview in previews):,}, "
         f"texts to be truncated: {max(preview.n_truncated for preview in previews):,}",
         f"estimated time: {_duration(sum(preview.seconds for preview in previews))}",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
-
-
-def _without_control_characters(prompt: str) -> str:
-    """Return a prompt without control characters, which could change the state of the terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else " " for c in prompt)
 
 
 def _duration(seconds: float) -> str:

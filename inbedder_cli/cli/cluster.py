@@ -19,6 +19,7 @@ from inbedder_cli.cli.option_groups import (
     ExplanationOptions,
     InputOptions,
     ModelOptions,
+    make_deterministic,
     with_groups,
 )
 from inbedder_cli.errors import UsageError
@@ -61,6 +62,7 @@ def cluster(
             rich_help_panel=parameters.CLUSTERING,
         ),
     ] = True,
+    deterministic: parameters.Deterministic = False,
     output: parameters.Output = None,
     output_format: parameters.Format = None,
     clusters: Annotated[
@@ -95,6 +97,9 @@ def cluster(
 
     cat tickets.jsonl | inbedder cluster - -i "What does the user want?" | jq -r .cluster_label
     """
+    if deterministic:
+        model, encoding = make_deterministic(model, encoding)
+
     from inbedder_cli.output.tables import RESULT_COLUMNS, check_free, column_name
 
     reporter = TerminalReporter(quiet=quiet)

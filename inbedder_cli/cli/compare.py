@@ -30,7 +30,10 @@ def compare(
     encoding: EncodingOptions,
     answers: AnswerOptions,
     instruction: parameters.Instructions = None,
-    k: Annotated[int | None, typer.Option("-k", help="Number of clusters.", show_default="auto")] = None,
+    k: Annotated[
+        int | None,
+        typer.Option("-k", min=2, max=parameters.MAX_COUNT, help="Number of clusters.", show_default="auto"),
+    ] = None,
     output: parameters.Output = None,
     output_format: parameters.Format = None,
     force: parameters.Force = False,

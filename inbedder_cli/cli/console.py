@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import time
+import traceback
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from inbedder_cli.errors import INTERRUPTED, InbedderError
+from inbedder_cli.errors import INTERRUPTED, InbedderError, OutOfMemoryError
+from inbedder_cli.report.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,9 +48,7 @@ class TerminalReporter:
         self._line(f"warning: {message}")
 
     def _line(self, message: str) -> None:
-        from inbedder_cli.report.view import printable
-
-        print(printable(message), file=sys.stderr, flush=True)  # noqa: T201
+        _print(message)
 
     @contextmanager
     def task(
@@ -72,11 +72,12 @@ class TerminalReporter:
     def _bar(self, description: str, total: float | None, unit: str) -> Iterator[Callable[[float, float], None]]:
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-        columns = [TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()]
-        rate = TextColumn("{task.fields[rate]}")
+        name = TextColumn("{task.description}", markup=False)
+        columns = [name, BarColumn(), TaskProgressColumn(), TimeRemainingColumn()]
+        rate = TextColumn("{task.fields[rate]}", markup=False)
         started = time.monotonic()
         with Progress(*columns, rate, console=stderr_console(), transient=True) as progress:
-            task = progress.add_task(description, total=total, rate="")
+            task = progress.add_task(visible(description), total=total, rate="")
 
             def advance(done: float, units: float) -> None:
                 shown = f"{units / max(1e-9, time.monotonic() - started):.1f} {unit}/s" if unit else ""
@@ -104,15 +105,18 @@ def stderr_console() -> Console:
     """Return a rich console on standard error."""
     from rich.console import Console
 
-    return Console(stderr=True)
+    return Console(stderr=True, markup=False, emoji=False)
 
 
 def print_line(line: str) -> None:
-    """Write one line of data to stdout.
+    """Write one line of data to stdout, in UTF-8 as all data; a terminal gets it without control characters.
 
-    :param line: the line, without a line break.
+    :param line: the line, without a line break; tabs separate its cells.
     """
-    sys.stdout.write(line + "\n")
+    if sys.stdout.isatty():
+        sys.stdout.write("\t".join(map(visible, line.split("\t"))) + "\n")
+    else:
+        sys.stdout.buffer.write(line.encode("utf-8", "surrogateescape") + b"\n")
 
 
 def stdout_console() -> Console:
@@ -120,38 +124,48 @@ def stdout_console() -> Console:
     from rich.console import Console
 
     width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else PIPE_WIDTH
-    return Console(width=width, highlight=False)
+    return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
 @contextmanager
 def show_errors(*, debug: bool) -> Iterator[None]:
     """Print errors as one line and a hint on standard error, and exit with their exit code.
 
-    :param debug: raise errors with their traceback instead.
+    :param debug: print their traceback too.
     """
     try:
         yield
     except InbedderError as error:
-        if debug:
-            raise
-        _show(str(error), error.hint)
+        _show(str(error), error.hint, debug=debug)
         raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        _show("interrupted; no partial file was left", None)
-        raise typer.Exit(INTERRUPTED) from None
-    except BrokenPipeError:  # the reader closed the pipe, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(0) from None
     except MemoryError:
-        if debug:
-            raise
-        _show("out of memory", "use fewer rows: --limit or --sample")
-        raise typer.Exit(6) from None
+        _show("out of memory", "use fewer rows: --limit or --sample", debug=debug)
+        raise typer.Exit(OutOfMemoryError.exit_code) from None
+    except typer.TyperException as error:  # the arguments cannot be parsed
+        if message := error.format_message():  # else the help was printed
+            _show(message, _hint(error))
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt as interrupt:  # of Ctrl-C, or of the signal that it names
+        _show("interrupted; no partial file was left", None)
+        raise typer.Exit(128 + interrupt.args[0] if interrupt.args else INTERRUPTED) from None
 
 
-def _show(message: str, hint: str | None) -> None:
-    from inbedder_cli.report.view import printable
+def _hint(error: typer.TyperException) -> str | None:
+    """Return the range of the option that got a wrong value, else where options are listed."""
+    option: Any = getattr(error, "param", None)
+    if getattr(option, "max", None) is not None:
+        return f"give a number from {option.min} to {option.max}"
+    context = getattr(error, "ctx", None)
+    return f"see: {context.command_path} --help" if context else None
 
-    print(f"inbedder: {printable(message)}", file=sys.stderr)  # noqa: T201
+
+def _show(message: str, hint: str | None, *, debug: bool = False) -> None:
+    if debug:
+        traceback.print_exc()
+    _print(f"inbedder: {message}")
     if hint:
-        print(f"  {printable(hint)}", file=sys.stderr, flush=True)  # noqa: T201
+        _print(f"  {hint}")
+
+
+def _print(line: str) -> None:
+    print(visible(line), file=sys.stderr, flush=True)  # noqa: T201

@@ -10,7 +10,13 @@ from inbedder_cli.cli import parameters
 from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
 from inbedder_cli.cli.console import TerminalReporter
 from inbedder_cli.cli.instructions import check_instruction
-from inbedder_cli.cli.option_groups import EncodingOptions, InputOptions, ModelOptions, with_groups
+from inbedder_cli.cli.option_groups import (
+    EncodingOptions,
+    InputOptions,
+    ModelOptions,
+    make_deterministic,
+    with_groups,
+)
 
 
 @with_groups
@@ -26,6 +32,7 @@ def embed(
             "--answers/--no-answers", help="Also decode the answers.", rich_help_panel=parameters.ENCODING
         ),
     ] = True,
+    deterministic: parameters.Deterministic = False,
     output: parameters.Output = None,
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
@@ -44,6 +51,9 @@ def embed(
 
     inbedder cluster reviews.csv --vectors vectors.parquet -k 8
     """
+    if deterministic:
+        model, encoding = make_deterministic(model, encoding)
+
     from inbedder_cli.output.files import check_distinct, check_target, open_output
     from inbedder_cli.output.vectors import vector_format, write_vectors
 

@@ -47,14 +47,20 @@ def evaluate(
         int | None,
         typer.Option(
             min=2,
+            max=parameters.MAX_COUNT,
             help="Use at most this many rows of each task.",
             rich_help_panel=TESTS,
         ),
     ] = None,
     seeds: Annotated[
-        int, typer.Option(min=1, help="KMeans runs per task, each with its own seed.", rich_help_panel=TESTS)
+        int,
+        typer.Option(
+            min=1, max=10_000, help="KMeans runs per task, each with its own seed.", rich_help_panel=TESTS
+        ),
     ] = 10,
-    n_init: Annotated[int, typer.Option(min=1, help="KMeans restarts per run.", rich_help_panel=TESTS)] = 10,
+    n_init: Annotated[
+        int, typer.Option(min=1, max=10_000, help="KMeans restarts per run.", rich_help_panel=TESTS)
+    ] = 10,
     resume: Annotated[
         Path | None,
         typer.Option(
@@ -114,6 +120,8 @@ def evaluate(
     layer: Annotated[
         list[int] | None,
         typer.Option(
+            min=-parameters.MAX_LAYER,
+            max=parameters.MAX_LAYER,
             help="Hidden layer to take vectors from. Repeat to compare.",
             rich_help_panel=parameters.ENCODING,
             show_default="the model's",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from dataclasses import dataclass, fields, is_dataclass
+import os
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from inbedder_cli.cli import parameters
@@ -133,6 +134,26 @@ class EncodingOptions:
         return EncodeOptions(answers=answers, **{field.name: getattr(self, field.name) for field in fields(self)})
 
 
+def make_deterministic(model: ModelOptions, encoding: EncodingOptions) -> tuple[ModelOptions, EncodingOptions]:
+    """Return the options under which a vector depends on its text alone; limit the process to one thread.
+
+    Sums of floating-point numbers depend on their order, and so on the shape of the batch and on the number of
+    threads. Call it before numpy and torch are loaded: they read the number of threads then.
+
+    :param model: which model encodes the texts.
+    :param encoding: how they are encoded.
+    :raises UsageError: for options that it excludes.
+    """
+    if encoding.batch_tokens is not None or model.devices > 1 or model.refresh:
+        raise UsageError(
+            "--deterministic excludes --batch-tokens, --devices and --refresh",
+            hint="it encodes each text by itself, and does not use the cache; leave them out",
+        )
+    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
+    dtype = Dtype.float32 if model.dtype is Dtype.auto else model.dtype
+    return replace(model, dtype=dtype, cache=False), replace(encoding, batch_tokens=1)
+
+
 @dataclass(frozen=True)
 class AnswerOptions:
     """Which answers count as unanswered."""
@@ -189,9 +210,12 @@ def _number_of_clusters(k: str) -> int | None:
     if k == "auto":
         return None
     try:
-        return int(k)
+        number = int(k)
     except ValueError:
         raise UsageError(f'-k takes a number or auto, not "{k}"') from None
+    if number > parameters.MAX_COUNT:
+        raise UsageError(f"-k must be between 2 and {parameters.MAX_COUNT}, not {number}")
+    return number
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from inbedder_cli.errors import UsageError
-from inbedder_cli.options import DEFAULT_MODEL, Dtype, EmptyTexts, InputFormat, Pooling
+from inbedder_cli.options import DEFAULT_MODEL, MAX_SEED, Dtype, EmptyTexts, InputFormat, Pooling
 from inbedder_cli.output.formats import check_format, format_names
 from inbedder_cli.registry import algorithms
 
@@ -18,6 +18,10 @@ ENCODING = "Encoding"
 ANSWERS = "Answers"
 CLUSTERING = "Clustering"
 OUTPUT = "Output"
+
+# Every number has a range, so that none is too large for numpy, Arrow or C.
+MAX_COUNT = 1_000_000_000
+MAX_LAYER = 10_000
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="CSV, TSV, JSON lines or Parquet; - for a pipe.")]
 Instruction = Annotated[
@@ -61,12 +65,19 @@ Encoding = Annotated[
     str | None, typer.Option(help="Encoding of text files. Default: UTF-8.", rich_help_panel=INPUT)
 ]
 Empty = Annotated[EmptyTexts, typer.Option(help="What to do with rows that have no text.", rich_help_panel=INPUT)]
-Limit = Annotated[int | None, typer.Option(min=1, help="Take only the first N rows.", rich_help_panel=INPUT)]
-MaxCell = Annotated[
-    int, typer.Option(min=1, help="Largest cell or line that is read, in MB.", rich_help_panel=INPUT)
+Limit = Annotated[
+    int | None, typer.Option(min=1, max=MAX_COUNT, help="Take only the first N rows.", rich_help_panel=INPUT)
 ]
-Sample = Annotated[int | None, typer.Option(min=1, help="Take a random sample of N rows.", rich_help_panel=INPUT)]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of every random choice.", rich_help_panel=INPUT)]
+MaxCell = Annotated[
+    int,
+    typer.Option(min=1, max=MAX_COUNT, help="Largest cell or line that is read, in MB.", rich_help_panel=INPUT),
+]
+Sample = Annotated[
+    int | None, typer.Option(min=1, max=MAX_COUNT, help="Take a random sample of N rows.", rich_help_panel=INPUT)
+]
+Seed = Annotated[
+    int, typer.Option(min=0, max=MAX_SEED, help="Seed of every random choice.", rich_help_panel=INPUT)
+]
 
 Model = Annotated[
     str,
@@ -107,7 +118,10 @@ Cache = Annotated[
 Devices = Annotated[
     int,
     typer.Option(
-        min=1, help="Encode with N processes, each on its own GPU (cuda:0, cuda:1, ...).", rich_help_panel=MODEL
+        min=1,
+        max=1024,
+        help="Encode with N processes, each on its own GPU (cuda:0, cuda:1, ...).",
+        rich_help_panel=MODEL,
     ),
 ]
 Refresh = Annotated[bool, typer.Option("--refresh", help="Encode cached rows again.", rich_help_panel=MODEL)]
@@ -124,18 +138,21 @@ PoolingOption = Annotated[
 Layer = Annotated[
     int | None,
     typer.Option(
+        min=-MAX_LAYER,
+        max=MAX_LAYER,
         help="Index into the hidden states: 0 embeddings, N or -1 last.",
         rich_help_panel=ENCODING,
         show_default="the model's",
     ),
 ]
 MaxAnswerTokens = Annotated[
-    int, typer.Option(min=1, help="Maximum length of an answer, in tokens.", rich_help_panel=ENCODING)
+    int, typer.Option(min=1, max=10_000, help="Maximum length of an answer, in tokens.", rich_help_panel=ENCODING)
 ]
 MaxTokens = Annotated[
     int,
     typer.Option(
         min=16,
+        max=MAX_COUNT,
         help="Maximum length of a prompt, in tokens; longer texts are truncated, the question never is.",
         rich_help_panel=ENCODING,
     ),
@@ -143,10 +160,22 @@ MaxTokens = Annotated[
 BatchTokens = Annotated[
     int | None,
     typer.Option(
-        min=1, help="Tokens per batch, including padding.", rich_help_panel=ENCODING, show_default="by device"
+        min=1,
+        max=MAX_COUNT,
+        help="Tokens per batch, including padding.",
+        rich_help_panel=ENCODING,
+        show_default="by device",
     ),
 ]
-
+Deterministic = Annotated[
+    bool,
+    typer.Option(
+        "--deterministic",
+        help="Encode each text by itself, on one thread, in float32 unless --dtype is given, without the cache: "
+        "the same bits for the same text on one machine. Much slower.",
+        rich_help_panel=ENCODING,
+    ),
+]
 
 K = Annotated[
     list[str] | None,
@@ -157,8 +186,12 @@ K = Annotated[
         show_default="auto",
     ),
 ]
-KMin = Annotated[int, typer.Option(help="Smallest k that auto tries.", rich_help_panel=CLUSTERING)]
-KMax = Annotated[int, typer.Option(help="Largest k that auto tries.", rich_help_panel=CLUSTERING)]
+KMin = Annotated[
+    int, typer.Option(min=2, max=MAX_COUNT, help="Smallest k that auto tries.", rich_help_panel=CLUSTERING)
+]
+KMax = Annotated[
+    int, typer.Option(min=2, max=MAX_COUNT, help="Largest k that auto tries.", rich_help_panel=CLUSTERING)
+]
 
 
 def _known_algorithm(name: str) -> str:
@@ -181,7 +214,13 @@ AlgorithmOption = Annotated[
 ]
 MinClusterSize = Annotated[
     int | None,
-    typer.Option(help="Smallest cluster (hdbscan).", rich_help_panel=CLUSTERING, show_default="2 % of the rows"),
+    typer.Option(
+        min=2,
+        max=MAX_COUNT,
+        help="Smallest cluster (hdbscan).",
+        rich_help_panel=CLUSTERING,
+        show_default="2 % of the rows",
+    ),
 ]
 Stability = Annotated[
     bool,
@@ -197,7 +236,9 @@ StopWords = Annotated[
         help="File of stop words for labels, or none.", rich_help_panel=CLUSTERING, show_default="English"
     ),
 ]
-Exemplars = Annotated[int, typer.Option(min=0, help="Example rows per cluster.", rich_help_panel=CLUSTERING)]
+Exemplars = Annotated[
+    int, typer.Option(min=0, max=MAX_COUNT, help="Example rows per cluster.", rich_help_panel=CLUSTERING)
+]
 FlagUnanswered = Annotated[
     bool,
     typer.Option(

@@ -31,7 +31,9 @@ def show(
     borderline: Annotated[
         bool, typer.Option("--borderline", help="Show the rows nearest to another cluster first.")
     ] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Show at most N rows.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=parameters.MAX_COUNT, help="Show at most N rows.")
+    ] = None,
     output: parameters.Output = None,
     output_format: parameters.Format = None,
     force: parameters.Force = False,

@@ -10,7 +10,7 @@ import typer
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.console import TerminalReporter
 from inbedder_cli.errors import UsageError
-from inbedder_cli.options import Dtype, Pooling
+from inbedder_cli.options import MAX_SEED, Dtype, Pooling
 from inbedder_cli.progress import SILENT
 from inbedder_cli.training.distributed import is_first_process
 from inbedder_cli.training.recipes import Recipe, Schedule, TrainFiles, train_options
@@ -45,41 +45,53 @@ def train(
         bool | None,
         typer.Option("--full/--lora", help="Train all weights, or a LoRA adapter.", rich_help_panel=RECIPE),
     ] = None,
-    rank: Annotated[int | None, typer.Option(min=1, help="Rank of the adapter.", rich_help_panel=RECIPE)] = None,
+    rank: Annotated[
+        int | None, typer.Option(min=1, max=10_000, help="Rank of the adapter.", rich_help_panel=RECIPE)
+    ] = None,
     top_layers: Annotated[
         int | None,
         typer.Option(
             min=1,
+            max=parameters.MAX_LAYER,
             help="Adapt only this many of the last layers, which is faster.",
             rich_help_panel=RECIPE,
             show_default="all",
         ),
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option("--lr", min=0, help="Peak learning rate.", rich_help_panel=RECIPE)
+        float | None, typer.Option("--lr", min=0, max=10, help="Peak learning rate.", rich_help_panel=RECIPE)
     ] = None,
     schedule: Annotated[
         Schedule | None, typer.Option(help="How the learning rate decreases.", rich_help_panel=RECIPE)
     ] = None,
     epochs: Annotated[
-        float | None, typer.Option(min=0.001, help="Passes over the examples.", rich_help_panel=RECIPE)
+        float | None, typer.Option(min=0.001, max=10_000, help="Passes over the examples.", rich_help_panel=RECIPE)
     ] = None,
     max_examples: Annotated[
-        int | None, typer.Option(min=1, help="Stop after this many examples.", rich_help_panel=RECIPE)
+        int | None,
+        typer.Option(
+            min=1, max=parameters.MAX_COUNT, help="Stop after this many examples.", rich_help_panel=RECIPE
+        ),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Examples per step and process.", rich_help_panel=RECIPE)
+        int | None,
+        typer.Option(
+            min=1, max=parameters.MAX_COUNT, help="Examples per step and process.", rich_help_panel=RECIPE
+        ),
     ] = None,
     contrast: Annotated[
         float | None,
-        typer.Option(min=0, help="Weight of the contrastive term; 0 disables it.", rich_help_panel=RECIPE),
+        typer.Option(
+            min=0, max=1000, help="Weight of the contrastive term; 0 disables it.", rich_help_panel=RECIPE
+        ),
     ] = None,
     contrast_share: Annotated[
         float | None,
         typer.Option(min=0, max=0.95, help="Share of the batches that are contrastive.", rich_help_panel=RECIPE),
     ] = None,
     temperature: Annotated[
-        float | None, typer.Option(min=0.001, help="Temperature of the contrastive term.", rich_help_panel=RECIPE)
+        float | None,
+        typer.Option(min=0.001, max=1000, help="Temperature of the contrastive term.", rich_help_panel=RECIPE),
     ] = None,
     unanswerable: Annotated[
         float | None,
@@ -99,7 +111,13 @@ def train(
     ] = None,
     layer: Annotated[
         int | None,
-        typer.Option(help="Hidden layer to take vectors from.", rich_help_panel=RECIPE, show_default="the base's"),
+        typer.Option(
+            min=-parameters.MAX_LAYER,
+            max=parameters.MAX_LAYER,
+            help="Hidden layer to take vectors from.",
+            rich_help_panel=RECIPE,
+            show_default="the base's",
+        ),
     ] = None,
     pooling: Annotated[
         Pooling | None,
@@ -110,7 +128,10 @@ def train(
     max_tokens: Annotated[
         int | None,
         typer.Option(
-            min=32, help="Longest prompt, in tokens; longer texts are truncated.", rich_help_panel=RECIPE
+            min=32,
+            max=parameters.MAX_COUNT,
+            help="Longest prompt, in tokens; longer texts are truncated.",
+            rich_help_panel=RECIPE,
         ),
     ] = None,
     stop_words: Annotated[
@@ -120,7 +141,9 @@ def train(
     keep_stop_words: Annotated[
         bool, typer.Option("--keep-stop-words", help="Keep stop words in the answers.", rich_help_panel=RECIPE)
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of every random choice.", rich_help_panel=RECIPE)] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MAX_SEED, help="Seed of every random choice.", rich_help_panel=RECIPE)
+    ] = 0,
     dev: Annotated[
         Path | None,
         typer.Option(
@@ -136,24 +159,45 @@ def train(
         ),
     ] = None,
     suite_limit: Annotated[
-        int, typer.Option("--eval-limit", min=2, help="Rows of each task of --eval.", rich_help_panel=MONITORING)
+        int,
+        typer.Option(
+            "--eval-limit",
+            min=2,
+            max=parameters.MAX_COUNT,
+            help="Rows of each task of --eval.",
+            rich_help_panel=MONITORING,
+        ),
     ] = 100,
     eval_every: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Steps between evaluations.", rich_help_panel=MONITORING, show_default="a tenth of the run"
+            min=1,
+            max=parameters.MAX_COUNT,
+            help="Steps between evaluations.",
+            rich_help_panel=MONITORING,
+            show_default="a tenth of the run",
         ),
     ] = None,
     save_every: Annotated[
         int | None,
-        typer.Option(min=1, help="Steps between checkpoints.", rich_help_panel=MONITORING, show_default="100"),
+        typer.Option(
+            min=1,
+            max=parameters.MAX_COUNT,
+            help="Steps between checkpoints.",
+            rich_help_panel=MONITORING,
+            show_default="100",
+        ),
     ] = None,
     device: parameters.Device = "auto",
     dtype: parameters.DtypeOption = Dtype.auto,
     batch_tokens: Annotated[
         int | None,
         typer.Option(
-            min=64, help="Padded tokens per forward pass.", rich_help_panel=parameters.MODEL, show_default="2048"
+            min=64,
+            max=parameters.MAX_COUNT,
+            help="Padded tokens per forward pass.",
+            rich_help_panel=parameters.MODEL,
+            show_default="2048",
         ),
     ] = None,
     checkpointing: Annotated[

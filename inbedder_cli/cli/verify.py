@@ -23,7 +23,7 @@ SAME = 0.95  # minimum share of rows that get the same cluster again
 def verify(
     run: parameters.Run,
     runtime: RuntimeOptions,
-    sample: Annotated[int, typer.Option(min=2, help="Rows to encode again.")] = 200,
+    sample: Annotated[int, typer.Option(min=2, max=parameters.MAX_COUNT, help="Rows to encode again.")] = 200,
     quiet: parameters.Quiet = False,
 ) -> None:
     """Encode some rows of a saved run again, and check that they get the same answers and clusters.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inbedder_cli.encoders.base import BaseEncoder, Encoder
 from inbedder_cli.errors import UsageError
 from inbedder_cli.options import DEFAULT_MODEL, Dtype
+from inbedder_cli.paths import expand
 from inbedder_cli.progress import SILENT
 from inbedder_cli.registry import Registry
 
@@ -64,7 +64,7 @@ def load_encoder(
     load = partial(encoder_backends[backend], reference, template=template, dtype=chosen, offline=offline)
     encoder = load(device=device, reporter=reporter)
     if isinstance(encoder, BaseEncoder):
-        path = Path(model).expanduser()
+        path = expand(model)
         encoder.loaded_as = (str(path.resolve()) if path.exists() else model, template, str(chosen))
     if cache is False:
         return encoder

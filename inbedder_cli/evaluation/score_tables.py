@@ -24,7 +24,7 @@ from inbedder_cli.evaluation.scores import (
     V_MEASURE,
 )
 from inbedder_cli.output.formats import markdown_table
-from inbedder_cli.report.view import printable
+from inbedder_cli.report.view import printable, short
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -183,12 +183,12 @@ def scores_table(evaluation: Evaluation) -> pa.Table:
 def _heading(number: int, result: ModelResult) -> str:
     name = result.name.rstrip("/").rsplit("/", 1)[-1]
     setting = f"{f'layer {result.layer} ' if result.layer else ''}{result.pooling}"
-    return f"[{number}] {name}\n{setting}\n{result.instruction}"
+    return f"[{number}] {short(name)}\n{setting}\n{short(result.instruction)}"
 
 
 def _row_name(row: Row) -> str:
     part, task, metric = row
-    return metric if part == MEANS else f"{task}  {metric}"
+    return metric if part == MEANS else f"{short(task)}  {metric}"
 
 
 def _find(result: ModelResult, row: Row) -> Score | None:

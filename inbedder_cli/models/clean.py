@@ -7,7 +7,6 @@ a folder of links to weights and tokenizer instead, with settings of which only 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import tempfile

@@ -18,6 +18,7 @@ from inbedder_cli.models.folder import TEMPLATE, TOKENIZER_CONFIG, check_folder,
 from inbedder_cli.models.manifest import MANIFEST, N_MASKS, Manifest, bundled_manifests, read_manifest
 from inbedder_cli.models.store import ensure_base, ensure_gguf
 from inbedder_cli.options import Architecture, Pooling
+from inbedder_cli.paths import expand
 from inbedder_cli.progress import SILENT
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def resolve_model(reference: str, *, offline: bool = False, reporter: Reporter =
     manifests = bundled_manifests()
     if reference in manifests:
         return _with_manifest(reference, manifests[reference], offline=offline, reporter=reporter)
-    path = Path(reference).expanduser()
+    path = expand(reference)
     if path.is_dir():
         return _local_folder(reference, path, offline=offline, reporter=reporter)
     if path.is_file():

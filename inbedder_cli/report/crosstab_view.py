@@ -10,7 +10,7 @@ from rich.text import Text
 
 from inbedder_cli.diagnostics.crosstab import NOTABLE
 from inbedder_cli.report.terminal import print_notes
-from inbedder_cli.report.view import printable
+from inbedder_cli.report.view import short
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,12 +30,12 @@ def print_crosstab(console: Console, table: Crosstab) -> None:
     :param console: where to print.
     :param table: of two groupings of the same rows.
     """
-    console.print(Text(f"{printable(table.row_name)} x {printable(table.column_name)}", style="bold"))
+    console.print(Text(f"{short(table.row_name)} x {short(table.column_name)}", style="bold"))
     widest = max((len(row) for row in table.rows), default=0)
     if min(widest, NAME_WIDTH) + CELL_WIDTH * len(table.columns) <= console.width:
         console.print(_counts(table))
     for cell in table.notable()[:MAX_NOTABLE]:
-        line = f"{printable(cell.row)} x {printable(cell.column)}: {cell.ratio:.1f} times the expected"
+        line = f"{short(cell.row)} x {short(cell.column)}: {cell.ratio:.1f} times the expected"
         console.print(Text(f"  {line} ({cell.count} rows, {cell.expected:.1f} expected)"))
     print_notes(console, [association(table)])
     console.print()
@@ -45,14 +45,14 @@ def _counts(table: Crosstab) -> Table:
     shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
     shown.add_column("", overflow="fold", style="bold cyan", max_width=NAME_WIDTH)
     for column in table.columns:
-        shown.add_column(Text(printable(column)), justify="right", overflow="fold")
+        shown.add_column(Text(short(column)), justify="right", overflow="fold")
     for i, row in enumerate(table.rows):
         cells = []
         for j in range(len(table.columns)):
             residual = table.residuals[i, j]
             style = "bold green" if residual >= NOTABLE else "dim" if residual <= -NOTABLE else ""
             cells.append(Text(f"{table.counts[i, j]:,}", style=style))
-        shown.add_row(Text(printable(row)), *cells)
+        shown.add_row(Text(short(row)), *cells)
     return shown
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from inbedder_cli.report.terminal import print_notes
-from inbedder_cli.report.view import percent, printable
+from inbedder_cli.report.view import percent, printable, short
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,7 +34,7 @@ def print_drift(console: Console, title: str, report: DriftReport) -> None:
         interval = f"{percent(row.now_low)} to {percent(row.now_high)}"
         change = ("more" if row.now > row.then else "less") if row.moved else ""
         cells = (percent(row.then), percent(row.now), interval)
-        table.add_row(str(row.cluster), Text(printable(row.label)), *cells, change)
+        table.add_row(str(row.cluster), Text(short(row.label)), *cells, change)
     console.print(table)
     print_notes(console, [drift_line(report)])
 
@@ -45,7 +45,9 @@ def drift_line(report: DriftReport) -> str:
     :param report: how the shares changed.
     :return: one line of text.
     """
-    changed = [f"{row.label} {percent(row.then)} -> {percent(row.now)}" for row in report.clusters if row.moved]
+    changed = [
+        f"{short(row.label)} {percent(row.then)} -> {percent(row.now)}" for row in report.clusters if row.moved
+    ]
     shares = f"changed shares: {'; '.join(changed)}" if changed else "no share changed significantly"
     share = percent(report.n_novel / max(1, report.n_rows))
     return f"{shares}; {report.n_novel:,} of {report.n_rows:,} rows are novel ({share})"

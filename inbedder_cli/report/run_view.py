@@ -30,7 +30,7 @@ def print_table(console: Console, table: pa.Table) -> None:
     for field in table.schema:
         is_number = str(field.type) in NUMBERS
         shown.add_column(
-            field.name,
+            printable(field.name),
             justify="right" if is_number else "left",
             no_wrap=is_number,
             overflow="fold",

@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from inbedder_cli.report.text import visible
 from inbedder_cli.report.view import answers_heading, closing_lines, cluster_views, printable, truncate
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 NARROW = 100  # columns of a terminal, below which the example gets less room
 EXAMPLE_LINES = 4
+MAX_QUESTION = 2000  # characters
 
 
 def print_result(console: Console, result: ClusteringResult) -> None:
@@ -37,13 +39,13 @@ def print_notes(console: Console, lines: list[str]) -> None:
     :param lines: one sentence each.
     """
     for line in lines:
-        console.print(Text(line, style="dim"))
+        console.print(Text(printable(line), style="dim"))
 
 
 def _clusters(result: ClusteringResult, width: int) -> Table:
     is_narrow = width < NARROW
-    title = Text(printable(result.instruction), style="bold")
-    title.append(f"   {printable(result.corpus.source)}", style="dim")
+    title = Text(truncate(printable(result.instruction), MAX_QUESTION), style="bold")
+    title.append(f"   {visible(result.corpus.source)}", style="dim")
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, expand=True, padding=(0, 1))
     table.add_column("", justify="right", style="dim", no_wrap=True)
     table.add_column("cluster", style="bold cyan", ratio=3, overflow="fold")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from inbedder_cli.results import ClusteringResult
 
 PHRASES_SHOWN = 4
+NAME_LENGTH = 300  # characters of a label, an answer or an id; rich needs minutes to wrap a million
 WEAK_LABEL = 0.3  # F1 on held-out rows, below which a label hardly describes its cluster
 WEAK_SILHOUETTE = 0.1  # mean silhouette below which clusters overlap
 
@@ -67,12 +68,12 @@ def _cluster_view(summary: ClusterSummary) -> ClusterView:
     exemplar = summary.exemplars[0] if summary.exemplars else None
     return ClusterView(
         number="" if is_outside else str(summary.cluster),
-        label=printable(summary.label),
+        label=short(summary.label),
         marks=cluster_marks(summary),
         rows=f"{summary.size:,}",
         share=percent(summary.share),
         answers=_answers(summary),
-        example_id=printable(exemplar.id) if exemplar else "",
+        example_id=short(exemplar.id) if exemplar else "",
         example=printable(exemplar.text) if exemplar else "",
         is_outside=is_outside,
     )
@@ -80,8 +81,8 @@ def _cluster_view(summary: ClusterSummary) -> ClusterView:
 
 def _answers(summary: ClusterSummary) -> list[str]:
     if summary.cluster == UNANSWERED:
-        return [f"{printable(a.text) or '(empty)'} {percent(a.share)}" for a in summary.answers[:PHRASES_SHOWN]]
-    return [f"{printable(p.text)} {percent(p.support)}" for p in summary.phrases[:PHRASES_SHOWN]]
+        return [f"{short(a.text) or '(empty)'} {percent(a.share)}" for a in summary.answers[:PHRASES_SHOWN]]
+    return [f"{short(p.text)} {percent(p.support)}" for p in summary.phrases[:PHRASES_SHOWN]]
 
 
 def answers_heading(result: ClusteringResult) -> str:
@@ -267,4 +268,15 @@ def printable(text: str) -> str:
     >>> printable("a\tb\n\x1b[31mred")
     'a b [31mred'
     """
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(text.split())
+
+
+def short(text: str) -> str:
+    """Return the text as `printable` does, cut to a length that a cell of a table can hold.
+
+    :param text: any text, such as a label or the value of a column.
+    :return: one line of at most `NAME_LENGTH` characters.
+    """
+    return truncate(printable(text), NAME_LENGTH)

@@ -15,6 +15,7 @@ from inbedder_cli.errors import InputError, ModelError, did_you_mean
 from inbedder_cli.evaluation.hub_files import config_files, read_file
 from inbedder_cli.explanation.stop_words import fold_text
 from inbedder_cli.models.convert import file_sha256
+from inbedder_cli.paths import expand
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -183,7 +184,7 @@ def _add_record(record: Record, source: str, stop_words: frozenset[str], example
 
 
 def _files(reference: str, *, offline: bool) -> list[Path]:
-    path = Path(reference).expanduser()
+    path = expand(reference)
     if path.is_file():
         return [path]
     if reference in HUB_SETS:

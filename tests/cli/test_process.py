@@ -1,7 +1,8 @@
-"""What only a real process shows: imports, pipes, signals."""
+"""What only a real process shows: imports, standard streams, signals."""
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -64,24 +65,178 @@ def test_a_closed_pipe_is_silent(tmp_path):
         assert process.stdout.readline().startswith("text,cluster")
         process.stdout.close()
         assert process.stderr.read() == ""
-        assert process.wait() == 0
+        assert process.wait() == 141
 
 
-def test_ctrl_c_exits_130_and_leaves_no_file(tmp_path, tiny):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_exits_with_its_code_and_leaves_no_file(tmp_path, tiny, number):
     (tmp_path / "x.csv").write_text("text\n" + "".join(f"row {i} {'word ' * 60}\n" for i in range(20_000)))
     before = set(tmp_path.iterdir())
     command = [*INBEDDER, "embed", "x.csv", "-i", "What?", "-m", tiny, "-o", "v.npy"]
-    heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731  (a shell's background job ignores it)
+    heed = lambda: signal.signal(number, signal.SIG_DFL)  # noqa: E731  (a shell's background job ignores it)
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=heed) as process:
         assert "rows" in process.stderr.readline()
         assert "model" in process.stderr.readline()
         time.sleep(0.5)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         said = process.stderr.read()
-        assert process.wait() == 130
+        assert process.wait() == 128 + number
     assert "interrupted" in said
     assert "Traceback" not in said
     assert set(tmp_path.iterdir()) == before
+
+
+def test_ctrl_c_while_modules_are_imported_is_silent():
+    code = """
+import os, signal, sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "inbedder_cli.cli.show":
+            os.kill(os.getpid(), signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Interrupting())
+from inbedder_cli.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_a_signal_that_is_ignored_stays_ignored():
+    code = """
+import os, signal
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+from inbedder_cli.signals import exit_on_signals, interrupt_on_signals
+exit_on_signals()
+with interrupt_on_signals():
+    os.kill(os.getpid(), signal.SIGHUP)
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 128 + signal.SIGTERM
+
+
+def shell(command: str, folder, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of bash, in which "inbedder" is the command line."""
+    command = command.replace("inbedder", f"{sys.executable} -m inbedder_cli")
+    return subprocess.run(
+        ["bash", "-c", command], cwd=folder, capture_output=True, text=True, env=os.environ | environment
+    )
+
+
+@pytest.fixture
+def vectors(tmp_path):
+    """A folder with rows, also of other alphabets, and their vectors."""
+    import numpy as np
+
+    np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(30, 8)).astype(np.float32))
+    rows = "".join(f"“é{i}” – 日本 \U0001f600 word\n" for i in range(30))
+    (tmp_path / "x.csv").write_text("text\n" + rows, encoding="utf-8")
+    return tmp_path
+
+
+CLUSTER = "inbedder cluster x.csv --vectors v.npy -k 2 --no-stability"
+
+
+@pytest.mark.parametrize("streams", ["2>&1 | true", "2>/dev/full", "<&- >&- 2>&-"])
+def test_broken_streams_do_not_stop_the_work(vectors, streams):
+    done = shell(f"set -o pipefail; {CLUSTER} -o o.csv {streams}", vectors)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert len((vectors / "o.csv").read_text(encoding="utf-8").splitlines()) == 31
+
+
+@pytest.mark.parametrize("command", ["--help", "cache path"])
+@pytest.mark.parametrize(
+    ("stream", "reason"), [(">/dev/full", "No space left on device"), (">&-", "Bad file descriptor")]
+)
+def test_a_standard_output_that_cannot_be_written_is_an_error(tmp_path, command, stream, reason):
+    done = shell(f"inbedder {command} {stream}", tmp_path)
+    assert (done.returncode, done.stderr) == (1, f"inbedder: cannot write to standard output: {reason}\n")
+
+
+@pytest.mark.parametrize("command", ["--help", "cache path", f"{CLUSTER[9:]} -q -f table"])
+def test_a_reader_that_has_gone_ends_the_program_as_cat_ends(vectors, command):
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run([*INBEDDER, *command.split()], cwd=vectors, stdout=writing, stderr=subprocess.PIPE)
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_closed_standard_input_is_an_input_error(tmp_path):
+    done = shell("inbedder cluster - -i What? <&-", tmp_path)
+    assert done.returncode == 5
+    assert done.stderr.startswith("inbedder: standard input: cannot be read")
+
+
+def test_errors_are_silent_without_standard_error_but_keep_their_code(tmp_path):
+    assert shell("inbedder cluster nothing.csv -i What? 2>&-", tmp_path).returncode == 5
+    assert shell("inbedder cluster --nothing 2>/dev/full", tmp_path).returncode == 2
+
+
+NARROW = [
+    {"PYTHONIOENCODING": "ascii"},
+    {"PYTHONIOENCODING": "latin-1"},
+    {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+]
+
+
+@pytest.mark.parametrize("environment", NARROW)
+def test_narrow_encodings_escape_what_they_lack(vectors, environment):
+    done = shell(f"{CLUSTER} -f table", vectors, **environment)
+    assert (done.returncode, done.stderr.count("Error")) == (0, 0)
+    assert "\\u65e5" in done.stdout
+    done = shell("inbedder cluster '日.csv' -i What?", vectors, **environment)
+    assert (done.returncode, done.stderr.isascii()) == (5, True)
+
+
+def test_data_is_utf_8_whatever_the_encoding_of_the_terminal(vectors):
+    done = shell(CLUSTER, vectors, PYTHONIOENCODING="ascii")
+    assert "“é7” – 日本 \U0001f600 word," in done.stdout
+    done = shell("inbedder cache path", vectors, PYTHONIOENCODING="ascii", INBEDDER_CACHE=str(vectors / "日"))
+    assert done.stdout.startswith(str(vectors / "日"))
+
+
+@pytest.mark.parametrize("environment", [{"COLUMNS": "0"}, {"COLUMNS": "3"}, {"TERM": "dumb"}])
+def test_odd_terminals_get_a_table(vectors, environment):
+    done = shell(f"{CLUSTER} -q -f table", vectors, **environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
+
+
+def test_a_terminal_that_goes_away_does_not_stop_the_work(vectors, tiny):
+    ours, theirs = os.openpty()
+    command = [*INBEDDER, "embed", "x.csv", "-i", "What?", "-m", tiny, "-o", "o.npy"]
+    with subprocess.Popen(command, cwd=vectors, stderr=theirs, start_new_session=True) as process:
+        os.close(theirs)
+        os.read(ours, 10)
+        os.close(ours)
+        assert process.wait() == 0
+    assert (vectors / "o.npy").exists()
+
+
+@pytest.mark.parametrize("text", ["\x1b[31mred", "a\u202eb", "a\u200bb", "a\nb", "a\u3164b", "[red]x[/red]"])
+def test_what_the_user_wrote_is_shown_escaped_in_messages(inbedder, text):
+    shown = text if text.startswith("[") else text.encode("unicode_escape").decode()
+    for arguments in ([text], ["cluster", text, "-i", "What?"], ["cluster", f"--{text}"], ["show", text]):
+        result = inbedder(*arguments)
+        assert result.exit_code in (2, 5)
+        assert shown in result.stderr.replace(r"\x0a", r"\n")  # Typer's own escape in the names of options
+        assert result.stderr.replace("\n", "").isprintable()
+
+
+def test_the_deterministic_vector_of_a_text_depends_on_nothing_else(tmp_path, tiny):
+    import numpy as np
+
+    rows = [f"row {i} {'word ' * (i % 5)}" for i in range(12)]
+    found = []
+    for n, threads in ((12, "1"), (5, "2")):
+        (tmp_path / "x.csv").write_text("text\n" + "".join(f"{row}\n" for row in rows[:n]))
+        command = f"inbedder embed x.csv -i What? -m {tiny} --deterministic -q -o v{n}.npy"
+        assert shell(command, tmp_path, OMP_NUM_THREADS=threads).returncode == 0
+        found.append(np.load(tmp_path / f"v{n}.npy"))
+    assert np.array_equal(found[0][:5], found[1])
 
 
 def test_debug_shows_the_traceback(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 import unicodedata
 from dataclasses import replace
 
@@ -96,3 +97,21 @@ def test_unstable_clusters_and_weak_labels_are_marked():
     assert "unstable 0.50" in out
     assert "weak label 0.21" in out
     assert "1 of 4 clusters are unstable: they are not found again in random halves of the data" in out
+
+
+@pytest.mark.parametrize("width", [1, 2, 5, 20])
+def test_terminals_of_any_width_get_a_table(width):
+    assert shown(evil_result(), width)
+
+
+def test_huge_cells_are_cut_before_they_are_wrapped():
+    begun = time.monotonic()
+    out = shown(a_result("x" * 1_000_000, labels=["y" * 1_000_000, *LABELS[1:]]), 100)
+    assert len(out) < 20_000
+    assert time.monotonic() - begun < 20  # uncut it is a minute
+
+
+def test_the_name_of_the_file_is_shown_escaped():
+    result = a_result()
+    out = shown(replace(result, corpus=replace(result.corpus, source="a\u202e\x1b[31m.csv")), 100)
+    assert r"a\u202e\x1b[31m.csv" in out

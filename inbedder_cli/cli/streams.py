@@ -1,0 +1,79 @@
+"""The standard streams of the process: closed ones, full disks, readers that have gone, narrow encodings.
+
+Standard error only says what happens, so nothing ends because it cannot be written. Standard output holds results:
+what cannot be written there is an error, except that a reader may leave early, as `head` does.
+"""
+
+from __future__ import annotations
+
+import io
+import locale
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from inbedder_cli.errors import InbedderError
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from _typeshed import ReadableBuffer
+
+PIPE_CLOSED = 141  # as the shell reports a program that SIGPIPE ended
+
+
+class _StandardOutput(io.FileIO):
+    """Standard output whose failures are errors of the package."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Write some bytes.
+
+        :param data: the bytes.
+        :return: how many were written.
+        :raises InbedderError: when it cannot be written, for example on a full disk.
+        :raises SystemExit: when the reader has closed the pipe; the exit code is that of `cat`.
+        """
+        try:
+            return super().write(data)
+        except OSError as error:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())  # Python writes what is left when it ends
+            os.close(nowhere)
+            if isinstance(error, BrokenPipeError):
+                raise SystemExit(PIPE_CLOSED) from None
+            raise InbedderError(f"cannot write to standard output: {error.strerror}") from error
+
+
+class _StandardError(io.FileIO):
+    """Standard error that drops what it cannot write."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Write some bytes, if possible.
+
+        :param data: the bytes.
+        :return: how many were written, or dropped.
+        """
+        try:
+            return super().write(data)
+        except OSError:
+            return memoryview(data).nbytes
+
+
+def prepare_streams() -> None:
+    """Replace the standard streams by ones that fail as described above, and never for want of a character."""
+    # A closed stream is opened the wrong way round: using it fails, and no other file can get its number.
+    for number, mode in enumerate((os.O_WRONLY, os.O_RDONLY, os.O_RDONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, mode)
+    sys.stdin = sys.stdin or open(0, closefd=False)
+    sys.stdout = _as_text(_StandardOutput(1, "w", closefd=False), sys.stdout)
+    sys.stderr = _as_text(_StandardError(2, "w", closefd=False), sys.stderr)
+
+
+def _as_text(file: io.FileIO, before: TextIO | None) -> io.TextIOWrapper:
+    encoding = (before and before.encoding) or locale.getencoding()
+    is_interactive = file.fileno() == 2 or file.isatty()
+    buffered = io.BufferedWriter(file)
+    return io.TextIOWrapper(buffered, encoding, errors="backslashreplace", line_buffering=is_interactive)
