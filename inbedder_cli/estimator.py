@@ -52,7 +52,8 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
     :param flag_unanswered: whether rows that do not answer the question are kept out of the clusters.
     :param min_confidence: answers below this confidence, 0 to 1, count as unanswered.
     :param baseline: whether at most 500 rows are also encoded under a neutral question, to compare the clusters.
-    :param stability: whether each cluster's stability is measured.
+    :param stability: whether the stability of each cluster and row is measured.
+    :param consensus: whether KMeans starts from the consensus of many runs.
     :param stop_words: a file of words to leave out of labels, "none", or None for English ones.
     :param exemplars: example rows kept for each cluster.
     :param pooling: which hidden states become the vector; None: the model's own.
@@ -91,6 +92,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         min_confidence: float = 0.1,
         baseline: bool = True,
         stability: bool = True,
+        consensus: bool = True,
         stop_words: str | None = None,
         exemplars: int = 3,
         pooling: str | None = None,
@@ -117,6 +119,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         self.min_confidence = min_confidence
         self.baseline = baseline
         self.stability = stability
+        self.consensus = consensus
         self.stop_words = stop_words
         self.exemplars = exemplars
         self.pooling = pooling
@@ -280,6 +283,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
             min_cluster_size=self.min_cluster_size,
             seed=self.random_state,
             stability=self.stability,
+            consensus=self.consensus,
         )
 
     def _checked_instruction(self) -> str:
@@ -367,6 +371,7 @@ def _parameters(run: SavedRun, saved: SavedQuestion) -> dict[str, Any]:
         "min_cluster_size": options.min_cluster_size,
         "random_state": options.seed,
         "stability": options.stability,
+        "consensus": options.consensus,
         "flag_unanswered": saved.unanswered_options.flag,
         "min_confidence": saved.unanswered_options.min_confidence,
     } | {name: encoding[name] for name in ("pooling", "layer", "max_tokens", "max_answer_tokens")}

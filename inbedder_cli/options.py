@@ -145,7 +145,9 @@ class ClusterOptions:
     :param min_cluster_size: smallest cluster, in rows, for algorithms that take it (hdbscan); None takes 2 % of
         the rows, at least 5.
     :param seed: seed of every random choice.
-    :param stability: whether the stability of each cluster is measured, which takes some seconds.
+    :param stability: whether the stability of each cluster and row is measured.
+    :param consensus: whether KMeans starts from the consensus of many runs, so that other seeds find the same
+        clusters.
     """
 
     algorithm: str = "kmeans"
@@ -155,6 +157,7 @@ class ClusterOptions:
     min_cluster_size: int | None = None
     seed: int = 0
     stability: bool = True
+    consensus: bool = True
 
     def __post_init__(self) -> None:
         algorithms.check(self.algorithm)

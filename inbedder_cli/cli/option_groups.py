@@ -176,6 +176,7 @@ class ClusteringOptions:
     algorithm: parameters.AlgorithmOption = ClusterOptions.algorithm
     min_cluster_size: parameters.MinClusterSize = None
     stability: parameters.Stability = True
+    consensus: parameters.Consensus = True
 
     def settings(self, n_questions: int, seed: int) -> list[ClusterOptions]:
         """Return the clustering options, one per question.
@@ -184,7 +185,7 @@ class ClusteringOptions:
         :param seed: seed of every random choice.
         :raises UsageError: for a k that is not a number, a wrong number of them, or an algorithm that takes none.
         """
-        rest = (self.k_min, self.k_max, self.min_cluster_size, seed, self.stability)
+        rest = (self.k_min, self.k_max, self.min_cluster_size, seed, self.stability, self.consensus)
         return [ClusterOptions(self.algorithm, k, *rest) for k in self._numbers_of_clusters(n_questions)]
 
     def _numbers_of_clusters(self, n_questions: int) -> list[int | None]:

@@ -230,6 +230,14 @@ Stability = Annotated[
         rich_help_panel=CLUSTERING,
     ),
 ]
+Consensus = Annotated[
+    bool,
+    typer.Option(
+        "--consensus/--no-consensus",
+        help="Start KMeans from the consensus of many runs, so that other seeds find the same clusters.",
+        rich_help_panel=CLUSTERING,
+    ),
+]
 StopWords = Annotated[
     str | None,
     typer.Option(

@@ -101,6 +101,17 @@ class ClusterAlgorithm(Protocol):
         """
         ...
 
+    def memberships(self, X: Vectors) -> Labels | None:
+        """Return the cluster of each point in each of several runs, if `fit` made some.
+
+        They show how stable the clusters are; without them, the algorithm is fitted to random halves.
+
+        :param X: points, float32, shape (n_rows, n_features).
+        :return: numbers of clusters, int64, shape (n_rows, n_runs), or None.
+        """
+        del X
+        return None
+
     def to_arrays(self) -> Arrays:
         """Return everything that `predict` needs, as numeric arrays (a saved run holds no pickle).
 

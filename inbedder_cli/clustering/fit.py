@@ -15,7 +15,7 @@ from inbedder_cli.clustering.preprocess import (
     n_different,
 )
 from inbedder_cli.clustering.select_k import KSelection, SizeScore, select_n_clusters, sweep_sizes
-from inbedder_cli.clustering.stability import cluster_stability
+from inbedder_cli.clustering.stability import measure_stability
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import ClusterOptions
 from inbedder_cli.registry import algorithms
@@ -39,17 +39,19 @@ class Clustering:
     :param second_cluster: the nearest of the other clusters, int64, shape (n_rows,); -1 for noise and where there
         is only one cluster.
     :param margins: (second - own) / second, where second and own are the cosine distances to the centroids of
-        `second_cluster` and of the row's own cluster, float32, shape (n_rows,): at most 1, about 0 on the border,
-        below 0 where the other centroid is nearer, which HDBSCAN allows; the simplified silhouette (Hruschka et
-        al. 2004). NaN where there is no second cluster.
+        `second_cluster` and of the row's own cluster, float32, shape (n_rows,): 1 at the centroid, 0 on the border
+        or beyond it, which HDBSCAN allows; the simplified silhouette (Hruschka et al. 2004). NaN where there is no
+        second cluster.
     :param centroids: means of the clusters' centered and normalized vectors, scaled to unit length, float32, shape
         (k, hidden_size); zero where all rows are the same.
     :param mean: what was subtracted from every vector, float32, shape (hidden_size,).
     :param options: the options used, with `k` and `min_cluster_size` filled in.
     :param choice: how k was selected; None where it was given, or the algorithm takes none.
     :param shortcut: the approximation used because of many rows, as a clause; None: exact.
-    :param stability: stability of each cluster, 0 to 1, float64, shape (k,)
-        (`stability.cluster_stability`); None where it was not measured.
+    :param stability: how well each cluster is found again in random halves of the rows, 0 to 1, float64, shape
+        (k,) (`stability.match_clusters`); None where it was not measured.
+    :param row_stability: in which share of these halves each row is in the cluster that matches its own, 0 to 1,
+        float32, shape (n_rows,); NaN for noise and where there are too many rows; None where it was not measured.
     :param centroid_norms: lengths of the means before they were scaled to `centroids`, float32, shape (k,).
     :param algorithm: the fitted algorithm; None where there were no rows.
     :param numbers: the number here of each of the algorithm's own clusters, int64, shape (n_own_clusters,); -1 for
@@ -66,6 +68,7 @@ class Clustering:
     choice: KSelection | None = None
     shortcut: str | None = None
     stability: npt.NDArray[np.float64] | None = None
+    row_stability: Vectors | None = None
     centroid_norms: Vectors | None = None
     algorithm: ClusterAlgorithm | None = None
     numbers: Labels | None = None
@@ -116,8 +119,11 @@ def fit_clusters(
     norms = np.linalg.norm(means, axis=1)
     centroids = (means / np.where(norms > 0, norms, 1)[:, None]).astype(np.float32)
     own, second, margins = distances_to(centroids, points, labels)
-    stability = cluster_stability(points, labels, options) if options.stability else None
     back = np.argsort(order)
+    stability = row_stability = None
+    if options.stability:
+        stability, row_stability = measure_stability(algorithm, points, labels, options)
+        row_stability = row_stability[back]
     return Clustering(
         labels[back],
         own[back],
@@ -129,6 +135,7 @@ def fit_clusters(
         choice,
         algorithm.shortcut_,
         stability,
+        row_stability,
         norms.astype(np.float32),
         algorithm,
         numbers,
@@ -224,7 +231,9 @@ def distances_to(centroids: Vectors, points: Vectors, labels: Labels) -> tuple[V
             distances[here, labels[rows]] = np.inf
             second[rows] = distances.argmin(1)
             other = distances[here, second[rows]]
-            margins[rows] = np.where(other > 0, (other - own[rows]) / np.where(other > 0, other, 1), 0)
+            margins[rows] = np.where(
+                other > 0, np.maximum(other - own[rows], 0) / np.where(other > 0, other, 1), 0
+            )
     return own, second, margins
 
 

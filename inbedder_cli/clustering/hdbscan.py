@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from inbedder_cli.clustering.base import ClusterAlgorithm
-from inbedder_cli.clustering.preprocess import CHUNK, NOISE, sample_indices
+from inbedder_cli.clustering.preprocess import CHUNK, NOISE, as_seed, principal_components, sample_indices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +37,7 @@ class HDBSCANClusterer(ClusterMixin, BaseEstimator, ClusterAlgorithm):  # type: 
     approximate prediction. `to_arrays` holds the sample, on which `predict` fits HDBSCAN again.
 
     :param min_cluster_size: smallest cluster, in rows.
-    :param random_state: seed of the sample and of the principal components.
+    :param random_state: seed of the sample.
     """
 
     takes_min_cluster_size = True
@@ -99,14 +98,11 @@ class HDBSCANClusterer(ClusterMixin, BaseEstimator, ClusterAlgorithm):  # type: 
         :param y: ignored.
         :return: the algorithm itself.
         """
-        from sklearn.decomposition import PCA
-
         points = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
-        n_rows, seed = len(points), _as_seed(self.random_state)
+        n_rows, seed = len(points), as_seed(self.random_state)
         sample = sample_indices(n_rows, SAMPLE_ROWS, seed)
-        with np.errstate(invalid="ignore"):  # PCA divides by the variance, which is 0 for identical points
-            pca = PCA(min(DIMENSIONS, len(sample), points.shape[1]), random_state=seed)
-            self.sample_ = pca.fit_transform(points[sample].astype(np.float64)).astype(np.float32)
+        pca = principal_components(points[sample], DIMENSIONS)
+        self.sample_ = pca.transform(points[sample]).astype(np.float32)
         self.components_ = pca.components_.astype(np.float32)
         self.mean_ = pca.mean_.astype(np.float32)
         self.sample_min_cluster_size_ = max(2, round(self.min_cluster_size * len(sample) / n_rows))
@@ -203,9 +199,3 @@ class HDBSCANClusterer(ClusterMixin, BaseEstimator, ClusterAlgorithm):  # type: 
     def _reduce(self, points: Vectors) -> Vectors:
         reduced: Vectors = ((points.astype(np.float64) - self.mean_) @ self.components_.T).astype(np.float32)
         return reduced
-
-
-def _as_seed(random_state: int | np.random.RandomState | None) -> int:
-    if isinstance(random_state, (int, np.integer)):
-        return int(random_state)
-    return int(check_random_state(random_state).randint(2**31 - 1))

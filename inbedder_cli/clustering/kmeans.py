@@ -1,4 +1,4 @@
-"""KMeans, with mini-batches for large corpora."""
+"""KMeans that starts from the consensus of many runs, with mini-batches for large corpora."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from inbedder_cli.clustering.base import ClusterAlgorithm
+from inbedder_cli.clustering.consensus import N_RUNS, consensus_centers
+from inbedder_cli.clustering.preprocess import as_seed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,20 +25,22 @@ if TYPE_CHECKING:
 
 N_INIT = 10  # as in the paper's own clustering of explanations
 QUICK_N_INIT = 3
-MINI_BATCH_ABOVE = 50_000  # rows
+MANY_ROWS = 50_000  # rows
 MINI_BATCH = 4096
-LAST_STEPS = 10  # iterations over all rows after the mini-batches, so that each row is in its nearest cluster
+MAX_ITER = 300
+LAST_STEPS = 10  # iterations over many rows: the start is good, and each row ends in its nearest cluster
 
 
 class KMeansClusterer(ClusterMixin, BaseEstimator, ClusterAlgorithm):  # type: ignore[misc]
-    """KMeans (Lloyd 1982) from k-means++ starts (Arthur & Vassilvitskii 2007), as a scikit-learn estimator.
+    """KMeans (Lloyd 1982) from the consensus of many runs (`consensus`), as a scikit-learn estimator.
 
-    Above 50,000 rows the centers are found on mini-batches (Sculley 2010) and refined by ten iterations over all
-    rows. It computes in float32.
+    Without consensus it starts from k-means++ (Arthur & Vassilvitskii 2007), above 50,000 rows from mini-batches
+    (Sculley 2010). At most ten iterations over that many rows refine the start. It computes in float32.
 
     :param n_clusters: number of clusters.
-    :param n_init: number of starts; the best one is kept.
-    :param random_state: seed of the starts and mini-batches.
+    :param n_runs: runs whose consensus is the start; 0 starts from k-means++.
+    :param n_init: number of k-means++ starts, if `n_runs` is 0; the best one is kept.
+    :param random_state: seed of the runs, starts and mini-batches.
     """
 
     takes_k = True
@@ -45,10 +49,12 @@ class KMeansClusterer(ClusterMixin, BaseEstimator, ClusterAlgorithm):  # type: i
         self,
         n_clusters: int = 8,
         *,
+        n_runs: int = N_RUNS,
         n_init: int = N_INIT,
         random_state: int | np.random.RandomState | None = 0,
     ) -> None:
         self.n_clusters = n_clusters
+        self.n_runs = n_runs
         self.n_init = n_init
         self.random_state = random_state
 
@@ -66,10 +72,15 @@ class KMeansClusterer(ClusterMixin, BaseEstimator, ClusterAlgorithm):  # type: i
         """Return a KMeans that is not fitted yet.
 
         :param options: with `k` filled in.
-        :param quick: 3 starts instead of 10.
+        :param quick: 3 starts from k-means++, without consensus.
         :return: the algorithm.
         """
-        return cls(options.k or 1, n_init=QUICK_N_INIT if quick else N_INIT, random_state=options.seed)
+        return cls(
+            options.k or 1,
+            n_runs=N_RUNS if options.consensus and not quick else 0,
+            n_init=QUICK_N_INIT if quick else N_INIT,
+            random_state=options.seed,
+        )
 
     def fit(self, X: Vectors, y: None = None) -> Self:
         """Cluster points; a cluster that is left without rows is dropped.
@@ -82,25 +93,33 @@ class KMeansClusterer(ClusterMixin, BaseEstimator, ClusterAlgorithm):  # type: i
         from sklearn.exceptions import ConvergenceWarning
 
         points = validate_data(self, X, dtype=np.float32)
-        self.shortcut_ = None
-        seed = self.random_state
-        if len(points) > MINI_BATCH_ABOVE:
-            rough = MiniBatchKMeans(
-                self.n_clusters, batch_size=MINI_BATCH, n_init=self.n_init, random_state=seed
-            ).fit(points)
-            last = KMeans(
-                self.n_clusters, init=rough.cluster_centers_, n_init=1, max_iter=LAST_STEPS, random_state=seed
-            )
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                fitted = last.fit(points)
-            self.shortcut_ = f"more than {MINI_BATCH_ABOVE:,} rows: KMeans on mini-batches of {MINI_BATCH:,}"
+        seed, many = as_seed(self.random_state), len(points) > MANY_ROWS
+        start, self.runs_, self.shortcut_ = None, None, None
+        if self.n_runs and len(points) >= self.n_clusters:
+            start, self.runs_ = consensus_centers(points, self.n_clusters, self.n_runs, seed)
+        elif many:
+            rough = MiniBatchKMeans(self.n_clusters, batch_size=MINI_BATCH, n_init=self.n_init, random_state=seed)
+            start = rough.fit(points).cluster_centers_
+            self.shortcut_ = f"more than {MANY_ROWS:,} rows: KMeans on mini-batches of {MINI_BATCH:,}"
+        if start is None:
+            kmeans = KMeans(self.n_clusters, n_init=self.n_init, random_state=seed)
         else:
-            fitted = KMeans(self.n_clusters, n_init=self.n_init, random_state=seed).fit(points)
+            kmeans = KMeans(len(start), init=start, n_init=1, max_iter=LAST_STEPS if many else MAX_ITER)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            fitted = kmeans.fit(points)
         used, labels = np.unique(fitted.labels_, return_inverse=True)
         self.labels_: Labels = labels.astype(np.int64)
         self.cluster_centers_: Vectors = np.asarray(fitted.cluster_centers_[used], np.float32)
         return self
+
+    def memberships(self, X: Vectors) -> Labels | None:
+        """Return the cluster of each point in each run of the consensus.
+
+        :param X: points, shape (n_rows, n_features).
+        :return: int64, shape (n_rows, n_runs); None without consensus.
+        """
+        return None if self.runs_ is None else self.runs_.predict(X)
 
     def predict(self, X: Vectors) -> Labels:
         """Assign points to the clusters with the nearest means.

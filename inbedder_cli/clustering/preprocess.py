@@ -9,6 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    from sklearn.decomposition import PCA
 
     Vectors = npt.NDArray[np.float32]
     Labels = npt.NDArray[np.int64]
@@ -73,6 +74,19 @@ def _digest(row: Vectors) -> bytes:
     return hashlib.blake2b(row.tobytes(), digest_size=16).digest()
 
 
+def principal_components(points: Vectors, n_components: int) -> PCA:
+    """Return the first principal directions of points, computed in float64.
+
+    :param points: float32, shape (n_rows, n_features).
+    :param n_components: their number; fewer where there are fewer rows or features.
+    :return: fitted to the points.
+    """
+    from sklearn.decomposition import PCA
+
+    with np.errstate(invalid="ignore"):  # PCA divides by the variance, which is 0 for identical points
+        return PCA(min(n_components, *points.shape), random_state=0).fit(points.astype(np.float64))
+
+
 def sample_indices(n_rows: int, n_samples: int, seed: int) -> npt.NDArray[np.int64]:
     """Return the numbers of rows drawn at random without replacement.
 
@@ -99,3 +113,15 @@ def n_different(points: Vectors, limit: int) -> int:
         if len(distinct) == limit:
             break
     return len(distinct)
+
+
+def as_seed(random_state: int | np.random.RandomState | None) -> int:
+    """Return the seed that a `random_state` of scikit-learn stands for.
+
+    :param random_state: a seed, a generator that draws one, or None for any.
+    """
+    if isinstance(random_state, (int, np.integer)):
+        return int(random_state)
+    from sklearn.utils import check_random_state
+
+    return int(check_random_state(random_state).randint(2**31 - 1))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inbedder_cli.clustering.preprocess import NOISE, n_different, sample_indices
+from inbedder_cli.clustering.preprocess import NOISE, n_different, principal_components, sample_indices
 from inbedder_cli.clustering.stability import part_size, partition_stability, refit
 from inbedder_cli.registry import algorithms
 
@@ -85,7 +85,7 @@ def select_n_clusters(
 
     sample = sample_indices(len(points), ROWS, options.seed)
     points = points[sample]
-    reduced = _principal(points, options.seed)
+    reduced = principal_components(points, DIMENSIONS).transform(points).astype(np.float32)
     answers = None if phrases is None else ["\n".join(phrases[i]) for i in sample]
     most = min(options.k_max, n_different(points, options.k_max), len(points) - 1, part_size(len(points)))
     scores = {}
@@ -117,14 +117,6 @@ def _with_totals(scores: dict[int, KScore]) -> dict[int, KScore]:
     return {
         k: replace(score, total=float(total)) for (k, score), total in zip(scores.items(), totals, strict=True)
     }
-
-
-def _principal(points: Vectors, seed: int) -> Vectors:
-    from sklearn.decomposition import PCA
-
-    with np.errstate(invalid="ignore"):  # PCA divides by the variance, which is 0 for identical points
-        pca = PCA(min(DIMENSIONS, *points.shape), random_state=seed)
-        return np.asarray(pca.fit_transform(points.astype(np.float64)), np.float32)
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inbedder_cli.clustering.preprocess import NOISE, sample_indices
+from inbedder_cli.clustering.preprocess import CHUNK, NOISE, sample_indices
 from inbedder_cli.registry import algorithms
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from inbedder_cli.clustering.base import ClusterAlgorithm
     from inbedder_cli.clustering.preprocess import Labels, Vectors
     from inbedder_cli.options import ClusterOptions
+
+    Numbers = npt.NDArray[np.float64]
 
 HALVES = 20  # random halves of the rows that are clustered
 ROWS = 2000  # sample from which the halves are drawn
 PART = 0.8
+LEFT_OUT = NOISE - 1
 UNSTABLE = 0.6  # Hennig (2007): clusters below 0.6 should not be trusted; from 0.75 on they may be
 
 
@@ -47,40 +51,93 @@ def _for_share(options: ClusterOptions, share: float) -> ClusterOptions:
     return options if size is None else replace(options, min_cluster_size=max(2, round(size * share)))
 
 
-def cluster_stability(points: Vectors, labels: Labels, options: ClusterOptions) -> npt.NDArray[np.float64]:
-    """Return the stability of each cluster: its mean best Jaccard similarity over halves (Hennig 2007).
+def measure_stability(
+    algorithm: ClusterAlgorithm, points: Vectors, labels: Labels, options: ClusterOptions
+) -> tuple[Numbers, Vectors]:
+    """Return how stable each cluster and each row is.
 
-    Twenty halves of the rows are drawn without replacement and clustered like the whole. In each half, the rows of
-    a cluster are compared with those of every new cluster, and the best Jaccard similarity is kept. Above 2,000
-    rows, the halves are drawn from a sample of that size.
+    Many runs on random halves of the rows are compared with the clusters: those of the algorithm itself, or else
+    twenty fits. Where there are more than 2,000 rows, on a sample of that size.
 
+    :param algorithm: fitted to the points.
     :param points: centered and normalized vectors, float32, shape (n_rows, hidden_size), in canonical order.
     :param labels: cluster of each point, int64, shape (n_rows,), -1 for noise.
     :param options: with `k` or `min_cluster_size` filled in.
-    :return: float64, shape (k,), 0 to 1; NaN for a cluster without rows in the sample.
+    :return: `stability` and `row_stability` as in `Clustering`.
     """
-    k = int(labels.max(initial=NOISE)) + 1
     sample = sample_indices(len(points), ROWS, options.seed)
-    points, labels, share = points[sample], labels[sample], len(sample) / max(1, len(labels))
+    rows = np.full(len(points), np.nan, np.float32)
+    memberships = algorithm.memberships(points[sample])
+    if memberships is None:
+        memberships = _fit_halves(points[sample], options, len(sample) / max(1, len(labels)))
+        stability, matches = match_clusters(labels[sample], memberships)
+        rows[sample] = row_agreement(labels[sample], memberships, matches)
+        return stability, rows
+    stability, matches = match_clusters(labels[sample], memberships)
+    for start in range(0, len(points), CHUNK):
+        chunk = slice(start, start + CHUNK)
+        memberships = algorithm.memberships(points[chunk])
+        if memberships is not None:
+            rows[chunk] = row_agreement(labels[chunk], memberships, matches)
+    return stability, rows
+
+
+def match_clusters(labels: Labels, memberships: Labels) -> tuple[Numbers, Labels]:
+    """Return how well each cluster is found again in several runs, and as which cluster of each.
+
+    :param labels: cluster of each row, int64, shape (n_rows,), -1 for noise.
+    :param memberships: cluster of each row in each run, int64, shape (n_rows, n_runs), -1 for noise, -2 for rows
+        that the run did not hold.
+    :return: each cluster's best Jaccard similarity, averaged over the runs that hold rows of it (Hennig 2007),
+        float64, shape (k,), NaN where no run does; and the number of that best cluster in each run, int64, shape
+        (n_runs, k), -2 where there is none.
+    """
+    k, n_runs = int(labels.max(initial=NOISE)) + 1, memberships.shape[1]
+    similarities = np.full((n_runs, k), np.nan)
+    matches = np.full((n_runs, k), LEFT_OUT)
+    for i, run in enumerate(memberships.T):
+        held = run != LEFT_OUT
+        width = int(run.max(initial=NOISE)) + 2  # noise is the first column, and the first row
+        common = np.bincount((labels[held] + 1) * width + run[held] + 1, minlength=(k + 1) * width).reshape(
+            k + 1, width
+        )
+        sizes, run_sizes = common.sum(axis=1)[1:, None], common.sum(axis=0)[1:]
+        jaccard = common[1:, 1:] / np.maximum(sizes + run_sizes - common[1:, 1:], 1)
+        seen = sizes[:, 0] > 0
+        similarities[i, seen] = jaccard[seen].max(axis=1, initial=0.0)
+        if width > 1:
+            matches[i, seen] = jaccard[seen].argmax(axis=1)
+    counts = (~np.isnan(similarities)).sum(axis=0)
+    return np.where(counts > 0, np.nansum(similarities, axis=0) / np.maximum(counts, 1), np.nan), matches
+
+
+def row_agreement(labels: Labels, memberships: Labels, matches: Labels) -> Vectors:
+    """Return in which share of the runs each row is in the cluster that matches its own.
+
+    :param labels: as in `match_clusters`.
+    :param memberships: as in `match_clusters`.
+    :param matches: from `match_clusters`.
+    :return: float32, shape (n_rows,), 0 to 1; NaN for noise and for rows that no run held.
+    """
+    held = memberships != LEFT_OUT
+    own = np.vstack([matches.T, np.full(len(matches), LEFT_OUT)])[labels]  # the last is for noise
+    with_own = (memberships == own) & held
+    counts = np.where(labels == NOISE, 0, held.sum(axis=1))
+    return np.where(counts > 0, with_own.sum(axis=1) / np.maximum(counts, 1), np.nan).astype(np.float32)
+
+
+def _fit_halves(points: Vectors, options: ClusterOptions, share: float) -> Labels:
+    """Return the clusters of quick fits on random halves, as `memberships` of `match_clusters`."""
     min_rows = algorithms[options.algorithm].min_rows(_for_share(options, share / 2))
-    similarities = np.full((HALVES, k), np.nan)
+    memberships = np.full((len(points), HALVES), LEFT_OUT)
+    size = (len(points) + 1) // 2
+    if size <= (options.k or 1) or size < min_rows:
+        return memberships
     rng = np.random.default_rng(options.seed)
     for i in range(HALVES):
-        half = np.sort(rng.choice(len(points), (len(points) + 1) // 2, replace=False))
-        if len(half) <= (options.k or 1) or len(half) < min_rows:
-            break
-        again = refit(points[half], options, i, share / 2)
-        for cluster in range(k):
-            if (inside := labels[half] == cluster).any():
-                similarities[i, cluster] = max(
-                    (_jaccard(inside, again == other) for other in np.unique(again[again != NOISE])), default=0.0
-                )
-    seen = ~np.isnan(similarities)
-    return np.where(seen.any(0), np.nansum(similarities, 0) / np.maximum(seen.sum(0), 1), np.nan)
-
-
-def _jaccard(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float:
-    return float((one & other).sum() / (one | other).sum())
+        half = np.sort(rng.choice(len(points), size, replace=False))
+        memberships[half, i] = refit(points[half], options, i, share / 2)
+    return memberships
 
 
 def part_size(n_rows: int) -> int:
@@ -107,13 +164,12 @@ def partition_stability(points: Vectors, options: ClusterOptions, times: int) ->
 
     rng = np.random.default_rng(options.seed)
     size = part_size(len(points))
-    left_out = NOISE - 1
-    labels = np.full((times, len(points)), left_out)
+    labels = np.full((times, len(points)), LEFT_OUT)
     for i in range(times):
         part = np.sort(rng.choice(len(points), size, replace=False))
         labels[i, part] = refit(points[part], options, i, PART)
     scores = []
     for one, other in pairwise(labels):
-        common = (one != left_out) & (other != left_out)
+        common = (one != LEFT_OUT) & (other != LEFT_OUT)
         scores.append(adjusted_rand_score(one[common], other[common]))
     return float(np.mean(scores))

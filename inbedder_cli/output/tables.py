@@ -32,6 +32,7 @@ RESULT_COLUMNS = (
     "cluster_distance",
     "second_cluster",
     "margin",
+    "stability",
     "status",
 )
 SAVED_ROW_COLUMNS = {
@@ -123,6 +124,9 @@ def _result_columns(result: ClusteringResult) -> dict[str, pa.Array]:
         "cluster_distance": _numbers(result.by_row(clustering.distances)),
         "second_cluster": pa.array(second, pa.int64()),
         "margin": _numbers(result.by_row(clustering.margins)),
+        "stability": _numbers(
+            nothing if clustering.row_stability is None else result.by_row(clustering.row_stability)
+        ),
         "status": pa.array([str(s) for s in result.status], pa.string()),
     }
 

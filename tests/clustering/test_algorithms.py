@@ -21,7 +21,9 @@ from inbedder_cli.options import ClusterOptions
 from tests.clustering.test_fit import blobs, cloud
 
 
-@parametrize_with_checks([KMeansClusterer(3, n_init=1), HDBSCANClusterer()])
+@parametrize_with_checks(
+    [KMeansClusterer(3, n_runs=5), KMeansClusterer(3, n_runs=0, n_init=1), HDBSCANClusterer()]
+)
 def test_scikit_learns_common_checks(estimator, check):
     check(estimator)
 

@@ -331,9 +331,10 @@ def test_the_vectors_given_are_left_as_they_were():
 
 def test_kmeans_of_many_rows_goes_by_mini_batches_and_says_so(monkeypatch):
     vectors, truth = blobs((40, 30, 20))
-    assert fit_clusters(vectors, ClusterOptions(k=3)).shortcut is None
-    monkeypatch.setattr(kmeans_module, "MINI_BATCH_ABOVE", 50)
-    found = fit_clusters(vectors, ClusterOptions(k=3))
+    assert fit_clusters(vectors, ClusterOptions(k=3, consensus=False)).shortcut is None
+    monkeypatch.setattr(kmeans_module, "MANY_ROWS", 50)
+    assert_same_groups(fit_clusters(vectors, ClusterOptions(k=3)).labels, truth)
+    found = fit_clusters(vectors, ClusterOptions(k=3, consensus=False))
     assert "more than 50 rows: KMeans on mini-batches" in found.shortcut
     assert_same_groups(found.labels, truth)
     assert np.isfinite(found.distances).all()

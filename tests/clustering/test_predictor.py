@@ -104,7 +104,7 @@ def test_after_a_run_of_copies_of_one_row_all_others_are_novel():
 
 @pytest.mark.parametrize("steps", [1, 10])
 def test_rows_get_their_clusters_again_where_kmeans_has_not_converged(monkeypatch, steps):
-    monkeypatch.setattr(kmeans_module, "MINI_BATCH_ABOVE", 100)
+    monkeypatch.setattr(kmeans_module, "MANY_ROWS", 100)
     monkeypatch.setattr(kmeans_module, "LAST_STEPS", steps)
     vectors = np.random.default_rng(0).normal(size=(3000, 16)).astype(np.float32)
     found = fit_clusters(vectors, ClusterOptions(k=12, stability=False))

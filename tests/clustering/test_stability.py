@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from inbedder_cli.clustering import UNSTABLE, fit_clusters, stability
 from inbedder_cli.clustering.preprocess import center_and_normalize
-from inbedder_cli.clustering.stability import cluster_stability, partition_stability
+from inbedder_cli.clustering.stability import match_clusters, partition_stability, row_agreement
 from inbedder_cli.options import ClusterOptions
 from tests.clustering.test_fit import blobs, cloud
 
@@ -42,9 +42,12 @@ def test_of_many_rows_a_sample_is_enough(monkeypatch):
 
 
 def test_noise_is_no_cluster_and_the_order_does_not_matter():
-    points, _ = center_and_normalize(blobs((20, 20))[0])
-    labels = np.repeat([0, -1], 20)
-    assert cluster_stability(points, labels, ClusterOptions(k=2)).shape == (1,)
+    labels, memberships = np.repeat([0, -1], 20), np.repeat([[0, -1], [1, 0]], 20, axis=0)
+    stability, matches = match_clusters(labels, memberships)
+    assert stability.tolist() == [0.5]  # found in one run, noise in the other
+    rows = row_agreement(labels, memberships, matches)
+    assert (rows[:20] == 0.5).all()
+    assert np.isnan(rows[20:]).all()
     vectors, _ = blobs((20, 15, 10))
     order = np.random.default_rng(0).permutation(45)
     one, other = (fit_clusters(v, ClusterOptions(k=4)) for v in (vectors, vectors[order]))
