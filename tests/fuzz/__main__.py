@@ -19,9 +19,13 @@ def main() -> int:
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"any of {', '.join(TARGETS)}; default: all")
     parser.add_argument("--minutes", type=float, default=10, help="how long (default: 10)")
     parser.add_argument("--inputs", type=int, help="how many inputs, instead of how long")
-    parser.add_argument("--through-command", type=int, metavar="N", help="N inputs through the command line itself")
+    parser.add_argument(
+        "--through-command", type=int, metavar="N", help="N inputs through the command line itself"
+    )
     parser.add_argument("--seed", type=int, default=None, help="of the drawing; default: another one each time")
-    parser.add_argument("--again", type=Path, metavar="FOLDER", help="run one input that was kept, and show what it did")
+    parser.add_argument(
+        "--again", type=Path, metavar="FOLDER", help="run one input that was kept, and show what it did"
+    )
     options = parser.parse_args()
     if unknown := set(options.targets) - set(TARGETS):
         parser.error(f"no target {', '.join(unknown)}")

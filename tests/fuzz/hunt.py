@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import tempfile
@@ -96,7 +97,7 @@ class Hunter:
             self.report.counts[name, kind] += 1
             is_new = (name, kind) not in self.report.findings
             if is_new or kind == hunted:
-                self._keep(name, kind, outcome)
+                self.report.findings[name, kind] = self.keep(name, kind, outcome)
                 if is_new:
                     self.tell(f"{name}: {kind}")
                 if not kind.startswith(SLOW) and hunted in (None, kind):
@@ -129,8 +130,10 @@ class Hunter:
         case.write(folder)
         is_command = through_command or target.call is None
         job = {"command": list(case.command)} if is_command else {"target": name, "options": dict(case.options)}
-        outcome = self._sandbox(is_heavy=target.is_heavy or (is_command and "model" in case.command)).run(folder, **job)
-        return outcome | {"job": job, "folder": str(folder)}
+        outcome = self.sandbox(is_heavy=target.is_heavy or (is_command and "model" in case.command)).run(
+            folder, **job
+        )
+        return outcome | {"job": job, "command": list(case.command), "folder": str(folder)}
 
     def again(self, folder: Path) -> dict[str, Any]:
         """Run an input that was kept, and return its outcome.
@@ -141,7 +144,7 @@ class Hunter:
         copy = self._root / "case"
         self._clear(copy)
         shutil.copytree(folder / "files", copy, symlinks=True, copy_function=_copy, dirs_exist_ok=True)
-        return self._sandbox(is_heavy=TARGETS[finding["target"]].is_heavy).run(copy, **finding["job"])
+        return self.sandbox(is_heavy=TARGETS[finding["target"]].is_heavy).run(copy, **finding["job"])
 
     @property
     def made(self) -> Path:
@@ -153,12 +156,16 @@ class Hunter:
                 folder.mkdir(parents=True)
                 (folder / "rows.csv").write_bytes(ROWS)
                 for command in commands:
-                    outcome = self._sandbox(is_heavy=False).run(folder, command=command)
+                    outcome = self.sandbox(is_heavy=False).run(folder, command=command)
                     if outcome["kind"] is not None or outcome.get("exit"):
                         raise RuntimeError(f"{shlex.join(command)}: {outcome}")
         return self._made
 
-    def _sandbox(self, *, is_heavy: bool) -> Sandbox:
+    def sandbox(self, *, is_heavy: bool) -> Sandbox:
+        """Return the process that runs inputs; it is started when it is first used.
+
+        :param is_heavy: whether it has imported torch.
+        """
         if is_heavy not in self._sandboxes:
             self._sandboxes[is_heavy] = Sandbox(*LIGHT, *(HEAVY if is_heavy else ()))
         return self._sandboxes[is_heavy]
@@ -168,22 +175,26 @@ class Hunter:
             shutil.rmtree(old, ignore_errors=True)
         folder.mkdir(parents=True)
 
-    def _keep(self, name: str, kind: str, outcome: dict[str, Any]) -> None:
+    def keep(self, name: str, kind: str, outcome: dict[str, Any]) -> Path:
+        """Keep the files of the last input, and return their folder.
+
+        :param name: of the target.
+        :param kind: of the finding.
+        :param outcome: what `run` returned.
+        """
         kept = self.found / f"{name}-{sha256(kind.encode()).hexdigest()[:8]}"
         shutil.rmtree(kept, ignore_errors=True)
         kept.mkdir(parents=True)
         files = Path(outcome["folder"])
         shutil.copytree(files, kept / "files", symlinks=True, copy_function=_copy)
         (kept / "finding.json").write_text(json.dumps({"target": name, **outcome}, indent=1))
-        self.report.findings[name, kind] = kept
+        return kept
 
 
 def _copy(source: str, target: str) -> None:
     """Copy a file of any kind."""
     path = Path(source)
     if path.is_fifo():
-        import os
-
         os.mkfifo(target)
     else:
         shutil.copy2(source, target, follow_symlinks=False)
@@ -195,8 +206,9 @@ def describe(kept: Path) -> str:
     :param kept: its folder.
     """
     finding = json.loads((kept / "finding.json").read_text())
-    what = finding["job"].get("command")
-    ran = "inbedder " + shlex.join(what) if what else f"{finding['target']} {finding['job']['options']!a}"
+    job = finding["job"]
+    ran = f"{job['target']} {job['options']!a}; or: " if "target" in job else ""
+    ran += f"inbedder {shlex.join(finding['command'])}"
     size = f"{finding['seconds']:.1f} s of {SECONDS:.0f}, {finding['bytes'] / 2**20:.0f} MB"
     again = f"python -m tests.fuzz --again {kept.relative_to(ROOT) if kept.is_relative_to(ROOT) else kept}"
     return f"{finding['target']}: {finding['kind']} ({size})\n  {ran}\n  {again}"

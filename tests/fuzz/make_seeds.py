@@ -29,14 +29,18 @@ def tables(folder: Path) -> None:
     rows = [f"a{i},{text},{i % 3},2024-01-0{i + 1}" for i, text in enumerate(quoted)]
     plain = "\n".join(["id,text,stars,day", *rows]) + "\n"
     (folder / "reviews.csv").write_text(plain, encoding="utf-8")
-    (folder / "windows.csv").write_bytes(plain.replace("–", "-").replace(" 😀", "").replace("\n", "\r\n").encode("cp1252"))
+    (folder / "windows.csv").write_bytes(
+        plain.replace("–", "-").replace(" 😀", "").replace("\n", "\r\n").encode("cp1252")
+    )
     (folder / "excel.csv").write_text("\ufeffsep=;\n" + "id;text\n1;cold\n2;loud\n\n3;kind\n", encoding="utf-8")
     (folder / "utf16.csv").write_text("id,text\n1,cold room\n2,kind staff\n", encoding="utf-16")
     (folder / "one.csv").write_text("text\ncold room\n\nkind staff\n", encoding="utf-8")
     (folder / "tabs.tsv").write_text("id\ttext\n1\tcold room\n2\tkind staff\n", encoding="utf-8")
     records = [{"id": i, "text": t, "tags": ["x", {"y": None}], "n": 1.5} for i, t in enumerate(TEXTS)]
     lines = [json.dumps(record, ensure_ascii=i % 2 == 0) for i, record in enumerate(records)]
-    (folder / "reviews.jsonl").write_text("\n".join([*lines, '{"text": "late key", "extra": true}']) + "\n", "utf-8")
+    (folder / "reviews.jsonl").write_text(
+        "\n".join([*lines, '{"text": "late key", "extra": true}']) + "\n", "utf-8"
+    )
     table = pa.table({"id": list(range(6)), "text": TEXTS, "tags": [["x"], None, [], ["y", "z"], [None], ["x"]]})
     pq.write_table(table, folder / "reviews.parquet", compression="none")
     pq.write_table(table, folder / "packed.parquet", compression="zstd", row_group_size=2)
@@ -53,7 +57,9 @@ def model(folder: Path) -> None:
     tokenizer = make_tokenizer()
     shape = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
     ends = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0, "max_position_embeddings": 256}
-    config = t.LlamaConfig(vocab_size=len(tokenizer), **shape, **ends, num_key_value_heads=2, initializer_range=0.2)
+    config = t.LlamaConfig(
+        vocab_size=len(tokenizer), **shape, **ends, num_key_value_heads=2, initializer_range=0.2
+    )
     tokenizer.chat_template = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
     t.LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -108,7 +114,14 @@ def gguf_file(path: Path, source: Path) -> None:
 
 def suite(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
-    triplet = {"set": "x", "goal": "g", "anchor": "a b", "positive": "a c", "negative": "d", "instruction": "What?"}
+    triplet = {
+        "set": "x",
+        "goal": "g",
+        "anchor": "a b",
+        "positive": "a c",
+        "negative": "d",
+        "instruction": "What?",
+    }
     (folder / "triplets.jsonl").write_text(json.dumps(triplet) + "\n")
     pair = {"set": "x", "sentence1": "a b", "sentence2": "a c", "instruction": "What?", "score": 3.5}
     (folder / "instruct_sts.jsonl").write_text(json.dumps(pair) + "\n")

@@ -17,13 +17,75 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 NUMBERS = [0, 1, -1, 2, 127, 255, 1000, 65_535, 10_000_000, 2**31 - 1, 2**31, 2**32, 2**63 - 1, 2**63, 10**30]
-TOKENS = [b"\0", b'"', b"'", b"\n", b"\r", b"\r\n\r\n", b",", b";", b"\t", b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf"]
-TOKENS += [b"\x1b[31m", b"\xe2\x80\xae", b"\xe2\x80\x8b", b"\xc2\x85", b"\xe2\x80\xa8", b"\\ud800", b"\\u0000", b"{", b"["]
+TOKENS = [
+    b"\0",
+    b'"',
+    b"'",
+    b"\n",
+    b"\r",
+    b"\r\n\r\n",
+    b",",
+    b";",
+    b"\t",
+    b"\xff",
+    b"\xed\xa0\x80",
+    b"\xef\xbb\xbf",
+]
+TOKENS += [
+    b"\x1b[31m",
+    b"\xe2\x80\xae",
+    b"\xe2\x80\x8b",
+    b"\xc2\x85",
+    b"\xe2\x80\xa8",
+    b"\\ud800",
+    b"\\u0000",
+    b"{",
+    b"[",
+]
 TOKENS += [b"9" * 5000, b"[" * 100_000, b'{"a":' * 20_000, b"-1e400", b"NaN", b"\x00\x00\x00\x80", b"\xff" * 8]
-STRINGS = ["", " ", "a", "0", "none", "auto", "\0", "\ud800", "\x1b]0;x\x07", "\u202ex", "é" * 300, "x" * 100_000, "\n"]
-STRINGS += [".", "..", "../..", "/", "/dev/zero", "/dev/stdin", "~", "~nouser", "model", "run", "a/b", "a/b@c", "${HOME}"]
-STRINGS += ["evil.Evil", "evil @ file:///tmp/evil.tar.gz", "file:///etc/passwd", "http://127.0.0.1:9/x", "{text", "{x.y}"]
-STRINGS += ["{{ 'a' * 10**9 }}", "{% for i in range(10**10) %}x{% endfor %}", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"]
+STRINGS = [
+    "",
+    " ",
+    "a",
+    "0",
+    "none",
+    "auto",
+    "\0",
+    "\ud800",
+    "\x1b]0;x\x07",
+    "\u202ex",
+    "é" * 300,
+    "x" * 100_000,
+    "\n",
+]
+STRINGS += [
+    ".",
+    "..",
+    "../..",
+    "/",
+    "/dev/zero",
+    "/dev/stdin",
+    "~",
+    "~nouser",
+    "model",
+    "run",
+    "a/b",
+    "a/b@c",
+    "${HOME}",
+]
+STRINGS += [
+    "evil.Evil",
+    "evil @ file:///tmp/evil.tar.gz",
+    "file:///etc/passwd",
+    "http://127.0.0.1:9/x",
+    "{text",
+    "{x.y}",
+]
+STRINGS += [
+    "{{ 'a' * 10**9 }}",
+    "{% for i in range(10**10) %}x{% endfor %}",
+    "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+]
 STRINGS += ["{{ ''.__class__.__mro__[1].__subclasses__() }}", "{% include '/etc/passwd' %}", "{{ messages"]
 VALUES: list[Any] = [None, True, False, *NUMBERS, 0.5, -0.0, 1e308, float("nan"), float("inf"), *STRINGS]
 VALUES += [[], {}, [None], [[]], [0] * 5000, {"a": {}}, ["a", 1, None], {"": ""}, {"AutoConfig": "evil.Evil"}]
@@ -78,12 +140,17 @@ def changed(value: Any, keys: Sequence[str] = (), values: Sequence[Any] = ()) ->
     return st.lists(edit, min_size=1, max_size=3).map(lambda edits: _changed(value, edits, keys, known_values))
 
 
-def _changed(value: Any, edits: Sequence[tuple[str, int, int, int]], keys: Sequence[str], values: Sequence[Any]) -> Any:
+def _changed(
+    value: Any, edits: Sequence[tuple[str, int, int, int]], keys: Sequence[str], values: Sequence[Any]
+) -> Any:
     holder = {"": copy.deepcopy(value)}
     for kind, place, which, key in edits:
         places = list(_places(holder))
         parent, name = places[place % len(places)]
-        new, name_of_new = copy.deepcopy(values[which]), [*keys, *map(str, STRINGS)][key % (len(keys) + len(STRINGS))]
+        new, name_of_new = (
+            copy.deepcopy(values[which]),
+            [*keys, *map(str, STRINGS)][key % (len(keys) + len(STRINGS))],
+        )
         inner = parent[name]
         match kind:
             case "remove" if parent is not holder:
@@ -189,7 +256,7 @@ def grown_csv() -> SearchStrategy[bytes]:
             case "rows":
                 return b"text\n" + b"cold room\n" * n
             case "cell":
-                return b"text\n" + b'"' + b"cold\n\"\"room " * n * 20 + b'"\n'
+                return b"text\n" + b'"' + b'cold\n""room ' * n * 20 + b'"\n'
             case "fields":
                 return b"id,text\n1,a b" + b"," * n * 20 + b"\n"
             case _:
@@ -213,7 +280,9 @@ def grown_jsonl() -> SearchStrategy[bytes]:
             case _:
                 return b'{"text":"a b"}\n' + b"\n" * n * 20
 
-    return st.builds(build, st.sampled_from(["keys per row", "keys", "deep", "blank"]), st.sampled_from([900, 5000, 20_000]))
+    return st.builds(
+        build, st.sampled_from(["keys per row", "keys", "deep", "blank"]), st.sampled_from([900, 5000, 20_000])
+    )
 
 
 CODECS: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "bz2": bz2.compress}
@@ -272,7 +341,9 @@ def archives(inner: SearchStrategy[bytes]) -> SearchStrategy[tuple[str, bytes]]:
             case _:
                 return st.just((name, packed))
 
-    kinds = st.sampled_from(["whole", "damaged", "damaged", "damaged", "members", "skippable", "twice"] * 4 + ["bomb"])
+    kinds = st.sampled_from(
+        ["whole", "damaged", "damaged", "damaged", "members", "skippable", "twice"] * 4 + ["bomb"]
+    )
     return st.tuples(codec, inner, kinds).flatmap(lambda drawn: build(*drawn))
 
 
@@ -310,7 +381,9 @@ def parquet_tables() -> SearchStrategy[bytes]:
         return _parquet(pa.table([odd[name] for name in columns], names=used))
 
     chosen = st.lists(st.sampled_from(sorted(odd)), min_size=1, max_size=4)
-    bulk = st.one_of(*[st.just((1, 0))] * 9, st.tuples(st.sampled_from([10, 500]), st.sampled_from([1000, 2 * 10**6])))
+    bulk = st.one_of(
+        *[st.just((1, 0))] * 9, st.tuples(st.sampled_from([10, 500]), st.sampled_from([1000, 2 * 10**6]))
+    )
     return st.tuples(chosen, bulk).flatmap(
         lambda drawn: st.tuples(*[st.sampled_from([None, None, *names])] * len(drawn[0])).map(
             lambda renamed: build(["text", *drawn[0]], [None, *renamed], *drawn[1])
@@ -325,5 +398,3 @@ def _parquet(table: Any) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     return sink.getvalue().to_pybytes()
-
-

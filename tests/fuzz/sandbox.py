@@ -5,7 +5,7 @@ no code from the input's folder, and messages without control characters.
 
     python -m tests.fuzz.sandbox MODULE...      # imports the modules once, then reads one job per line
 
-A job is a line of JSON: the folder of the input, and a command line or the name and options of a target.
+A job is a line of JSON: the folder of the input, and a command line, the name and options of a target, or code.
 """
 
 from __future__ import annotations
@@ -29,8 +29,12 @@ from pathlib import Path
 from typing import Any
 
 SECONDS = 10.0
+BUSY = 6  # times as many seconds for a process that computes, but less than SECONDS of CPU time
+IDLE_POLLS = 50  # in a row, after which a process that has run for SECONDS counts as waiting
 BYTES = 2**30
-HEADROOM = 3 * 2**29  # of address space above the importing process: more than the law allows, to see who asks for it
+HEADROOM = (
+    3 * 2**29
+)  # of address space above the importing process: more than the law allows, to see who asks for it
 FILE_BYTES = 2**28
 MESSAGE_BYTES = 20_000
 ROOT = Path(__file__).parents[2]
@@ -47,7 +51,12 @@ class Sandbox:
     """
 
     def __init__(self, *modules: str) -> None:
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "COLUMNS": "100", "NO_COLOR": "1"}
+        environment = os.environ | {
+            "PYTHONPATH": str(ROOT),
+            "OMP_NUM_THREADS": "1",
+            "COLUMNS": "100",
+            "NO_COLOR": "1",
+        }
         environment |= {"TOKENIZERS_PARALLELISM": "false", "PYTHONWARNINGS": "ignore"}
         for name in ("INBEDDER_MODEL", "INBEDDER_DEBUG", "FORCE_COLOR", "GITHUB_ACTIONS", "HF_HUB_OFFLINE"):
             environment.pop(name, None)
@@ -59,7 +68,7 @@ class Sandbox:
         """Return what an input did: kind of finding or None, code, seconds, bytes, message.
 
         :param folder: holds the input, and is the working folder of the child.
-        :param job: `command`, a list of arguments, or `target` and `options`.
+        :param job: `command`, a list of arguments, or `target` and `options`, or `code`; optionally `seconds`.
         """
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write(json.dumps({"folder": str(folder), **job}) + "\n")
@@ -98,7 +107,18 @@ def _warm_up() -> None:
     typer.main.get_command = functools.cache(typer.main.get_command)  # builds all commands each time
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "rows.csv").write_bytes(ROWS)
-        command = ["cluster", f"{folder}/rows.csv", "-m", "toy:", "-i", "What?", "-k", "2", "-o", f"{folder}/x.json"]
+        command = [
+            "cluster",
+            f"{folder}/rows.csv",
+            "-m",
+            "toy:",
+            "-i",
+            "What?",
+            "-k",
+            "2",
+            "-o",
+            f"{folder}/x.json",
+        ]
         result = _command([*command, "--no-cache", "-q"])
     if result.get("exit") != 0:
         raise RuntimeError(f"the warm-up failed: {result}")
@@ -110,13 +130,16 @@ def _run(job: dict[str, Any]) -> dict[str, Any]:
     aside.mkdir(exist_ok=True)
     for name in (OUT, ERR, STACK, RESULT):
         (aside / name).unlink(missing_ok=True)
-    started = time.monotonic()
+    seconds, started = job.get("seconds", SECONDS), time.monotonic()
     child = os.fork()
     if not child:
         _child(job, aside)
-    pause, timed_out = 0.001, False
+    pause, timed_out, idle = 0.001, False, 0
     while not (ended := os.wait4(child, os.WNOHANG))[0]:
-        if time.monotonic() - started > SECONDS:
+        wall = time.monotonic() - started
+        waits, cpu = _state(child)
+        idle = idle + 1 if waits else 0
+        if wall > seconds and (cpu > seconds or idle > IDLE_POLLS or wall > BUSY * seconds):
             timed_out = True
             with contextlib.suppress(OSError):
                 os.killpg(child, signal.SIGKILL)
@@ -136,6 +159,15 @@ def _run(job: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _state(child: int) -> tuple[bool, float]:
+    """Return whether a process waits, and its CPU seconds: on a busy machine it may only wait for its turn."""
+    try:
+        state, *rest = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return True, 0.0
+    return state != "R", (int(rest[10]) + int(rest[11])) / os.sysconf("SC_CLK_TCK")
+
+
 def _read(file: Path) -> str:
     try:
         with file.open("rb") as stream:
@@ -151,21 +183,23 @@ def _kind(found: dict[str, Any], said: dict[str, str], *, timed_out: bool, is_co
         return f"hang in {place[0]} {place[1]}"
     if found["code"] < 0:
         return f"{signal.Signals(-found['code']).name} in {place[0]} {place[1]}"
-    if forbidden := found.get("forbidden"):
-        return forbidden
-    if found.get("error"):
-        return f"{found['error']} in {found['place']}"
+    if broken := found.get("forbidden") or found.get("error"):
+        return f"{broken} in {found['place']}" if broken == found.get("error") else broken
     if found["bytes"] > BYTES or found.get("exit") == 6:
         return "memory" + (f" in {found['place']}" if found.get("place") else "")
     if is_command and found.get("exit") not in range(6):
         return f"exit code {found.get('exit')}"
-    if "Traceback (most recent call last)" in said[ERR] or "Exception ignored" in said[ERR]:
-        return "traceback on stderr"
     if said[OUT] and not is_command:
         return "a function that prints"
-    if len(said[ERR]) > MESSAGE_BYTES:
+    return _kind_of_message(said[ERR], is_command=is_command)
+
+
+def _kind_of_message(said: str, *, is_command: bool) -> str | None:
+    if "Traceback (most recent call last)" in said or "Exception ignored" in said:
+        return "traceback on stderr"
+    if len(said) > MESSAGE_BYTES:
         return "a message of more than 20 kB"
-    if is_command and (strange := {c for c in said[ERR] if _is_control(c)}):
+    if is_command and (strange := {c for c in said if _is_control(c)}):
         return f"control characters in a message: {sorted(strange)[0]!a}"
     return None
 
@@ -188,7 +222,7 @@ def _child(job: dict[str, Any], aside: Path) -> None:
         sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)
         stack = (aside / STACK).open("w")
         faulthandler.enable(stack)
-        faulthandler.dump_traceback_later(SECONDS - 0.5, file=stack)
+        faulthandler.dump_traceback_later(0.95 * job.get("seconds", SECONDS), file=stack)
         os.environ |= {"INBEDDER_CACHE": str(folder / "cache"), "HF_HOME": str(folder / "hf")}
         tempfile.tempdir = os.environ["TMPDIR"] = str(aside)
         os.chdir(folder)
@@ -227,7 +261,7 @@ def _watch(folder: Path, result: dict[str, Any]) -> None:
         if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
             forbid(f"network: {arguments[1 if event == 'socket.connect' else 0]!r}")
         elif event in ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn"):
-            if str(arguments[0]) != sys.executable or "pip" in map(str, arguments[1]):
+            if str(arguments[0]) not in (sys.executable, "uname") or "pip" in map(str, arguments[1]):
                 forbid(f"program: {arguments[0]!r}")
         elif event == "pickle.find_class":
             forbid("pickle")
@@ -241,10 +275,11 @@ def _function(job: dict[str, Any]) -> dict[str, Any]:
     from inbedder_cli.errors import InbedderError
     from tests.fuzz.targets import TARGETS
 
-    call = TARGETS[job["target"]].call
-    assert call
     try:
-        call(**job["options"])
+        if "code" in job:
+            exec(job["code"], {})
+        elif call := TARGETS[job["target"]].call:
+            call(**job["options"])
     except InbedderError as error:
         return {"exit": error.exit_code, "typed": str(error)[:500]} | _place(error, "raised")
     except Exception as error:
