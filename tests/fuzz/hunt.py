@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from tests.fuzz.cases import HEAVY, LIGHT, MADE, ROWS, SEEDS
 from tests.fuzz.sandbox import ROOT, SECONDS, Sandbox
-from tests.fuzz.targets import HEAVY, LIGHT, MADE, ROWS, SEEDS, TARGETS
+from tests.fuzz.targets import TARGETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.fuzz.targets import Case
+    from tests.fuzz.cases import Case
 
 FOUND = ROOT / ".fuzz"
 SLOW = ("hang", "memory")  # kinds that are not made smaller: each try would take as long

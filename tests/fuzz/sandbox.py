@@ -101,7 +101,8 @@ def _warm_up() -> None:
     """Run one command, which imports what commands import when they are used."""
     import typer.main
 
-    from tests.fuzz.targets import ROWS, toy_encoder
+    from tests.fuzz.cases import ROWS
+    from tests.fuzz.targets import toy_encoder
 
     toy_encoder()
     typer.main.get_command = functools.cache(typer.main.get_command)  # builds all commands each time
@@ -265,10 +266,15 @@ def _watch(folder: Path, result: dict[str, Any]) -> None:
                 forbid(f"program: {arguments[0]!r}")
         elif event == "pickle.find_class":
             forbid("pickle")
-        elif event == "exec" and str(getattr(arguments[0], "co_filename", "")).startswith(below):
+        elif event == "exec" and _source(arguments[0]).startswith(below):
             forbid("code from the folder")
 
     sys.addaudithook(on_event)
+
+
+def _source(code: Any) -> str:
+    name = str(getattr(code, "co_filename", "<string>"))
+    return name if name.startswith("<") else os.path.abspath(name)  # noqa: PTH100  (a path, not a link, is meant)
 
 
 def _function(job: dict[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,9 @@ import os
 
 import pytest
 
+from tests.fuzz.cases import EMBED, LINKS, ROWS, TOY, Case, seed
 from tests.fuzz.hunt import Hunter, describe
-from tests.fuzz.targets import EMBED, LINKS, ROWS, TARGETS, TOY, Case, seed
+from tests.fuzz.targets import TARGETS
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 INPUTS, HEAVY_INPUTS = 12, 4
