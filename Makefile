@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 MODEL := INBEDDER_CACHE=$${INBEDDER_CACHE:-.cache}
 
-.PHONY: demo test check bench format clean
+.PHONY: demo test check fuzz bench format clean
 
 demo: .venv/ready  ## set up, and cluster the sample reviews by two questions
 	$(MODEL) $(BIN)/inbedder cluster sample_data/reviews.csv --id id -i "What emotion is expressed?" -k 8 --format table
@@ -20,6 +20,9 @@ check: .venv/ready-dev  ## lint, types, layers, docstrings and the fast tests: n
 	$(BIN)/flake8 inbedder_cli
 	$(BIN)/pytest -q -n auto
 
+fuzz: .venv/ready-dev  ## ten minutes of damaged files for everything that reads one; what breaks it is kept in .fuzz
+	$(BIN)/python -m tests.fuzz --minutes 10
+
 bench: .venv/ready-dev  ## how fast rows are read, and how each step grows with them
 	$(MODEL) $(BIN)/python benchmarks/throughput.py
 	$(MODEL) $(BIN)/python benchmarks/growth.py
@@ -29,7 +32,7 @@ format: .venv/ready-dev  ## put the code into its usual form
 	$(BIN)/ruff format .
 
 clean:  ## remove what the other targets made here
-	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .fuzz
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
