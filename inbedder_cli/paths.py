@@ -30,7 +30,7 @@ def cache_dir() -> Path:
     :raises UsageError: when `INBEDDER_CACHE` begins with the home of a user that does not exist.
     """
     if folder := os.environ.get("INBEDDER_CACHE"):
-        return expand(folder)
+        return expand(folder, "INBEDDER_CACHE")
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("inbedder", appauthor=False))
@@ -44,10 +44,11 @@ def models_dir() -> Path:
     return cache_dir() / "models"
 
 
-def expand(path: str) -> Path:
+def expand(path: str, name: str = "") -> Path:
     """Return a path with the home folder in place of ~.
 
     :param path: as the user wrote it.
+    :param name: of the setting that holds it, for the error.
     :return: the path.
     :raises UsageError: when it begins with ~ and a name, and there is no such user.
     """
@@ -55,7 +56,8 @@ def expand(path: str) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         raise UsageError(
-            f"{path}: there is no such user, or no home folder", hint="write the whole path"
+            f"{name} is {path}: there is no such user" if name else f"{path}: there is no such user",
+            hint="write the whole path",
         ) from None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 import sys
 import time
 import traceback
@@ -123,7 +123,7 @@ def stdout_console() -> Console:
     """Return a rich console on standard output, 120 columns wide off a terminal so that few cells are cut."""
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else PIPE_WIDTH
+    width = shutil.get_terminal_size((PIPE_WIDTH, 0)).columns  # unlike rich it takes COLUMNS=0 for unset
     return Console(width=width, highlight=False, markup=False, emoji=False)
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from inbedder_cli.corpus.arrow_values import cell_values
-from inbedder_cli.corpus.bounds import MAX_COLUMNS, too_many_columns
 from inbedder_cli.corpus.jsonl import has_json_cells
+from inbedder_cli.corpus.limits import MAX_COLUMNS, too_many_columns
 from inbedder_cli.corpus.values import replace_surrogates, value_as_text
 from inbedder_cli.errors import InputError, UsageError, did_you_mean
 

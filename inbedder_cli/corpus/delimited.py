@@ -9,8 +9,8 @@ import csv
 import re
 from typing import TYPE_CHECKING
 
-from inbedder_cli.corpus.bounds import cell_too_large
 from inbedder_cli.corpus.columns import EMPTY_HINT, check_column_names
+from inbedder_cli.corpus.limits import cell_too_large
 from inbedder_cli.corpus.opening import Opened, canonical_encoding, decode_lines
 from inbedder_cli.errors import InputError
 from inbedder_cli.options import InputFormat

@@ -7,10 +7,10 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.corpus.bounds import MAX_CELL
 from inbedder_cli.corpus.delimited import read_delimited
 from inbedder_cli.corpus.in_memory import corpus_from_object
 from inbedder_cli.corpus.jsonl import read_jsonl
+from inbedder_cli.corpus.limits import MAX_CELL
 from inbedder_cli.corpus.opening import Opened, open_input
 from inbedder_cli.corpus.parquet import read_parquet
 from inbedder_cli.corpus.table import corpus_from_table

@@ -6,7 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.corpus.bounds import MAX_COLUMNS, MAX_DEPTH, MAX_EMPTY_CELLS, MAX_EMPTY_RATIO, too_many_columns
+from inbedder_cli.corpus.limits import MAX_COLUMNS, MAX_DEPTH, MAX_EMPTY_CELLS, MAX_EMPTY_RATIO, too_many_columns
 from inbedder_cli.corpus.opening import Opened, decode_lines
 from inbedder_cli.corpus.values import replace_surrogates, value_as_json
 from inbedder_cli.errors import InputError

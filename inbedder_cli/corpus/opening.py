@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
-from inbedder_cli.corpus.bounds import MAX_CELL, MEGABYTE, bound_stream, cell_too_large
+from inbedder_cli.corpus.limits import MAX_CELL, MEGABYTE, bound_stream, cell_too_large
 from inbedder_cli.corpus.values import replace_surrogates
 from inbedder_cli.errors import InputError
 from inbedder_cli.options import InputFormat

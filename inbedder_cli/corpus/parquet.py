@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inbedder_cli.corpus.bounds import cell_too_large, unpacked_limit, unpacks_too_large
 from inbedder_cli.corpus.columns import check_column_names
 from inbedder_cli.corpus.jsonl import without_json_mark
+from inbedder_cli.corpus.limits import cell_too_large, unpacked_limit, unpacks_too_large
 from inbedder_cli.corpus.opening import DAMAGED
 from inbedder_cli.errors import InputError
 
@@ -107,7 +107,9 @@ def _batches(
     import pyarrow as pa
 
     n_rows = n_bytes = 0
-    for batch in file.iter_batches(batch_size=batch_rows):
+    # Arrow cannot read nested dictionaries across row groups: one after the other.
+    groups = range(file.num_row_groups)
+    for batch in (b for i in groups for b in file.iter_batches(batch_size=batch_rows, row_groups=[i])):
         columns = []
         for field, column in zip(schema, batch.columns, strict=True):
             total, longest = _expanded_size(column)

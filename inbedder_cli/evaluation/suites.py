@@ -145,7 +145,7 @@ def _clusterings(folder: Path) -> tuple[tuple[ClusteringTask, ...], tuple[str, .
         return (), ()
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise InputError(f"bad JSON: {error}", source=str(path)) from error
     if not isinstance(entries, list):
         raise InputError("is not a list of tasks", source=str(path))

@@ -11,6 +11,7 @@ from pathlib import Path
 from inbedder_cli.errors import InputError
 
 CHOICE = re.compile(r"\b(?:or|vs|versus)\b|/", re.I)
+MAX_BYTES = 10_000_000  # of a list
 CLAUSE_END = re.compile(r"[.?!:;]")
 
 
@@ -55,16 +56,28 @@ def load_stop_words(source: str | None = None) -> frozenset[str]:
     """
     if source == "none":
         return frozenset()
-    try:
-        text = (
-            files("inbedder_cli").joinpath("stop_words.txt").read_text(encoding="utf-8")
-            if source is None
-            else Path(source).read_text(encoding="utf-8-sig")
-        )
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the stop words: {error}", source=source) from error
+    if source is None:
+        text = files("inbedder_cli").joinpath("stop_words.txt").read_text(encoding="utf-8")
+    else:
+        text = _read_list(source)
     lines = (line for line in text.splitlines() if not line.startswith("#"))
     return frozenset(word for line in lines for word in fold_text(line).split())
+
+
+def _read_list(source: str) -> str:
+    hint = 'give a text file of words, or "none"'
+    path = Path(source)
+    try:
+        # A named pipe without a writer would block for ever; /dev/fd is the <(command) of a shell.
+        if path.exists() and not path.is_file() and not source.startswith("/dev/fd/"):
+            raise InputError("the stop words are not in a regular file", source=source, hint=hint)
+        with path.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise InputError(f"the stop words take more than {MAX_BYTES / 1e6:.0f} MB", source=source, hint=hint)
+        return content.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read the stop words: {error}", source=source, hint=hint) from error
 
 
 def repeated_words(instruction: str, stop_words: frozenset[str]) -> frozenset[str]:

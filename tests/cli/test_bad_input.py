@@ -432,7 +432,7 @@ def test_a_model_folder_with_pickled_weights_only(cluster: Callable[..., Result]
 def test_a_model_folder_with_damaged_weights(cluster: Callable[..., Result], folder: Path, tiny: str) -> None:
     shutil.copytree(tiny, folder / "model")
     (folder / "model" / "model.safetensors").write_bytes(b"\xff" * 100)
-    check(cluster("good.csv", "--model", "model"), MODEL, "cannot load model")
+    check(cluster("good.csv", "--model", "model"), MODEL, "model.safetensors is damaged")
 
 
 def test_a_model_folder_with_a_damaged_configuration(
@@ -440,7 +440,7 @@ def test_a_model_folder_with_a_damaged_configuration(
 ) -> None:
     shutil.copytree(tiny, folder / "model")
     (folder / "model" / "config.json").write_text("{")
-    check(cluster("good.csv", "--model", "model"), MODEL, "cannot load model")
+    check(cluster("good.csv", "--model", "model"), MODEL, "config.json is damaged")
 
 
 # The vectors

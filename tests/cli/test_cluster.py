@@ -18,6 +18,7 @@ ADDED = [
     "cluster_distance",
     "second_cluster",
     "margin",
+    "stability",
     "status",
 ]
 
@@ -327,6 +328,9 @@ def test_a_file_is_replaced_only_when_forced(cluster, inbedder, reviews, tmp_pat
     assert out.read_text().startswith("id,text")
 
 
-def test_the_input_itself_may_be_replaced(cluster, reviews):
-    cluster(reviews, "-o", reviews, "--force")
-    assert reviews.read_text(encoding="utf-8").splitlines()[0].endswith("status")
+def test_the_input_itself_is_never_replaced(inbedder, reviews):
+    before = reviews.read_bytes()
+    result = inbedder("cluster", reviews, "-i", "What?", "-o", reviews, "--force")
+    assert result.exit_code == 2
+    assert "-o names the input" in result.stderr
+    assert reviews.read_bytes() == before

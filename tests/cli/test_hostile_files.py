@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inbedder_cli.corpus import bounds, read_corpus
+from inbedder_cli.corpus import limits, read_corpus
 from inbedder_cli.corpus.jsonl import JSON_CELLS
 from inbedder_cli.errors import InputError
 
@@ -304,7 +304,7 @@ COMPRESS: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "bz2": bz2
 def test_an_archive_that_unpacks_to_too_much_is_refused(
     cluster: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, kind: str, line: bytes
 ) -> None:
-    monkeypatch.setattr(bounds, "FREE_BYTES", 100_000)
+    monkeypatch.setattr(limits, "FREE_BYTES", 100_000)
     Path(f"bomb.csv.{kind}").write_bytes(COMPRESS[kind](b"text\n" + line * (4_000_000 // len(line))))
     refused(cluster(f"bomb.csv.{kind}"), f"bomb.csv.{kind}", "unpacks from", hint="unpack it yourself")
 

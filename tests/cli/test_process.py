@@ -119,7 +119,12 @@ def shell(command: str, folder, **environment: str) -> subprocess.CompletedProce
     """Run a command of bash, in which "inbedder" is the command line."""
     command = command.replace("inbedder", f"{sys.executable} -m inbedder_cli")
     return subprocess.run(
-        ["bash", "-c", command], cwd=folder, capture_output=True, text=True, env=os.environ | environment
+        ["bash", "-c", command],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        errors="replace",  # of other encodings
+        env=os.environ | environment,
     )
 
 

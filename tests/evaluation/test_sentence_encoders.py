@@ -153,6 +153,8 @@ def test_other_weights_and_adapters_are_other_revisions(tiny_models, tmp_path):
         "pooling": "answer-mean",
     }
     (tmp_path / "adapter").mkdir()
+    config = {"peft_type": "LORA", "r": 1, "lora_alpha": 1, "target_modules": ["q_proj"], "bias": "none"}
+    (tmp_path / "adapter" / "adapter_config.json").write_text(json.dumps(config))
     (tmp_path / "inbedder.json").write_text(json.dumps(manifest))
     revisions = set()
     for weights in ("one", "two"):

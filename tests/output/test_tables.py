@@ -38,6 +38,7 @@ def test_every_row_comes_out_with_all_its_columns_and_the_results(result):
         "cluster_distance": [0.123457, None, 0.5, 0.0, None, None],
         "second_cluster": [1, None, 1, 0, None, None],
         "margin": [0.25, None, 0.0, 1.0, None, None],
+        "stability": [None] * 6,
         "status": ["ok", "empty", "ok", "ok", "noise", "failed"],
     }
 
