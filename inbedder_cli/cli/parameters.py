@@ -172,7 +172,7 @@ Deterministic = Annotated[
     typer.Option(
         "--deterministic",
         help="Encode each text by itself, on one thread, in float32 unless --dtype is given, without the cache: "
-        "the same bits for the same text on one machine. Much slower.",
+        "the same bits for the same text on one machine. Slower.",
         rich_help_panel=ENCODING,
     ),
 ]

@@ -110,6 +110,7 @@ def _batches(
     # Arrow cannot read nested dictionaries across row groups: one after the other.
     groups = range(file.num_row_groups)
     for batch in (b for i in groups for b in file.iter_batches(batch_size=batch_rows, row_groups=[i])):
+        batch = batch.slice(0, None if limit is None else limit - n_rows)
         columns = []
         for field, column in zip(schema, batch.columns, strict=True):
             total, longest = _expanded_size(column)

@@ -70,11 +70,13 @@ def _read_list(source: str) -> str:
     try:
         # A named pipe without a writer would block for ever; /dev/fd is the <(command) of a shell.
         if path.exists() and not path.is_file() and not source.startswith("/dev/fd/"):
-            raise InputError("the stop words are not in a regular file", source=source, hint=hint)
+            raise InputError("cannot read the stop words: not a regular file", source=source, hint=hint)
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
-            raise InputError(f"the stop words take more than {MAX_BYTES / 1e6:.0f} MB", source=source, hint=hint)
+            raise InputError(
+                f"cannot read the stop words: more than {MAX_BYTES / 1e6:.0f} MB", source=source, hint=hint
+            )
         return content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the stop words: {error}", source=source, hint=hint) from error

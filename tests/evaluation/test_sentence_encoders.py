@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from inbedder_cli.encoders import load_encoder
 from inbedder_cli.errors import ModelError, UsageError
@@ -157,8 +158,8 @@ def test_other_weights_and_adapters_are_other_revisions(tiny_models, tmp_path):
     (tmp_path / "adapter" / "adapter_config.json").write_text(json.dumps(config))
     (tmp_path / "inbedder.json").write_text(json.dumps(manifest))
     revisions = set()
-    for weights in ("one", "two"):
-        (tmp_path / "adapter" / "adapter_model.safetensors").write_text(weights)
+    for weights in (1, 2):
+        save_file({"lora": np.full(1, weights, np.float32)}, tmp_path / "adapter" / "adapter_model.safetensors")
         known = model_under_test(str(tmp_path))
         assert (known.template, known.layer, known.pooling) == ("question-first", 2, "answer-mean")
         revisions.add(known.revision)

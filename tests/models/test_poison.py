@@ -18,7 +18,7 @@ def run(every: int, first: int = 0) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory, and fork")
 def test_some_poisoned_models_end_with_a_typed_error():
-    run(every=120)
+    run(every=240)
 
 
 @pytest.mark.slow
