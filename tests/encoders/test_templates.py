@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from inbedder_cli.encoders.prompts.templates import (
     CHAT_OPENING,
     CHAT_QUESTION,
+    CHAT_SYSTEM,
     PAPER,
     QUESTION_FIRST,
     Template,
@@ -100,7 +101,24 @@ def test_a_chat_template_is_filled_and_opens_the_answer():
     assert template.name == "chat"
     assert not template.special_tokens
     prompt = template.render("Slow {instruction}.", " Which emotion? ")
-    assert prompt == f"<|user|>\nSlow {{instruction}}.\n\nWhich emotion?<|end|>\n<|bot|>\n{CHAT_OPENING}"
+    asked = f"Question: Which emotion?\nText: Slow {{instruction}}."
+    assert f"<|user|>\n{CHAT_SYSTEM}" in prompt
+    assert prompt.endswith(f"<|user|>\n{asked}<|end|>\n<|bot|>\n{CHAT_OPENING}")
+
+
+NO_SYSTEM = [
+    "{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}",
+    "{% if m.role == 'user' %}",
+]
+
+
+@pytest.mark.parametrize("condition", NO_SYSTEM)
+def test_without_a_system_turn_its_text_begins_the_turn_of_the_user(condition):
+    end = "{% endif %}" if condition.endswith("'user' %}") else ""
+    source = "{% for m in messages %}" + condition + "<{{ m.content }}>" + end + "{% endfor %}"
+    assert find_template("chat", chat_tokenizer(source)).pattern == (
+        f"<{CHAT_SYSTEM}\n\n{CHAT_QUESTION}>{CHAT_OPENING}"
+    )
 
 
 @pytest.mark.parametrize("source", ["{text}" + CHAT, CHAT + CHAT, "hello"])
@@ -138,7 +156,7 @@ def test_a_chat_template_is_rendered_as_transformers_does_it():
         "{{ bos_token }}{%- for m in messages %}\n    {{ m | tojson }}{% break %}{% endfor %}"
         "\n{% generation %}{{ m }}{% endgeneration %}{{ messages[0].content }}{{ dict(a=1) }}"
     ).replace("{{ m | tojson }}", "{{ m.role | tojson }}")
-    turns = [{"role": "user", "content": CHAT_QUESTION}]
+    turns = [{"role": "user", "content": f"{CHAT_SYSTEM}\n\n{CHAT_QUESTION}"}]
     expected = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
     assert find_template("chat", tokenizer).pattern == expected + CHAT_OPENING
 

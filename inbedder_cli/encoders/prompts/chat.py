@@ -22,16 +22,17 @@ MAX_CHARACTERS = 100_000
 HINT = "choose another: --template paper"
 
 
-def render_chat(template: str, turns: list[dict[str, str]], tokens: dict[str, str]) -> str:
-    """Return the prompt that a chat template makes of turns, with the turn of the assistant opened.
+def render_chat(template: str, system: str, user: str, tokens: dict[str, str]) -> str:
+    """Return the prompt that a chat template makes of two turns, with the turn of the assistant opened.
 
     :param template: in Jinja's language.
-    :param turns: role and content of each.
+    :param system: the system's turn; it begins the user's turn if the template has none.
+    :param user: the user's turn.
     :param tokens: the tokenizer's special tokens by name ("bos_token").
     :return: the prompt.
     :raises ModelError: when the template fails, takes too long, or makes too much.
     """
-    task = json.dumps({"template": template, "turns": turns, "tokens": tokens})
+    task = json.dumps({"template": template, "system": system, "user": user, "tokens": tokens})
     too_much = ModelError(
         f"the chat template of this model takes more than {SECONDS} seconds or {MEGABYTES} MB", hint=HINT
     )
@@ -87,11 +88,24 @@ def main() -> None:
     from transformers.utils.chat_template_utils import render_jinja_template
 
     task = json.load(sys.stdin)
+    system, user = task["system"], task["user"]
+
+    def render(**turns: str) -> str:
+        (prompt,), _ = render_jinja_template(
+            [[{"role": role, "content": content} for role, content in turns.items()]],
+            chat_template=task["template"],
+            add_generation_prompt=True,
+            **task["tokens"],
+        )
+        return str(prompt)
+
     limit_resources()
     try:
-        (prompt,), _ = render_jinja_template(
-            [task["turns"]], chat_template=task["template"], add_generation_prompt=True, **task["tokens"]
-        )
+        prompt = ""
+        with suppress(Exception):  # some templates refuse a system's turn, others lose it
+            prompt = render(system=system, user=user)
+        if system not in prompt or user not in prompt:
+            prompt = render(user=f"{system}\n\n{user}")
         if len(prompt) > MAX_CHARACTERS:
             raise ValueError(f"it makes {len(prompt):,} characters of one question")
         answer = {"prompt": prompt}

@@ -25,10 +25,11 @@ PAPER = "### Input:\n{text}\n\n### Instruction:\n{instruction}\n\n### Response:"
 QUESTION_FIRST = "### Instruction:\n{instruction}\n\n### Input:\n{text}\n\n### Response:"
 NAMED = {"paper": PAPER, "question-first": QUESTION_FIRST}
 
-# A chat model that was not trained on short answers writes sentences ("The emotion expressed is ..."). With its
-# turn opened, the next token begins the answer itself.
-CHAT_QUESTION = "{text}\n\n{instruction}"
-CHAT_OPENING = "One word:"
+# A chat model that was not trained on short answers writes sentences ("The emotion expressed is ..."), so it is told
+# what an answer is, and its turn is opened. The question comes first: all prompts share their beginning.
+CHAT_SYSTEM = "You label texts. Answer the question about the text with one or two lowercase words, nothing else."
+CHAT_QUESTION = "Question: {instruction}\nText: {text}"
+CHAT_OPENING = "Answer:"
 # Some chat templates contain the date; answers must not depend on the day.
 CHAT_DAY = "{%- macro strftime_now(format) -%}26 Jul 2024{%- endmacro %}{{ '' }}"
 
@@ -96,10 +97,9 @@ def _chat_template(tokenizer: Any) -> Template:  # noqa: ANN401
         source = CHAT_DAY + tokenizer.get_chat_template()
     except (TypeError, ValueError) as error:  # several templates, but none is the default
         raise ModelError(f"this model has no usable chat template: {error}", hint=HINT) from error
-    turns = [{"role": "user", "content": CHAT_QUESTION}]
-    tokens = tokenizer.special_tokens_map
-    key = hashlib.sha256(json.dumps([source, turns, tokens, version("transformers")]).encode()).hexdigest()
-    pattern = cached_value(f"chat prompt: {key}", lambda: render_chat(source, turns, tokens))
+    contents, tokens = (CHAT_SYSTEM, CHAT_QUESTION), tokenizer.special_tokens_map
+    key = hashlib.sha256(json.dumps([source, contents, tokens, version("transformers")]).encode()).hexdigest()
+    pattern = cached_value(f"chat prompt: {key}", lambda: render_chat(source, *contents, tokens))
     try:
         return Template(CHAT, pattern + CHAT_OPENING, special_tokens=False)
     except UsageError as error:
