@@ -101,7 +101,7 @@ def test_a_chat_template_is_filled_and_opens_the_answer():
     assert template.name == "chat"
     assert not template.special_tokens
     prompt = template.render("Slow {instruction}.", " Which emotion? ")
-    asked = f"Question: Which emotion?\nText: Slow {{instruction}}."
+    asked = "Question: Which emotion?\nText: Slow {instruction}."
     assert f"<|user|>\n{CHAT_SYSTEM}" in prompt
     assert prompt.endswith(f"<|user|>\n{asked}<|end|>\n<|bot|>\n{CHAT_OPENING}")
 

@@ -25,8 +25,8 @@ PAPER = "### Input:\n{text}\n\n### Instruction:\n{instruction}\n\n### Response:"
 QUESTION_FIRST = "### Instruction:\n{instruction}\n\n### Input:\n{text}\n\n### Response:"
 NAMED = {"paper": PAPER, "question-first": QUESTION_FIRST}
 
-# A chat model that was not trained on short answers writes sentences ("The emotion expressed is ..."), so it is told
-# what an answer is, and its turn is opened. The question comes first: all prompts share their beginning.
+# A chat model that was not trained on short answers writes sentences ("The emotion expressed is ..."), so it is
+# told what an answer is, and its turn is opened. The question comes first: all prompts share their beginning.
 CHAT_SYSTEM = "You label texts. Answer the question about the text with one or two lowercase words, nothing else."
 CHAT_QUESTION = "Question: {instruction}\nText: {text}"
 CHAT_OPENING = "Answer:"
