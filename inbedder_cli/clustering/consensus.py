@@ -58,8 +58,8 @@ class Runs:
 def fit_runs(points: Vectors, n_clusters: int, n_runs: int, rng: np.random.Generator) -> Runs:
     """Return KMeans runs, each on a random half of the rows, in the first principal directions.
 
-    All runs advance together, as a few matrix products: scikit-learn's KMeans needs twenty times as long for so
-    many small ones.
+    The runs advance together, as a few matrix products: a thousand fits of scikit-learn's KMeans on 350 rows take
+    six times as long.
 
     :param points: float32, shape (n_rows, n_features), at least as many rows as clusters.
     :param n_clusters: number of clusters of each run.
