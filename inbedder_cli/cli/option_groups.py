@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from inbedder_cli.cli import parameters
 from inbedder_cli.errors import ModelError, UsageError
 from inbedder_cli.options import (
+    DEFAULT_MODEL,
+    GPU_MODEL,
     ClusterOptions,
     Dtype,
     EmptyTexts,
@@ -84,6 +86,8 @@ class ModelOptions:
             **{field.name: getattr(self, field.name) for field in fields(self)}, reporter=reporter
         )
         reporter.info(f"model: {encoder.description}")
+        if self.model == DEFAULT_MODEL and not encoder.device.startswith("cpu"):
+            reporter.info(f"on a GPU, -m {GPU_MODEL} answers better; see: inbedder models list")
         return encoder
 
 

@@ -78,6 +78,10 @@ class Encoder(Protocol):
         """String that differs between weights, adapters, templates, layers and poolings; part of cache keys."""
 
     @property
+    def languages(self) -> tuple[str, ...] | None:
+        """ISO 639 codes of the languages that it reads; None: unknown."""
+
+    @property
     def record(self) -> ModelRecord | None:
         """How to load it again; None when it was not loaded by `load_encoder`."""
 
@@ -159,10 +163,14 @@ class BaseEncoder:
         @property
         def hidden_size(self) -> int: ...  # noqa: D102
 
+        @property
+        def languages(self) -> tuple[str, ...] | None: ...  # noqa: D102
+
     else:
         dtype = "float32"
         device = "cpu"
         hidden_size = 0  # only needed for the shape of no vectors
+        languages = None
 
     def __deepcopy__(self, memo: object) -> Self:
         return self  # an encoder does not change: scikit-learn's clone need not copy the weights

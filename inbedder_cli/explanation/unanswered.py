@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from inbedder_cli.explanation.non_answers import is_non_answer
 from inbedder_cli.explanation.stop_words import load_stop_words, repeated_words, words_of
 from inbedder_cli.options import UnansweredOptions
 
@@ -31,7 +32,6 @@ NOT_ANSWERS = frozenset(
 # An English question whose own words cannot answer it. Where it names choices they can: "happy" answers "Is the
 # customer happy?" and "What is the mood (happy, unhappy)?".
 OPEN_QUESTION = re.compile(r"\s*(?:what|which|who|whom|whose|why|where|when)\b[^,(:]*$", re.I | re.DOTALL)
-LONGEST = 60  # characters of a text that may itself be one of NOT_ANSWERS
 COPY = 5  # words from which an answer that repeats the beginning of the text counts as a copy
 
 
@@ -45,8 +45,8 @@ def is_unanswered(
     """Return which answers do not answer the question.
 
     These are answers without a word; answers that say so ("not mentioned", "unknown"); answers that repeat an open
-    question ("emotion" to "What emotion is expressed?"); copies of the text; answers to a text that is itself no
-    answer ("n/a"); and answers below the minimum confidence.
+    question ("emotion" to "What emotion is expressed?"); copies of the text; answers to a text that says nothing
+    ("n/a", see `is_non_answer`); and answers below the minimum confidence.
 
     :param answers: one per row.
     :param texts: one per row.
@@ -60,7 +60,7 @@ def is_unanswered(
     repeated = repeated_words(instruction, stop_words) if OPEN_QUESTION.match(instruction) else frozenset()
     unsure = [False] * len(answers) if confidences is None else (confidences < options.min_confidence).tolist()
     return [
-        doubt or _has_no_answer(answer, text, stop_words, repeated)
+        doubt or is_non_answer(text, instruction) or _has_no_answer(answer, text, stop_words, repeated)
         for answer, text, doubt in zip(answers, texts, unsure, strict=True)
     ]
 
@@ -69,7 +69,5 @@ def _has_no_answer(answer: str, text: str, stop_words: frozenset[str], repeated:
     words = words_of(answer)
     content = [word for word in words if word not in stop_words]
     if not words or " ".join(words) in NOT_ANSWERS or (content and repeated.issuperset(content)):
-        return True
-    if len(text) <= LONGEST and " ".join(words_of(text)) in NOT_ANSWERS:
         return True
     return len(words) >= COPY and words_of(text)[: len(words)] == words

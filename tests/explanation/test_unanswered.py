@@ -59,7 +59,7 @@ def test_a_copy_of_a_long_text_is_no_answer_but_a_short_text_may_be_its_own():
 
 def test_a_text_that_says_nothing_has_no_answer():
     assert unanswered("neutral", text="N/A")
-    assert not unanswered("neutral", text="N/A for me, thanks")
+    assert not unanswered("neutral", text="N/A for me, the lid is broken")
 
 
 def test_doubtful_answers_are_none_and_missing_confidence_is_no_doubt():

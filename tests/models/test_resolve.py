@@ -133,7 +133,8 @@ def test_the_bundled_manifests_are_complete():
     manifests = bundled_manifests()
     assert DEFAULT_MODEL in manifests
     for manifest in manifests.values():
-        assert len(manifest.base.wheel.sha256) == len(manifest.base.weights_sha256) == 64
+        assert len(manifest.base.pinned.sha256) == len(manifest.base.weights_sha256) == 64
+        assert manifest.base.converted_mb and manifest.languages
         assert manifest.license
 
 

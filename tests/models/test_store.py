@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import os
 import shutil
 import subprocess
@@ -17,8 +20,10 @@ from filelock import FileLock
 from inbedder_cli.errors import InbedderError, ModelError
 from inbedder_cli.models import fetch, store
 from inbedder_cli.models.convert import file_sha256, weights_sha256
-from inbedder_cli.models.manifest import Wheel, bundled_manifests
+from inbedder_cli.models.manifest import HubFile, Wheel, bundled_manifests
+from inbedder_cli.models.speed import remember_speed
 from inbedder_cli.paths import models_dir
+from inbedder_cli.progress import SilentReporter
 from tests.kill_points import kill_points
 
 if TYPE_CHECKING:
@@ -39,7 +44,7 @@ def wheel(tmp_path) -> Path:
 @pytest.fixture
 def manifest(wheel, tiny_models):
     """A bundled model whose base is in that wheel."""
-    any_bundled = next(iter(bundled_manifests().values()))
+    any_bundled = bundled_manifests()["smollm2-135m"]
     pinned = Wheel("tiny-base==1.0", file_sha256(wheel), INSIDE, wheel.stat().st_size)
     return replace(
         any_bundled,
@@ -196,7 +201,7 @@ pip.wait()
 def test_first_use_offline_says_what_to_do(manifest):
     with pytest.raises(ModelError, match="--offline") as caught:
         store.ensure_base(manifest, offline=True)
-    assert "models pull --from" in caught.value.hint
+    assert "models pull smollm2-135m --from" in caught.value.hint
 
 
 def test_a_python_without_pip_says_what_to_do(manifest, monkeypatch):
@@ -248,7 +253,7 @@ def test_an_index_out_of_reach_says_what_to_do(manifest, tmp_path, monkeypatch):
     pip_from(tmp_path / "nothing", monkeypatch)
     with pytest.raises(ModelError, match="could not fetch") as caught:
         store.ensure_base(manifest)
-    assert "models pull --from" in caught.value.hint
+    assert "models pull smollm2-135m --from" in caught.value.hint
 
 
 def test_an_interrupted_download_ends_pip_and_leaves_nothing(manifest, monkeypatch):
@@ -273,12 +278,90 @@ def test_an_interrupted_download_ends_pip_and_leaves_nothing(manifest, monkeypat
 
 def test_models_can_be_listed_found_and_removed(inbedder, manifest, wheel, monkeypatch):
     monkeypatch.setattr("inbedder_cli.models.manifest.bundled_manifests", lambda: {"mine": manifest})
-    assert "fetched on first use" in inbedder("models", "list").stdout
+    (listed,) = csv.DictReader(io.StringIO(inbedder("models", "list").stdout))
+    assert listed["model"] == "mine"
+    assert (listed["on_this_machine"], listed["megabytes"], listed["languages"]) == ("false", "270", "en")
     assert inbedder("models", "path", "mine").exit_code == 3
     pulled = inbedder("models", "pull", "mine", "--from", wheel)
     assert pulled.exit_code == 0
     assert inbedder("models", "path", "mine").stdout == pulled.stdout
-    assert "fetched on first use" not in inbedder("models", "list").stdout
+    remember_speed("mine", 49, 1.0)
+    remember_speed("mine", 100, 8.0)
+    (listed,) = json.loads(inbedder("models", "list", "-f", "json").stdout)
+    assert (listed["on_this_machine"], listed["rows_per_second"]) == (True, 12.5)
     assert "MB freed" in inbedder("models", "rm", "mine").stderr
     assert left_in_cache() == []
     assert inbedder("models", "rm", "mine").exit_code == 3
+
+
+@pytest.fixture
+def hub_file(tmp_path) -> Path:
+    path = tmp_path / "tiny-q4.gguf"
+    path.write_bytes(b"GGUF, as far as this test goes")
+    return path
+
+
+@pytest.fixture
+def hub_manifest(manifest, hub_file):
+    """A bundled model whose base is that file on the hub."""
+    pinned = HubFile("someone/tiny-GGUF", hub_file.name, file_sha256(hub_file), hub_file.stat().st_size)
+    return replace(manifest, base=replace(manifest.base, wheel=None, hub=pinned, converted_mb=3554))
+
+
+def cached_on_the_hub(file: Path, repository: str, cache: Path) -> None:
+    """Lay a file out as the cache of the Hugging Face hub does."""
+    root = cache / f"models--{repository.replace('/', '--')}"
+    commit = "0" * 40
+    (root / "snapshots" / commit).mkdir(parents=True)
+    (root / "refs").mkdir()
+    (root / "refs" / "main").write_text(commit)
+    shutil.copy(file, root / "snapshots" / commit / file.name)
+
+
+def test_a_hub_file_is_checked_converted_and_moved_in(hub_manifest, hub_file):
+    folder = store.pull_base_from(hub_manifest, hub_file)
+    assert folder.name == f"gguf-tiny-q4-{file_sha256(hub_file)[:12]}"
+    assert store.pull_base_from(hub_manifest, hub_file.parent) == folder
+    assert store.ensure_base(hub_manifest, offline=True) == folder
+    assert store.ensure_gguf(hub_file) == (folder, file_sha256(hub_file))  # the same file by path
+
+
+def test_another_file_in_its_place_is_refused(hub_manifest, hub_file):
+    hub_file.write_bytes(b"GGUF, but not the pinned one")
+    with pytest.raises(ModelError, match="not the pinned file"):
+        store.pull_base_from(hub_manifest, hub_file)
+    assert left_in_cache() == []
+
+
+def test_a_file_in_the_cache_of_the_hub_needs_no_network(hub_manifest, hub_file, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.file_download.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    with pytest.raises(ModelError, match="--offline forbids") as error:
+        store.ensure_base(hub_manifest, offline=True)
+    assert "models pull smollm2-135m --from" in error.value.hint
+    cached_on_the_hub(hub_file, "someone/tiny-GGUF", tmp_path / "hub")
+    assert store.ensure_base(hub_manifest, offline=True).is_dir()
+
+
+def test_size_and_license_are_told_before_a_hub_file_is_fetched(hub_manifest, monkeypatch):
+    said = []
+    monkeypatch.setattr(store, "cached_hub_file", lambda _: None)
+    monkeypatch.setattr(store, "download_hub_file", lambda *_: pytest.fail("; ".join(said)))
+
+    class Listener(SilentReporter):
+        def info(self, message: str) -> None:
+            said.append(message)
+
+    with pytest.raises(
+        pytest.fail.Exception, match=r"someone/tiny-GGUF/tiny-q4\.gguf \(0 MB\).*3\.6 GB.*Apache-2\.0"
+    ):
+        store.ensure_base(hub_manifest, reporter=Listener())
+
+
+def test_a_hub_out_of_reach_is_an_error_of_the_model(hub_manifest, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    with pytest.raises(ModelError, match="cannot fetch someone/tiny-GGUF"):
+        store.ensure_base(hub_manifest)
+    assert left_in_cache() == []

@@ -57,6 +57,11 @@ class CachedEncoder(BaseEncoder):
         return self.encoder.device
 
     @property
+    def languages(self) -> tuple[str, ...] | None:
+        """Languages that the encoder reads."""
+        return self.encoder.languages
+
+    @property
     def identity(self) -> str:
         """The identity of the encoder."""
         return self.encoder.identity

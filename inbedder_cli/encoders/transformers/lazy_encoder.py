@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from functools import cached_property
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from inbedder_cli.encoders.base import BaseEncoder
 from inbedder_cli.models import resolve_model
 from inbedder_cli.models.memo import cached_value, folder_state, machine, recall, remember
+from inbedder_cli.models.speed import remember_speed
 from inbedder_cli.options import Dtype
 from inbedder_cli.progress import SILENT
 
@@ -54,6 +56,11 @@ class LazyEncoder(BaseEncoder):
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_model": None}  # the model is loaded again where it is needed
+
+    @property
+    def languages(self) -> tuple[str, ...] | None:
+        """ISO 639 codes of the languages that the model reads; None: unknown."""
+        return self.files.languages
 
     @property
     def name(self) -> str:
@@ -122,7 +129,14 @@ class LazyEncoder(BaseEncoder):
         :param known: texts to skip.
         :yield: the rows of one batch, by text.
         """
-        yield from self.model.encode_batches(texts, instruction, options, reporter, known)
+        model, n_rows, seconds = self.model, 0, 0.0
+        start = time.perf_counter()
+        for rows in model.encode_batches(texts, instruction, options, reporter, known):
+            seconds += time.perf_counter() - start
+            n_rows += len(rows)
+            yield rows
+            start = time.perf_counter()
+        remember_speed(self.name, n_rows, seconds)
         self._remember_fast_paths()
 
     def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
