@@ -103,7 +103,16 @@ class InputFormat(Choice):
     csv = "csv"
     tsv = "tsv"
     jsonl = "jsonl"
+    json = "json"
+    lines = "lines"
     parquet = "parquet"
+
+
+class OnBadRow(Choice):
+    """What to do with rows of a CSV file that have more cells than the header."""
+
+    fail = "fail"
+    skip = "skip"
 
 
 @dataclass(frozen=True)

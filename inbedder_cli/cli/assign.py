@@ -8,7 +8,7 @@ from functools import partial
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.checks import warn_about_embeddings
 from inbedder_cli.cli.console import TerminalReporter, stdout_console
-from inbedder_cli.cli.destinations import check_targets, format_like_input, write_rows
+from inbedder_cli.cli.destinations import check_targets, format_like_input, free_prefix, write_rows
 from inbedder_cli.cli.option_groups import InputOptions, RuntimeOptions, with_groups
 
 
@@ -35,15 +35,15 @@ def assign(
 
     inbedder assign emotions next-week.csv -o labelled.csv
     """
-    from inbedder_cli.output.tables import RESULT_COLUMNS, check_free, column_name
+    from inbedder_cli.output.tables import RESULT_COLUMNS, column_name
     from inbedder_cli.runs.storage import load_run, own_files
 
     reporter = TerminalReporter(quiet=quiet)
     format_name = check_targets(output, output_format, force=force, inputs=[file, *own_files(run)])
     saved = load_run(run)
-    corpus = source.read(file, reporter)
+    corpus = source.read_like(file, saved.reading, reporter)
     names = [column_name(name, column) for name in saved.questions for column in (*RESULT_COLUMNS, "novel")]
-    check_free(corpus, names, prefix)
+    prefix = free_prefix(corpus, names, prefix, reporter)
 
     from inbedder_cli.output.documents import drift_document
     from inbedder_cli.output.formats import TABLE

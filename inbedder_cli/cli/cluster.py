@@ -10,7 +10,7 @@ import typer
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
 from inbedder_cli.cli.console import TerminalReporter
-from inbedder_cli.cli.destinations import check_targets, save_analysis, write_analysis, write_clusters
+from inbedder_cli.cli.destinations import check_targets, free_prefix, save_analysis, write_analysis, write_clusters
 from inbedder_cli.cli.instructions import parse_instructions
 from inbedder_cli.cli.option_groups import (
     AnswerOptions,
@@ -100,7 +100,7 @@ def cluster(
     if deterministic:
         model, encoding = make_deterministic(model, encoding)
 
-    from inbedder_cli.output.tables import RESULT_COLUMNS, check_free, column_name
+    from inbedder_cli.output.tables import RESULT_COLUMNS, column_name
 
     reporter = TerminalReporter(quiet=quiet)
     questions = _questions(instruction, vectors, dry_run=dry_run)
@@ -113,7 +113,8 @@ def cluster(
     inputs = (file, vectors, explanation.stop_words)
     row_format = check_targets(output, output_format, clusters, save, force=force, inputs=inputs)
     corpus = source.read(file, reporter)
-    check_free(corpus, [column_name(name, column) for name in questions for column in RESULT_COLUMNS], prefix)
+    names = [column_name(name, column) for name in questions for column in RESULT_COLUMNS]
+    prefix = free_prefix(corpus, names, prefix, reporter)
     columns = [name.strip() for names in by or () for name in names.split(",") if name.strip()]
 
     from inbedder_cli.pipeline import analyze, check_analysis

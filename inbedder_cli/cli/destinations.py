@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.cli.console import stdout_console
@@ -11,7 +12,7 @@ from inbedder_cli.errors import UsageError
 from inbedder_cli.options import InputFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -130,6 +131,26 @@ def _print(analysis: Analysis) -> None:
         console.print()
     for table in analysis.crosstabs:
         print_crosstab(console, table)
+
+
+def free_prefix(corpus: Corpus, names: Sequence[str], prefix: str, reporter: Reporter) -> str:
+    """Return the prefix of the new columns: the given one, or one of our own where the input has their names.
+
+    :param corpus: the input.
+    :param names: names of the new columns, without the prefix.
+    :param prefix: as it was given; "" for none.
+    :param reporter: told of a prefix of our own.
+    :raises UsageError: when the given prefix does not help, or two questions would make the same column.
+    """
+    from inbedder_cli.output.tables import check_free
+
+    taken = set(corpus.table.column_names)
+    if not prefix and (clash := next((name for name in names if name in taken), None)):
+        prefixes = ("inbedder_" if i == 1 else f"inbedder{i}_" for i in count(1))
+        prefix = next(p for p in prefixes if taken.isdisjoint(p + name for name in names))
+        reporter.info(f'the input has a column "{clash}": the names of the new columns begin with "{prefix}"')
+    check_free(corpus, names, prefix)
+    return prefix
 
 
 def format_like_input(corpus: Corpus) -> str:

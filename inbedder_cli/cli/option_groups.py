@@ -9,7 +9,9 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from inbedder_cli.cli import parameters
-from inbedder_cli.errors import ModelError, UsageError
+from inbedder_cli.corpus.columns import list_names
+from inbedder_cli.corpus.table import Reading
+from inbedder_cli.errors import InputError, ModelError, UsageError
 from inbedder_cli.options import (
     DEFAULT_MODEL,
     GPU_MODEL,
@@ -18,6 +20,7 @@ from inbedder_cli.options import (
     EmptyTexts,
     EncodeOptions,
     ExplainOptions,
+    OnBadRow,
     UnansweredOptions,
 )
 from inbedder_cli.registry import algorithms
@@ -41,6 +44,12 @@ class InputOptions:
     input_format: parameters.InputFormatOption = None
     delimiter: parameters.Delimiter = None
     encoding: parameters.Encoding = None
+    header: parameters.Header = True
+    header_rows: parameters.HeaderRows = None
+    skip_rows: parameters.SkipRows = 0
+    escape: parameters.Escape = None
+    on_bad_row: parameters.BadRow = OnBadRow.fail
+    json_path: parameters.JsonPath = None
     empty: parameters.Empty = EmptyTexts.skip
     limit: parameters.Limit = None
     sample: parameters.Sample = None
@@ -59,6 +68,46 @@ class InputOptions:
         corpus = read_corpus(file, **(values | {"text": self.text or ()}))
         report_corpus(corpus, reporter)
         return corpus
+
+    def read_like(self, file: str, reading: Reading | None, reporter: Reporter) -> Corpus:
+        """Return the corpus of a file, read as that of a saved run was where no option says otherwise.
+
+        :param file: a path, or - for standard input.
+        :param reading: how the file of the run was read; None if this is not known.
+        :param reporter: receives the number of rows, and what was taken from the run.
+        :raises InputError: for a file without the columns of the run; the message has those of both.
+        """
+        if reading is None:
+            return self.read(file, reporter)
+        default = InputOptions()
+        names_text = self.text or self.text_template
+        adopted = {
+            field.name: getattr(reading, field.name)
+            for field in fields(Reading)
+            if hasattr(default, field.name)
+            and getattr(self, field.name) == getattr(default, field.name)
+            and getattr(reading, field.name) not in (getattr(default, field.name), ())
+            and not (names_text and field.name in ("text", "text_template"))
+        }
+        if adopted:
+            shown = ", ".join(f"--{_option_of(name)} {_shown(value)}" for name, value in adopted.items())
+            reporter.info(f"reading {file} as the run's file was read: {shown}")
+        try:
+            return replace(self, **adopted).read(file, reporter)
+        except InputError as error:
+            if not adopted.keys() & {"text", "text_template", "id_column"} or "no column" not in str(error):
+                raise
+            run_columns = f"the run's file had: {list_names(reading.columns)}"
+            hint = f"{error.hint}; {run_columns}; name another with --text"
+            raise InputError(str(error), hint=hint) from error
+
+
+def _option_of(field: str) -> str:
+    return {"id_column": "id"}.get(field, field.replace("_", "-"))
+
+
+def _shown(value: object) -> str:
+    return " --text ".join(value) if isinstance(value, tuple) else str(value)
 
 
 @dataclass(frozen=True)

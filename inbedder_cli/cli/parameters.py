@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from inbedder_cli.errors import UsageError
-from inbedder_cli.options import DEFAULT_MODEL, MAX_SEED, Dtype, EmptyTexts, InputFormat, Pooling
+from inbedder_cli.options import DEFAULT_MODEL, MAX_SEED, Dtype, EmptyTexts, InputFormat, OnBadRow, Pooling
 from inbedder_cli.output.formats import check_format, format_names
 from inbedder_cli.registry import algorithms
 
@@ -23,7 +23,7 @@ OUTPUT = "Output"
 MAX_COUNT = 1_000_000_000
 MAX_LAYER = 10_000
 
-File = Annotated[str, typer.Argument(metavar="FILE", help="CSV, TSV, JSON lines or Parquet; - for a pipe.")]
+File = Annotated[str, typer.Argument(metavar="FILE", help="CSV, TSV, JSON, Parquet or plain lines; - for a pipe.")]
 Instruction = Annotated[
     str | None,
     typer.Option("--instruction", "-i", help="The question to ask about each text.", show_default=False),
@@ -63,6 +63,33 @@ Delimiter = Annotated[
 ]
 Encoding = Annotated[
     str | None, typer.Option(help="Encoding of text files. Default: UTF-8.", rich_help_panel=INPUT)
+]
+Header = Annotated[
+    bool,
+    typer.Option("--header/--no-header", help="Whether a CSV file names its columns.", rich_help_panel=INPUT),
+]
+HeaderRows = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=3, help="Header rows of a CSV file. Default: 1, or as recognized.", rich_help_panel=INPUT
+    ),
+]
+SkipRows = Annotated[
+    int, typer.Option(min=0, max=MAX_COUNT, help="Lines to skip above the header.", rich_help_panel=INPUT)
+]
+Escape = Annotated[
+    str | None,
+    typer.Option(help="Character that escapes the next one in CSV files, such as \\.", rich_help_panel=INPUT),
+]
+BadRow = Annotated[
+    OnBadRow,
+    typer.Option(
+        "--on-bad-row", help="What to do with rows that have more cells than the header.", rich_help_panel=INPUT
+    ),
+]
+JsonPath = Annotated[
+    str | None,
+    typer.Option(help="Where the rows are in a JSON document: data.items.", rich_help_panel=INPUT),
 ]
 Empty = Annotated[EmptyTexts, typer.Option(help="What to do with rows that have no text.", rich_help_panel=INPUT)]
 Limit = Annotated[

@@ -8,9 +8,10 @@ import re
 import string
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.corpus.arrow_values import cell_values
+from inbedder_cli.corpus.cell_paths import follow, split_path
 from inbedder_cli.corpus.jsonl import has_json_cells
 from inbedder_cli.corpus.limits import MAX_COLUMNS, too_many_columns
 from inbedder_cli.corpus.values import replace_surrogates, value_as_text
@@ -30,7 +31,11 @@ NUMBER = re.compile(
 )
 
 
+# Scripts that are written without spaces: Thai, Lao, Burmese, Khmer, Chinese and Japanese.
+UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]")
+WORD_LENGTH = 2  # characters of a word in these
 LONGEST_NUMBER = 100  # characters; longer texts are no numbers
+HINTED_ROWS = 5  # in whose objects texts are looked for
 LISTED_NAMES = 20  # columns that a hint names
 LONGEST_NAME = 100  # characters of each
 EMPTY_HINT = "a table needs a header and at least one row"
@@ -69,36 +74,77 @@ def column_tuple(names: str | Iterable[str] | None) -> tuple[str, ...]:
     return tuple(map(str, names))
 
 
-def column_values(table: pa.Table, name: str, source: str, rows: Sequence[int] | None = None) -> list[str | None]:
+def column_values(
+    table: pa.Table,
+    name: str,
+    source: str,
+    rows: Sequence[int] | None = None,
+    notes: list[str] | None = None,
+) -> list[str | None]:
     """Return the cells of a column as strings, None where they are missing.
 
     :param table: the table.
-    :param name: name of the column.
+    :param name: name of the column, or a path into its cells (`cell_paths`).
     :param source: name of the table in messages.
     :param rows: the row number of each row in the input, from 0, for messages; None: the row numbers of the table.
+    :param notes: receives a note about cells of another kind that are read as texts.
     :return: one per row.
     :raises InputError: if there is no such column, or a cell is not a text.
     """
     import pyarrow as pa
 
+    numbered = range(table.num_rows) if rows is None else rows
     if name not in table.column_names:
-        hint = f"{did_you_mean(name, table.column_names)}columns: {list_names(table.column_names)}"
-        raise InputError(f'no column "{name}"', source=source, hint=hint)
+        if (path := split_path(name, table.column_names)) is None:
+            hint = f"{did_you_mean(name, table.column_names)}columns: {list_names(table.column_names)}"
+            raise InputError(f'no column "{name}"', source=source, hint=hint)
+        cells = cell_values(table.column(path[0]), table.schema.field(path[0]))
+        values = [follow(cell, path[1]) for cell in cells]
+        if all(value is None for value in values):
+            raise InputError(f'no cell has "{name}"', source=source, hint=_text_hint(table))
+        return _as_texts(values, source, numbered, name, _text_hint(table), notes)
     field = table.schema.field(name)
     column = table.column(name)
     if has_json_cells(field):
-        values = cell_values(column, field)
-        for place, value in enumerate(values):
-            if value is not None and not isinstance(value, str):
-                row = (place if rows is None else rows[place]) + 1
-                raise not_text(value, source, row, name, _text_hint(table))
-        return [v if v is None else replace_surrogates(v) for v in values]
+        return _as_texts(cell_values(column, field), source, numbered, name, _text_hint(table), notes)
     kind = _value_type(field.type)
     if pa.types.is_null(kind):
         return [None] * table.num_rows
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return _decoded(column.to_pylist(), source, numbered, name)
     if not _is_string(kind):
         raise InputError(f"holds {kind} values, not text", source=source, column=name, hint=_text_hint(table))
     return list(column.to_pylist())
+
+
+def _as_texts(
+    values: list[Any], source: str, rows: Sequence[int], name: str, hint: str, notes: list[str] | None
+) -> list[str | None]:
+    """Return cells as texts: a stray number among texts is read as one, any other value is an error."""
+    odd = [i for i, value in enumerate(values) if value is not None and not isinstance(value, str)]
+    strange = [i for i in odd if isinstance(values[i], (list, dict))]
+    n_texts = sum(isinstance(value, str) for value in values)
+    if strange or len(odd) > n_texts:
+        first = strange[0] if strange else odd[0]
+        raise not_text(values[first], source, rows[first] + 1, name, hint)
+    if odd and notes is not None:
+        value, row = values[odd[0]], rows[odd[0]] + 1
+        notes.append(f'{len(odd):,} cells of "{name}" are no texts, and read as such (row {row:,}: {value})')
+    return [None if value is None else replace_surrogates(value_as_text(value)) for value in values]
+
+
+def _decoded(cells: list[bytes | None], source: str, rows: Sequence[int], name: str) -> list[str | None]:
+    """Return the texts of a binary column, as which some programs store strings."""
+    texts: list[str | None] = []
+    for row, cell in zip(rows, cells, strict=True):
+        try:
+            texts.append(None if cell is None else cell.decode())
+        except UnicodeDecodeError as error:
+            hint = "name a column of texts with --text, or write this one as strings"
+            raise InputError(
+                "holds bytes that are not UTF-8", source=source, row=row + 1, column=name, hint=hint
+            ) from error
+    return texts
 
 
 def _value_type(kind: pa.DataType) -> pa.DataType:
@@ -138,17 +184,24 @@ def _kind_of(value: object) -> str:
     return "a list or object" if isinstance(value, (list, tuple, dict)) else f"a {type(value).__name__}"
 
 
-def text_values(table: pa.Table, name: str, source: str, rows: Sequence[int] | None = None) -> list[str | None]:
+def text_values(
+    table: pa.Table,
+    name: str,
+    source: str,
+    rows: Sequence[int] | None = None,
+    notes: list[str] | None = None,
+) -> list[str | None]:
     """Return `column_values`, but raise for a column of only numbers or dates.
 
     :param table: the table.
     :param name: name of the column.
     :param source: name of the table in messages.
     :param rows: the row number of each row in the input, from 0, for messages.
+    :param notes: receives a note about cells of another kind that are read as texts.
     :return: one per row.
     :raises InputError: also if all texts are numbers or dates.
     """
-    values = column_values(table, name, source, rows)
+    values = column_values(table, name, source, rows, notes)
     filled = [v for v in values if v and v.strip()]
     if filled and all(map(_is_number, filled)):
         raise InputError("holds numbers or dates, not text", source=source, column=name, hint=_text_hint(table))
@@ -156,7 +209,21 @@ def text_values(table: pa.Table, name: str, source: str, rows: Sequence[int] | N
 
 
 def _text_hint(table: pa.Table) -> str:
-    return f"name a column of texts with --text; columns: {list_names(table.column_names)}"
+    hint = f"name a column of texts with --text; columns: {list_names(table.column_names)}"
+    nested = _nested_texts(table)
+    return f"{hint}; texts inside them: {list_names(nested)}" if nested else hint
+
+
+def _nested_texts(table: pa.Table) -> list[str]:
+    """Return paths to the texts in the objects of the first row that has some."""
+    paths: dict[str, None] = {}
+    for name in table.column_names[:LISTED_NAMES]:
+        field, cells = table.schema.field(name), table.column(name).slice(0, HINTED_ROWS)
+        if has_json_cells(field) or str(field.type).startswith("struct"):
+            for cell in cell_values(cells, field):
+                if isinstance(cell, dict):
+                    paths |= {f"{name}.{key}": None for key, value in cell.items() if isinstance(value, str)}
+    return list(paths)
 
 
 def _is_number(text: str) -> bool:
@@ -208,15 +275,17 @@ def _mean_words(head: pa.Table, name: str) -> float:
     """
     field = head.schema.field(name)
     kind = _value_type(field.type)
-    if not _is_string(kind):
+    if str(kind) in ("binary", "large_binary"):
+        cells = [cell and cell.decode("utf-8", "replace") for cell in head.column(name).to_pylist()]
+    elif _is_string(kind):
+        cells = cell_values(head.column(name), field)
+    else:
         return 0.0
-    cells = cell_values(head.column(name), field)
-    if not all(cell is None or isinstance(cell, str) for cell in cells):
+    texts = [cell for cell in cells if isinstance(cell, str) and cell.strip()]
+    n_others = sum(cell is not None and not isinstance(cell, str) for cell in cells)
+    if n_others > len(texts) or not texts or all(map(_is_number, texts)):
         return 0.0
-    texts = [cell for cell in cells if cell and cell.strip()]
-    if not texts or all(map(_is_number, texts)):
-        return 0.0
-    return sum(len(text.split()) for text in texts) / len(texts)
+    return sum(len(text.split()) + len(UNSPACED.findall(text)) / WORD_LENGTH for text in texts) / len(texts)
 
 
 def join_texts(
@@ -226,6 +295,7 @@ def join_texts(
     rows: Sequence[int] | None = None,
     *,
     allow_numbers: bool = False,
+    notes: list[str] | None = None,
 ) -> list[str]:
     """Return one stripped text per row; the cells of several columns are joined by line breaks.
 
@@ -234,11 +304,12 @@ def join_texts(
     :param source: name of the table in messages.
     :param rows: the row number of each row in the input, from 0, for messages.
     :param allow_numbers: whether a column may consist of numbers or dates.
+    :param notes: receives notes about cells of another kind that are read as texts.
     :return: one per row, "" where all cells are empty.
     :raises InputError: if a column is missing or is not of texts.
     """
     values = column_values if allow_numbers else text_values
-    columns = [values(table, name, source, rows) for name in names]
+    columns = [values(table, name, source, rows, notes) for name in names]
     return ["\n".join(c.strip() for c in cells if c and c.strip()) for cells in zip(*columns, strict=True)]
 
 
@@ -276,6 +347,8 @@ def fill_text_template(table: pa.Table, template: str, source: str) -> tuple[lis
 def _any_values(table: pa.Table, name: str, source: str) -> list[object]:
     if name in table.column_names:
         return cell_values(table.column(name), table.schema.field(name))
+    if path := split_path(name, table.column_names):
+        return [follow(cell, path[1]) for cell in _any_values(table, path[0], source)]
     return list(column_values(table, name, source))
 
 

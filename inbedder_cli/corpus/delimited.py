@@ -7,116 +7,228 @@ from __future__ import annotations
 
 import csv
 import re
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import TYPE_CHECKING, NamedTuple
 
 from inbedder_cli.corpus.columns import EMPTY_HINT, check_column_names
+from inbedder_cli.corpus.delimiters import guess_delimiter, is_blank
+from inbedder_cli.corpus.header import MOST_ROWS, column_names, n_header_rows
 from inbedder_cli.corpus.limits import cell_too_large
 from inbedder_cli.corpus.opening import Opened, canonical_encoding, decode_lines
 from inbedder_cli.errors import InputError
-from inbedder_cli.options import InputFormat
+from inbedder_cli.options import InputFormat, OnBadRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pyarrow as pa
 
-DELIMITERS = (",", ";", "\t", "|")
 CHUNK_CELLS = 2**20  # converted at a time
 EXCEL_LINE = re.compile(rb"sep=([,;\t|])\r?\n")  # Excel's own way to state the delimiter
 
 
-def read_delimited(
-    opened: Opened, *, delimiter: str | None = None, encoding: str | None = None, limit: int | None = None
-) -> tuple[pa.Table, str, int]:
-    """Return a CSV or TSV file as a table of strings.
+@dataclass(frozen=True)
+class Dialect:
+    """How a CSV or TSV file is written.
 
-    Blank lines are skipped, except in a file of one column, where they are rows without text.
-
-    :param opened: the file.
     :param delimiter: one character; None detects it from the first lines (TSV: a tab).
     :param encoding: None means UTF-8, with or without a byte-order mark.
-    :param limit: maximum number of rows; None reads all.
-    :return: the table, the delimiter used, the number of blank lines skipped.
-    :raises InputError: for rows with a wrong number of fields, unclosed quotes, NUL bytes, another encoding,
-        a missing header or one that names a column twice.
+    :param has_header: whether the first row names the columns; otherwise they are called column_1, column_2, ...
+    :param header_rows: number of header rows; None: one, or what `n_header_rows` recognizes.
+    :param skip_rows: number of lines above the header, which are not read.
+    :param escape: a character that makes the next one part of the text; None: only doubled quotes do.
+    :param on_bad_row: what to do with rows that have more cells than the header.
     """
-    import pyarrow as pa
 
-    encoding = canonical_encoding(encoding, opened.name)
-    used, is_stated = _delimiter_of(opened, delimiter, encoding)
+    delimiter: str | None = None
+    encoding: str | None = None
+    has_header: bool = True
+    header_rows: int | None = None
+    skip_rows: int = 0
+    escape: str | None = None
+    on_bad_row: OnBadRow = OnBadRow.fail
+
+
+class Delimited(NamedTuple):
+    """A CSV or TSV file as it was read.
+
+    :param table: a table of strings.
+    :param delimiter: the delimiter used.
+    :param notes: what was skipped, filled in, or named.
+    """
+
+    table: pa.Table
+    delimiter: str
+    notes: list[str]
+
+
+def read_delimited(opened: Opened, dialect: Dialect | None = None, *, limit: int | None = None) -> Delimited:
+    """Return a CSV or TSV file as a table of strings.
+
+    Blank lines are skipped, except in a file of one column, where they are rows without text. Rows with fewer
+    cells than the header are filled up, and empty cells beyond it are dropped, as spreadsheets leave them out or
+    add them; both are noted. Unnamed columns at the end are dropped if they are empty.
+
+    :param opened: the file.
+    :param dialect: how it is written; None detects it.
+    :param limit: maximum number of rows; None reads all.
+    :return: the table, the delimiter, and notes.
+    :raises InputError: for rows with more cells than the header, unclosed quotes, NUL bytes, another encoding, or
+        a missing header.
+    """
+    dialect = dialect or Dialect()
+    encoding = canonical_encoding(dialect.encoding, opened.name)
+    used, is_stated = _delimiter_of(opened, dialect, encoding)
     csv.field_size_limit(opened.max_cell)
-    records = _records(opened, used, encoding, is_stated)
-    try:
-        _, header = next(records)
-    except StopIteration:
-        raise InputError("is empty", source=opened.name, hint=EMPTY_HINT) from None
-    check_column_names(header, opened.name)
-    schema = pa.schema([(name, pa.string()) for name in header])
-    batches: list[pa.RecordBatch] = []
-    rows: list[list[str]] = []
-    n_rows = n_blank = 0
-
-    def flush() -> None:
-        columns = list(zip(*rows, strict=True)) if rows else [()] * len(header)
-        batches.append(pa.record_batch([pa.array(c, pa.string()) for c in columns], schema=schema))
-        rows.clear()
-
-    for line, cells in records:
-        if not cells:
-            if len(header) > 1:
-                n_blank += 1
-                continue
-            cells = [""]
-        n_rows += 1
-        if len(cells) != len(header):
-            raise InputError(
-                f"{len(cells)} fields where the header has {len(header)}",
-                source=opened.name,
-                row=n_rows,
-                line=line,
-                hint="a text with the delimiter in it must be in double quotes; or name the --delimiter",
-            )
-        rows.append(cells)
-        if n_rows == limit:
+    records = _records(opened, used, encoding, dialect, is_stated=is_stated)
+    first = list(islice(records, MOST_ROWS))
+    if not first:
+        raise InputError("is empty", source=opened.name, hint=EMPTY_HINT)
+    n_header = _n_header(first, dialect)
+    header = [cells for _, cells in first[:n_header]]
+    width = len(first[0][1])
+    names = column_names(header)[0] if header else [f"column_{i}" for i in range(1, width + 1)]
+    check_column_names(names, opened.name)
+    rows = _Rows(names, opened.name, dialect.on_bad_row)
+    for line, cells in chain(first[n_header:], records):
+        rows.add(line, cells)
+        if rows.n == limit:
             break
-        if len(rows) * len(header) >= CHUNK_CELLS:
-            flush()
-    if not n_rows:
+    if not rows.n:
         raise InputError("has a header but no rows", source=opened.name, hint=EMPTY_HINT)
-    flush()
-    return pa.Table.from_batches(batches, schema=schema), used, n_blank
+    table = _without_empty_ends(rows.table(), header)
+    notes = column_names([cells[: table.num_columns] for cells in header])[1] if header else []
+    if n_header > 1 and dialect.header_rows is None:
+        notes.insert(0, f"{n_header} header rows (recognized; --header-rows to change)")
+    return Delimited(table, used, [*notes, *rows.notes()])
 
 
-def _delimiter_of(opened: Opened, delimiter: str | None, encoding: str) -> tuple[str, bool]:
+def _n_header(first: list[tuple[int, list[str]]], dialect: Dialect) -> int:
+    if not dialect.has_header:
+        return 0
+    return dialect.header_rows or n_header_rows([cells for _, cells in first])
+
+
+def _without_empty_ends(table: pa.Table, header: list[list[str]]) -> pa.Table:
+    """Return the table without the columns at its end that have neither a name nor a cell."""
+    import pyarrow.compute as pc
+
+    n_kept = table.num_columns
+    while n_kept > 1 and header and not any(cell.strip() for row in header for cell in row[n_kept - 1 : n_kept]):
+        if pc.any(pc.not_equal(table.column(n_kept - 1), "")).as_py():
+            break
+        n_kept -= 1
+    return table.select(list(range(n_kept)))
+
+
+class _Rows:
+    """Collects rows of as many cells as there are columns, in chunks of Arrow arrays."""
+
+    def __init__(self, names: list[str], source: str, on_bad_row: OnBadRow) -> None:
+        import pyarrow as pa
+
+        self.schema = pa.schema([(name, pa.string()) for name in names])
+        self.source, self.on_bad_row = source, on_bad_row
+        self.n = self.n_blank = self.n_short = self.n_cut = self.n_bad = 0
+        self.first_short = self.first_bad = 0  # lines
+        self._rows: list[list[str]] = []
+        self._batches: list[pa.RecordBatch] = []
+
+    def add(self, line: int, cells: list[str]) -> None:
+        width = len(self.schema)
+        if not cells:
+            if width > 1:
+                self.n_blank += 1
+                return
+            cells = [""]
+        if len(cells) > width:
+            if any(cell.strip() for cell in cells[width:]):
+                self._add_bad(line, cells)
+                return
+            self.n_cut += 1
+            cells = cells[:width]
+        elif len(cells) < width:
+            self.n_short += 1
+            self.first_short = self.first_short or line
+            cells = [*cells, *[""] * (width - len(cells))]
+        self.n += 1
+        self._rows.append(cells)
+        if len(self._rows) * width >= CHUNK_CELLS:
+            self._flush()
+
+    def _add_bad(self, line: int, cells: list[str]) -> None:
+        if self.on_bad_row is OnBadRow.fail:
+            raise InputError(
+                f"{len(cells)} fields where the header has {len(self.schema)}",
+                source=self.source,
+                row=self.n + 1,
+                line=line,
+                hint="a text with the delimiter in it must be in double quotes; or name the --delimiter, "
+                "or leave such rows out with --on-bad-row skip",
+            )
+        self.n_bad += 1
+        self.first_bad = self.first_bad or line
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        columns = list(zip(*self._rows, strict=True)) if self._rows else [()] * len(self.schema)
+        self._batches.append(pa.record_batch([pa.array(c, pa.string()) for c in columns], schema=self.schema))
+        self._rows.clear()
+
+    def table(self) -> pa.Table:
+        import pyarrow as pa
+
+        self._flush()
+        return pa.Table.from_batches(self._batches, schema=self.schema)
+
+    def notes(self) -> list[str]:
+        counted = [
+            (self.n_blank, "{n:,} blank lines skipped"),
+            (self.n_short, "{n:,} rows shorter than the header filled with empty cells (first: line {short:,})"),
+            (self.n_cut, "empty cells beyond the header dropped in {n:,} rows"),
+            (self.n_bad, "{n:,} rows left out, with more cells than the header (first: line {bad:,})"),
+        ]
+        return [note.format(n=n, short=self.first_short, bad=self.first_bad) for n, note in counted if n]
+
+
+def _delimiter_of(opened: Opened, dialect: Dialect, encoding: str) -> tuple[str, bool]:
     """Return the delimiter, and whether a line before the header only states it."""
-    stated = EXCEL_LINE.match(opened.head.removeprefix(b"\xef\xbb\xbf").lstrip())
-    if stated:
+    delimiter, head = dialect.delimiter, opened.head
+    stated = EXCEL_LINE.match(head.removeprefix(b"\xef\xbb\xbf").lstrip())
+    if stated and not dialect.skip_rows:
         return delimiter or stated[1].decode(), True
     if delimiter is None and opened.format is not InputFormat.tsv:
-        delimiter = guess_delimiter(opened.head, encoding)
+        for _ in range(dialect.skip_rows):
+            head = head.partition(b"\n")[2]
+        delimiter = guess_delimiter(head, encoding)
     return delimiter or "\t", False
 
 
 def _records(
-    opened: Opened, delimiter: str, encoding: str | None, is_stated: bool
+    opened: Opened, delimiter: str, encoding: str | None, dialect: Dialect, *, is_stated: bool
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield (line on which the record starts, cells): the header, then every row, and [] for a blank line."""
-    reader = csv.reader(decode_lines(opened, encoding), delimiter=delimiter, strict=True)
+    skipped = dialect.skip_rows
+    lines = islice(decode_lines(opened, encoding), skipped, None)
+    reader = csv.reader(lines, delimiter=delimiter, escapechar=dialect.escape, strict=True)
     width = n_rows = 0
-    start = 1
+    start = skipped + 1
     try:
         for cells in reader:
             if not width:
-                if not _is_blank(cells):
+                if not is_blank(cells):
                     if is_stated:
                         is_stated = False
                     else:
                         width = len(cells)
+                        n_rows += not dialect.has_header
                         yield start, cells
             else:
                 n_rows += bool(cells) or width == 1
                 yield start, cells
-            start = reader.line_num + 1
+            start = skipped + reader.line_num + 1
     except csv.Error as error:
         row = n_rows + 1 if width else None
         if "field limit" in str(error):
@@ -128,11 +240,6 @@ def _records(
         raise
 
 
-def _is_blank(cells: list[str]) -> bool:
-    """Return whether a line above the header is blank, or of nothing but delimiters; "" in quotes is a name."""
-    return cells != [""] and not any(cell.strip() for cell in cells)
-
-
 def _with_row(error: InputError, name: str, row: int) -> InputError:
     text = str(error).removeprefix(f"{name}, ")
     return InputError(text, source=f"{name}, row {row}", hint=error.hint)
@@ -142,35 +249,8 @@ def _explain_csv_error(message: str) -> str:
     if "unexpected end of data" in message:
         return 'a double quote opens here and never closes (write "" for a quote inside a quoted text)'
     if "expected after" in message:
-        return 'text follows a closing double quote (write "" for a quote inside a quoted text)'
-    if "new-line character" in message:
-        return "line ends are bare carriage returns; convert them: tr '\\r' '\\n' < FILE"
+        return (
+            'text follows a closing double quote (write "" for a quote inside a quoted text; '
+            r"if quotes are written \", add --escape '\')"
+        )
     return message
-
-
-def guess_delimiter(head: bytes, encoding: str | None = None) -> str:
-    r"""Return the delimiter with which most records have as many fields as the header.
-
-    :param head: the first bytes of the file.
-    :param encoding: of the file; None means UTF-8.
-    :return: one of `DELIMITERS`.
-
-    >>> guess_delimiter(b"id;text\n1;good, but late\n2;fine\n")
-    ';'
-    """
-    text = head.decode(encoding or "utf-8", errors="replace").removeprefix("\ufeff")
-    complete = text[: text.rfind("\n") + 1] or text  # the head may end inside a record
-
-    def score(delimiter: str) -> tuple[float, int]:
-        try:
-            records = [
-                r for r in csv.reader(complete.splitlines(keepends=True), delimiter=delimiter) if not _is_blank(r)
-            ][:100]
-        except csv.Error:
-            return (0.0, 0)
-        width = len(records[0]) if records else 0
-        if width < 2:
-            return (0.0, 0)
-        return (sum(len(r) == width for r in records) / len(records), width)
-
-    return max(DELIMITERS, key=score)

@@ -7,15 +7,17 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.corpus.delimited import read_delimited
+from inbedder_cli.corpus.delimited import Dialect, read_delimited
 from inbedder_cli.corpus.in_memory import corpus_from_object
+from inbedder_cli.corpus.json_document import read_json
 from inbedder_cli.corpus.jsonl import read_jsonl
 from inbedder_cli.corpus.limits import MAX_CELL
-from inbedder_cli.corpus.opening import Opened, open_input
+from inbedder_cli.corpus.lines import is_plain_text, read_lines
+from inbedder_cli.corpus.opening import Opened, format_of_suffix, open_input
 from inbedder_cli.corpus.parquet import read_parquet
-from inbedder_cli.corpus.table import corpus_from_table
+from inbedder_cli.corpus.table import Reading, corpus_from_table
 from inbedder_cli.errors import InputError, UsageError
-from inbedder_cli.options import EmptyTexts, InputFormat
+from inbedder_cli.options import EmptyTexts, InputFormat, OnBadRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +40,12 @@ def read_corpus(
     input_format: InputFormat | str | None = None,
     delimiter: str | None = None,
     encoding: str | None = None,
+    header: bool = True,
+    header_rows: int | None = None,
+    skip_rows: int = 0,
+    escape: str | None = None,
+    on_bad_row: OnBadRow | str = OnBadRow.fail,
+    json_path: str | None = None,
     empty: EmptyTexts | str = EmptyTexts.skip,
     limit: int | None = None,
     sample: int | None = None,
@@ -56,14 +64,22 @@ def read_corpus(
     without text; the index of a pandas object is kept as `Corpus.index`, and its labels are the ids of the rows
     unless `id_column` is given.
 
-    :param source: path of a CSV, TSV, JSON-lines or Parquet file, which may be compressed (.gz, .bz2, .zst); "-"
-        for standard input; a DataFrame or Series of pandas; a list, tuple or array of texts; or an Arrow table.
-    :param text: text column or columns, joined by a line break; None guesses the one obvious column.
+    :param source: path of a CSV, TSV, JSON, JSON-lines, Parquet or plain text file, which may be compressed (.gz,
+        .bz2, .xz, .zst); "-" for standard input; a DataFrame or Series of pandas; a list, tuple or array of texts;
+        or an Arrow table.
+    :param text: text column or columns, joined by a line break; a path such as "ticket.description" or
+        "items[0].text" where cells hold objects or lists; None guesses the one obvious column.
     :param text_template: pattern such as '{title}. {body}', instead of `text`.
     :param id_column: column of row ids; None takes the labels of a pandas index, or row numbers from 1.
     :param input_format: format of the file; None detects it by suffix, else by content.
     :param delimiter: one character that separates the fields of a CSV or TSV file; None detects it.
-    :param encoding: encoding of a CSV, TSV or JSON-lines file; None means UTF-8.
+    :param encoding: encoding of a text file; None means UTF-8.
+    :param header: whether the first row of a CSV or TSV file names the columns.
+    :param header_rows: number of its header rows; None: one, or what is recognized (Qualtrics, SurveyMonkey).
+    :param skip_rows: number of lines above its header, which are not read.
+    :param escape: a character that makes the next one part of the text, such as a backslash.
+    :param on_bad_row: what to do with rows that have more cells than the header: fail or skip.
+    :param json_path: path of the list of rows in a JSON document, such as "data.items"; None takes the only one.
     :param empty: what to do with rows that have no text: skip, keep or fail.
     :param limit: maximum number of rows, taken from the beginning.
     :param sample: size of a random sample of the rows, kept in their order; None keeps all.
@@ -77,7 +93,10 @@ def read_corpus(
     rows: dict[str, Any] = {"text": text, "text_template": text_template, "id_column": id_column}
     rows |= {"empty": empty, "sample": sample, "seed": seed, "require_text": require_text}
     if not isinstance(source, (str, os.PathLike)):
-        for option, value in (("input_format", input_format), ("delimiter", delimiter), ("encoding", encoding)):
+        for option, value in (
+            *(("input_format", input_format), ("delimiter", delimiter), ("encoding", encoding)),
+            *(("header_rows", header_rows), ("escape", escape), ("json_path", json_path)),
+        ):
             if value is not None:
                 kind = type(source).__name__
                 raise UsageError(f"{option} is for files, not for a {kind}", hint=f"leave out {option}")
@@ -86,33 +105,63 @@ def read_corpus(
         except InputError as error:
             error.hint = error.hint and _hint_for_python(error.hint)
             raise
-    if delimiter is not None and len(delimiter) != 1:
-        raise UsageError(f'the delimiter "{delimiter}" is not one character', hint="for a tab: $'\\t'")
+    dialect = Dialect(delimiter, encoding, header, header_rows, skip_rows, escape, OnBadRow(on_bad_row))
+    _check_dialect(dialect)
     requested = None if input_format is None else InputFormat(input_format)
     notes: list[str] = []
-    with closing(open_input(os.fspath(source), requested, max_cell)) as opened:
-        table, used = _read_table(opened, delimiter, encoding, limit, notes)
+    path = os.fspath(source)
+    with closing(open_input(path, requested, max_cell)) as opened:
+        is_open = requested is None and opened.format is InputFormat.csv and format_of_suffix(path) is None
+        if is_open and is_plain_text(opened, encoding, is_named_text=path.lower().endswith(".txt")):
+            opened = replace(opened, format=InputFormat.lines)
+            notes.append("plain lines, one text each (guessed; --input-format csv to change)")
+        table, used = _read_table(opened, dialect, json_path, limit, notes)
     corpus = corpus_from_table(table, source=opened.name, **rows)
     notes.extend(corpus.notes)
-    return replace(corpus, format=opened.format, delimiter=used, notes=tuple(notes))
+    reading = Reading(
+        columns=tuple(table.column_names),
+        text=() if text_template else corpus.text_columns,
+        text_template=text_template,
+        id_column=id_column,
+        empty=EmptyTexts(empty),
+        delimiter=delimiter,
+        encoding=encoding,
+        header=header,
+        header_rows=header_rows,
+        skip_rows=skip_rows,
+        escape=escape,
+        json_path=json_path,
+    )
+    return replace(corpus, format=opened.format, delimiter=used, notes=tuple(notes), reading=reading)
 
 
 def _hint_for_python(hint: str) -> str:
     return hint.replace("--text", "text=").replace("--empty fail", 'empty="fail"')
 
 
+def _check_dialect(dialect: Dialect) -> None:
+    for name, character in (("delimiter", dialect.delimiter), ("escape", dialect.escape)):
+        if character is not None and len(character) != 1:
+            raise UsageError(f'the {name} "{character}" is not one character', hint="for a tab: $'\\t'")
+    if not dialect.has_header and dialect.header_rows:
+        raise UsageError("--no-header and --header-rows contradict each other", hint="leave out one of them")
+
+
 def _read_table(
-    opened: Opened, delimiter: str | None, encoding: str | None, limit: int | None, notes: list[str]
+    opened: Opened, dialect: Dialect, json_path: str | None, limit: int | None, notes: list[str]
 ) -> tuple[pa.Table, str | None]:
     if opened.format is InputFormat.parquet:
         return read_parquet(opened, limit), None
+    if opened.format is InputFormat.lines:
+        return read_lines(opened, encoding=dialect.encoding, limit=limit), None
+    if opened.format is InputFormat.json or json_path is not None:
+        return read_json(opened, json_path, encoding=dialect.encoding, limit=limit), None
     if opened.format is InputFormat.jsonl:
-        return read_jsonl(opened, encoding=encoding, limit=limit), None
-    table, used, blank = read_delimited(opened, delimiter=delimiter, encoding=encoding, limit=limit)
+        return read_jsonl(opened, encoding=dialect.encoding, limit=limit), None
+    read = read_delimited(opened, dialect, limit=limit)
     usual = "\t" if opened.format is InputFormat.tsv else ","
-    if delimiter is None and used != usual:
-        shown = {"\t": "tab"}.get(used, f'"{used}"')
+    if dialect.delimiter is None and read.delimiter != usual:
+        shown = {"\t": "tab"}.get(read.delimiter, f'"{read.delimiter}"')
         notes.append(f"delimiter {shown} (guessed; --delimiter to change)")
-    if blank:
-        notes.append(f"{blank:,} blank lines skipped")
-    return table, used
+    notes.extend(read.notes)
+    return read.table, read.delimiter

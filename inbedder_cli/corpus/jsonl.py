@@ -12,6 +12,8 @@ from inbedder_cli.corpus.values import replace_surrogates, value_as_json
 from inbedder_cli.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pyarrow as pa
 
 JSON_CELLS = {b"inbedder.cells": b"json"}  # field metadata: the strings of this column are JSON texts
@@ -26,17 +28,28 @@ def read_jsonl(opened: Opened, *, encoding: str | None = None, limit: int | None
     :return: one column per key, in order of appearance.
     :raises InputError: naming the first line that is not a JSON object.
     """
+    lines = enumerate(decode_lines(opened, encoding), start=1)
+    records = ((number, _parse_object(line, opened.name, number)) for number, line in lines if line.strip())
+    return table_of_records(records, opened.name, limit)
+
+
+def table_of_records(records: Iterable[tuple[int, dict[str, Any]]], name: str, limit: int | None) -> pa.Table:
+    """Return JSON objects as a table of JSON texts; a missing key is a null cell.
+
+    :param records: the line or item number of each, and the object.
+    :param name: name of the input in messages.
+    :param limit: maximum number of rows; None takes all.
+    :return: one column per key, in order of appearance.
+    :raises InputError: when there is none, or the keys are too many or too different.
+    """
     import pyarrow as pa
 
     columns: dict[str, tuple[list[int], list[str]]] = {}  # rows and cells, of the rows that have the key
     n_rows = n_cells = 0
-    for number, line in enumerate(decode_lines(opened, encoding), start=1):
-        if not line.strip():
-            continue
-        record = _parse_object(line, opened.name, number)
+    for number, record in records:
         for key, value in record.items():
             if key not in columns:
-                _check_key(key, len(columns), opened.name, number)
+                _check_key(key, len(columns), name, number)
                 columns[key] = ([], [])
             rows, cells = columns[key]
             rows.append(n_rows)
@@ -46,12 +59,12 @@ def read_jsonl(opened: Opened, *, encoding: str | None = None, limit: int | None
         if n_rows == limit:
             break
     if not n_rows:
-        raise InputError("has no rows", source=opened.name, hint="give a file with one JSON object per line")
+        raise InputError("has no rows", source=name, hint="give a file with one JSON object per row")
     n_empty = n_rows * len(columns) - n_cells
     if n_empty > max(MAX_EMPTY_CELLS, MAX_EMPTY_RATIO * n_cells):
         raise InputError(
             f"{len(columns):,} different keys in {n_rows:,} rows would leave {n_empty:,} cells empty",
-            source=opened.name,
+            source=name,
             hint="keep the keys that every row has, and nest the others in one: jq -c '{text, rest: .}'",
         )
     fields = [pa.field(name, pa.string(), metadata=JSON_CELLS) for name in columns]
@@ -84,6 +97,25 @@ def _check_key(key: str, n_columns: int, name: str, number: int) -> None:
 
 
 def _parse_object(line: str, name: str, number: int) -> dict[str, Any]:
+    hint = "each line must be one whole JSON object; a document of several lines: --input-format json"
+    record = parse_json(line, name, number, hint)
+    if not isinstance(record, dict):
+        kind = type(record).__name__
+        raise InputError(f"a JSON {kind} where an object is expected", source=name, line=number, hint=hint)
+    return record
+
+
+def parse_json(text: str, name: str, number: int | None, hint: str) -> Any:  # noqa: ANN401
+    """Return the value of a JSON text, in which NaN and infinite numbers are errors.
+
+    :param text: the JSON text.
+    :param name: name of the input in messages.
+    :param number: line of the input; None where the text is all of it.
+    :param hint: what to do next.
+    :return: the value.
+    :raises InputError: when it is no JSON, or nested too deeply.
+    """
+
     def refuse(constant: str) -> None:
         raise ValueError(f"{constant} is not JSON")
 
@@ -93,17 +125,13 @@ def _parse_object(line: str, name: str, number: int) -> dict[str, Any]:
             raise ValueError(f"{digits} is too large a number")
         return value
 
-    hint = "each line must be one whole JSON object"
     try:
-        record = json.loads(line, parse_constant=refuse, parse_float=finite)
+        value = json.loads(text, parse_constant=refuse, parse_float=finite)
     except (ValueError, RecursionError) as error:
         raise InputError(f"bad JSON: {error}", source=name, line=number, hint=hint) from error
-    if line.count("[") + line.count("{") > MAX_DEPTH and _is_deep(record):
+    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(value):
         raise InputError(f"JSON nested more than {MAX_DEPTH} levels deep", source=name, line=number, hint=hint)
-    if not isinstance(record, dict):
-        kind = type(record).__name__
-        raise InputError(f"a JSON {kind} where an object is expected", source=name, line=number, hint=hint)
-    return record
+    return value
 
 
 def _is_deep(value: object) -> bool:

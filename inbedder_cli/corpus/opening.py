@@ -6,6 +6,8 @@ import bz2
 import codecs
 import gzip
 import io
+import lzma
+import re
 import shutil
 import sys
 import tempfile
@@ -25,22 +27,28 @@ from inbedder_cli.paths import explain_full_temp
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from typing_extensions import Buffer
+
 STDIN = "-"
 SPOOL_BYTES = 256 * 2**20  # a pipe is kept in memory up to this size, then on disk
-DAMAGED = (EOFError, OSError, zlib.error)  # raised for damaged archives
+DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError)  # raised for damaged archives
 HEAD_BYTES = 64 * 1024  # first bytes, by which format, delimiter and encoding are detected
 
 SUFFIXES = {
     ".csv": InputFormat.csv,
     ".tsv": InputFormat.tsv,
     ".tab": InputFormat.tsv,
+    ".json": InputFormat.json,
     ".jsonl": InputFormat.jsonl,
     ".ndjson": InputFormat.jsonl,
     ".parquet": InputFormat.parquet,
     ".pq": InputFormat.parquet,
 }
-COMPRESSION_SUFFIXES = {".gz", ".bz2", ".zst"}
+COMPRESSION_SUFFIXES = {".gz", ".bz2", ".xz", ".zst"}
 
+XZ = b"\xfd7zXZ\0"
+XZ_MEMORY = 256 * 2**20  # bytes; files of xz -9 need 65 MB
+LONE_RETURN = re.compile(rb"(?<=\r)(?!\n|\Z)")
 ZSTD = b"\x28\xb5\x2f\xfd"
 ZSTD_SKIPPABLE = b"\x2a\x4d\x18"  # after a byte 50 to 5F; pzstd begins its files so
 WIDE_MARKS = {  # the longer marks first: that of UTF-16 begins that of UTF-32
@@ -59,7 +67,6 @@ FOREIGN = {  # first bytes -> kind of file
     b"\xff\xd8\xff": "a picture",
     b"SQLite format 3": "an SQLite database",
     b"ARROW1": "an Arrow/Feather file",
-    b"\xfd7zXZ\0": "an xz archive",
 }
 
 
@@ -118,7 +125,7 @@ def open_input(path: str, input_format: InputFormat | None = None, max_cell: int
             raise InputError(f"cannot be read: {error}", source=name) from error
         if not head:
             raise InputError("is empty", source=name, hint="a table needs a header and at least one row")
-        detected = input_format or _format_of_suffix(path) or _sniff_format(head, name)
+        detected = input_format or format_of_suffix(path) or _sniff_format(head, name)
         if detected is not InputFormat.parquet:
             _refuse_binary(head, name)
         as_is = path if stream is raw and path != STDIN else None
@@ -172,8 +179,11 @@ def _spool(raw: IO[bytes]) -> IO[bytes]:
 
 
 def _decompress(raw: IO[bytes], packed: int, name: str) -> IO[bytes]:
-    magic = raw.read(4)
+    magic = raw.read(len(XZ))
     raw.seek(0)
+    if magic == XZ:
+        return _spool(bound_stream(cast("IO[bytes]", io.BufferedReader(_XzReader(raw))), packed, name))
+    magic = magic[:4]
     if magic.startswith(b"\x1f\x8b"):
         return bound_stream(cast("IO[bytes]", gzip.GzipFile(fileobj=raw, mode="rb")), packed, name)
     if magic.startswith(b"BZh"):
@@ -190,7 +200,42 @@ def _decompress(raw: IO[bytes], packed: int, name: str) -> IO[bytes]:
     return raw
 
 
-def _format_of_suffix(path: str) -> InputFormat | None:
+class _XzReader(io.RawIOBase):
+    """Decompressed bytes of an xz file, in which a dictionary may not take more than `XZ_MEMORY`."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self.raw, self.packed = raw, b""
+        self.decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        view = memoryview(buffer)
+        data = b""
+        while not data:
+            if self.decoder.eof:  # another stream may follow, after padding
+                self.packed = self.decoder.unused_data.lstrip(b"\0")
+                if not self.packed and not self._read_more():
+                    return 0
+                self.decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
+            if self.decoder.needs_input and not self.packed and not self._read_more():
+                raise EOFError("the xz archive is cut short")
+            data = self.decoder.decompress(self.packed, len(view))
+            self.packed = b""
+        view[: len(data)] = data
+        return len(data)
+
+    def _read_more(self) -> bool:
+        self.packed = self.raw.read(HEAD_BYTES)
+        return bool(self.packed)
+
+
+def format_of_suffix(path: str) -> InputFormat | None:
+    """Return the format that the name of a file tells, without the suffixes of compression.
+
+    :param path: of the file.
+    """
     suffixes = [s.lower() for s in Path(path).suffixes]
     while suffixes and suffixes[-1] in COMPRESSION_SUFFIXES:
         suffixes.pop()
@@ -204,9 +249,7 @@ def _sniff_format(head: bytes, name: str) -> InputFormat:
     if start == b"{":
         return InputFormat.jsonl
     if start == b"[":
-        raise InputError(
-            "is a JSON array, not JSON lines", source=name, hint="convert it to one object per line: jq -c '.[]'"
-        )
+        return InputFormat.json
     return InputFormat.csv
 
 
@@ -267,13 +310,28 @@ def decode_lines(opened: Opened, encoding: str | None) -> Iterator[str]:
 def _lines(stream: IO[bytes], encoding: str, limit: int) -> Iterator[bytes | str]:
     """Yield lines (of longer ones `limit` + 1 bytes), decoded where a line end is more than one byte."""
     if "\n".encode(encoding) == b"\n":
-        yield from iter(partial(stream.readline, limit + 1), b"")
+        yield from _byte_lines(stream, limit)
         return
     wrapper = io.TextIOWrapper(stream, encoding=encoding, newline="")
     try:
         yield from iter(partial(wrapper.readline, limit + 1), "")
     finally:
         wrapper.detach()
+
+
+def _byte_lines(stream: IO[bytes], limit: int) -> Iterator[bytes]:
+    """Yield lines that end with LF, CRLF or, as old Macs and Excel write them, a lone CR."""
+    rest = b""
+    for chunk in iter(partial(stream.readline, limit + 1), b""):
+        *lines, last = LONE_RETURN.split(rest + chunk) if b"\r" in chunk[:-2] or rest else [chunk]
+        yield from lines
+        rest = b""
+        if last.endswith(b"\n") or len(last) > limit:
+            yield last
+        else:
+            rest = last
+    if rest:
+        yield rest
 
 
 def canonical_encoding(encoding: str | None, name: str) -> str:

@@ -24,6 +24,38 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How a file was read: what it takes to read another one alike.
+
+    :param columns: all columns of the file.
+    :param text: the text columns, or paths into them; empty with a template.
+    :param text_template: the template of the texts.
+    :param id_column: the column of row ids.
+    :param empty: what is done with rows without text.
+    :param delimiter: as it was given; None: detected, like the next ones.
+    :param encoding: of a text file.
+    :param header: whether the first row names the columns.
+    :param header_rows: number of header rows.
+    :param skip_rows: number of lines above the header.
+    :param escape: character that escapes the next one.
+    :param json_path: where the rows are in a JSON document.
+    """
+
+    columns: tuple[str, ...]
+    text: tuple[str, ...] = ()
+    text_template: str | None = None
+    id_column: str | None = None
+    empty: EmptyTexts = EmptyTexts.skip
+    delimiter: str | None = None
+    encoding: str | None = None
+    header: bool = True
+    header_rows: int | None = None
+    skip_rows: int = 0
+    escape: str | None = None
+    json_path: str | None = None
+
+
 @dataclass(frozen=True, repr=False)
 class Corpus:
     """Rows of an input, with one text each.
@@ -38,6 +70,7 @@ class Corpus:
     :param keep_empty: whether rows without text are embedded too.
     :param notes: notes for the user about the input: detected columns, skipped lines, sampling.
     :param index: one label per row, if the rows come from a pandas object.
+    :param reading: how the file was read; None for objects in memory.
     """
 
     source: str
@@ -50,6 +83,7 @@ class Corpus:
     keep_empty: bool = False
     notes: tuple[str, ...] = ()
     index: pd.Index | None = field(default=None, compare=False)  # pandas compares element by element
+    reading: Reading | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -117,7 +151,7 @@ def corpus_from_table(
         if not columns:
             columns = (guess_text_column(table, source),)
             notes.append(f'text column "{columns[0]}" (guessed; --text to change)')
-        texts = join_texts(table, columns, source, rows, allow_numbers=allow_numbers)
+        texts = join_texts(table, columns, source, rows, allow_numbers=allow_numbers, notes=notes)
     if require_text or empty is EmptyTexts.fail:
         _check_empty(texts, empty, source, columns, rows)
     return Corpus(

@@ -13,9 +13,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from inbedder_cli.clustering import NOISE
+from inbedder_cli.corpus.table import Reading
 from inbedder_cli.encoders.base import ModelRecord
 from inbedder_cli.errors import InputError
-from inbedder_cli.options import ClusterOptions, Dtype, EncodeOptions, Pooling, UnansweredOptions
+from inbedder_cli.options import ClusterOptions, Dtype, EmptyTexts, EncodeOptions, Pooling, UnansweredOptions
 from inbedder_cli.output.reading import read_regular
 from inbedder_cli.runs.folders import MANIFEST, ROWS, TENSORS
 
@@ -118,6 +119,23 @@ class Settings(Struct, frozen=True):
     stability: bool
 
 
+class Input(Struct, frozen=True):
+    """Fields of `Reading`: how the file of the run was read."""
+
+    columns: list[str]
+    text: list[str]
+    text_template: str | None
+    id_column: str | None
+    empty: EmptyTexts
+    delimiter: str | None
+    encoding: str | None
+    header: bool
+    header_rows: Annotated[int, Meta(ge=1, le=3)] | None
+    skip_rows: Count
+    escape: str | None
+    json_path: str | None
+
+
 class Files(Struct, frozen=True, rename={"tensors": TENSORS, "rows": ROWS}):
     """Hashes of the other files."""
 
@@ -140,6 +158,15 @@ class Manifest(Struct, frozen=True):
     settings: dict[QuestionName, Settings]
     files: Files
     questions: dict[QuestionName, Question] = {}
+    input: Input | None = None
+
+    @property
+    def reading(self) -> Reading | None:
+        """How the file was read; None where the rows were in memory, or an older version saved the run."""
+        if self.input is None:
+            return None
+        values = msgspec.structs.asdict(self.input)
+        return Reading(**values | {name: tuple(values[name]) for name in ("columns", "text")})
 
     @property
     def model_record(self) -> ModelRecord:

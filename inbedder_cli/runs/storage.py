@@ -48,6 +48,7 @@ from inbedder_cli.runs.schema import MAX_BYTES, SCHEMA, how_to_repeat, read_mani
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from inbedder_cli.corpus.table import Reading
     from inbedder_cli.encoders.base import ModelRecord
     from inbedder_cli.options import ClusterOptions, EncodeOptions, UnansweredOptions
     from inbedder_cli.results import Analysis, ClusteringResult
@@ -118,6 +119,11 @@ class SavedRun:
         return self.manifest.model_record
 
     @property
+    def reading(self) -> Reading | None:
+        """How its file was read; None if this is not known."""
+        return self.manifest.reading
+
+    @property
     def encode_options(self) -> EncodeOptions:
         """How its texts were encoded."""
         return self.manifest.encode_options
@@ -177,6 +183,7 @@ def save_run(folder: Path, analysis: Analysis) -> Path | None:
         "texts_sha256": texts_sha256(corpus),
         "model": asdict(embeddings.record),
         "encoding": asdict(embeddings.options),
+        "input": corpus.reading and asdict(corpus.reading),
         "unanswered_options": asdict(analysis.result.unanswered_options),
         "settings": {question: asdict(result.clustering.options) for question, result in analysis.results.items()},
     }

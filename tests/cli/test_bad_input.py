@@ -135,9 +135,9 @@ def test_a_corrupt_parquet_file(cluster: Callable[..., Result], folder: Path) ->
         check(cluster("bad.parquet"), INPUT, "bad.parquet: not a readable Parquet file")
 
 
-@pytest.mark.parametrize("compression", ["gz", "bz2", "zst"])
+@pytest.mark.parametrize("compression", ["gz", "bz2", "xz", "zst"])
 def test_a_damaged_archive(cluster: Callable[..., Result], folder: Path, compression: str) -> None:
-    magic = {"gz": b"\x1f\x8b\x08\0", "bz2": b"BZh9", "zst": b"\x28\xb5\x2f\xfd"}[compression]
+    magic = {"gz": b"\x1f\x8b\x08\0", "bz2": b"BZh9", "xz": b"\xfd7zXZ\0", "zst": b"\x28\xb5\x2f\xfd"}[compression]
     (folder / f"bad.csv.{compression}").write_bytes(magic + b"\xff" * 100)
     check(cluster(f"bad.csv.{compression}"), INPUT, f"bad.csv.{compression}", hint=None)
 
@@ -263,8 +263,8 @@ def test_a_column_that_holds_no_text(cluster: Callable[..., Result], folder: Pat
     pq.write_table(pa.table({"n": [1.5], "text": ["cold room"]}), folder / "bad.parquet")
     said = 'bad.parquet, column "n": holds double values'
     check(cluster("bad.parquet", "--text", "n"), INPUT, said, hint="--text; columns: n, text")
-    (folder / "bad.jsonl").write_text('{"text": "cold"}\n{"text": 5}\n')
-    said = 'bad.jsonl, row 2, column "text": holds a number'
+    (folder / "bad.jsonl").write_text('{"text": "cold"}\n{"text": [5]}\n')
+    said = 'bad.jsonl, row 2, column "text": holds a list or object'
     check(cluster("bad.jsonl", "--text", "text"), INPUT, said)
 
 
@@ -281,9 +281,17 @@ def test_an_empty_text_that_must_not_be(cluster: Callable[..., Result], folder: 
 
 def test_a_result_column_that_exists_already(cluster: Callable[..., Result], folder: Path) -> None:
     (folder / "bad.csv").write_text("cluster,text\n1,cold room\n2,loud room\n")
-    check(cluster("bad.csv"), USAGE, 'bad.csv has a column "cluster" already', hint="--prefix")
+    result = cluster("bad.csv", "--dry-run")
+    assert 'names of the new columns begin with "inbedder_"' in result.stderr
     result = cluster("bad.csv", "--prefix", "new_", "--limit", 1)
     assert 'has a column "' not in result.stderr
+    (folder / "bad.csv").write_text("new_cluster,text\n1,cold room\n2,loud room\n")
+    check(
+        cluster("bad.csv", "--prefix", "new_"),
+        USAGE,
+        'bad.csv has a column "new_cluster" already',
+        hint="--prefix",
+    )
 
 
 # What is asked
@@ -583,7 +591,7 @@ def test_an_unknown_suffix_for_vectors(inbedder: Callable[..., Result], tiny: st
 
 
 def test_a_bad_file_is_reported_before_the_model_is_loaded(cluster: Callable[..., Result], folder: Path) -> None:
-    (folder / "bad.csv").write_text("id,text\n1\n")
+    (folder / "bad.csv").write_text("id,text\n1,a,b\n")
     check(cluster("bad.csv", "--model", "nosuch"), INPUT, "bad.csv, row 1 (line 2)")
 
 

@@ -6,6 +6,7 @@ import bz2
 import csv
 import gzip
 import json
+import lzma
 import struct
 import time
 from pathlib import Path
@@ -266,7 +267,6 @@ def test_a_new_key_in_each_row_is_refused_or_read_in_linear_time() -> None:
         ("big.csv", 'id,text\n1,fine\n2,"cold\n' + "3,a loud room\n" * 100_000),  # the quote is never closed
         ("big.tsv", "id\ttext\n1\tfine\n2\t" + "a" * 1_100_000 + "\n"),
         ("big.jsonl", '{"text": "fine"}\n{"text": "' + "a" * 1_100_000 + '"}\n'),
-        ("big.csv", "id,text\r" + "1,fine\r" * 200_000),  # lone carriage returns
     ],
 )
 def test_a_cell_or_line_that_is_too_large_is_named(
@@ -296,7 +296,12 @@ def zst(data: bytes) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
-COMPRESS: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "bz2": bz2.compress, "zst": zst}
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zst": zst,
+}
 
 
 @pytest.mark.parametrize("line", [b"a b c d\n", b"a"])

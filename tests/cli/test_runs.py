@@ -307,3 +307,61 @@ def test_verify_leaves_the_cache_as_it_is(inbedder, saved):
     before = Path(inbedder("cache", "path").stdout.strip()).read_bytes()
     assert inbedder("verify", run).exit_code == 0
     assert Path(inbedder("cache", "path").stdout.strip()).read_bytes() == before
+
+
+def two_texts(path, header="id,notes,verbatim", rows=12):
+    lines = [
+        f"{i},a note of some length number {i},the room was {'cold' if i % 2 else 'loud'} {i}" for i in range(rows)
+    ]
+    path.write_text("\n".join([header, *lines]) + "\n")
+    return path
+
+
+@pytest.fixture
+def verbatim_run(inbedder, tiny, tmp_path):
+    """Save a run of which the text column was named, with ids."""
+    file = two_texts(tmp_path / "week1.csv")
+    common = ["-k", "2", "-m", tiny, "--no-flag-unanswered", "--no-baseline"]
+    made = inbedder("cluster", file, "-i", QUESTION, "--text", "verbatim", "--id", "id", *common, "--save", tmp_path / "week")
+    assert made.exit_code == 0, made.stderr
+    return tmp_path / "week"
+
+
+def test_new_rows_are_read_from_the_column_of_the_run(inbedder, verbatim_run, tmp_path):
+    result = inbedder("assign", verbatim_run, two_texts(tmp_path / "week2.csv"), "-f", "jsonl")
+    assert result.exit_code == 0, result.stderr
+    assert "--text verbatim, --id id" in result.stderr
+    assert "guessed" not in result.stderr
+
+
+def test_a_file_without_the_column_of_the_run_is_refused_with_both_lists(inbedder, verbatim_run, tmp_path):
+    file = two_texts(tmp_path / "week2.csv", header="id,notes,comment")
+    result = inbedder("assign", verbatim_run, file)
+    assert result.exit_code == 5
+    assert 'no column "verbatim"' in result.stderr
+    for words in ("columns: id, notes, comment", "the run's file had: id, notes, verbatim", "--text"):
+        assert words in result.stderr
+    chosen = inbedder("assign", verbatim_run, file, "--text", "comment")
+    assert chosen.exit_code == 0, chosen.stderr
+
+
+def test_a_template_and_a_missing_header_are_kept_too(inbedder, tiny, tmp_path):
+    file = tmp_path / "raw.csv"
+    file.write_text("".join(f"{i},room {i},was cold and loud {i}\n" for i in range(8)))
+    common = ["-k", "2", "-m", tiny, "--no-flag-unanswered", "--no-baseline", "--save", tmp_path / "raw"]
+    template = "{column_2} {column_3}"
+    made = inbedder("cluster", file, "-i", QUESTION, "--no-header", "--text-template", template, *common)
+    assert made.exit_code == 0, made.stderr
+    result = inbedder("assign", tmp_path / "raw", file)
+    assert result.exit_code == 0, result.stderr
+    assert len(result.stdout.splitlines()) == 9
+    assert result.stdout.startswith("column_1,column_2,column_3,cluster")
+
+
+def test_an_input_with_columns_of_our_names_gets_a_prefix(inbedder, tiny, tmp_path):
+    file = tmp_path / "x.csv"
+    file.write_text("answer,status\n" + "".join(f"the room was cold and loud {i},open\n" for i in range(6)))
+    result = inbedder("cluster", file, "-i", QUESTION, "-k", "2", "-m", tiny, "--no-baseline")
+    assert result.exit_code == 0, result.stderr
+    assert 'the input has a column "answer"' in result.stderr
+    assert result.stdout.splitlines()[0].startswith("answer,status,inbedder_cluster,inbedder_cluster_label")

@@ -107,9 +107,9 @@ def test_several_columns_are_joined_by_a_line_break_without_the_empty_ones() -> 
 
 
 def test_json_strings_are_text_and_other_values_are_refused_with_their_row() -> None:
-    columns = json_table(a=['"cold"', "null", None], b=['"x"', '"y"', "3"], c=['"x"', "[1]", '"z"'])
+    columns = json_table(a=['"cold"', "null", None], b=['"x"', "2", "3"], c=['"x"', "[1]", '"z"'])
     assert join_texts(columns, ["a"], "x.jsonl") == ["cold", "", ""]
-    with pytest.raises(InputError, match='row 3, column "b": holds a number'):
+    with pytest.raises(InputError, match='row 2, column "b": holds a number'):
         join_texts(columns, ["b"], "x.jsonl")
     with pytest.raises(InputError, match='row 2, column "c": holds a list or object'):
         join_texts(columns, ["c"], "x.jsonl")

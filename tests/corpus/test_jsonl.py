@@ -151,16 +151,27 @@ def test_nothing_but_blank_lines_is_refused() -> None:
 
 def test_a_value_that_is_no_text_is_named_with_its_row(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
-    for value in ("5", "true", "[]", "{}"):
+    for value in ("[]", "{}"):
         path.write_text('{"id": 1, "text": "fine"}\n{"id": 2, "text": ' + value + "}\n")
         with pytest.raises(InputError) as caught:
             read_corpus(str(path), text=["text"])
         assert 'row 2, column "text"' in str(caught.value)
 
 
+def test_a_stray_number_among_texts_is_read_as_one_and_noted(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text('{"text": "fine"}\n{"text": 404}\n{"text": "bad"}\n{"text": true}\n{"text": "good"}\n')
+    corpus = read_corpus(str(path), text=["text"])
+    assert corpus.texts == ["fine", "404", "bad", "true", "good"]
+    assert any('2 cells of "text" are no texts' in note and "row 2: 404" in note for note in corpus.notes)
+    path.write_text('{"text": "fine"}\n{"text": 404}\n{"text": 405}\n')
+    with pytest.raises(InputError, match=r"row 2.*holds a number"):
+        read_corpus(str(path), text=["text"])
+
+
 def test_a_value_that_is_no_text_is_named_with_its_row_in_the_file_even_in_a_sample(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
-    path.write_text("".join(json.dumps({"text": 5 if row == 20 else "fine"}) + "\n" for row in range(1, 21)))
+    path.write_text("".join(json.dumps({"text": [5] if row == 20 else "fine"}) + "\n" for row in range(1, 21)))
     for seed in range(30):
         try:
             read_corpus(str(path), text=["text"], sample=5, seed=seed)

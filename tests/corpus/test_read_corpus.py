@@ -159,7 +159,7 @@ def test_a_sample_is_drawn_from_within_the_limit(numbered: str) -> None:
 
 def test_a_one_column_file_of_lines_is_a_corpus(tmp_path: Path) -> None:
     path = tmp_path / "x.txt"
-    path.write_text("remark\nfine\n\nbad\n")
+    path.write_text("text\nfine\n\nbad\n")
     corpus = read_corpus(str(path))
     assert corpus.texts == ["fine", "", "bad"]
     assert corpus.ids == ["1", "2", "3"]

@@ -1,0 +1,51 @@
+"""Plain lines of text: chosen where a file is no table, and only there."""
+
+from __future__ import annotations
+
+import pytest
+
+from inbedder_cli.corpus import read_corpus
+from inbedder_cli.options import InputFormat
+
+SENTENCES = (
+    "Meetings eat half of my week.\nMy manager listens, that is why I stay.\n\nPay has not moved since 2022.\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "is_lines"),
+    [
+        ("x.txt", SENTENCES, True),
+        ("x.txt", "Great, thanks.\nBad, sorry.\n", True),
+        ("x.txt", "good\nbad\n", True),
+        ("x.txt", "text\ngood food\nbad food\n", False),
+        ("x.txt", "id\tcomment\n1\tgood, food\n2\tbad\n", False),
+        ("x.csv", SENTENCES.replace(",", ""), False),
+        ("x", SENTENCES, True),
+        ("x", "remark\ngood\nbad\n", False),
+        ("x", "id,comment\n1,The food was good\n", False),
+    ],
+)
+def test_lines_are_chosen_where_a_file_is_no_table(tmp_path, name, content, is_lines):
+    path = tmp_path / name
+    path.write_text(content)
+    corpus = read_corpus(path)
+    assert (corpus.format is InputFormat.lines) == is_lines
+    if is_lines:
+        assert corpus.texts == [line.strip() for line in content.splitlines()]
+        assert any("plain lines" in note for note in corpus.notes)
+
+
+def test_lines_can_be_asked_for_and_keep_their_quotes(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_bytes(b'"good",\r\nbad, "really"\rfine')
+    corpus = read_corpus(path, input_format="lines", limit=3)
+    assert corpus.texts == ['"good",', 'bad, "really"', "fine"]
+    assert corpus.text_columns == ("text",)
+
+
+def test_rows_of_lines_come_out_as_csv(inbedder, tiny):
+    result = inbedder("cluster", "-", "-i", "What?", "-k", 2, "-m", tiny, "--no-baseline", stdin=SENTENCES)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.splitlines()[0].startswith("text,cluster")
+    assert len(result.stdout.splitlines()) == 5
