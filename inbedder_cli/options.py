@@ -115,6 +115,14 @@ class OnBadRow(Choice):
     skip = "skip"
 
 
+class EncodingErrors(Choice):
+    """What to do with lines that are not of the encoding of their file."""
+
+    fail = "fail"
+    substitute = "replace"  # U+FFFD for the bytes
+    fallback = "fallback"  # read the line as Windows-1252
+
+
 @dataclass(frozen=True)
 class EncodeOptions:
     """How texts become vectors and answers.

@@ -19,6 +19,7 @@ from inbedder_cli.options import (
     Dtype,
     EmptyTexts,
     EncodeOptions,
+    EncodingErrors,
     ExplainOptions,
     OnBadRow,
     UnansweredOptions,
@@ -44,6 +45,7 @@ class InputOptions:
     input_format: parameters.InputFormatOption = None
     delimiter: parameters.Delimiter = None
     encoding: parameters.Encoding = None
+    encoding_errors: parameters.EncodingErrorsOption = EncodingErrors.fail
     header: parameters.Header = True
     header_rows: parameters.HeaderRows = None
     skip_rows: parameters.SkipRows = 0

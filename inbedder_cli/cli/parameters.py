@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from inbedder_cli.errors import UsageError
-from inbedder_cli.options import DEFAULT_MODEL, MAX_SEED, Dtype, EmptyTexts, InputFormat, OnBadRow, Pooling
+from inbedder_cli.options import (
+    DEFAULT_MODEL,
+    MAX_SEED,
+    Dtype,
+    EmptyTexts,
+    EncodingErrors,
+    InputFormat,
+    OnBadRow,
+    Pooling,
+)
 from inbedder_cli.output.formats import check_format, format_names
 from inbedder_cli.registry import algorithms
 
@@ -63,6 +72,14 @@ Delimiter = Annotated[
 ]
 Encoding = Annotated[
     str | None, typer.Option(help="Encoding of text files. Default: UTF-8.", rich_help_panel=INPUT)
+]
+EncodingErrorsOption = Annotated[
+    EncodingErrors,
+    typer.Option(
+        "--encoding-errors",
+        help="Lines of another encoding: replace the bytes, or read them as Windows-1252 (fallback).",
+        rich_help_panel=INPUT,
+    ),
 ]
 Header = Annotated[
     bool,

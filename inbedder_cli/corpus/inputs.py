@@ -17,7 +17,7 @@ from inbedder_cli.corpus.opening import Opened, format_of_suffix, open_input
 from inbedder_cli.corpus.parquet import read_parquet
 from inbedder_cli.corpus.table import Reading, corpus_from_table
 from inbedder_cli.errors import InputError, UsageError
-from inbedder_cli.options import EmptyTexts, InputFormat, OnBadRow
+from inbedder_cli.options import EmptyTexts, EncodingErrors, InputFormat, OnBadRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +40,7 @@ def read_corpus(
     input_format: InputFormat | str | None = None,
     delimiter: str | None = None,
     encoding: str | None = None,
+    encoding_errors: EncodingErrors | str = EncodingErrors.fail,
     header: bool = True,
     header_rows: int | None = None,
     skip_rows: int = 0,
@@ -74,6 +75,8 @@ def read_corpus(
     :param input_format: format of the file; None detects it by suffix, else by content.
     :param delimiter: one character that separates the fields of a CSV or TSV file; None detects it.
     :param encoding: encoding of a text file; None means UTF-8.
+    :param encoding_errors: what to do with lines of another encoding: fail; replace the bytes by U+FFFD; or read
+        them as Windows-1252 (fallback).
     :param header: whether the first row of a CSV or TSV file names the columns.
     :param header_rows: number of its header rows; None: one, or what is recognized (Qualtrics, SurveyMonkey).
     :param skip_rows: number of lines above its header, which are not read.
@@ -115,7 +118,13 @@ def read_corpus(
         if is_open and is_plain_text(opened, encoding, is_named_text=path.lower().endswith(".txt")):
             opened = replace(opened, format=InputFormat.lines)
             notes.append("plain lines, one text each (guessed; --input-format csv to change)")
+        opened = replace(opened, encoding_errors=EncodingErrors(encoding_errors))
         table, used = _read_table(opened, dialect, json_path, limit, notes)
+        if lines := opened.undecoded:
+            how = "with U+FFFD" if opened.encoding_errors is EncodingErrors.substitute else "as Windows-1252"
+            notes.append(
+                f"{len(lines):,} lines are not {encoding or 'UTF-8'}, and read {how} (first: {lines[0]:,})"
+            )
     corpus = corpus_from_table(table, source=opened.name, **rows)
     notes.extend(corpus.notes)
     reading = Reading(

@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, cast
 from inbedder_cli.corpus.limits import MAX_CELL, MEGABYTE, bound_stream, cell_too_large
 from inbedder_cli.corpus.values import replace_surrogates
 from inbedder_cli.errors import InputError
-from inbedder_cli.options import InputFormat
+from inbedder_cli.options import EncodingErrors, InputFormat
 from inbedder_cli.paths import explain_full_temp
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ WIDE_MARKS = {  # the longer marks first: that of UTF-16 begins that of UTF-32
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+FALLBACK = "cp1252"
 STRAY_CONTROLS = 4  # control characters that a text may contain by accident
 
 FOREIGN = {  # first bytes -> kind of file
@@ -82,6 +83,8 @@ class Opened:
     :param packed: size of the file as it came, compressed or not, in bytes.
     :param max_cell: largest cell, in bytes.
     :param streams: what `close` closes.
+    :param encoding_errors: what to do with lines that are not of the encoding.
+    :param undecoded: numbers of such lines, as far as they were read.
     """
 
     name: str
@@ -92,6 +95,8 @@ class Opened:
     packed: int = 0
     max_cell: int = MAX_CELL * MEGABYTE
     streams: ExitStack = field(default_factory=ExitStack)
+    encoding_errors: EncodingErrors = EncodingErrors.fail
+    undecoded: list[int] = field(default_factory=list)
 
     def close(self) -> None:
         """Close all streams that were opened; standard input stays open."""
@@ -283,7 +288,7 @@ def decode_lines(opened: Opened, encoding: str | None) -> Iterator[str]:
         for number, line in enumerate(_lines(opened.stream, used, opened.max_cell), start=1):
             if len(line) > opened.max_cell:
                 raise cell_too_large(opened.name, opened.max_cell, line=number)
-            text = line if isinstance(line, str) else line.decode(used)
+            text = line if isinstance(line, str) else _decode(line, used, number, opened)
             if "\0" in text:
                 raise InputError(
                     "a NUL byte",
@@ -301,10 +306,23 @@ def decode_lines(opened: Opened, encoding: str | None) -> Iterator[str]:
             f"{byte} is not {used.upper()}",
             source=opened.name,
             line=max(number, 1),
-            hint=_encoding_hint(opened.head) or "name the file's encoding: --encoding cp1252 (or another)",
+            hint=_encoding_hint(opened.head)
+            or "name the file's encoding: --encoding cp1252 (or another); "
+            "if only some lines are of another: --encoding-errors fallback",
         ) from error
     except DAMAGED as error:
         raise InputError(f"the data breaks off here: {error}", source=opened.name, line=max(number, 1)) from error
+
+
+def _decode(line: bytes, encoding: str, number: int, opened: Opened) -> str:
+    try:
+        return line.decode(encoding)
+    except UnicodeDecodeError:
+        if opened.encoding_errors is EncodingErrors.fail:
+            raise
+        opened.undecoded.append(number)
+        other = FALLBACK if opened.encoding_errors is EncodingErrors.fallback else encoding
+        return line.decode(other, "replace")
 
 
 def _lines(stream: IO[bytes], encoding: str, limit: int) -> Iterator[bytes | str]:
@@ -359,8 +377,18 @@ def _encoding_hint(head: bytes) -> str:
     if wide := _wide_encoding(head):
         return f"it looks like {wide[:6].upper()}: add --encoding {wide}"
     if not any(0x81 <= b <= 0x9F and b not in range(0x82, 0x9D) for b in head) and any(b >= 0x80 for b in head):
-        return "it looks like Windows or Latin-1 text: add --encoding cp1252"
+        is_mixed = any(not line.isascii() and _is_utf8(line) for line in head.splitlines()[:-1])
+        mixed = "some lines are UTF-8, others look like Windows text: add --encoding-errors fallback"
+        return mixed if is_mixed else "it looks like Windows or Latin-1 text: add --encoding cp1252"
     return ""
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _wide_encoding(head: bytes) -> str | None:

@@ -322,7 +322,9 @@ def verbatim_run(inbedder, tiny, tmp_path):
     """Save a run of which the text column was named, with ids."""
     file = two_texts(tmp_path / "week1.csv")
     common = ["-k", "2", "-m", tiny, "--no-flag-unanswered", "--no-baseline"]
-    made = inbedder("cluster", file, "-i", QUESTION, "--text", "verbatim", "--id", "id", *common, "--save", tmp_path / "week")
+    made = inbedder(
+        "cluster", file, "-i", QUESTION, "--text", "verbatim", "--id", "id", *common, "--save", tmp_path / "week"
+    )
     assert made.exit_code == 0, made.stderr
     return tmp_path / "week"
 

@@ -292,3 +292,15 @@ def test_a_file_used_as_a_folder_is_refused(tmp_path: Path) -> None:
 def test_a_name_that_is_too_long_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         open_input(str(tmp_path / ("x" * 300 + ".csv")))
+
+
+def test_lines_of_another_encoding_fail_or_are_read_and_counted(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes("id,text\n1,das schöne Zimmer\n".encode() + "2,das kühle Zimmer\n".encode("cp1252"))
+    with pytest.raises(InputError, match="line 3") as caught:
+        read_corpus(path)
+    assert "--encoding-errors fallback" in (caught.value.hint or "")
+    corpus = read_corpus(path, encoding_errors="fallback")
+    assert corpus.texts == ["das schöne Zimmer", "das kühle Zimmer"]
+    assert any("1 lines are not UTF-8" in note and "first: 3" in note for note in corpus.notes)
+    assert read_corpus(path, encoding_errors="replace").texts[1] == "das k\ufffdhle Zimmer"
