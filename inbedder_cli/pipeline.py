@@ -12,7 +12,8 @@ from inbedder_cli.corpus import Corpus
 from inbedder_cli.corpus.arrow_values import cell_values
 from inbedder_cli.corpus.columns import list_names
 from inbedder_cli.diagnostics.baseline import baseline_agreement, encode_baseline
-from inbedder_cli.diagnostics.crosstab import Grouping, column_grouping, crosstabs, pairs_of
+from inbedder_cli.diagnostics.crosstab import crosstabs, pairs_of
+from inbedder_cli.diagnostics.groupings import Grouping, column_grouping, split_bins
 from inbedder_cli.diagnostics.languages import identify, name_languages, unread_languages
 from inbedder_cli.errors import InputError, UsageError, did_you_mean
 from inbedder_cli.explanation.phrases import phrases_by_row
@@ -56,7 +57,8 @@ def analyze(
     :param cluster_options: how vectors are clustered; one for all questions, or a list with one per question.
     :param unanswered_options: which answers count as unanswered.
     :param explain_options: how clusters are explained.
-    :param by: columns of the corpus to cross the clusters with.
+    :param by: columns of the corpus to cross the clusters with; "created_at:month" and "amount:5" say how dates
+        and numbers are cut.
     :param baseline: whether at most 500 rows are also encoded under a neutral question, to compare the clusters.
     :param reporter: receives messages and progress.
     :return: one result per question, and the cross-tables.
@@ -157,13 +159,14 @@ def check_analysis(
         except InputError as error:
             raise InputError(str(error), source=corpus.source, hint=error.hint) from error
     names = corpus.table.column_names
-    for name in by:
+    columns = [split_bins(column, names) for column in by]
+    for name, _ in columns:
         if name not in names:
             raise UsageError(
                 f'{corpus.source} has no column "{name}"',
                 hint=f"{did_you_mean(name, names)}its columns: {list_names(names)}",
             )
-    return [column_grouping(name, _column_values(corpus, name)) for name in by]
+    return [column_grouping(name, _column_values(corpus, name), bins) for name, bins in columns]
 
 
 def embed(

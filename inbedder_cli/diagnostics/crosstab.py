@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from inbedder_cli.diagnostics.groupings import OTHERS, Grouping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,23 +17,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_GROUPS = 20  # maximum number of rows and of columns of a cross-table
-MAX_NUMBERS = 12  # a column with more distinct numbers is cut into quarters
-DIGITS = (6, 10, 17)  # significant digits to try in the names of ranges
-OTHERS = "(others)"
 NOTABLE = 3.0  # absolute standardized residual at or above which a combination is notable
+MIN_EXCESS = 2  # rows by which a notable count differs from the expected one
+MIN_ROWS = 20  # of a group whose trend is tested
+RARE = 5  # expected rows of a cell below which the chi-squared test is rough
 ROUNDING = 1e-12  # a smaller phi squared is the rounding error of zero
-
-
-@dataclass(frozen=True)
-class Grouping:
-    """A value for each row: the label of its cluster, or its cell in a column.
-
-    :param name: name of the question or of the column.
-    :param values: one per row; None where the row has none.
-    """
-
-    name: str
-    values: Sequence[str | None]
 
 
 @dataclass(frozen=True)
@@ -59,21 +48,41 @@ class Combination:
 
 
 @dataclass(frozen=True)
+class Trend:
+    """How the share of a group rises or falls along an ordered column.
+
+    :param group: value of the grouping without an order.
+    :param correlation: Spearman's rank correlation of being in the group with the place in the order, -1 to 1.
+    :param p_value: of that correlation, corrected for the number of groups (Benjamini & Hochberg 1995).
+    """
+
+    group: str
+    correlation: float
+    p_value: float
+
+
+@dataclass(frozen=True)
 class Crosstab:
     """Counts of two groupings of the same rows, and how strongly they are associated.
 
     :param row_name: name of the first grouping.
     :param column_name: name of the second grouping.
-    :param rows: values of the first grouping, the most frequent first.
-    :param columns: values of the second grouping, the most frequent first.
+    :param rows: values of the first grouping, in their own order, or the most frequent first.
+    :param columns: values of the second grouping, likewise.
     :param counts: number of rows per combination, shape (len(rows), len(columns)).
     :param expected: counts to expect if the groupings were independent, same shape.
     :param residuals: adjusted standardized residuals (Haberman 1973), same shape; about standard normal if the
         groupings are independent.
     :param cramers_v: effect size, 0 to 1 (Cramér 1946), corrected for bias (Bergsma 2013).
     :param ami: adjusted mutual information (Vinh et al. 2010): 1 for the same grouping, about 0 by chance.
-    :param p_value: p-value of the chi-squared test of independence.
+    :param p_value: p-value of the chi-squared test of independence; where one side has an order, of the
+        Kruskal-Wallis test, which knows it.
     :param q_value: the same, corrected for the number of tables (Benjamini & Hochberg 1995).
+    :param test: the test: "chi-squared" or "Kruskal-Wallis".
+    :param is_rough: whether more than a fifth of the cells are expected to hold fewer than 5 rows, so that the
+        chi-squared test is rough.
+    :param trends: of the groups of the one side along the order of the other, the strongest first.
+    :param notes: how the cells of the columns were read.
     """
 
     row_name: str
@@ -87,6 +96,10 @@ class Crosstab:
     ami: float
     p_value: float
     q_value: float
+    test: str = "chi-squared"
+    is_rough: bool = False
+    trends: tuple[Trend, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def n_rows(self) -> int:
@@ -96,9 +109,11 @@ class Crosstab:
     def notable(self) -> list[Combination]:
         """Return the combinations whose counts are far from those of independent groupings.
 
-        :return: cells with a residual of at least 3 or at most -3, the largest absolute value first.
+        :return: cells with a residual of at least 3 or at most -3 that differ by at least two rows from the
+            expected count, the largest absolute residual first.
         """
-        places = np.argwhere(np.abs(self.residuals) >= NOTABLE)
+        enough = np.abs(self.counts - self.expected) >= MIN_EXCESS
+        places = np.argwhere((np.abs(self.residuals) >= NOTABLE) & enough)
         combinations = [
             Combination(
                 self.rows[i],
@@ -137,9 +152,9 @@ def crosstab(one: Grouping, other: Grouping) -> Crosstab:
     from scipy.stats import chi2_contingency
     from sklearn.metrics import adjusted_mutual_info_score
 
-    pairs = [(a, b) for a, b in zip(one.values, other.values, strict=True) if a is not None and b is not None]
-    left, right = (_most_frequent([pair[i] for pair in pairs]) for i in (0, 1))
-    rows, columns = (list(dict(Counter(side).most_common())) for side in (left, right))
+    kept = [i for i, pair in enumerate(zip(one.values, other.values, strict=True)) if None not in pair]
+    left, right = _values_of(one, kept), _values_of(other, kept)
+    rows, columns = _ordered(left, one), _ordered(right, other)
     counts = np.zeros((len(rows), len(columns)), np.int64)
     np.add.at(counts, ([rows.index(a) for a in left], [columns.index(b) for b in right]), 1)
     n = counts.sum()
@@ -149,6 +164,12 @@ def crosstab(one: Grouping, other: Grouping) -> Crosstab:
     spread = np.sqrt(expected * (1 - shares[0] / max(1, n)) * (1 - shares[1] / max(1, n)))
     residuals = np.where(spread > 0, (counts - expected) / np.where(spread > 0, spread, 1), 0)
     p_value = float(chi2_contingency(counts, correction=False).pvalue) if varying else 1.0
+    test = "chi-squared"
+    trends: tuple[Trend, ...] = ()
+    ordered = [side for side in (one, other) if side.positions is not None]
+    if varying and len(ordered) == 1 and ordered[0].positions is not None:
+        test = "Kruskal-Wallis"
+        p_value, trends = _along(ordered[0].positions[kept], left if ordered[0] is other else right)
     return Crosstab(
         one.name,
         other.name,
@@ -161,7 +182,43 @@ def crosstab(one: Grouping, other: Grouping) -> Crosstab:
         float(adjusted_mutual_info_score(left, right)) if varying else 0.0,
         p_value,
         p_value,
+        test,
+        bool(test == "chi-squared" and varying and (expected < RARE).mean() > 0.2),  # Cochran 1954
+        trends,
+        tuple(side.note for side in (one, other) if side.note),
     )
+
+
+def _values_of(side: Grouping, kept: Sequence[int]) -> list[str]:
+    values = [str(side.values[i]) for i in kept]
+    return values if side.order else _most_frequent(values)
+
+
+def _ordered(values: Sequence[str], side: Grouping) -> list[str]:
+    counts = Counter(values)
+    return [value for value in side.order if value in counts] or list(dict(counts.most_common()))
+
+
+def _along(positions: npt.NDArray[np.float64], groups: Sequence[str]) -> tuple[float, tuple[Trend, ...]]:
+    """Return the p-value of the groups' places in an order, and the trend of each group that has enough rows."""
+    from scipy.stats import false_discovery_control, kruskal, spearmanr
+
+    names = np.array(groups, object)
+    each = [positions[names == name] for name in dict.fromkeys(groups)]
+    if len(set(positions.tolist())) < 2 or len(each) < 2:
+        return 1.0, ()
+    p_value = float(kruskal(*each).pvalue)
+    counts = Counter(groups)
+    tested = [name for name, n in counts.items() if MIN_ROWS <= n <= len(groups) - MIN_ROWS]
+    found = [spearmanr(names == name, positions) for name in tested]
+    if not found:
+        return p_value, ()
+    corrected = false_discovery_control([float(result.pvalue) for result in found])
+    trends = [
+        Trend(name, float(result.statistic), float(p))
+        for name, result, p in zip(tested, found, corrected, strict=True)
+    ]
+    return p_value, tuple(sorted(trends, key=lambda trend: (-abs(trend.correlation), trend.group)))
 
 
 def _cramers_v(counts: npt.NDArray[np.int64]) -> float:
@@ -192,44 +249,6 @@ def crosstabs(pairs: Sequence[tuple[Grouping, Grouping]]) -> list[Crosstab]:
         return []
     corrected = false_discovery_control([table.p_value for table in tables])
     return [replace(table, q_value=float(q)) for table, q in zip(tables, corrected, strict=True)]
-
-
-def column_grouping(name: str, values: Sequence[Any]) -> Grouping:
-    """Return a column of the input as a grouping.
-
-    :param name: name of the column.
-    :param values: one cell per row; None and "" are rows without a value.
-    :return: the cells as strings; numbers with more than 12 distinct values as ranges of a quarter of the rows.
-    """
-    present = [value for value in values if value not in (None, "")]
-    numbers = _as_numbers(present)
-    if numbers is None or len(set(numbers)) <= MAX_NUMBERS:
-        return Grouping(name, [None if value in (None, "") else str(value) for value in values])
-    cuts = np.unique(np.quantile(numbers, [0, 0.25, 0.5, 0.75, 1]))
-    if len(cuts) == 2:  # three quarters of the rows or more have one value
-        common = Counter(numbers).most_common(1)[0][0]
-        grouped = iter([f"{common:.15g}" if number == common else OTHERS for number in numbers])
-        return Grouping(name, [None if value in (None, "") else next(grouped) for value in values])
-    names = _ranges(cuts)
-    quarter = iter(np.clip(np.searchsorted(cuts, numbers, side="left") - 1, 0, len(names) - 1).tolist())
-    return Grouping(name, [None if value in (None, "") else names[next(quarter)] for value in values])
-
-
-def _ranges(cuts: npt.NDArray[np.float64]) -> list[str]:
-    """Return the names of the ranges between cuts, with as many digits as make them distinct."""
-    for digits in DIGITS:
-        names = [f"{low:.{digits}g} to {high:.{digits}g}" for low, high in pairwise(cuts)]
-        if len(set(names)) == len(names):
-            break
-    return names
-
-
-def _as_numbers(values: Sequence[Any]) -> list[float] | None:
-    try:
-        numbers = [float(value) for value in values]
-    except (TypeError, ValueError):
-        return None
-    return numbers if all(np.isfinite(numbers)) else None
 
 
 def _most_frequent(values: Sequence[Any]) -> list[str]:

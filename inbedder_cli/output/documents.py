@@ -146,6 +146,12 @@ def crosstab_document(table: Crosstab) -> dict[str, Any]:
         "ami": round(table.ami, DIGITS),
         "p_value": table.p_value,
         "q_value": table.q_value,
+        "test": table.test,
+        "trends": [
+            {"group": t.group, "correlation": round(t.correlation, DIGITS), "p_value": t.p_value}
+            for t in table.trends
+        ],
+        "notes": list(table.notes),
     }
 
 

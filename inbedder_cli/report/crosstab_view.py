@@ -21,6 +21,7 @@ MAX_NOTABLE = 5  # combinations listed below the table
 NAME_WIDTH = 24  # maximum width of the column of row names, in characters
 CELL_WIDTH = 9  # minimum width of a count, in characters
 SIGNIFICANT = 0.05  # corrected p-value
+CLEAR_TREND = 0.1  # least rank correlation that is told
 EFFECT_SIZES = ((0.5, "strong"), (0.3, "medium"), (0.0, "weak"))
 
 
@@ -37,8 +38,25 @@ def print_crosstab(console: Console, table: Crosstab) -> None:
     for cell in table.notable()[:MAX_NOTABLE]:
         line = f"{short(cell.row)} x {short(cell.column)}: {cell.ratio:.1f} times the expected"
         console.print(Text(f"  {line} ({cell.count} rows, {cell.expected:.1f} expected)"))
-    print_notes(console, [association(table)])
+    print_notes(console, [association(table), *trend_lines(table), *table.notes])
     console.print()
+
+
+def trend_lines(table: Crosstab) -> list[str]:
+    """Return a line about each group whose share rises or falls along the order of the other side.
+
+    :param table: of two groupings of the same rows.
+    """
+    clear = [t for t in table.trends if t.p_value <= SIGNIFICANT and abs(t.correlation) >= CLEAR_TREND]
+    return [
+        f"{short(t.group)} {'rises' if t.correlation > 0 else 'falls'}: rank correlation {t.correlation:+.2f}, "
+        f"corrected {_p(t.p_value)}"
+        for t in clear[:MAX_NOTABLE]
+    ]
+
+
+def _p(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
 def _counts(table: Crosstab) -> Table:
@@ -65,9 +83,12 @@ def association(table: Crosstab) -> str:
     :param table: of two groupings of the same rows.
     :return: one line with Cramér's V, adjusted mutual information and the corrected p-value.
     """
+    tested = (
+        f"{table.test} {_p(table.p_value)}, corrected for all tables {_p(table.q_value)}, {table.n_rows:,} rows"
+    )
+    rough = "; many cells hold few rows: p is rough" if table.is_rough else ""
     if table.q_value > SIGNIFICANT:
-        return f"no association beyond chance: p = {table.q_value:.2f}, {table.n_rows:,} rows"
+        return f"no association beyond chance: {tested}{rough}"
     size = next(name for least, name in EFFECT_SIZES if table.cramers_v >= least)
-    p = "p < 0.001" if table.q_value < 0.001 else f"p = {table.q_value:.3f}"
-    values = f"Cramér's V {table.cramers_v:.2f}, adjusted mutual information {table.ami:.2f}, {p}"
-    return f"{size} association: {values} (corrected for all tables), {table.n_rows:,} rows"
+    values = f"Cramér's V {table.cramers_v:.2f}, adjusted mutual information {table.ami:.2f}"
+    return f"{size} association: {values}; {tested}{rough}"

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency
 
-from inbedder_cli.diagnostics.crosstab import OTHERS, Grouping, column_grouping, crosstab, crosstabs, pairs_of
+from inbedder_cli.diagnostics.crosstab import crosstab, crosstabs, pairs_of
+from inbedder_cli.diagnostics.groupings import OTHERS, Grouping, column_grouping
 
 ANGER = ["anger"] * 12 + ["joy"] * 18
 DELIVERY = ["delivery"] * 9 + ["price"] * 3 + ["delivery"] * 3 + ["price"] * 15
@@ -108,7 +109,7 @@ def test_the_order_and_the_names_of_values_do_not_matter(pairs, random):
 
 @pytest.mark.parametrize("offset", [0, 1_700_000_000, 1e15])
 def test_ranges_of_large_numbers_are_distinguished(offset):
-    side = column_grouping("time", [offset + i for i in range(400)])
+    side = column_grouping("size", [offset + i for i in range(400)])
     assert [side.values.count(value) for value in sorted(set(side.values))] == [100] * 4
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from inbedder_cli.clustering import KScore, KSelection
-from inbedder_cli.diagnostics.crosstab import Grouping, crosstab
+from inbedder_cli.diagnostics.crosstab import crosstab
 from inbedder_cli.diagnostics.drift import Drift, DriftReport
+from inbedder_cli.diagnostics.groupings import Grouping
 from inbedder_cli.options import ClusterOptions
 from inbedder_cli.output.documents import drift_document, result_document, results_document, tuning_document
 from inbedder_cli.output.files import write_json

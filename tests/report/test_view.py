@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from inbedder_cli.clustering import KScore, KSelection
 from inbedder_cli.diagnostics.baseline import BaselineAgreement
-from inbedder_cli.diagnostics.crosstab import Grouping, crosstab
+from inbedder_cli.diagnostics.crosstab import crosstab
 from inbedder_cli.diagnostics.drift import Drift, DriftReport
+from inbedder_cli.diagnostics.groupings import Grouping
 from inbedder_cli.explanation.summaries import UNANSWERED, AnswerShare, ClusterSummary
 from inbedder_cli.report.crosstab_view import association
 from inbedder_cli.report.drift_view import drift_line
@@ -165,7 +166,9 @@ def test_the_association_of_groupings_is_named_by_its_size():
         "strong association: Cram"
     )
     unrelated = crosstab(Grouping("x", values), Grouping("y", ["c", "c", "d", "d"] * 15))
-    assert association(unrelated) == "no association beyond chance: p = 1.00, 60 rows"
+    assert association(unrelated) == (
+        "no association beyond chance: chi-squared p = 1.000, corrected for all tables p = 1.000, 60 rows"
+    )
 
 
 def test_drift_is_reported_in_one_line():

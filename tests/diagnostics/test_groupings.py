@@ -1,0 +1,145 @@
+"""Columns with meaning: dates, money, counts and codes in the forms that files have."""
+
+from __future__ import annotations
+
+import datetime
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inbedder_cli.diagnostics.crosstab import crosstab
+from inbedder_cli.diagnostics.groupings import Grouping, column_grouping, split_bins
+from inbedder_cli.errors import UsageError
+
+DAYS = [datetime.date(2024, 1, 5) + datetime.timedelta(days=2 * i) for i in range(80)]
+MONTHS = ("2024-01", "2024-02", "2024-03", "2024-04", "2024-05", "2024-06")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{:%Y-%m-%d}",
+        "{:%Y-%m-%dT10:00:00Z}",
+        "{:%Y-%m-%d 23:59}",
+        "{:%m/%d/%Y}",
+        "{:%d.%m.%Y}",
+        "{:%d/%m/%Y}",
+        "{:%d.%m.%Y, 10:15}",
+    ],
+)
+def test_dates_become_periods_in_their_order(form):
+    grouping = column_grouping("day", [form.format(day) for day in DAYS])
+    assert grouping.order == MONTHS
+    assert grouping.values[0] == "2024-01"
+    assert np.all(np.diff(grouping.positions) > 0)
+
+
+def test_dates_and_moments_of_arrow_and_epochs_are_dates():
+    moments = [datetime.datetime(d.year, d.month, d.day, 12, tzinfo=datetime.UTC) for d in DAYS]
+    assert column_grouping("x", DAYS).order == MONTHS
+    assert column_grouping("x", moments).order == MONTHS
+    assert column_grouping("epoch", [str(int(m.timestamp())) for m in moments]).order == MONTHS
+    assert column_grouping("created_at", [int(m.timestamp() * 1000) for m in moments]).order == MONTHS
+
+
+def test_the_unit_can_be_chosen_and_is_told_otherwise():
+    days = [str(day) for day in DAYS]
+    assert column_grouping("day", days, "quarter").order == ("2024-Q1", "2024-Q2")
+    assert column_grouping("day", days, "week").order[0] == "2024-W01"
+    assert "by month" in (column_grouping("day", days).note or "")
+    with pytest.raises(UsageError, match="unknown unit"):
+        column_grouping("day", days, "fortnight")
+    years = [f"{year}-01-01" for year in range(1000, 2000)]
+    with pytest.raises(UsageError, match="1,000 periods"):
+        column_grouping("day", years, "day")
+
+
+def test_an_ambiguous_order_of_day_and_month_is_told():
+    grouping = column_grouping("day", ["01/02/2024", "03/04/2024", "05/06/2024"])
+    assert "01/02/2024 is read as month, day, year" in (grouping.note or "")
+    assert grouping.values[0] == "2024-01-02"
+    assert "read as" not in (column_grouping("day", ["01/02/2024", "25/04/2024"]).note or "")
+
+
+@pytest.mark.parametrize(
+    "form", ["{:.2f}", "€{:.2f}", "{:.2f} EUR", "${:,.2f}", "{:.1f}%", "{:.0f} kr", "+{:.2f}", "{:.3e}"]
+)
+def test_amounts_become_ranges_in_their_order(form):
+    amounts = [17.25 * i + 1000 for i in range(1, 61)]
+    grouping = column_grouping("amount", [form.format(amount) for amount in amounts])
+    assert len(grouping.order) == 4
+    assert np.all(np.diff(grouping.positions) >= 0)
+    assert [grouping.values.count(name) for name in grouping.order] == [15, 15, 15, 15]
+
+
+def test_decimal_commas_and_thousands_are_told_apart_by_the_whole_column():
+    european = [f"{i},50" for i in range(1, 30)] + ["1.234,50"]
+    assert column_grouping("amount", european).positions[[0, 29]].tolist() == [1.5, 1234.5]
+    american = [f"{i},000" for i in range(1, 30)] + ["1,234.50"]
+    assert column_grouping("amount", american).positions[[0, 29]].tolist() == [1000, 1234.5]
+
+
+def test_stray_cells_are_left_out_and_told():
+    cells = [str(i) for i in range(40)] + ["n/a", "-", None, "", "about 7"]
+    grouping = column_grouping("amount", cells)
+    assert grouping.values[40:] == [None] * 5
+    assert grouping.note == "1 cells of amount are no numbers, and left out"
+
+
+def test_few_numbers_stay_values_in_their_order():
+    grouping = column_grouping("rating", ["10", "2", "1", "2"])
+    assert grouping.order == ("1", "2", "10")
+    assert column_grouping("rating", ["10", "2", "1", "2"], "2").order == ("1 to 2", "2 to 10")
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("store", [str(10_000 + 37 * i) for i in range(50)]),
+        ("x", [f"{i:05}" for i in range(50)]),
+        ("customer_id", list(range(50))),
+    ],
+)
+def test_identifiers_that_look_like_numbers_stay_categories(name, cells):
+    grouping = column_grouping(name, cells)
+    assert grouping.order == ()
+    assert grouping.values == [str(cell) for cell in cells]
+
+
+def test_bins_are_split_from_names():
+    assert split_bins("created_at:month", ["created_at"]) == ("created_at", "month")
+    assert split_bins("a:b", ["a:b", "a"]) == ("a:b", None)
+    assert split_bins("x:5", ["a"]) == ("x:5", None)
+    with pytest.raises(UsageError, match="no dates or numbers"):
+        column_grouping("channel", ["mail", "chat"], "month")
+    with pytest.raises(UsageError, match="no number of ranges"):
+        column_grouping("amount", [1, 2, 3], "many")
+
+
+def test_an_order_is_kept_in_tables_and_known_to_the_test():
+    days = [str(day) for day in DAYS]
+    clusters = ["late"] * 35 + ["late", "app"] * 5 + ["app"] * 35
+    table = crosstab(Grouping("cluster", clusters), column_grouping("day", days))
+    assert table.columns == list(MONTHS)
+    assert table.test == "Kruskal-Wallis"
+    assert table.p_value < 0.001
+    assert {trend.group: trend.correlation > 0 for trend in table.trends} == {"late": False, "app": True}
+
+
+def test_a_cell_of_one_row_is_no_finding():
+    rows = ["a"] * 60 + ["b"]
+    table = crosstab(Grouping("x", rows), Grouping("y", ["u"] * 60 + ["v"]))
+    assert table.notable() == []
+
+
+CELLS = st.one_of(st.none(), st.text(max_size=12), st.integers(), st.floats(), st.dates(), st.booleans())
+
+
+@given(st.lists(CELLS, max_size=30), st.sampled_from(["x", "day", "id", "epoch"]))
+def test_any_column_is_a_grouping_with_one_value_per_row(cells, name):
+    grouping = column_grouping(name, cells)
+    assert len(grouping.values) == len(cells)
+    if grouping.order:
+        assert {value for value in grouping.values if value is not None} <= set(grouping.order)
