@@ -9,7 +9,14 @@ from rich.table import Table
 from rich.text import Text
 
 from inbedder_cli.report.text import visible
-from inbedder_cli.report.view import answers_heading, closing_lines, cluster_views, printable, truncate
+from inbedder_cli.report.view import (
+    answers_heading,
+    closing_lines,
+    cluster_views,
+    phrases_heading,
+    printable,
+    truncate,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,12 +58,18 @@ def _clusters(result: ClusteringResult, width: int) -> Table:
     table.add_column("cluster", style="bold cyan", ratio=3, overflow="fold")
     table.add_column("rows", justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
+    views = cluster_views(result)
+    heading = phrases_heading(views)
     table.add_column(answers_heading(result), ratio=4, overflow="fold")
+    if heading:
+        table.add_column(heading, ratio=4, overflow="fold")
     table.add_column("for example", ratio=6 if is_narrow else 9, overflow="fold")
     room = EXAMPLE_LINES * max(20, int((width - 24) * (0.42 if is_narrow else 0.55)))
-    for view in cluster_views(result):
-        answers = Text("\n".join(view.answers), style="dim" if view.is_outside else "")
-        table.add_row(view.number, _label(view), view.rows, view.share, answers, _example(view, room))
+    for view in views:
+        style = "dim" if view.is_outside else ""
+        lists = [view.answers, view.phrases] if heading else [view.answers]
+        cells = [Text("\n".join(lines), style=style) for lines in lists]
+        table.add_row(view.number, _label(view), view.rows, view.share, *cells, _example(view, room))
         table.add_row()
     return table
 
