@@ -80,7 +80,7 @@ def _fit(phrase: Phrase, beta: float) -> tuple[float, float, int, str]:
 
 
 def _complete(best: Phrase, phrases: Sequence[Phrase]) -> Phrase:
-    longer = [p for p in phrases if contains_phrase(p.text, best.text) and p.support >= COVERED * best.support]
+    longer = [p for p in phrases if p.support >= COVERED * best.support and contains_phrase(p.text, best.text)]
     return max(longer, key=lambda p: (p.support, len(p.text), p.text), default=best)
 
 
