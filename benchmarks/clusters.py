@@ -4,9 +4,9 @@
     python benchmarks/clusters.py --suite FOLDER --limit 200
 
 Figures are adjusted Rand indices (1: the same clusters), V-measures x 100 and seconds, with and without
-consensus: means over six seeds, of a suite over three. Of labels (with consensus, seed 0): the share of a cluster's rows whose
-answer holds its label, the F1 of labels on rows that they were not chosen on, and the share of weak labels: means
-over clusters.
+consensus: means over six seeds, of a suite over three. Of labels (with consensus, seed 0): the share of a
+cluster's rows whose answer holds its label, the F1 of labels on rows that they were not chosen on, and the share
+of weak labels: means over clusters.
 """
 
 from __future__ import annotations

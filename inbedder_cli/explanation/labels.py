@@ -28,6 +28,7 @@ CLAIMS = 20  # best phrases of a cluster that may name it
 BETA = 2.0  # a label that covers its cluster is worth more than one that is rare elsewhere
 STEM = 4  # minimum length of the common prefix of two forms of a word; it must also be half of the longer one
 MORE_FREQUENT = 1.25  # least lift of a phrase that names a cluster without being its majority's
+LEAST_OWN = 0.3  # support of a phrase of its own, as a share of that of the best, which names another cluster
 LEAST_LIFT = 2.0  # of what is added to a label, against the clusters of the same label
 LEAST_ADDED = 0.15  # share of a cluster's rows that have what is added to its label
 LEAST_SCORE = 2.5  # z-score of a word of the texts that is added: many are tried
@@ -42,18 +43,22 @@ def choose_phrases(described: Mapping[int, Sequence[Phrase]]) -> dict[int, Phras
 
     If phrases are in the answers of at least half of its rows, it is one of them. Otherwise it is one of several
     rows: one that is more frequent here than elsewhere, if there is any, and that names no other cluster which it
-    fits better, if another one is at least half as frequent. Of these it is the one with the best F2 measure, in
-    which coverage counts twice as much as specificity. A longer phrase replaces a part of itself if it covers at
-    least 80 % of the part's rows.
+    fits better, if there is another one that is not much rarer. Of these it is the one with the best F2 measure,
+    in which coverage counts twice as much as specificity. A longer phrase replaces a part of itself if it covers
+    at least 80 % of the part's rows.
 
     :param described: phrases by cluster (`describe_phrases`).
     :return: phrases by cluster, the best fitting first; clusters whose rows have none in common are left out.
     """
     claims = {cluster: found for cluster, phrases in described.items() if (found := _claims(phrases))}
     chosen: dict[int, Phrase] = {}
-    for cluster in sorted(claims, key=lambda c: (*(-x for x in _fit(claims[c][0], BETA)[:2]), c)):
+    for cluster in sorted(claims, key=lambda c: (-claims[c][0].f_score(BETA), -claims[c][0].support, c)):
         best, *others = claims[cluster]
-        free = [p for p in (best, *others) if p.support >= best.support / 2 and not _is_taken(p, chosen.values())]
+        free = [
+            p
+            for p in (best, *others)
+            if p.support >= LEAST_OWN * best.support and not _is_taken(p, chosen.values())
+        ]
         chosen[cluster] = free[0] if free and best.support < MAJORITY else best
     return chosen
 
@@ -75,8 +80,10 @@ def _claims(phrases: Sequence[Phrase]) -> list[Phrase]:
     return list(dict.fromkeys(_complete(p, phrases) for p in ranked))
 
 
-def _fit(phrase: Phrase, beta: float) -> tuple[float, float, int, str]:
-    return round(phrase.f_score(beta), 9), phrase.support, len(phrase.text), phrase.text
+def _fit(phrase: Phrase, beta: float) -> tuple[float, int, float, int, str]:
+    """Return how well a phrase fits; of phrases that fit equally well, one that answers by itself is best."""
+    f_score = round(phrase.f_score(beta), 9)
+    return round(f_score, 2), phrase.n_alone, f_score, len(phrase.text), phrase.text
 
 
 def _complete(best: Phrase, phrases: Sequence[Phrase]) -> Phrase:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ class Phrase:
     :param score: z-score of the log-odds against all other rows (`describe_phrases`).
     :param specificity: share of the rows whose answer contains it that are in the cluster (precision), 0 to 1.
     :param n_rows: number of the cluster's rows whose answer contains it.
+    :param n_alone: number of these rows whose answer says nothing else.
     """
 
     text: str
@@ -43,6 +45,7 @@ class Phrase:
     score: float
     specificity: float = 0.0
     n_rows: int = 0
+    n_alone: int = 0
 
     def f_score(self, beta: float) -> float:
         """Return the F-measure of the phrase as a test of which rows are in the cluster.
@@ -167,6 +170,9 @@ def describe_phrases(
     counts = counter.fit_transform(phrases_by_row)
     names = counter.get_feature_names_out()
     total = np.asarray(counts.sum(axis=0)).ravel()
+    alone = Counter(
+        (label, max(row, key=len)) for row, label in zip(phrases_by_row, labels.tolist(), strict=True) if row
+    )
     prior, prior_rows = PRIOR_SHARE * total, PRIOR_SHARE * len(labels)
     described = {}
     for cluster in sorted(set(labels.tolist()) - {NOISE}):
@@ -186,6 +192,7 @@ def describe_phrases(
                 score=float(score[j]),
                 specificity=float(a[j] / total[j]),
                 n_rows=int(a[j]),
+                n_alone=alone[cluster, names[j]],
             )
             for j in np.flatnonzero(a)
         ]
