@@ -33,6 +33,7 @@ LEAST_LIFT = 2.0  # of what is added to a label, against the clusters of the sam
 LEAST_ADDED = 0.15  # share of a cluster's rows that have what is added to its label
 LEAST_SCORE = 2.5  # z-score of a word of the texts that is added: many are tried
 EXCERPT = 30  # characters of a central text
+LONGEST_CENTER = 300  # characters of a text from which they are taken, and of an id
 FOLDS = 5
 CHECKED_ROWS = 20_000  # sample on which labels are checked
 WEAK_F1 = 0.3  # on held-out rows, below which a label hardly describes its cluster
@@ -183,10 +184,14 @@ def _label_options(
         yield f"{phrase}: {addition}"
     yield phrase
     if center is not None:
-        text, row_id = (" ".join(part.split()) for part in center)
+        text, row_id = map(_printable, center)
         yield f"{phrase}: “{text if len(text) <= EXCERPT else text[: EXCERPT - 1].rsplit(' ', 1)[0] + '…'}”"
         yield f"{phrase}: {row_id}"
     yield f"{phrase} ({cluster})"
+
+
+def _printable(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text[:LONGEST_CENTER]).split())
 
 
 @dataclass(frozen=True)

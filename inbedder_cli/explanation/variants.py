@@ -31,6 +31,7 @@ NO_PLURALS = frozenset("arms customs glasses goods means news rights windows".sp
 NO_PLURAL_ENDINGS = ("ss", "us", "is")
 LEAST_PLURAL = 4  # letters
 LEAST_TYPO = 6  # letters; shorter words have real neighbors: "house", "horse"
+MOST_LETTERS = 60  # of a word that may be a typo, and of an answer that continues another one
 LEAST_SUBSTITUTION = 8  # letters, where the typo is a wrong letter: "massage" is none of "message"
 FREQUENT = 3  # rows with a form that rarer ones are counted with, if they may be typos
 RARE = 3  # times rarer than that form
@@ -162,12 +163,14 @@ def _singulars(word: str) -> list[str]:
 
 def _typos(counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:
     """Return the rare words that a single edit turns into a frequent one, with that one."""
-    frequent = sorted(word for word, n in counts.items() if n >= FREQUENT and len(word) >= LEAST_TYPO)
+    frequent = sorted(
+        word for word, n in counts.items() if n >= FREQUENT and LEAST_TYPO <= len(word) <= MOST_LETTERS
+    )
     by_part = defaultdict(set)  # two words at a distance of one edit have a part in common
     for word in frequent:
         for part in _parts(word):
             by_part[part].add(word)
-    for word in sorted(counts):
+    for word in sorted(word for word in counts if len(word) <= MOST_LETTERS):
         near = {right for part in _parts(word) for right in by_part.get(part, ())}
         fitting = [right for right in near if counts[right] >= RARE * counts[word] and _is_typo(word, right)]
         if fitting:
@@ -225,7 +228,7 @@ def _join_continued(answers: Sequence[str], vectors: Vectors) -> list[str]:
     center = vectors.mean(axis=0, dtype=np.float64)
     groups = _Groups({answer: len(rows) for answer, rows in rows_with.items()})
     for answer, key in sorted(letters.items()):
-        for n in range(LEAST_BEGINNING, len(key)):
+        for n in range(LEAST_BEGINNING, min(len(key), MOST_LETTERS)):
             shorter = by_letters.get(key[:n])
             if shorter is None or key[n:] == "less" or not key.isalpha():  # a number, or a negation
                 continue

@@ -49,6 +49,12 @@ def test_the_same_answers_to_texts_without_a_word_apart_are_told_apart_by_a_cent
     assert labels == ["neutral", "neutral: “:-(”"]
 
 
+def test_a_text_in_a_label_steers_no_terminal():
+    texts = ["\x1b[31m!!\n\ud800!", "\x1b[31m??"]
+    labels = [s.label for s in explained([0, 1], ["neutral"] * 2, texts=texts)]
+    assert labels == ["neutral", "neutral: “[31m??”"]
+
+
 def test_two_answers_are_never_glued_together():
     answers = ["neutral"] * 19 + ["fear"] + ["neutral"] * 15 + ["fear"] * 5
     assert all("fear" not in s.label for s in explained([0] * 20 + [1] * 20, answers))

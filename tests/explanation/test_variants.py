@@ -130,6 +130,11 @@ def test_any_text_is_taken_and_equal_answers_stay_equal(answers):
         assert found[answers.index(one)] == other
 
 
+def test_a_word_of_a_hundred_thousand_letters_takes_no_time():
+    answers = ["a" * 100_000, "a" * 99_999] * 3
+    assert canonical_answers(answers, np.ones((6, 2), np.float32)) == answers
+
+
 @few_examples
 @given(n=st.integers(0, 10**6), m=st.integers(0, 10**6), word=st.sampled_from(["", "room ", "-"]))
 def test_numbers_never_merge(n, m, word):
