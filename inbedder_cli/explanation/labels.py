@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 MAJORITY = 0.5  # share of a cluster's rows from which a phrase is what most of them answer
 CLAIMS = 20  # best phrases of a cluster that may name it
-BETA = 2.0  # a label that covers its cluster is worth more than one that is rare elsewhere
+BETA = 2.0  # of answers: a label that covers its cluster is worth more than one that is rare elsewhere
+BETA_OF_TEXTS = 1.0  # the words that most texts have in common say little
 STEM = 4  # minimum length of the common prefix of two forms of a word; it must also be half of the longer one
 MORE_FREQUENT = 1.25  # least lift of a phrase that names a cluster without being its majority's
 LEAST_OWN = 0.3  # support of a phrase of its own, as a share of that of the best, which names another cluster
@@ -39,37 +40,38 @@ CHECKED_ROWS = 20_000  # sample on which labels are checked
 WEAK_F1 = 0.3  # on held-out rows, below which a label hardly describes its cluster
 
 
-def choose_phrases(described: Mapping[int, Sequence[Phrase]]) -> dict[int, Phrase]:
+def choose_phrases(described: Mapping[int, Sequence[Phrase]], beta: float = BETA) -> dict[int, Phrase]:
     """Return the phrase that names each cluster.
 
     If phrases are in the answers of at least half of its rows, it is one of them. Otherwise it is one of several
     rows: one that is more frequent here than elsewhere, if there is any, and that names no other cluster which it
-    fits better, if there is another one that is not much rarer. Of these it is the one with the best F2 measure,
-    in which coverage counts twice as much as specificity. A longer phrase replaces a part of itself if it covers
-    at least 80 % of the part's rows.
+    fits better, if there is another one that is not much rarer. Of these it is the one with the best F measure,
+    in which coverage counts `beta` times as much as specificity. A longer phrase replaces a part of itself if it
+    covers at least 80 % of the part's rows.
 
     :param described: phrases by cluster (`describe_phrases`).
+    :param beta: `BETA`, or `BETA_OF_TEXTS` where the phrases are of texts.
     :return: phrases by cluster, the best fitting first; clusters whose rows have none in common are left out.
     """
-    claims = {cluster: found for cluster, phrases in described.items() if (found := _claims(phrases))}
+    claims = {cluster: found for cluster, phrases in described.items() if (found := _claims(phrases, beta))}
     chosen: dict[int, Phrase] = {}
-    for cluster in sorted(claims, key=lambda c: (-claims[c][0].f_score(BETA), -claims[c][0].support, c)):
+    for cluster in sorted(claims, key=lambda c: (-claims[c][0].f_score(beta), -claims[c][0].support, c)):
         best, *others = claims[cluster]
         free = [
             p
             for p in (best, *others)
-            if p.support >= LEAST_OWN * best.support and not _is_taken(p, chosen.values())
+            if p.support >= LEAST_OWN * best.support and not _is_taken(p, chosen.values(), beta)
         ]
         chosen[cluster] = free[0] if free and best.support < MAJORITY else best
     return chosen
 
 
-def _is_taken(phrase: Phrase, taken: Iterable[Phrase]) -> bool:
-    fit = phrase.f_score(BETA)
-    return any(_is_similar(phrase.text, other.text) and other.f_score(BETA) > fit for other in taken)
+def _is_taken(phrase: Phrase, taken: Iterable[Phrase], beta: float) -> bool:
+    fit = phrase.f_score(beta)
+    return any(_is_similar(phrase.text, other.text) and other.f_score(beta) > fit for other in taken)
 
 
-def _claims(phrases: Sequence[Phrase]) -> list[Phrase]:
+def _claims(phrases: Sequence[Phrase], beta: float) -> list[Phrase]:
     """Return the phrases that may name a cluster, the best first."""
     common = [p for p in phrases if p.n_rows > 1]
     candidates = (
@@ -77,7 +79,7 @@ def _claims(phrases: Sequence[Phrase]) -> list[Phrase]:
         or [p for p in common if p.score > 0 and p.lift >= MORE_FREQUENT]
         or common
     )
-    ranked = sorted(candidates, key=lambda p: _fit(p, BETA), reverse=True)[:CLAIMS]
+    ranked = sorted(candidates, key=lambda p: _fit(p, beta), reverse=True)[:CLAIMS]
     return list(dict.fromkeys(_complete(p, phrases) for p in ranked))
 
 
@@ -218,7 +220,7 @@ class LabelCheck:
 
 
 def check_labels(
-    phrases_by_row: Sequence[Sequence[str]], labels: Labels, chosen: Mapping[int, str]
+    phrases_by_row: Sequence[Sequence[str]], labels: Labels, chosen: Mapping[int, str], beta: float = BETA
 ) -> dict[int, LabelCheck]:
     """Return coverage, specificity and F1 of each cluster's label.
 
@@ -229,11 +231,12 @@ def check_labels(
     :param phrases_by_row: phrases of each row.
     :param labels: cluster of each row, int64, shape (n_rows,), -1 for noise.
     :param chosen: the phrase that names each cluster, by cluster.
+    :param beta: what they were chosen by.
     :return: checks by cluster.
     """
     contains = {phrase: np.array([phrase in row for row in phrases_by_row], bool) for phrase in chosen.values()}
     sample = sample_indices(len(labels), CHECKED_ROWS, 0).tolist()
-    f1 = _cross_validated_f1([phrases_by_row[i] for i in sample], labels[sample])
+    f1 = _cross_validated_f1([phrases_by_row[i] for i in sample], labels[sample], beta)
     checks = {}
     for cluster, phrase in chosen.items():
         inside, all_hits = labels == cluster, int(contains[phrase].sum())
@@ -247,7 +250,7 @@ def check_labels(
     return checks
 
 
-def _cross_validated_f1(phrases_by_row: Sequence[Sequence[str]], labels: Labels) -> dict[int, float]:
+def _cross_validated_f1(phrases_by_row: Sequence[Sequence[str]], labels: Labels, beta: float) -> dict[int, float]:
     """Return F1 by cluster: 2 hits / (rows in the cluster + rows that contain the phrase), summed over folds."""
     # Folds depend on answers alone, not on the order of rows, and spread rows of the same answer evenly.
     n_dealt = Counter[tuple[str, int]]()
@@ -260,7 +263,7 @@ def _cross_validated_f1(phrases_by_row: Sequence[Sequence[str]], labels: Labels)
     for fold in range(FOLDS):
         training = np.flatnonzero(folds != fold)
         described = describe_phrases([phrases_by_row[i] for i in training.tolist()], labels[training])
-        best = choose_phrases(described)
+        best = choose_phrases(described, beta)
         for i in np.flatnonzero(folds == fold).tolist():
             uses[int(labels[i])] += 1
             for cluster, phrase in best.items():

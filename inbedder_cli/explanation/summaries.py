@@ -11,7 +11,14 @@ import numpy as np
 
 from inbedder_cli.clustering import NOISE, Clustering
 from inbedder_cli.clustering.preprocess import sample_indices
-from inbedder_cli.explanation.labels import LabelCheck, check_labels, choose_phrases, name_clusters
+from inbedder_cli.explanation.labels import (
+    BETA,
+    BETA_OF_TEXTS,
+    LabelCheck,
+    check_labels,
+    choose_phrases,
+    name_clusters,
+)
 from inbedder_cli.explanation.likely_next_words import likely_next_words
 from inbedder_cli.explanation.phrases import (
     Phrase,
@@ -143,8 +150,9 @@ def explain(
     sample_labels = clustering.labels[sample]
     row_phrases = phrases_by_row([counted[i] for i in sample], instruction if show_answers else "", options)
     described = describe_phrases(row_phrases, sample_labels)
-    chosen = {cluster: phrase.text for cluster, phrase in choose_phrases(described).items()}
-    checks = check_labels(row_phrases, sample_labels, chosen)
+    beta = BETA if show_answers else BETA_OF_TEXTS
+    chosen = {cluster: phrase.text for cluster, phrase in choose_phrases(described, beta).items()}
+    checks = check_labels(row_phrases, sample_labels, chosen, beta)
     labels = _labels(chosen, row_phrases, sample, clustering, texts, ids, options)
     words = likely_next_words(next_words, clustering.labels, options.phrases) if next_words else {}
 
