@@ -17,6 +17,10 @@ YES_OR_NO = re.compile(r"\b(?:yes\s*(?:or|/|,|and)\s*no|no\s*(?:or|/)\s*yes|y\s*
 AUXILIARY_FIRST = re.compile(rf"\s*(?:{'|'.join(AUXILIARIES.split())})\s+\w", re.I)
 OR_NOT = re.compile(r"\bor not\b", re.I)
 CHOICE = re.compile(r"\bor\b|\bvs\b|\w/\w", re.I)  # "Is the review positive or negative?" is not answered by yes
+# "Can you name the product?" and "Do you know what it costs?" ask for something else than yes
+REQUEST = re.compile(
+    r"\s*\w+ you (?:please )?(?:name|tell|say|list|give|describe)\b|.*\b(?:what|which|who|why|how)\b", re.I
+)
 YES = frozenset("yes yeah yep yup".split())
 NO = frozenset("no nope nah".split())
 MOST = 0.8  # share of answers that say yes or no, from which any question is a yes/no question
@@ -29,7 +33,9 @@ def is_yes_no_question(instruction: str) -> bool:
     """
     if YES_OR_NO.search(instruction):
         return True
-    return bool(AUXILIARY_FIRST.match(instruction)) and not CHOICE.search(OR_NOT.sub("", instruction))
+    if REQUEST.match(instruction) or CHOICE.search(OR_NOT.sub("", instruction)):
+        return False
+    return bool(AUXILIARY_FIRST.match(instruction))
 
 
 def merge_yes_no(answers: Sequence[str], instruction: str) -> list[str]:
