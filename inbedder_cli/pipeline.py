@@ -20,6 +20,7 @@ from inbedder_cli.explanation.phrases import phrases_by_row
 from inbedder_cli.explanation.summaries import explain as summarize
 from inbedder_cli.explanation.summaries import summary_of_unanswered
 from inbedder_cli.explanation.unanswered import is_unanswered
+from inbedder_cli.explanation.variants import unify_answers
 from inbedder_cli.models.manifest import bundled_for
 from inbedder_cli.options import ClusterOptions, EncodeOptions, ExplainOptions, UnansweredOptions
 from inbedder_cli.progress import SILENT
@@ -96,7 +97,12 @@ def analyze(
         if unanswered_options is not None:
             result = replace(result, unanswered_options=unanswered_options)
         results[name] = (
-            replace(result, baseline=baseline_agreement(result.labels, result.clustering.options, sample))
+            replace(
+                result,
+                baseline=baseline_agreement(
+                    result.labels, result.clustering.options, sample, result.embeddings.answers
+                ),
+            )
             if sample
             else result
         )
@@ -315,7 +321,7 @@ def explain(
         options=options,
         show_answers=answers is not None,
         n_read=len(rows) + len(unanswered_rows),
-        phrases=_phrases(embeddings, options),
+        vectors=embeddings.vectors[rows],
         next_words=embeddings.next_words and embeddings.next_words.of(rows),
     )
     unanswered = None
@@ -369,8 +375,12 @@ def _answers(embeddings: Embeddings) -> list[str] | None:
 
 
 def _phrases(embeddings: Embeddings, options: ExplainOptions | None = None) -> list[list[str]] | None:
-    answers = _answers(embeddings)
-    return None if answers is None else phrases_by_row(answers, embeddings.instruction or "", options)
+    answers, instruction = _answers(embeddings), embeddings.instruction or ""
+    if answers is None:
+        return None
+    return phrases_by_row(
+        unify_answers(answers, instruction, embeddings.vectors[embeddings.rows]), instruction, options
+    )
 
 
 def _too_few(error: InputError, embeddings: Embeddings) -> InputError:

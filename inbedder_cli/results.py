@@ -141,6 +141,22 @@ class ClusteringResult:
         ]
 
     @property
+    def weak_labels(self) -> list[bool | None]:
+        """Whether each row's cluster has a weak label, None for rows that are in no cluster."""
+        known = {summary.cluster: summary.label_is_weak for summary in self.summaries}
+        return [None if label is None else known[label] for label in self.labels]
+
+    @property
+    def label_coverage(self) -> float | None:
+        """Share of the rows in clusters whose answer holds their cluster's label; None where there are none."""
+        measured = [
+            (summary.size, summary.check.coverage if summary.check else 0.0)
+            for summary in self.summaries
+            if summary.cluster >= 0
+        ]
+        return sum(size * share for size, share in measured) / sum(n for n, _ in measured) if measured else None
+
+    @property
     def analysis(self) -> Analysis:
         """An analysis of this question alone."""
         return Analysis({self.name: self}, self.embeddings.model or "", self.crosstabs)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 BASELINE_INSTRUCTION = "What does the text say?"
 ROWS = 500  # size of the sample that is encoded a second time
 SAME = 0.5  # agreement at or above which the question changed little
+OBVIOUS = 0.3  # agreement of the baseline's clusters with the answers, from which the texts divide that way anyway
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,13 @@ class BaselineAgreement:
 
     :param ami: adjusted mutual information (Vinh et al. 2010): 1 for the same clusters, about 0 by chance.
     :param n_rows: number of rows that were compared.
+    :param answers_ami: adjusted mutual information of the neutral question's clusters and the answers to the
+        user's question: high where the texts divide by the answers whatever is asked; None without answers.
     """
 
     ami: float
     n_rows: int
+    answers_ami: float | None = None
 
 
 def encode_baseline(
@@ -82,7 +86,10 @@ def encode_baseline(
 
 
 def baseline_agreement(
-    labels: Sequence[int | None], options: ClusterOptions, sample: BaselineSample
+    labels: Sequence[int | None],
+    options: ClusterOptions,
+    sample: BaselineSample,
+    answers: Sequence[str | None] | None = None,
 ) -> BaselineAgreement | None:
     """Return the agreement of clusters with those of the baseline vectors of the same rows.
 
@@ -92,6 +99,7 @@ def baseline_agreement(
     :param labels: cluster of each row of the corpus: -1 for noise, None where the row was not clustered.
     :param options: the options used for these clusters, with `k` filled in.
     :param sample: the baseline vectors.
+    :param answers: answer of each row of the corpus to the user's question, if there are answers.
     :return: the agreement; None if one side has fewer than two clusters.
     """
     import numpy as np
@@ -99,6 +107,7 @@ def baseline_agreement(
 
     from inbedder_cli.clustering import NOISE, fit_clusters
     from inbedder_cli.errors import InputError
+    from inbedder_cli.explanation.variants import canonical_answers
 
     kept = [
         i for i, row in enumerate(sample.rows)
@@ -114,7 +123,12 @@ def baseline_agreement(
         return None
     if len(set(baseline.tolist())) < 2:
         return None
-    return BaselineAgreement(float(adjusted_mutual_info_score(clusters, baseline)), len(kept))
+    said = None if answers is None else canonical_answers([answers[sample.rows[i]] or "" for i in kept])
+    return BaselineAgreement(
+        float(adjusted_mutual_info_score(clusters, baseline)),
+        len(kept),
+        None if said is None else float(adjusted_mutual_info_score(said, baseline)),
+    )
 
 
 def _digest(text: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Ranked phrases -> one label per cluster, and how well each label fits."""
+"""Phrases -> a label per cluster that is true of it, and how well each label fits."""
 
 from __future__ import annotations
 
@@ -10,43 +10,138 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inbedder_cli.clustering.preprocess import sample_indices
-from inbedder_cli.explanation.phrases import rank_phrases
+from inbedder_cli.clustering.preprocess import NOISE, sample_indices
+from inbedder_cli.explanation.phrases import COVERED, contains_phrase, describe_phrases
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import numpy.typing as npt
 
     from inbedder_cli.explanation.phrases import Phrase
 
+    Labels = npt.NDArray[np.int64]
+    PhrasesOf = Callable[[Sequence[int]], list[list[str]]]
+
+MAJORITY = 0.5  # share of a cluster's rows from which a phrase is what most of them answer
+CLAIMS = 20  # best phrases of a cluster that may name it
+BETA = 2.0  # of answers: a label that covers its cluster is worth more than one that is rare elsewhere
+BETA_OF_TEXTS = 1.0  # the words that most texts have in common say little
 STEM = 4  # minimum length of the common prefix of two forms of a word; it must also be half of the longer one
+MORE_FREQUENT = 1.25  # least lift of a phrase that names a cluster without being its majority's
+LEAST_OWN = 0.3  # support of a phrase of its own, as a share of that of the best, which names another cluster
+LEAST_LIFT = 2.0  # of what is added to a label, against the clusters of the same label
+LEAST_ADDED = 0.15  # share of a cluster's rows that have what is added to its label
+LEAST_SCORE = 2.5  # z-score of a word of the texts that is added: many are tried
+EXCERPT = 30  # characters of a central text
+LONGEST_CENTER = 300  # characters of a text from which they are taken, and of an id
 FOLDS = 5
 CHECKED_ROWS = 20_000  # sample on which labels are checked
+WEAK_F1 = 0.3  # on held-out rows, below which a label hardly describes its cluster
 
 
-def choose_labels(phrases: dict[int, list[Phrase]]) -> dict[int, str]:
-    """Return a unique label for each cluster: its first phrase, extended where another cluster has the same.
+def choose_phrases(described: Mapping[int, Sequence[Phrase]], beta: float = BETA) -> dict[int, Phrase]:
+    """Return the phrase that names each cluster.
 
-    No two clusters get the same label, or two forms of one ("cancel", "cancellation"). Where two clusters share
-    their first phrase, the one with the higher score gets it, and the other adds its next phrase.
+    If phrases are in the answers of at least half of its rows, it is one of them. Otherwise it is one of several
+    rows: one that is more frequent here than elsewhere, if there is any, and that names no other cluster which it
+    fits better, if there is another one that is not much rarer. Of these it is the one with the best F measure,
+    in which coverage counts `beta` times as much as specificity. A longer phrase replaces a part of itself if it
+    covers at least 80 % of the part's rows.
 
-    :param phrases: ranked phrases by cluster (`rank_phrases`).
-    :return: labels by cluster; clusters without phrases have none.
+    :param described: phrases by cluster (`describe_phrases`).
+    :param beta: `BETA`, or `BETA_OF_TEXTS` where the phrases are of texts.
+    :return: phrases by cluster, the best fitting first; clusters whose rows have none in common are left out.
     """
-    claims = sorted(
-        ((p.score, cluster, p.text) for cluster, ranked in phrases.items() for p in ranked[:1]),
-        key=lambda claim: (-claim[0], claim[1]),
+    claims = {cluster: found for cluster, phrases in described.items() if (found := _claims(phrases, beta))}
+    chosen: dict[int, Phrase] = {}
+    for cluster in sorted(claims, key=lambda c: (-claims[c][0].f_score(beta), -claims[c][0].support, c)):
+        best, *others = claims[cluster]
+        free = [
+            p
+            for p in (best, *others)
+            if p.support >= LEAST_OWN * best.support and not _is_taken(p, chosen.values(), beta)
+        ]
+        chosen[cluster] = free[0] if free and best.support < MAJORITY else best
+    return chosen
+
+
+def _is_taken(phrase: Phrase, taken: Iterable[Phrase], beta: float) -> bool:
+    fit = phrase.f_score(beta)
+    return any(_is_similar(phrase.text, other.text) and other.f_score(beta) > fit for other in taken)
+
+
+def _claims(phrases: Sequence[Phrase], beta: float) -> list[Phrase]:
+    """Return the phrases that may name a cluster, the best first."""
+    common = [p for p in phrases if p.n_rows > 1]
+    candidates = (
+        [p for p in phrases if p.support >= MAJORITY]
+        or [p for p in common if p.score > 0 and p.lift >= MORE_FREQUENT]
+        or common
     )
-    labels: dict[int, str] = {}
-    for _, cluster, text in claims:
-        label = text
-        others = iter(p.text for p in phrases[cluster][1:])
-        while any(_is_similar(label, taken) for taken in labels.values()):
-            addition = next(others, None)
-            label = f"{label} ({cluster})" if addition is None else f"{text}, {addition}"
-        labels[cluster] = label
-    return labels
+    ranked = sorted(candidates, key=lambda p: _fit(p, beta), reverse=True)[:CLAIMS]
+    return list(dict.fromkeys(_complete(p, phrases) for p in ranked))
+
+
+def _fit(phrase: Phrase, beta: float) -> tuple[float, int, float, int, str]:
+    """Return how well a phrase fits; of phrases that fit equally well, one that answers by itself is best."""
+    f_score = round(phrase.f_score(beta), 9)
+    return round(f_score, 2), phrase.n_alone, f_score, len(phrase.text), phrase.text
+
+
+def _complete(best: Phrase, phrases: Sequence[Phrase]) -> Phrase:
+    longer = [p for p in phrases if p.support >= COVERED * best.support and contains_phrase(p.text, best.text)]
+    return max(longer, key=lambda p: (p.support, len(p.text), p.text), default=best)
+
+
+def name_clusters(
+    chosen: Mapping[int, str],
+    phrases_by_row: Sequence[Sequence[str]],
+    labels: Labels,
+    phrases_of_texts: PhrasesOf,
+    centers: Mapping[int, tuple[str, str]],
+) -> dict[int, str]:
+    """Return a unique label for each cluster: its phrase, and what sets it apart from clusters of the same phrase.
+
+    "late" and "late", or two forms of one word ("cancel", "cancellation"), become "late: parcel" and
+    "late: refund". What is added is the rest of the answers that hold the phrase, or else a word of the texts, if
+    it is much more frequent than in the other clusters of this phrase; or else, if the bare phrase is taken, the
+    beginning of the most central text, or its id.
+
+    :param chosen: the phrase of each cluster (`choose_phrases`), the best fitting first.
+    :param phrases_by_row: phrases of each row's answer.
+    :param labels: cluster of each row, int64, shape (n_rows,), -1 for noise.
+    :param phrases_of_texts: returns the phrases of the texts of some rows.
+    :param centers: the most central text of each cluster, and its id.
+    :return: labels by cluster.
+    """
+    names: dict[int, str] = {}
+    for group in _groups_alike(chosen):
+        if len(group) == 1:
+            names[group[0]] = chosen[group[0]]
+            continue
+        rows = np.flatnonzero(np.isin(labels, group)).tolist()
+        own = [
+            [p for p in phrases_by_row[i] if contains_phrase(p, chosen[c])]
+            for i, c in zip(rows, labels[rows].tolist(), strict=True)
+        ]
+        additions = _additions(own, labels[rows], chosen, 0)
+        if missing := set(group) - set(additions):
+            found = _additions(phrases_of_texts(rows), labels[rows], chosen, LEAST_SCORE)
+            additions |= {c: text for c, text in found.items() if c in missing}
+        for cluster in group:
+            options = _label_options(chosen[cluster], additions.get(cluster), centers.get(cluster), cluster)
+            names[cluster] = next(option for option in options if option not in names.values())
+    return names
+
+
+def _groups_alike(chosen: Mapping[int, str]) -> list[list[int]]:
+    groups: list[list[int]] = []
+    for cluster, phrase in chosen.items():
+        alike = [group for group in groups if any(_is_similar(phrase, chosen[other]) for other in group)]
+        groups = [group for group in groups if group not in alike]
+        groups.append([*(other for group in alike for other in group), cluster])
+    return groups
 
 
 def _is_similar(label: str, other: str) -> bool:
@@ -62,6 +157,45 @@ def _have_one_stem(word: str, other: str) -> bool:
     return shared >= STEM and 2 * shared >= max(len(word), len(other))
 
 
+def _additions(
+    phrases_by_row: Sequence[Sequence[str]], labels: Labels, chosen: Mapping[int, str], least_score: float
+) -> dict[int, str]:
+    """Return the phrase that sets each cluster apart, without the words of its label; only where there is one."""
+    found = {}
+    for cluster, phrases in describe_phrases(phrases_by_row, labels).items():
+        known = chosen[cluster].split()
+        fitting = [
+            p
+            for p in phrases
+            if p.support >= LEAST_ADDED
+            and p.lift >= LEAST_LIFT
+            and p.score > least_score
+            and set(p.text.split()) - set(known)
+        ]
+        if fitting:
+            best = _complete(max(fitting, key=lambda p: _fit(p, 1)), fitting)
+            found[cluster] = " ".join(word for word in best.text.split() if word not in known)
+    return found
+
+
+def _label_options(
+    phrase: str, addition: str | None, center: tuple[str, str] | None, cluster: int
+) -> Iterable[str]:
+    """Return labels for a cluster, the best first; the last resort, where ids repeat too, is its number."""
+    if addition is not None:
+        yield f"{phrase}: {addition}"
+    yield phrase
+    if center is not None:
+        text, row_id = map(_printable, center)
+        yield f"{phrase}: “{text if len(text) <= EXCERPT else text[: EXCERPT - 1].rsplit(' ', 1)[0] + '…'}”"
+        yield f"{phrase}: {row_id}"
+    yield f"{phrase} ({cluster})"
+
+
+def _printable(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text[:LONGEST_CENTER]).split())
+
+
 @dataclass(frozen=True)
 class LabelCheck:
     """How well a label fits its cluster, measured by the answers that contain its phrase.
@@ -71,43 +205,52 @@ class LabelCheck:
         0 to 1.
     :param f1: harmonic mean of recall and precision on rows that the label was not chosen on (five-fold cross-
         validation), 0 to 1; None for a cluster without rows in the sample.
+    :param elsewhere: share of the other rows whose answer contains the phrase, 0 to 1.
     """
 
     coverage: float
     specificity: float
     f1: float | None
+    elsewhere: float = 0.0
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether the label hardly describes the cluster, or describes the other rows as well."""
+        return (self.f1 is not None and round(self.f1, 2) < WEAK_F1) or self.coverage <= self.elsewhere
 
 
 def check_labels(
-    phrases_by_row: Sequence[Sequence[str]], labels: npt.NDArray[np.int64], chosen: dict[int, str]
+    phrases_by_row: Sequence[Sequence[str]], labels: Labels, chosen: Mapping[int, str], beta: float = BETA
 ) -> dict[int, LabelCheck]:
     """Return coverage, specificity and F1 of each cluster's label.
 
-    For F1, the best phrase of each cluster is found on four fifths of the rows and tested on the others, five
-    times; counts are summed. Above 20,000 rows a sample of that size is used. Otherwise the result does not
-    depend on the order of the rows.
+    For F1, the phrase of each cluster is chosen on four fifths of the rows and tested on the others, five times;
+    counts are summed. Above 20,000 rows a sample of that size is used. Otherwise the result does not depend on the
+    order of the rows.
 
     :param phrases_by_row: phrases of each row.
     :param labels: cluster of each row, int64, shape (n_rows,), -1 for noise.
     :param chosen: the phrase that names each cluster, by cluster.
+    :param beta: what they were chosen by.
     :return: checks by cluster.
     """
     contains = {phrase: np.array([phrase in row for row in phrases_by_row], bool) for phrase in chosen.values()}
     sample = sample_indices(len(labels), CHECKED_ROWS, 0).tolist()
-    f1 = _cross_validated_f1([phrases_by_row[i] for i in sample], labels[sample])
+    f1 = _cross_validated_f1([phrases_by_row[i] for i in sample], labels[sample], beta)
     checks = {}
     for cluster, phrase in chosen.items():
-        inside = labels == cluster
+        inside, all_hits = labels == cluster, int(contains[phrase].sum())
         hits = int((inside & contains[phrase]).sum())
         checks[cluster] = LabelCheck(
-            hits / max(1, int(inside.sum())), hits / max(1, int(contains[phrase].sum())), f1.get(cluster)
+            hits / max(1, int(inside.sum())),
+            hits / max(1, all_hits),
+            f1.get(cluster),
+            (all_hits - hits) / max(1, int((~inside).sum())),
         )
     return checks
 
 
-def _cross_validated_f1(
-    phrases_by_row: Sequence[Sequence[str]], labels: npt.NDArray[np.int64]
-) -> dict[int, float]:
+def _cross_validated_f1(phrases_by_row: Sequence[Sequence[str]], labels: Labels, beta: float) -> dict[int, float]:
     """Return F1 by cluster: 2 hits / (rows in the cluster + rows that contain the phrase), summed over folds."""
     # Folds depend on answers alone, not on the order of rows, and spread rows of the same answer evenly.
     n_dealt = Counter[tuple[str, int]]()
@@ -119,11 +262,12 @@ def _cross_validated_f1(
     hits, uses = Counter[int](), Counter[int]()
     for fold in range(FOLDS):
         training = np.flatnonzero(folds != fold)
-        best = rank_phrases([phrases_by_row[i] for i in training.tolist()], labels[training])
+        described = describe_phrases([phrases_by_row[i] for i in training.tolist()], labels[training])
+        best = choose_phrases(described, beta)
         for i in np.flatnonzero(folds == fold).tolist():
             uses[int(labels[i])] += 1
-            for cluster, ranked in best.items():
-                if ranked and ranked[0].text in phrases_by_row[i]:
+            for cluster, phrase in best.items():
+                if phrase.text in phrases_by_row[i]:
                     uses[cluster] += 1
                     hits[cluster] += int(labels[i] == cluster)
-    return {cluster: 2 * hits[cluster] / n for cluster, n in uses.items() if n}
+    return {cluster: 2 * hits[cluster] / n for cluster, n in uses.items() if n and cluster != NOISE}

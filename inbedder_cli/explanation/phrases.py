@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from inbedder_cli.clustering import NOISE
-from inbedder_cli.explanation.stop_words import load_stop_words, repeated_words, words_of
+from inbedder_cli.explanation.stop_words import NEGATIONS, load_stop_words, repeated_words, words_of
+from inbedder_cli.explanation.yes_no import is_yes_no_question
 from inbedder_cli.options import ExplainOptions
 
 if TYPE_CHECKING:
@@ -19,24 +21,40 @@ if TYPE_CHECKING:
 LONGEST_PHRASE = 3  # words
 CANDIDATES = 100  # best phrases of a cluster that are compared with each other
 PRIOR_SHARE = 0.1  # weight of the corpus as a prior: larger values favor phrases of one cluster only
+LEAST_PART = 4  # letters of a part of a hyphenated word that is a phrase by itself
+LEAST_WORD = 2  # characters of a word of a text: Chinese words are short
 COVERED = 0.8  # share of a shorter phrase's rows from which a longer phrase replaces it
-NEGATIONS = frozenset("not no never nothing nobody none nor neither nowhere cannot without".split())
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """An n-gram of answers, and how well it distinguishes a cluster.
+    """An n-gram of answers, and how well it describes a cluster.
 
     :param text: one to three words.
-    :param support: share of the cluster's rows whose answer contains it, 0 to 1.
+    :param support: share of the cluster's rows whose answer contains it (recall), 0 to 1.
     :param lift: that share divided by the share in all other rows, with half a row added to each count.
-    :param score: z-score of the log-odds against all other rows (`rank_phrases`).
+    :param score: z-score of the log-odds against all other rows (`describe_phrases`).
+    :param specificity: share of the rows whose answer contains it that are in the cluster (precision), 0 to 1.
+    :param n_rows: number of the cluster's rows whose answer contains it.
+    :param n_alone: number of these rows whose answer says nothing else.
     """
 
     text: str
     support: float
     lift: float
     score: float
+    specificity: float = 0.0
+    n_rows: int = 0
+    n_alone: int = 0
+
+    def f_score(self, beta: float) -> float:
+        """Return the F-measure of the phrase as a test of which rows are in the cluster.
+
+        :param beta: how many times as much support counts as specificity.
+        :return: 0 to 1.
+        """
+        weight = beta**2
+        return (1 + weight) * self.support * self.specificity / (weight * self.specificity + self.support)
 
 
 def phrases_by_row(
@@ -45,25 +63,45 @@ def phrases_by_row(
     """Return the phrases of each answer.
 
     :param answers: one per row.
-    :param instruction: the question, whose own words are left out (`answer_phrases`).
+    :param instruction: the question, whose own words are left out (`answer_phrases`) unless yes or no answers it.
     :param options: which stop words to use; None takes the defaults.
     :return: one list of phrases per row.
     """
     stop_words = load_stop_words((options or ExplainOptions()).stop_words)
-    repeated = repeated_words(instruction, stop_words)
+    # "Angry" answers "Is the customer angry?"
+    repeated = frozenset() if is_yes_no_question(instruction) else repeated_words(instruction, stop_words)
     return [answer_phrases(answer, stop_words, repeated) for answer in answers]
+
+
+def text_phrases(texts: Sequence[str], options: ExplainOptions) -> list[list[str]]:
+    """Return the words of each text that may say what it is about, which answers leave out.
+
+    :param texts: one per row.
+    :param options: which stop words to use, beside a longer list than that of answers.
+    :return: one list of words per row, in lower case.
+    """
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    stop_words = load_stop_words(options.stop_words) | ENGLISH_STOP_WORDS
+    return [
+        list(dict.fromkeys(w for w in words_of(text) if len(w) >= LEAST_WORD and w not in stop_words))
+        for text in texts
+    ]
 
 
 def answer_phrases(answer: str, stop_words: frozenset[str], repeated: frozenset[str]) -> list[str]:
     """Return the different 1- to 3-grams of an answer that neither begin nor end with a stop word.
 
-    Stop words inside a phrase stay. Words of the question are left out where the answer holds another word that is
+    Stop words inside a phrase stay. A negation and the word that it negates are kept together. The parts of a
+    hyphenated word are phrases too. Words of the question are left out where the answer holds another word that is
     neither a stop word nor a negation. An answer that consists of stop words alone keeps them.
 
     >>> answer_phrases("The emotion is anger", frozenset({"the", "is"}), frozenset({"emotion"}))
     ['anger']
     >>> answer_phrases("free of charge", frozenset({"of"}), frozenset())
     ['free', 'charge', 'free of charge']
+    >>> answer_phrases("e-bike not late", frozenset(), frozenset())
+    ['e-bike', 'bike', 'not late', 'e-bike not late']
 
     :param answer: the answer as it was decoded.
     :param stop_words: words that carry no answer.
@@ -75,34 +113,54 @@ def answer_phrases(answer: str, stop_words: frozenset[str], repeated: frozenset[
     dropped = stop_words | repeated if content else stop_words
     if all(w in stop_words for w in words):
         dropped = frozenset()
-    phrases = {}
+    return _grams(words, dropped, repeated, _negated_words(words, stop_words)) or _grams(
+        words, dropped, repeated, set()
+    )
+
+
+def _grams(
+    words: Sequence[str], dropped: frozenset[str], repeated: frozenset[str], negated: set[int]
+) -> list[str]:
+    phrases: dict[str, None] = {}
     for n in range(1, LONGEST_PHRASE + 1):
         for start in range(len(words) - n + 1):
             gram = words[start : start + n]
             if gram[0] in dropped or gram[-1] in dropped or (n > 1 and repeated.intersection(gram) & dropped):
                 continue
-            phrases[" ".join(gram)] = True
+            if start in negated or start + n in negated:
+                continue
+            phrases[" ".join(gram)] = None
+            parts = gram[0].split("-") if n == 1 else []
+            if len(parts) > 1 and parts[0] not in NEGATIONS:
+                phrases |= dict.fromkeys(p for p in parts if len(p) >= LEAST_PART and p not in dropped)
     return list(phrases)
 
 
-def rank_phrases(
+def _negated_words(words: Sequence[str], stop_words: frozenset[str]) -> set[int]:
+    """Return the places of words that follow a negation, with nothing but stop words in between."""
+    negated: set[int] = set()
+    is_open = False
+    for i, word in enumerate(words):
+        if is_open:
+            negated.add(i)
+        is_open = word in NEGATIONS or word.endswith("n't") or (is_open and word in stop_words)
+    return negated
+
+
+def describe_phrases(
     phrases_by_row: Sequence[Sequence[str]], labels: npt.NDArray[np.int64]
 ) -> dict[int, list[Phrase]]:
-    """Return the phrases of each cluster: first the best label, then the others by score.
+    """Return all phrases of each cluster, the most distinctive first.
 
     The score is the z-score of the log-odds with an informative Dirichlet prior (Monroe, Colaresi & Quinn 2008,
     "Fightin' Words", eq. 16-22). It counts rows that contain the phrase, in the cluster against all other rows,
     noise among them. The prior is a tenth of the corpus: every phrase starts with a tenth of its count on both
     sides. So a phrase that occurs once or twice cannot come first by chance, as under c-TF-IDF. Half a row is
-    added where odds could be infinite. Phrases that are rarer in the cluster than elsewhere are left out, unless
-    there are no others.
-
-    The best label is the phrase with the highest F1 as a classifier of the cluster's rows. The phrase with the
-    highest score may occur in only a tenth of the rows, if it is rare elsewhere.
+    added where odds could be infinite.
 
     :param phrases_by_row: phrases of each row.
     :param labels: cluster of each row, int64, shape (n_rows,), -1 for noise.
-    :return: phrases by cluster, at most 100 each; empty if no row has any.
+    :return: phrases by cluster; empty if no row has any.
     """
     from sklearn.feature_extraction.text import CountVectorizer
 
@@ -112,8 +170,11 @@ def rank_phrases(
     counts = counter.fit_transform(phrases_by_row)
     names = counter.get_feature_names_out()
     total = np.asarray(counts.sum(axis=0)).ravel()
+    alone = Counter(
+        (label, max(row, key=len)) for row, label in zip(phrases_by_row, labels.tolist(), strict=True) if row
+    )
     prior, prior_rows = PRIOR_SHARE * total, PRIOR_SHARE * len(labels)
-    ranked = {}
+    described = {}
     for cluster in sorted(set(labels.tolist()) - {NOISE}):
         inside = labels == cluster
         n, m = int(inside.sum()), int((~inside).sum())
@@ -123,16 +184,32 @@ def rank_phrases(
         odds_out = (b + prior) / (m + prior_rows - b - prior + 0.5)
         score = (np.log(odds_in) - np.log(odds_out)) / np.sqrt(1 / (a + prior) + 1 / (b + prior))
         lift = ((a + 0.5) / (n + 1)) / ((b + 0.5) / (m + 1))
-        candidates = [
-            Phrase(str(names[j]), float(a[j] / n), float(lift[j]), float(score[j]))
-            for j in np.flatnonzero((a > 0) & (score > 0) if (score[a > 0] > 0).any() else a > 0)
+        found = [
+            Phrase(
+                text=str(names[j]),
+                support=float(a[j] / n),
+                lift=float(lift[j]),
+                score=float(score[j]),
+                specificity=float(a[j] / total[j]),
+                n_rows=int(a[j]),
+                n_alone=alone[cluster, names[j]],
+            )
+            for j in np.flatnonzero(a)
         ]
-        candidates.sort(key=lambda p: (-p.score, -len(p.text), p.text))
-        kept = _drop_overlaps(candidates[:CANDIDATES])
-        rows_with = dict(zip(names.tolist(), total.tolist(), strict=True))
-        best = max(kept, key=lambda p: 2 * p.support * n / (n + rows_with[p.text]), default=None)  # F1
-        ranked[cluster] = sorted(kept, key=lambda p: p is not best)
-    return ranked
+        described[cluster] = sorted(found, key=lambda p: (-p.score, -len(p.text), p.text))
+    return described
+
+
+def distinctive_phrases(phrases: Sequence[Phrase]) -> list[Phrase]:
+    """Return the phrases that set a cluster apart, without overlaps, at most 100.
+
+    Phrases that are rarer in the cluster than elsewhere are left out, unless there are no others.
+
+    :param phrases: of one cluster, as `describe_phrases` returns them.
+    :return: some of them, in their order.
+    """
+    more_frequent = [p for p in phrases if p.score > 0]
+    return _drop_overlaps((more_frequent or list(phrases))[:CANDIDATES])
 
 
 def _drop_overlaps(phrases: list[Phrase]) -> list[Phrase]:
@@ -143,7 +220,7 @@ def _drop_overlaps(phrases: list[Phrase]) -> list[Phrase]:
     """
     kept: list[Phrase] = []
     for phrase in phrases:
-        rivals = [p for p in kept if _contains(p.text, phrase.text) or _contains(phrase.text, p.text)]
+        rivals = [p for p in kept if contains_phrase(p.text, phrase.text) or contains_phrase(phrase.text, p.text)]
         if any(not _replaces(phrase, rival) for rival in rivals):
             continue
         place = min((kept.index(rival) for rival in rivals), default=len(kept))
@@ -154,10 +231,15 @@ def _drop_overlaps(phrases: list[Phrase]) -> list[Phrase]:
 
 def _replaces(phrase: Phrase, rival: Phrase) -> bool:
     """Return whether a phrase is kept rather than its rival, where one of them is part of the other."""
-    if _contains(phrase.text, rival.text):
+    if contains_phrase(phrase.text, rival.text):
         return phrase.support >= COVERED * rival.support
     return rival.support < COVERED * phrase.support
 
 
-def _contains(phrase: str, part: str) -> bool:
-    return phrase != part and f" {part} " in f" {phrase} "
+def contains_phrase(phrase: str, part: str) -> bool:
+    """Return whether a phrase contains another one, as words or as parts of a hyphenated word.
+
+    :param phrase: the longer phrase.
+    :param part: the shorter one; a phrase does not contain itself.
+    """
+    return phrase != part and f" {part.replace('-', ' ')} " in f" {phrase.replace('-', ' ')} "

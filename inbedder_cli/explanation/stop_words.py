@@ -13,6 +13,10 @@ from inbedder_cli.errors import InputError
 CHOICE = re.compile(r"\b(?:or|vs|versus)\b|/", re.I)
 MAX_BYTES = 10_000_000  # of a list
 CLAUSE_END = re.compile(r"[.?!:;]")
+NEGATIONS = frozenset(
+    """not no never nothing nobody none nor neither nowhere cannot without non
+    nicht kein keine keinen keinem keiner ohne nie pas sans jamais nunca senza não""".split()
+)
 
 
 def words_of(text: str) -> list[str]:
@@ -20,13 +24,15 @@ def words_of(text: str) -> list[str]:
 
     >>> words_of("Not Wi-Fi, isn’t it?")
     ['not', 'wi-fi', "isn't", 'it']
+    >>> words_of("C++, C#")
+    ['c++', 'c#']
     >>> words_of("N/A")
     ['n/a']
 
     :param text: any text.
     :return: its words in their order.
     """
-    return _word().findall(fold_text(text))
+    return word_pattern().findall(fold_text(text))
 
 
 def fold_text(text: str) -> str:
@@ -39,11 +45,11 @@ def fold_text(text: str) -> str:
 
 
 @cache
-def _word() -> re.Pattern[str]:
-    """Return the pattern of a word: letters and digits with their combining marks, which many scripts need."""
+def word_pattern() -> re.Pattern[str]:
+    """Return the pattern of a word in folded text: letters and digits with the combining marks of many scripts."""
     marks = "".join(chr(c) for c in range(0x300, 0x10000) if unicodedata.category(chr(c)).startswith("M"))
     letter = rf"(?:[^\W_]|[{marks}])"
-    return re.compile(rf"\bn/a\b|{letter}+(?:['.-]{letter}+)*")
+    return re.compile(rf"\bn/a\b|{letter}+(?:['.-]{letter}+)*(?:\+\+|#(?!\w))?")
 
 
 def load_stop_words(source: str | None = None) -> frozenset[str]:

@@ -11,14 +11,27 @@ import numpy as np
 
 from inbedder_cli.clustering import NOISE, Clustering
 from inbedder_cli.clustering.preprocess import sample_indices
-from inbedder_cli.explanation.labels import LabelCheck, check_labels, choose_labels
+from inbedder_cli.explanation.labels import (
+    BETA,
+    BETA_OF_TEXTS,
+    LabelCheck,
+    check_labels,
+    choose_phrases,
+    name_clusters,
+)
 from inbedder_cli.explanation.likely_next_words import likely_next_words
-from inbedder_cli.explanation.phrases import Phrase, phrases_by_row, rank_phrases
-from inbedder_cli.explanation.stop_words import fold_text
+from inbedder_cli.explanation.phrases import (
+    Phrase,
+    describe_phrases,
+    distinctive_phrases,
+    phrases_by_row,
+    text_phrases,
+)
+from inbedder_cli.explanation.variants import normalize_answer, unify_answers
 from inbedder_cli.options import ExplainOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -54,7 +67,7 @@ class Exemplar:
 class AnswerShare:
     """A whole answer and how frequent it is in a cluster.
 
-    :param text: the answer in lower case.
+    :param text: the answer in lower case, in the most frequent of the forms that mean the same.
     :param share: share of the cluster's rows that have it, 0 to 1.
     """
 
@@ -70,7 +83,7 @@ class ClusterSummary:
     :param label: its name, unique among the clusters.
     :param size: number of rows.
     :param share: share of all rows that were encoded, 0 to 1.
-    :param phrases: n-grams that distinguish it (`rank_phrases`).
+    :param phrases: n-grams that distinguish it (`distinctive_phrases`).
     :param exemplars: central rows, the most central first; of noise, the first ones; of unanswered rows,
         the first one with each frequent answer.
     :param answers: whole answers, the most frequent first; empty where none were decoded.
@@ -81,6 +94,8 @@ class ClusterSummary:
     :param diverse: the most central row of each other frequent answer.
     :param borderline: the rows nearest to another cluster, the nearest first.
     :param check: how well the label fits; None without phrases.
+    :param label_is_weak: whether the label hardly describes the cluster, or describes other rows as well; None for
+        noise and unanswered rows.
     :param likely_next_words: first words of an answer that are more probable in this cluster than in all rows.
     """
 
@@ -96,6 +111,7 @@ class ClusterSummary:
     diverse: list[Exemplar] = field(default_factory=list)
     borderline: list[Exemplar] = field(default_factory=list)
     check: LabelCheck | None = None
+    label_is_weak: bool | None = None
     likely_next_words: list[str] = field(default_factory=list)
 
 
@@ -110,10 +126,10 @@ def explain(
     options: ExplainOptions | None = None,
     show_answers: bool = True,
     n_read: int | None = None,
-    phrases: Sequence[Sequence[str]] | None = None,
+    vectors: npt.NDArray[np.float32] | None = None,
     next_words: NextWords | None = None,
 ) -> list[ClusterSummary]:
-    """Return summaries that explain each cluster by n-grams frequent in its answers and rare in the others'.
+    """Return summaries that explain each cluster by what most of its answers say, and what sets them apart.
 
     :param clustering: the clusters of the rows.
     :param answers: one per row; or, where none were decoded, the texts themselves.
@@ -124,19 +140,20 @@ def explain(
     :param options: stop words, and how many phrases and exemplars; None takes the defaults.
     :param show_answers: whether `answers` really are answers.
     :param n_read: number of rows that shares refer to; None: the rows given.
-    :param phrases: phrases of each answer (`phrases_by_row`); None computes them.
+    :param vectors: of the rows, which help to see that answers mean the same; None: letters alone decide.
     :param next_words: the most probable first words of each answer, if known.
     :return: one summary per cluster, by number, noise last.
     """
     options = options or ExplainOptions()
+    counted = unify_answers(answers, instruction, vectors) if show_answers else answers
     sample = np.arange(len(answers)) if show_answers else sample_indices(len(answers), TEXTS, 0)
     sample_labels = clustering.labels[sample]
-    row_phrases = phrases or phrases_by_row(
-        [answers[i] for i in sample], instruction if show_answers else "", options
-    )
-    ranked = rank_phrases(row_phrases, sample_labels)
-    labels = choose_labels(ranked)
-    checks = check_labels(row_phrases, sample_labels, {c: best[0].text for c, best in ranked.items() if best})
+    row_phrases = phrases_by_row([counted[i] for i in sample], instruction if show_answers else "", options)
+    described = describe_phrases(row_phrases, sample_labels)
+    beta = BETA if show_answers else BETA_OF_TEXTS
+    chosen = {cluster: phrase.text for cluster, phrase in choose_phrases(described, beta).items()}
+    checks = check_labels(row_phrases, sample_labels, chosen, beta)
+    labels = _labels(chosen, row_phrases, sample, clustering, texts, ids, options)
     words = likely_next_words(next_words, clustering.labels, options.phrases) if next_words else {}
 
     def exemplars(chosen: Sequence[int]) -> list[Exemplar]:
@@ -150,20 +167,20 @@ def explain(
         inside = np.flatnonzero(clustering.labels == cluster)
         if not len(inside):
             continue
-        shares, entropy = answer_shares([answers[i] for i in inside.tolist()]) if show_answers else ([], None)
+        shares, entropy = answer_shares([counted[i] for i in inside.tolist()]) if show_answers else ([], None)
         central = _first_distinct(_sort_by_value(inside, clustering.distances), texts, options.exemplars)
         diverse = (
-            [] if cluster == NOISE or not show_answers else _diverse(inside, clustering, answers, central, shares)
+            [] if cluster == NOISE or not show_answers else _diverse(inside, clustering, counted, central, shares)
         )
         border = [i for i in _sort_by_value(inside, clustering.margins) if not math.isnan(clustering.margins[i])]
         borderline = _first_distinct(border, texts, options.exemplars)
         summaries.append(
             ClusterSummary(
                 cluster=cluster,
-                label=NOISE_LABEL if cluster == NOISE else labels.get(cluster, f"{NO_LABEL} {cluster}"),
+                label=NOISE_LABEL if cluster == NOISE else labels[cluster],
                 size=len(inside),
                 share=len(inside) / (n_read or len(clustering.labels)),
-                phrases=ranked.get(cluster, [])[: options.phrases],
+                phrases=distinctive_phrases(described.get(cluster, []))[: options.phrases],
                 exemplars=exemplars(central),
                 diverse=exemplars(diverse[: options.exemplars]),
                 borderline=[
@@ -174,10 +191,36 @@ def explain(
                 entropy=entropy,
                 stability=_stability_of(cluster, clustering),
                 check=checks.get(cluster),
+                label_is_weak=None if cluster == NOISE else cluster not in checks or checks[cluster].is_weak,
                 likely_next_words=words.get(cluster, []),
             )
         )
     return summaries
+
+
+def _labels(
+    chosen: Mapping[int, str],
+    row_phrases: Sequence[Sequence[str]],
+    sample: npt.NDArray[np.int64],
+    clustering: Clustering,
+    texts: Sequence[str],
+    ids: Sequence[str],
+    options: ExplainOptions,
+) -> dict[int, str]:
+    """Return a unique label for each cluster (`name_clusters`)."""
+    centers = {}
+    for cluster in range(clustering.k):
+        inside = np.flatnonzero(clustering.labels == cluster)
+        if len(inside):
+            row = _sort_by_value(inside, clustering.distances)[0]
+            centers[cluster] = (texts[row], ids[row])
+    return name_clusters(
+        dict(chosen) | {cluster: NO_LABEL for cluster in centers if cluster not in chosen},
+        row_phrases,
+        clustering.labels[sample],
+        lambda rows: text_phrases([texts[sample[i]] for i in rows], options),
+        centers,
+    )
 
 
 def _diverse(
@@ -190,8 +233,8 @@ def _diverse(
     """Return the most central row of each answer that no central row has, the frequent answers first."""
     first: dict[str, int] = {}
     for row in _sort_by_value(rows, clustering.distances):
-        first.setdefault(_normalize_answer(answers[row]), row)
-    shown = {_normalize_answer(answers[row]) for row in central}
+        first.setdefault(normalize_answer(answers[row]), row)
+    shown = {normalize_answer(answers[row]) for row in central}
     return [first[share.text] for share in shares if share.text not in shown]
 
 
@@ -220,7 +263,7 @@ def summary_of_unanswered(
     options = options or ExplainOptions()
     decoded = {row: answers[row] or "" for row in rows}
     shares, entropy = answer_shares(list(decoded.values()))
-    first = dict(reversed([(_normalize_answer(answer), row) for row, answer in decoded.items()]))
+    first = dict(reversed([(normalize_answer(answer), row) for row, answer in decoded.items()]))
     chosen = [first[share.text] for share in shares[: options.exemplars]]
     return ClusterSummary(
         UNANSWERED,
@@ -242,14 +285,10 @@ def answer_shares(answers: Sequence[str]) -> tuple[list[AnswerShare], float]:
     :param answers: at least one; case and white space do not matter.
     :return: the shares and the entropy.
     """
-    counts = Counter(_normalize_answer(answer) for answer in answers)
+    counts = Counter(normalize_answer(answer) for answer in answers)
     shares = [AnswerShare(text, n / len(answers)) for text, n in counts.items()]
     shares.sort(key=lambda s: (-s.share, s.text))
     return shares, abs(-sum(s.share * math.log2(s.share) for s in shares))
-
-
-def _normalize_answer(answer: str) -> str:
-    return " ".join(fold_text(answer).split())
 
 
 def _sort_by_value(rows: npt.NDArray[np.int64], values: npt.NDArray[np.float32]) -> list[int]:

@@ -81,8 +81,14 @@ def result_document(result: ClusteringResult, model: str) -> dict[str, Any]:
             "approximation": clustering.shortcut,
             "k_selection": k_records(clustering.choice) if clustering.choice else None,
         },
+        "label_coverage": round_value(result.label_coverage),
         "clusters": [_cluster(summary) for summary in result.summaries],
-        "baseline": baseline and {"ami": round(baseline.ami, DIGITS), "rows": baseline.n_rows},
+        "baseline": baseline
+        and {
+            "ami": round(baseline.ami, DIGITS),
+            "answers_ami": round_value(baseline.answers_ami),
+            "rows": baseline.n_rows,
+        },
         "unanswered": unanswered
         and {
             "size": unanswered.size,
@@ -97,6 +103,7 @@ def _cluster(summary: ClusterSummary) -> dict[str, Any]:
     return {
         "cluster": summary.cluster,
         "label": summary.label,
+        "label_is_weak": summary.label_is_weak,
         "size": summary.size,
         "share": round(summary.share, DIGITS),
         "stability": round_value(summary.stability),

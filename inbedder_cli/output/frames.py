@@ -42,6 +42,8 @@ def rows_frame(results: Mapping[str, ClusteringResult], prefix: str = "") -> pd.
         for column in CLUSTER_COLUMNS:
             name = prefix + column_name(question, column)
             frame[name] = frame[name].astype("Int64")
+        name = prefix + column_name(question, "label_is_weak")
+        frame[name] = frame[name].astype("boolean")
         labels = dict.fromkeys(summary.label for summary in result.summaries)
         labels |= dict.fromkeys(name for name in result.names if name is not None)  # of rows outside the clusters
         name = prefix + column_name(question, "cluster_label")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 RESULT_COLUMNS = (
     "cluster",
     "cluster_label",
+    "label_is_weak",
     "answer",
     "confidence",
     "cluster_distance",
@@ -119,6 +120,7 @@ def _result_columns(result: ClusteringResult) -> dict[str, pa.Array]:
     return {
         "cluster": pa.array(result.labels, pa.int64()),
         "cluster_label": pa.array(result.names, pa.string()),
+        "label_is_weak": pa.array(result.weak_labels, pa.bool_()),
         "answer": pa.array(result.embeddings.answers or nothing, pa.string()),
         "confidence": _numbers(nothing if confidences is None else confidences),
         "cluster_distance": _numbers(result.by_row(clustering.distances)),
@@ -156,6 +158,8 @@ def clusters_table(results: Mapping[str, ClusteringResult]) -> pa.Table:
         "size": pa.array([s.size for s in summaries], pa.int64()),
         "share": pa.array([round(s.share, DIGITS) for s in summaries], pa.float64()),
         "stability": pa.array([round_value(s.stability) for s in summaries], pa.float64()),
+        "label_is_weak": pa.array([s.label_is_weak for s in summaries], pa.bool_()),
+        "label_coverage": pa.array([s.check and round_value(s.check.coverage) for s in summaries], pa.float64()),
         "label_f1": pa.array([s.check and round_value(s.check.f1) for s in summaries], pa.float64()),
         "phrases": _texts("; ".join(f"{p.text} ({p.support:.2f})" for p in s.phrases) for s in summaries),
         "answers": _texts("; ".join(f"{a.text} ({a.share:.2f})" for a in s.answers) for s in summaries),
@@ -267,7 +271,7 @@ def saved_clusters_table(run: SavedRun, question: str | None = None) -> pa.Table
 
     :param run: the saved run.
     :param question: the name of one question; None takes all.
-    :return: number, label, size, stability, answers and likely next words of each cluster.
+    :return: number, label, whether it is weak, size, stability, answers and likely next words of each cluster.
     """
     import pyarrow as pa
 
@@ -283,6 +287,7 @@ def saved_clusters_table(run: SavedRun, question: str | None = None) -> pa.Table
                 | {
                     "cluster": number,
                     "label": label if into is None else f"-> {saved.names[into]}",
+                    "label_is_weak": number in saved.weak,
                     "size": cluster.size,
                     "stability": cluster.stability,
                     "answers": "; ".join(f"{a.text} ({a.share:.2f})" for a in cluster.answers[:TOP_ANSWERS]),

@@ -10,6 +10,7 @@ from inbedder_cli.report.view import (
     closing_lines,
     cluster_views,
     n_clusters_lines,
+    phrases_heading,
     printable,
     rows_line,
     truncate,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from inbedder_cli.results import ClusteringResult
 
 EXAMPLE_LENGTH = 200  # characters
+N_OTHER_COLUMNS = 5  # of the table, beside those of answers and of phrases
 MAX_CLUSTERS = 4  # listed in the text
 LABEL_LENGTH = 40  # characters
 LINE_LENGTH = 110  # characters
@@ -36,10 +38,12 @@ def clusters_html(result: ClusteringResult) -> str:
     :param result: one question, answered over a corpus.
     :return: one `<div>` with inline styles.
     """
-    heads = ["", "cluster", "rows", "share", answers_heading(result), "for example"]
-    styles = [RIGHT, LEFT, RIGHT, RIGHT, LEFT, LEFT]
+    views = cluster_views(result)
+    lists = [heading for heading in (answers_heading(result), phrases_heading(views)) if heading]
+    heads = ["", "cluster", "rows", "share", *lists, "for example"]
+    styles = [RIGHT, LEFT, RIGHT, RIGHT, *(LEFT for _ in lists), LEFT]
     head = "".join(f'<th style="{style}">{escape(name)}</th>' for name, style in zip(heads, styles, strict=True))
-    body = "".join(_row(view, styles) for view in cluster_views(result))
+    body = "".join(_row(view, styles) for view in views)
     notes = "<br>".join(_safe(line) for line in closing_lines(result))
     caption = f'<b>{_safe(result.instruction)}</b> <span style="{GRAY}">{_safe(result.corpus.source)}</span>'
     # The classes keep Jupyter's MathJax from rendering the text between two dollar signs as math.
@@ -57,12 +61,13 @@ def _row(view: ClusterView, styles: list[str]) -> str:
     example = (
         f'<span style="{GRAY}">{_safe(view.example_id)}</span> {_safe(truncate(view.example, EXAMPLE_LENGTH))}'
     )
+    lists = [view.answers, view.phrases][: len(styles) - N_OTHER_COLUMNS]
     cells = [
         _safe(view.number),
         _safe(view.label) if view.is_outside else f"<b>{_safe(view.label)}</b>{marks}",
         _safe(view.rows),
         _safe(view.share),
-        "<br>".join(_safe(answer) for answer in view.answers),
+        *("<br>".join(map(_safe, lines)) for lines in lists),
         example,
     ]
     columns = "".join(f'<td style="{style}">{cell}</td>' for cell, style in zip(cells, styles, strict=True))

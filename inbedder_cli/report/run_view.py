@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CELL_LINES = 3  # maximum lines of a cell
 CELL_SHARE = 0.5  # share of the terminal's width for one text
 MIN_WIDTH = 6
-NUMBERS = ("int64", "double", "float")
+NUMBERS = ("int64", "double", "float", "bool")
 
 
 def print_table(console: Console, table: pa.Table) -> None:
@@ -46,4 +46,6 @@ def print_table(console: Console, table: pa.Table) -> None:
 def _cell(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "yes" if value else ""
     return f"{value:.2f}" if isinstance(value, float) else str(value)

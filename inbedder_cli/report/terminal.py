@@ -9,7 +9,14 @@ from rich.table import Table
 from rich.text import Text
 
 from inbedder_cli.report.text import visible
-from inbedder_cli.report.view import answers_heading, closing_lines, cluster_views, printable, truncate
+from inbedder_cli.report.view import (
+    answers_heading,
+    closing_lines,
+    cluster_views,
+    phrases_heading,
+    printable,
+    truncate,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,7 +24,7 @@ if TYPE_CHECKING:
     from inbedder_cli.report.view import ClusterView
     from inbedder_cli.results import ClusteringResult
 
-NARROW = 100  # columns of a terminal, below which the example gets less room
+NARROW = 100  # columns of a terminal, below which phrases are not shown, and the example gets less room
 EXAMPLE_LINES = 4
 MAX_QUESTION = 2000  # characters
 
@@ -44,19 +51,25 @@ def print_notes(console: Console, lines: list[str]) -> None:
 
 def _clusters(result: ClusteringResult, width: int) -> Table:
     is_narrow = width < NARROW
+    views = cluster_views(result)
+    heading = "" if is_narrow else phrases_heading(views)
     title = Text(truncate(printable(result.instruction), MAX_QUESTION), style="bold")
     title.append(f"   {visible(result.corpus.source)}", style="dim")
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, expand=True, padding=(0, 1))
     table.add_column("", justify="right", style="dim", no_wrap=True)
-    table.add_column("cluster", style="bold cyan", ratio=3, overflow="fold")
+    table.add_column("cluster", style="bold cyan", ratio=4 if heading else 3, overflow="fold")
     table.add_column("rows", justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
-    table.add_column(answers_heading(result), ratio=4, overflow="fold")
+    table.add_column(answers_heading(result), ratio=5 if heading else 4, overflow="fold")
+    if heading:
+        table.add_column(heading, ratio=5, overflow="fold")
     table.add_column("for example", ratio=6 if is_narrow else 9, overflow="fold")
     room = EXAMPLE_LINES * max(20, int((width - 24) * (0.42 if is_narrow else 0.55)))
-    for view in cluster_views(result):
-        answers = Text("\n".join(view.answers), style="dim" if view.is_outside else "")
-        table.add_row(view.number, _label(view), view.rows, view.share, answers, _example(view, room))
+    for view in views:
+        style = "dim" if view.is_outside else ""
+        lists = [view.answers, view.phrases] if heading else [view.answers]
+        cells = [Text("\n".join(lines), style=style) for lines in lists]
+        table.add_row(view.number, _label(view), view.rows, view.share, *cells, _example(view, room))
         table.add_row()
     return table
 

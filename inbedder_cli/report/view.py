@@ -10,21 +10,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inbedder_cli.clustering import NOISE, UNSTABLE
-from inbedder_cli.diagnostics.baseline import SAME
+from inbedder_cli.diagnostics.baseline import OBVIOUS, SAME
 from inbedder_cli.diagnostics.languages import name_languages
 from inbedder_cli.explanation.summaries import UNANSWERED
 from inbedder_cli.registry import algorithms
 from inbedder_cli.results import RowStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inbedder_cli.clustering import KScore, KSelection
     from inbedder_cli.diagnostics.baseline import BaselineAgreement
     from inbedder_cli.explanation.summaries import ClusterSummary
     from inbedder_cli.results import ClusteringResult
 
-PHRASES_SHOWN = 4
+ANSWERS_SHOWN = 4
+PHRASES_SHOWN = 3
+LEAST_SHOWN = 0.05  # support of a distinctive phrase in a table
 NAME_LENGTH = 300  # characters of a label, an answer or an id; rich needs minutes to wrap a million
-WEAK_LABEL = 0.3  # F1 on held-out rows, below which a label hardly describes its cluster
 WEAK_SILHOUETTE = 0.1  # mean silhouette below which clusters overlap
 
 
@@ -37,7 +40,8 @@ class ClusterView:
     :param marks: warnings, for example "unstable 0.50".
     :param rows: how many rows it has, for example "1,234".
     :param share: of the rows with text, for example "21%".
-    :param answers: its phrases with their support; of unanswered rows the whole answers with their share.
+    :param answers: its most frequent answers with their shares; without answers, words of the texts.
+    :param phrases: phrases that set its answers apart, with their support, where the answers do not show them.
     :param example_id: the id of one row, "" where there is none.
     :param example: the whole text of that row.
     :param is_outside: whether the row stands for noise or unanswered rows instead of a cluster.
@@ -49,6 +53,7 @@ class ClusterView:
     rows: str
     share: str
     answers: list[str]
+    phrases: list[str]
     example_id: str
     example: str
     is_outside: bool
@@ -74,6 +79,7 @@ def _cluster_view(summary: ClusterSummary) -> ClusterView:
         rows=f"{summary.size:,}",
         share=percent(summary.share),
         answers=_answers(summary),
+        phrases=_phrases(summary),
         example_id=short(exemplar.id) if exemplar else "",
         example=printable(exemplar.text) if exemplar else "",
         is_outside=is_outside,
@@ -81,9 +87,18 @@ def _cluster_view(summary: ClusterSummary) -> ClusterView:
 
 
 def _answers(summary: ClusterSummary) -> list[str]:
-    if summary.cluster == UNANSWERED:
-        return [f"{short(a.text) or '(empty)'} {percent(a.share)}" for a in summary.answers[:PHRASES_SHOWN]]
-    return [f"{short(p.text)} {percent(p.support)}" for p in summary.phrases[:PHRASES_SHOWN]]
+    if summary.answers:
+        return [f"{short(a.text) or '(empty)'} {percent(a.share)}" for a in summary.answers[:ANSWERS_SHOWN]]
+    return [f"{short(p.text)} {percent(p.support)}" for p in summary.phrases[:ANSWERS_SHOWN]]
+
+
+def _phrases(summary: ClusterSummary) -> list[str]:
+    """Return the distinctive phrases that are none of the answers shown."""
+    shown = {a.text for a in summary.answers[:ANSWERS_SHOWN]}
+    others = [p for p in summary.phrases if p.text not in shown and p.support >= LEAST_SHOWN]
+    if not summary.answers:  # `_answers` shows the phrases
+        return []
+    return [f"{short(p.text)} {percent(p.support)}" for p in others[:PHRASES_SHOWN]]
 
 
 def answers_heading(result: ClusteringResult) -> str:
@@ -95,6 +110,14 @@ def answers_heading(result: ClusteringResult) -> str:
     return "words of the texts" if result.embeddings.answers is None else "answers"
 
 
+def phrases_heading(views: Sequence[ClusterView]) -> str:
+    """Return the heading of the column of phrases; "" where the column would be empty.
+
+    :param views: the rows of the table.
+    """
+    return "distinctive" if any(view.phrases for view in views) else ""
+
+
 def cluster_marks(summary: ClusterSummary) -> list[str]:
     """Return the warnings about a cluster, with their values.
 
@@ -104,8 +127,10 @@ def cluster_marks(summary: ClusterSummary) -> list[str]:
     marks = []
     if is_unstable(summary):
         marks.append(f"unstable {summary.stability:.2f}")
-    if has_weak_label(summary) and summary.check is not None:
-        marks.append(f"weak label {summary.check.f1:.2f}")
+    if summary.label_is_weak and summary.check is not None:
+        check = summary.check
+        is_common = check.coverage <= check.elsewhere or check.f1 is None
+        marks.append("weak label: as frequent elsewhere" if is_common else f"weak label {check.f1:.2f}")
     return marks
 
 
@@ -116,16 +141,6 @@ def is_unstable(summary: ClusterSummary) -> bool:
     :return: False where stability was not measured.
     """
     return summary.stability is not None and round(summary.stability, 2) < UNSTABLE
-
-
-def has_weak_label(summary: ClusterSummary) -> bool:
-    """Return whether a label hardly describes its cluster on held-out rows, after rounding to two digits.
-
-    :param summary: the summary of the cluster.
-    :return: False where the label was not checked.
-    """
-    check = summary.check
-    return check is not None and check.f1 is not None and round(check.f1, 2) < WEAK_LABEL
 
 
 def closing_lines(result: ClusteringResult) -> list[str]:
@@ -225,7 +240,11 @@ def baseline_line(baseline: BaselineAgreement) -> str:
     """
     values = f"adjusted mutual information, {baseline.n_rows:,} rows; 0 unrelated, 1 the same"
     line = f"agreement with the clusters of a neutral question: {max(0, baseline.ami):.2f} ({values})"
-    return f"the question changed little: {line}" if baseline.ami >= SAME else line
+    if baseline.ami < SAME:
+        return line
+    if baseline.answers_ami is not None and baseline.answers_ami >= OBVIOUS:
+        return f"the texts divide by these answers whatever is asked: {line}"
+    return f"the question changed little: {line}"
 
 
 def rows_line(result: ClusteringResult) -> str:

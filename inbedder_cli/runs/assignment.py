@@ -45,7 +45,13 @@ def assign_rows(
     )
     merged_away = second == labels  # the second cluster was merged into the row's own: the margin is undefined
     summaries = [
-        ClusterSummary(number, name, size, size / max(1, len(labels)))
+        ClusterSummary(
+            number,
+            name,
+            size,
+            size / max(1, len(labels)),
+            label_is_weak=None if number == NOISE else number in question.weak,
+        )
         for number, name in (question.names | {NOISE: NOISE_LABEL}).items()
         for size in [int((labels == number).sum())]
     ]

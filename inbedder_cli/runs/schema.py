@@ -53,6 +53,7 @@ class Cluster(Struct, frozen=True):
     answers: list[Answer]
     likely_next_words: list[str]
     stability: float | None = None
+    label_is_weak: bool | None = None
 
 
 class Rows(Struct, frozen=True):

@@ -72,6 +72,7 @@ class SavedQuestion:
     :param sizes: number of rows by cluster, before merges.
     :param names: name of each cluster, with the user's renames.
     :param merged: target by merged cluster.
+    :param weak: clusters whose label is weak, and not the user's own.
     """
 
     instruction: str
@@ -81,6 +82,7 @@ class SavedQuestion:
     sizes: dict[int, int]
     names: dict[int, str]
     merged: dict[int, int]
+    weak: frozenset[int] = frozenset()
 
     @classmethod
     def of(cls, result: ClusteringResult) -> SavedQuestion:
@@ -97,6 +99,7 @@ class SavedQuestion:
             sizes={summary.cluster: summary.size for summary in clusters},
             names={summary.cluster: summary.label for summary in clusters},
             merged={},
+            weak=frozenset(summary.cluster for summary in clusters if summary.label_is_weak),
         )
 
 
@@ -307,4 +310,5 @@ def _question(
         {c.cluster: c.size for c in clusters},
         names,
         merged,
+        frozenset(c.cluster for c in clusters if c.label_is_weak and names[c.cluster] == c.label),
     )

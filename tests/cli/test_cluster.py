@@ -13,6 +13,7 @@ QUESTION = "What emotion is expressed?"
 ADDED = [
     "cluster",
     "cluster_label",
+    "label_is_weak",
     "answer",
     "confidence",
     "cluster_distance",

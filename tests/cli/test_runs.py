@@ -59,7 +59,7 @@ def test_the_same_rows_get_the_same_clusters_again(inbedder, saved, stays, chose
     run, rows = saved(*chosen)
     again = rows_of(inbedder("assign", run, stays, "--device", "cpu"))
     clustered = [i for i, row in enumerate(rows) if row["cluster"] != "-1"]
-    for column in ("cluster", "cluster_label", "answer", "second_cluster"):
+    for column in ("cluster", "cluster_label", "label_is_weak", "answer", "second_cluster"):
         assert [again[i][column] for i in clustered] == [rows[i][column] for i in clustered]
     assert list(again[0])[-1] == "novel"
 

@@ -33,6 +33,14 @@ def test_the_same_clusters_agree_fully_and_unrelated_ones_do_not():
     assert abs(agreement(np.random.default_rng(0).permutation(TRUTH).tolist()).ami) < 0.2
 
 
+def test_the_clusters_of_the_neutral_question_are_compared_with_the_answers():
+    sample = BaselineSample(list(range(40)), VECTORS)
+    said = [("Angry", "calm")[label] for label in TRUTH]
+    assert baseline_agreement(TRUTH.tolist(), OPTIONS, sample, said).answers_ami == pytest.approx(1)
+    assert baseline_agreement(TRUTH.tolist(), OPTIONS, sample, ["angry"] * 40).answers_ami == pytest.approx(0)
+    assert baseline_agreement(TRUTH.tolist(), OPTIONS, sample).answers_ami is None
+
+
 def test_rows_in_no_cluster_and_rows_without_vectors_are_left_out():
     vectors = VECTORS.copy()
     vectors[3] = np.nan

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inbedder_cli.explanation.labels import check_labels, choose_labels
-from inbedder_cli.explanation.phrases import answer_phrases, rank_phrases
+from inbedder_cli.explanation.labels import check_labels, choose_phrases
+from inbedder_cli.explanation.phrases import answer_phrases, describe_phrases
 from inbedder_cli.explanation.stop_words import words_of
 from tests.explanation.test_summaries import VOCABULARY, explained
 
@@ -28,10 +28,70 @@ def test_labels_are_unique_when_two_clusters_share_their_best_phrase():
     assert len({s.label for s in summaries}) == 3
 
 
-def test_the_weaker_claim_gets_its_next_phrase_added():
-    answers = ["refund"] * 8 + ["refund", "refund", "parcel", "refund"] + ["joy"] * 20
-    summaries = explained([0] * 8 + [1] * 4 + [2] * 20, answers)
-    assert [s.label for s in summaries] == ["refund", "refund, parcel", "joy"]
+def test_clusters_of_one_answer_are_told_apart_by_the_rest_of_their_answers():
+    answers = ["late delivery"] * 8 + ["late"] * 2 + ["late refund"] * 8 + ["late"] * 2 + ["joy"] * 20
+    summaries = explained([0] * 10 + [1] * 10 + [2] * 20, answers)
+    assert [s.label for s in summaries] == ["late delivery", "late refund", "joy"]
+    answers = ["late delivery"] * 5 + ["late"] * 5 + ["late"] * 10 + ["joy"] * 20
+    summaries = explained([0] * 10 + [1] * 10 + [2] * 20, answers)
+    assert [s.label for s in summaries] == ["late: delivery", "late", "joy"]
+
+
+def test_clusters_of_one_answer_are_told_apart_by_words_of_their_texts():
+    texts = ["Where is my parcel today?"] * 6 + ["The refund is not here."] * 6 + ["All is well."] * 6
+    summaries = explained([0] * 6 + [1] * 6 + [2] * 6, ["late"] * 12 + ["happy"] * 6, texts=texts)
+    assert [s.label for s in summaries] == ["late: parcel", "late: refund", "happy"]
+
+
+def test_the_same_answers_to_texts_without_a_word_apart_are_told_apart_by_a_central_text():
+    texts = [":-)", ":-))", ":-(", ":-(("]
+    labels = [s.label for s in explained([0, 0, 1, 1], ["neutral"] * 4, texts=texts)]
+    assert labels == ["neutral", "neutral: “:-(”"]
+
+
+def test_a_text_in_a_label_steers_no_terminal():
+    texts = ["\x1b[31m!!\n\ud800!", "\x1b[31m??"]
+    labels = [s.label for s in explained([0, 1], ["neutral"] * 2, texts=texts)]
+    assert labels == ["neutral", "neutral: “[31m??”"]
+
+
+def test_two_answers_are_never_glued_together():
+    answers = ["neutral"] * 19 + ["fear"] + ["neutral"] * 15 + ["fear"] * 5
+    assert all("fear" not in s.label for s in explained([0] * 20 + [1] * 20, answers))
+
+
+def test_a_label_is_what_most_of_the_answers_say_though_other_clusters_say_it_too():
+    """Once "neutral" named a cluster of which 98 % answer "angry"."""
+    answers = ["angry"] * 49 + ["neutral"] + ["angry"] * 30
+    first, second = explained([0] * 50 + [1] * 30, answers)
+    assert first.label.split(":")[0] == second.label.split(":")[0] == "angry"
+    assert first.answers[0].text == "angry"
+
+
+def test_a_label_that_fits_the_other_rows_as_well_is_weak():
+    answers = ["angry"] * 10 + ["calm"] * 2 + ["angry"] * 6 + ["calm"] * 4
+    weak = [s.label_is_weak for s in explained([0] * 12 + [1] * 10, answers)]
+    assert weak == [False, True]
+    assert not any(s.label_is_weak for s in explained([0] * 5 + [1] * 5, ["yes"] * 5 + ["no"] * 5))
+
+
+def test_a_part_of_a_hyphenated_word_may_be_what_answers_have_in_common():
+    answers = ["e-bike"] * 3 + ["bike", "bike", "bicycle"] + ["bank"] * 6
+    first = explained([0] * 6 + [1] * 6, answers)[0]
+    assert (first.label, round(first.check.coverage, 2)) == ("bike", 0.83)
+
+
+def test_answers_that_mean_the_same_are_counted_together():
+    answers = ["Mattress", "mattresses", "matress", "the mattress", "mattress"] + ["refund"] * 5
+    first = explained([0] * 5 + [1] * 5, answers)[0]
+    assert [(a.text, a.share) for a in first.answers] == [("mattress", 1.0)]
+
+
+@pytest.mark.parametrize("answers", [["Yes, very.", "yes"], ["yes", "angry"]])
+def test_the_answers_to_a_yes_no_question_are_yes_and_no(answers):
+    both = answers * 4 + ["no", "not angry"] * 4
+    summaries = explained([0] * 8 + [1] * 8, both, instruction="Is the customer angry?")
+    assert [s.label for s in summaries] == ["yes", "no"]
 
 
 @few_examples
@@ -95,21 +155,19 @@ def test_a_label_is_checked_by_coverage_specificity_and_on_rows_it_was_not_chose
     assert (perfect.coverage, perfect.specificity, perfect.f1) == (1, 1, 1)
 
 
-def test_a_label_of_answers_that_never_come_again_does_not_hold():
-    """Each answer is said once: whatever is chosen on some rows is in none of the others."""
+def test_answers_that_never_come_again_have_nothing_in_common():
     answers = [f"word{chr(97 + i)}" for i in range(20)]
-    check = explained([0] * 10 + [1] * 10, answers)[0].check
-    assert check.specificity == 1
-    assert check.f1 == 0
+    summaries = explained([0] * 10 + [1] * 10, answers)
+    assert [s.label for s in summaries] == ["(no common answer)", "(no common answer): “text 10”"]
+    assert [s.label_is_weak for s in summaries] == [True, True]
 
 
 def test_labels_that_are_forms_of_one_word_are_distinguished():
     answers = ["cancel order"] * 6 + ["cancel"] * 4 + ["cancellation fee"] * 5 + ["cancellation"] * 3
-    phrases = rank_phrases([answer_phrases(a, NONE, NONE) for a in answers], np.array([0] * 10 + [1] * 8))
-    labels = choose_labels(phrases)
-    assert labels[0].split(",")[0] == "cancel"
-    assert "fee" in labels[1]
-    assert choose_labels(rank_phrases([["happy"], ["unhappy"]], np.array([0, 1]))) == {0: "happy", 1: "unhappy"}
+    labels = [s.label for s in explained([0] * 10 + [1] * 8, answers)]
+    assert labels == ["cancel: order", "cancellation: fee"]
+    chosen = choose_phrases(describe_phrases([["happy"], ["unhappy"]], np.array([0, 1])))
+    assert {cluster: phrase.text for cluster, phrase in chosen.items()} == {0: "happy", 1: "unhappy"}
 
 
 @few_examples

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inbedder_cli.explanation.phrases import answer_phrases, rank_phrases
+from inbedder_cli.explanation.labels import choose_phrases
+from inbedder_cli.explanation.phrases import answer_phrases, describe_phrases, distinctive_phrases
 from inbedder_cli.explanation.stop_words import load_stop_words
 from inbedder_cli.options import ExplainOptions
 from tests.explanation.test_summaries import explained
@@ -53,7 +54,7 @@ def test_support_and_lift_are_shares_of_rows():
 
 def test_noise_rows_count_among_the_others():
     answers = ["anger", "anger", "joy", "joy", "anger", "anger"]
-    with_noise = rank_phrases([[a] for a in answers], np.array([0, 0, 1, 1, -1, -1]))
+    with_noise = describe_phrases([[a] for a in answers], np.array([0, 0, 1, 1, -1, -1]))
     assert set(with_noise) == {0, 1}
     assert with_noise[0][0].lift == pytest.approx((2.5 / 3) / (2.5 / 5))
 
@@ -76,7 +77,23 @@ def test_the_questions_own_words_are_left_out_where_another_word_remains():
     stop = load_stop_words()
     assert answer_phrases("The emotion expressed is anger", stop, repeated) == ["anger"]
     assert answer_phrases("the emotion", stop, repeated) == ["emotion"]
-    assert answer_phrases("not emotion", stop, repeated) == ["not", "emotion", "not emotion"]
+    assert answer_phrases("not emotion", stop, repeated) == ["not emotion"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "phrases"),
+    [
+        ("not happy", ["not happy"]),
+        ("not very happy", ["not very happy"]),
+        ("isn't late, good food", ["good", "food", "isn't late", "good food", "isn't late good"]),
+        ("no", ["no"]),
+        ("not the", ["not"]),
+        ("kein Essen", ["kein essen"]),
+        ("non-smoking e-bike", ["non-smoking", "e-bike", "bike", "non-smoking e-bike"]),
+    ],
+)
+def test_a_negated_word_is_never_a_phrase_without_its_negation(answer, phrases):
+    assert answer_phrases(answer, load_stop_words(), NONE) == phrases
 
 
 def test_the_questions_own_words_are_left_out_of_an_explanation():
@@ -143,6 +160,6 @@ def test_of_ever_longer_phrases_at_least_one_is_kept():
 def test_a_cluster_is_named_by_what_most_of_its_rows_say_not_by_what_a_few_say_there_alone():
     inside = [["neutral"]] * 26 + [["curiosity"]] * 10 + [[f"said {i}"] for i in range(24)]
     outside = [["neutral"]] * 60 + [["joy"]] * 140
-    ranked = rank_phrases(inside + outside, np.repeat([0, 1], [60, 200]))[0]
-    assert [phrase.text for phrase in ranked[:2]] == ["neutral", "curiosity"]
-    assert ranked[0].score < ranked[1].score
+    described = describe_phrases(inside + outside, np.repeat([0, 1], [60, 200]))
+    assert distinctive_phrases(described[0])[0].text == "curiosity"
+    assert choose_phrases(described)[0].text == "neutral"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -100,7 +99,7 @@ def test_clusters_without_any_answers_still_have_labels_of_their_own(answer):
 
 def test_a_cluster_without_answers_among_others_says_so():
     summaries = explained([0, 0, 1, 1], ["anger", "anger", "", ""])
-    assert [s.label for s in summaries] == ["anger", "(no common answer) 1"]
+    assert [s.label for s in summaries] == ["anger", "(no common answer)"]
 
 
 def test_noise_comes_last_without_phrases():
@@ -132,13 +131,9 @@ def test_relabelling_the_clusters_permutes_the_explanation_and_nothing_else(data
     for old in before:
         new = after[new_number[old.cluster]]
         assert replace(new, cluster=old.cluster, label=old.label, borderline=old.borderline) == old
-        # Clusters without phrases, and of equal claims to one phrase, can only be told apart by their numbers.
+        # Of clusters that have nothing but a phrase in common, the first one may keep it bare.
         if old.phrases and len(set(tops)) == len(tops):
-            assert unnumbered(new.label) == unnumbered(old.label)
-
-
-def unnumbered(label):
-    return re.sub(r"( \(\d+\))+$", "", label)
+            assert new.label.split(": ")[0] == old.label.split(": ")[0]
 
 
 def test_diverse_rows_show_other_answers_and_borderline_ones_the_next_cluster():

@@ -25,9 +25,10 @@ SUMMARIES = [
         [Exemplar(0, "r0", "anger", "Bad.")],
         [AnswerShare("anger", 1.0)],
         0.0,
+        label_is_weak=False,
         likely_next_words=["anger", "fury"],
     ),
-    ClusterSummary(1, "joy", 1, 0.25, [], [Exemplar(3, "r3", None, "Fine.")]),
+    ClusterSummary(1, "joy", 1, 0.25, [], [Exemplar(3, "r3", None, "Fine.")], label_is_weak=True),
     ClusterSummary(-1, "noise", 1, 0.25),
 ]
 

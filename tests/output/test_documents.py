@@ -39,6 +39,7 @@ def test_the_document_tells_settings_counts_and_clusters(result):
     assert found["clusters"][0] == {
         "cluster": 0,
         "label": "anger",
+        "label_is_weak": False,
         "size": 2,
         "share": 0.5,
         "stability": None,

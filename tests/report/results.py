@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
 
 from inbedder_cli.clustering import Clustering
 from inbedder_cli.corpus import Corpus
+from inbedder_cli.explanation.labels import LabelCheck
 from inbedder_cli.explanation.phrases import Phrase
 from inbedder_cli.explanation.summaries import ClusterSummary, Exemplar
 from inbedder_cli.options import ClusterOptions
@@ -69,5 +69,5 @@ def doubtful_result():
     """Return a result whose first cluster is unstable, and whose second one has a weak label."""
     result = a_result()
     unstable = replace(result.summaries[0], stability=0.5)
-    weak = replace(result.summaries[1], stability=0.9, check=SimpleNamespace(f1=0.21))
+    weak = replace(result.summaries[1], stability=0.9, check=LabelCheck(0.3, 0.2, 0.21), label_is_weak=True)
     return replace(result, summaries=[unstable, weak, *result.summaries[2:]])

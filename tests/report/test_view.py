@@ -13,6 +13,8 @@ from inbedder_cli.diagnostics.baseline import BaselineAgreement
 from inbedder_cli.diagnostics.crosstab import crosstab
 from inbedder_cli.diagnostics.drift import Drift, DriftReport
 from inbedder_cli.diagnostics.groupings import Grouping
+from inbedder_cli.explanation.labels import LabelCheck
+from inbedder_cli.explanation.phrases import Phrase
 from inbedder_cli.explanation.summaries import UNANSWERED, AnswerShare, ClusterSummary
 from inbedder_cli.report.crosstab_view import association
 from inbedder_cli.report.drift_view import drift_line
@@ -22,6 +24,7 @@ from inbedder_cli.report.view import (
     cluster_marks,
     cluster_views,
     percent,
+    phrases_heading,
     printable,
     truncate,
 )
@@ -158,6 +161,35 @@ def test_the_agreement_with_a_neutral_question_is_reported(ami, shown):
     assert "1,500 rows" in line
     assert ("the question changed little" in line) == (ami >= 0.5)
     assert line in closing_lines(replace(a_result(), baseline=BaselineAgreement(ami, 1500)))
+
+
+def test_a_question_is_not_called_useless_where_the_texts_divide_by_its_answers_anyway():
+    assert baseline_line(BaselineAgreement(1.0, 60, 0.9)).startswith("the texts divide by these answers")
+    assert baseline_line(BaselineAgreement(1.0, 60, 0.1)).startswith("the question changed little")
+    assert baseline_line(BaselineAgreement(0.2, 60, 0.9)).startswith("agreement with the clusters")
+
+
+def test_the_table_shows_the_most_frequent_answers_and_what_sets_them_apart_under_its_own_heading():
+    summary = ClusterSummary(
+        0,
+        "angry",
+        50,
+        0.9,
+        [Phrase("neutral", 0.02, 3, 1), Phrase("angry", 0.98, 1, 0.5), Phrase("very late", 0.2, 4, 2)],
+        answers=[AnswerShare("angry", 0.98), AnswerShare("neutral", 0.02)],
+    )
+    views = cluster_views(replace(a_result(), summaries=[summary]))
+    assert (views[0].answers, views[0].phrases) == (["angry 98%", "neutral 2%"], ["very late 20%"])
+    assert phrases_heading(views) == "distinctive"
+    assert phrases_heading(cluster_views(a_result())) == ""
+
+
+def test_a_label_is_marked_that_hardly_describes_its_cluster_or_describes_the_others_too():
+    weak = ClusterSummary(0, "x", 5, 0.5, check=LabelCheck(0.2, 0.4, 0.21, 0.1), label_is_weak=True)
+    assert cluster_marks(weak) == ["weak label 0.21"]
+    common = replace(weak, check=LabelCheck(0.5, 0.4, 0.45, 0.6))
+    assert cluster_marks(common) == ["weak label: as frequent elsewhere"]
+    assert cluster_marks(replace(weak, label_is_weak=False)) == []
 
 
 def test_the_association_of_groupings_is_named_by_its_size():
