@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 
@@ -18,6 +19,7 @@ from inbedder_cli.training.plan import contrast_pools, plan_run
 from inbedder_cli.training.recipes import MIN_CONFIDENCE, TEACHER_TEMPERATURE, Recipe, train_options
 from inbedder_cli.training.teacher_labels import TeacherLabels, label_key, labels_table, write_labels
 from tests.training.conftest import ANIMALS, COLORS, FEW, make_rows
+from tests.training.test_plan import ROWS as PLANNED
 from tests.training.test_teacher_labels import TEACHER, label
 from tests.training.test_train import adapter_of
 
@@ -120,9 +122,33 @@ def test_examples_of_a_pool_of_shared_answers_are_in_no_other_pool():
     assert [set(answers) for answers, _ in pools] == [{"cat", "dog", "cow", "hen"}, {""}]
 
 
-def test_without_a_teacher_the_plan_is_the_same():
-    options = train_options(Recipe.contrast, batch_size=16, epochs=2)
-    assert plan_run([*GOLD, *OPEN], options) == plan_run([*GOLD, *OPEN], options, frozenset())
+# Without a teacher nothing changes: unfinished runs go on, and recipes give the same weights.
+
+
+def test_without_a_teacher_the_plan_is_that_of_earlier_versions():
+    plan = plan_run(PLANNED, train_options(Recipe.contrast, batch_size=16, epochs=3))
+    assert hashlib.sha256(json.dumps(plan).encode()).hexdigest()[:16] == "f354378794cdab63"
+
+
+@pytest.mark.parametrize("classes", [[0, 0, 1, 1, 2, 3], [0, 0, 0, 0, 0, 0], [0, 1, 1, 1, 0, 2]])
+def test_without_a_teacher_the_loss_is_that_of_earlier_versions(classes):
+    classes = torch.tensor(classes)
+    vectors = torch.nn.functional.normalize(random_vectors() - random_vectors().mean(0, keepdim=True), dim=-1)
+    itself = torch.eye(len(vectors), dtype=torch.bool)
+    similar = (vectors @ vectors.T / 0.1).masked_fill(itself, float("-inf"))
+    log_share = similar - similar.logsumexp(1, keepdim=True)
+    same = (classes[:, None] == classes) & ~itself
+    has = same.any(1)
+    per_text = -log_share.masked_fill(~same, 0.0).sum(1)[has] / same.sum(1)[has]
+    assert contrastive_loss(random_vectors(), classes, 0.1).equal(per_text.mean())
+
+
+def test_without_a_teacher_the_record_of_a_run_has_the_same_keys(trained):
+    card = json.loads((trained / "card.json").read_text())
+    record = ["schema", "base", "initial_adapter", "data", "settings", "dtype", "processes", "batches"]
+    more = ["examples_seen", "steps", "sources", "left_out", "held_out", "versions", "curve"]
+    assert list(card) == record + more
+    assert not [name for name in card["settings"] if "teacher" in name]
 
 
 def test_a_teacher_answers_what_has_no_answer_where_it_is_sure(tmp_path):
