@@ -6,13 +6,13 @@ can be asked of most texts of a kind, whatever its source is labeled with. What 
 
 - English texts of 4 to 75 words, evenly from each source: the small student reads no other language, and prompts
   are cut after 144 tokens. No sources of hate or spam, of code, of single words, or with gaps in their sentences.
-- `ASPECTS` says which facets lend their wordings, and to which kinds of texts. Wordings that can be answered by yes
-  or no or that name choices are left out: the choices are those of their own source.
+- `ASPECTS` says which facets lend their wordings, and to which kinds of texts. Wordings that can be answered by
+  yes or no or that name choices are left out: the choices are those of their own source.
 - A few questions about reasons (`REASONS`) are written for this file: those of facets.jsonl name a guest or a
   customer. Each text has a reason of its own, so only a teacher can say which are alike.
 - Two of three pools are texts of one source, as the files of users are; the third mixes sources of a kind.
-- Each text gets about four questions (`ASKED`) of different aspects: texts with several answers teach the student to
-  look for the one that is asked for.
+- Each text gets about four questions (`ASKED`) of different aspects: texts with several answers teach the student
+  to look for the one that is asked for.
 
 Choice and order depend on hashes of the lines only. The pools of each aspect take turns, so the beginning of the
 file is a small copy of the whole.
@@ -39,7 +39,8 @@ MIXED = 3  # every third pool mixes sources
 WORDS = range(4, 76)
 KINDS = {
     "opinions": "uci_sentences composed_tickets composed_reviews composed_survey cfpb_complaints mams",
-    "talk": "goemotions topical_chat broad_twitter xed emobank email_intent ukp_convincing wnut17_entities mustard",
+    "talk": "goemotions topical_chat broad_twitter xed emobank email_intent ukp_convincing "
+    "wnut17_entities mustard",
     "requests": "bitext_support nlupp star_dialogues taskmaster_coffee dstc11_insurance sgd_intent hwu64_nlu "
     "snips_nlu sgd_slots casino",
     "reports": "crossner wikipedia_movies world_factbook medal_of_honor cisa_kev disease_ontology mitre_attack "
