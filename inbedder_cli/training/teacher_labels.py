@@ -209,10 +209,12 @@ def read_labels(path: Path) -> tuple[pa.Table, Teacher]:
             raise _damaged(path, "its columns are not those of labels")
         table = pa.Table.from_batches(read_parquet(path, COLUMNS.names), COLUMNS)
         table.validate(full=True)  # text that is not UTF-8
-    except (pa.ArrowException, OSError) as error:
-        reason = isinstance(error, OSError) and error.strerror
+    except InputError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:  # damage has many faces
+        reason = (isinstance(error, OSError) and error.strerror) or str(error).partition("\n")[0]
         raise InputError(
-            f"cannot be read as labels: {reason or str(error).splitlines()[0]}",
+            f"cannot be read as labels: {reason}",
             source=str(path),
             hint="give a file that inbedder teach has written",
         ) from error
