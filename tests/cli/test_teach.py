@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
 
 import pytest
 
+from inbedder_cli.encoders import encoder_backends
 from inbedder_cli.training import teaching
 from inbedder_cli.training.teacher_labels import TeacherLabels, label_key, read_labels
+from tests.encoders.toy import ToyEncoder
+from tests.kill_points import kill_points
 
 QUESTIONS = ("Why is the guest unhappy?", "What is it about?")
 TEXTS = [f"The room {i} was {'cold' if i % 2 else 'loud'}." for i in range(12)]
@@ -51,6 +56,7 @@ def test_a_teacher_s_answers_are_those_of_inbedder_answer(inbedder, pairs, tiny_
 KILLED_AFTER_EIGHT = """
 import os, signal, sys
 from inbedder_cli.cli import main
+from inbedder_cli.encoders import encoder_backends
 from inbedder_cli.training import teaching
 
 teaching.PART_SECONDS = 0.0
@@ -102,6 +108,39 @@ def test_a_stopped_run_continues_where_it_stopped(inbedder, pairs, tiny, tmp_pat
         .equals(read_labels(whole)[0].drop(["confidence", "probabilities"]))
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["labels.parquet", "pairs.jsonl", "whole.parquet"]
+
+
+@pytest.fixture
+def toy():
+    encoder_backends.register("toy", ToyEncoder)
+    yield "toy:words"
+    encoder_backends.unregister("toy")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_run_that_is_killed_at_any_file_operation_is_finished_by_the_next(
+    inbedder, pairs, toy, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(teaching, "PART_SECONDS", 0.0)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    out = folder / "labels.parquet"
+    run = lambda: inbedder("teach", pairs, "-m", toy, "-o", out, "--limit", 2, "--force")  # noqa: E731
+    assert run().exit_code == 0
+    whole = out.read_bytes()
+
+    def reset():
+        shutil.rmtree(folder)
+        folder.mkdir()
+
+    def check(point):
+        assert not out.exists() or out.read_bytes() == whole
+        if point.startswith(("os.rename", "os.rmdir", "os.remove")):
+            assert run().exit_code == 0
+            assert out.read_bytes() == whole
+            assert [path.name for path in folder.iterdir()] == ["labels.parquet"]
+
+    assert len(kill_points(run, folder=folder, reset=reset, check=check, every=3)) > 5
 
 
 class StoppedError(Exception):
