@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.errors import InputError
 from inbedder_cli.evaluation.suites import read_folder
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from inbedder_cli.training.learner import Learner
     from inbedder_cli.training.plan import Batch
     from inbedder_cli.training.recipes import TrainFiles, TrainOptions
+    from inbedder_cli.training.teacher_labels import TeacherLabels
 
 
 def train(
@@ -66,14 +67,8 @@ def train(
     check_output(files.output, force=force)
     suite = None if files.suite is None else read_folder(files.suite)
     folder = files.output.with_name(files.output.name + PARTIAL)
-    labels, counts = None, {}
-    if files.teachers:
-        labels = read_or_label(
-            files.teachers, examples.rows, folder, device=device, offline=offline, reporter=reporter
-        )
-        examples.rows, counts = complete_examples(examples.rows, labels, stop_words)
-        reporter.info(f"teacher: {', '.join(f'{n:,} {what}' for what, n in counts.items())}")
     learner = load_learner(model, options, device=device, offline=offline, reporter=reporter)
+    labels, teacher = _ask_teachers(files, examples, stop_words, folder, device, offline, reporter)
     learn, dev = _split(examples, files, options, learner, reporter)
     taught = [i for i, example in enumerate(learn) if labels is not None and labels.has_words(example)]
     plan = plan_run(learn, options, taught)
@@ -86,8 +81,8 @@ def train(
     initial = None if options.full else learner.files.adapter
     initial_adapter = None if initial is None else adapter_sha256(initial)
     record = run_record(base, initial_adapter, examples.files, options, learner.dtype, _digest(plan, learn))
-    if labels is not None:  # settings, hashes and counts; an unfinished run without a teacher has no such key
-        record["teacher"] = teacher_record(labels) | counts | {"soft_targets": len(taught)}
+    if labels is not None:  # unfinished runs of earlier versions have no such key
+        record["teacher"] = teacher | {"soft_targets": len(taught)}
 
     from inbedder_cli.training.trainer import run_trainer
 
@@ -122,6 +117,26 @@ def train(
         path.replace(files.output / path.name)
     shutil.rmtree(folder)
     return files.output
+
+
+def _ask_teachers(
+    files: TrainFiles,
+    examples: Examples,
+    stop_words: frozenset[str],
+    folder: Path,
+    device: str,
+    offline: bool,
+    reporter: Reporter,
+) -> tuple[TeacherLabels | None, dict[str, Any]]:
+    """Return the teachers' labels and what the card says of them; complete the examples in place."""
+    if not files.teachers:
+        return None, {}
+    labels = read_or_label(
+        files.teachers, examples.rows, folder, device=device, offline=offline, reporter=reporter
+    )
+    examples.rows, counts = complete_examples(examples.rows, labels, stop_words)
+    reporter.info(f"teacher: {', '.join(f'{n:,} {what}' for what, n in counts.items())}")
+    return labels, teacher_record(labels) | counts
 
 
 def _split(

@@ -249,9 +249,17 @@ def test_a_model_labels_first_and_its_labels_are_kept(inbedder, zoo, questions, 
     assert inbedder("answer", questions, "-i", "Which?", "--text", "input", "-m", out).exit_code == 0
 
 
-def test_a_run_that_stops_before_training_keeps_its_labels(inbedder, zoo, questions, tiny, tmp_path):
+def test_a_run_that_stops_before_training_keeps_its_labels(inbedder, zoo, questions, tiny, tmp_path, monkeypatch):
     run = ("train", questions, "-m", tiny, "-o", tmp_path / "mine", "--teacher", zoo)
     assert inbedder(*run, "--layer", 99).exit_code == 2
+    assert ZooTeacher.n_encoded == 0
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("inbedder_cli.training.trainer.run_trainer", stop)
+        assert inbedder(*run, *FEW).exit_code == 130
     assert ZooTeacher.n_encoded == 120
     assert inbedder(*run, *FEW).exit_code == 0
     assert ZooTeacher.n_encoded == 120
