@@ -21,6 +21,7 @@ from inbedder_cli.cli.evaluate import evaluate
 from inbedder_cli.cli.models_commands import app as models_app
 from inbedder_cli.cli.show import show
 from inbedder_cli.cli.streams import prepare_streams
+from inbedder_cli.cli.teach import teach
 from inbedder_cli.cli.train import train
 from inbedder_cli.cli.tune import tune
 from inbedder_cli.cli.verify import verify
@@ -70,6 +71,7 @@ app.command(no_args_is_help=True, epilog=EXIT_CODES)(assign)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(verify)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(evaluate)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(train)
+app.command(no_args_is_help=True, epilog=EXIT_CODES)(teach)
 app.add_typer(models_app, name="models")
 app.add_typer(cache_app, name="cache")
 

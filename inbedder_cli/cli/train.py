@@ -25,7 +25,7 @@ def train(
         typer.Argument(
             metavar="DATA...",
             help="JSON lines, Parquet or CSV with the fields input, instruction and output (optionally source); "
-            "or the paper's set, KomeijiForce/Inbedder-Pretrain-Data.",
+            "or the paper's set, KomeijiForce/Inbedder-Pretrain-Data. With --teacher, output may be missing.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to create.", show_default=False)],
@@ -33,6 +33,14 @@ def train(
         str,
         typer.Option("--model", "-m", help="Base model: bundled name, folder, .gguf file or Hugging Face id."),
     ] = "smollm2-135m",
+    teacher: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Learn from a larger model: its labels (see: inbedder teach), or a model that labels DATA first. "
+            "Repeat for several.",
+            show_default=False,
+        ),
+    ] = None,
     recipe: Annotated[
         Recipe,
         typer.Option(
@@ -223,6 +231,8 @@ def train(
 
     inbedder train qa.jsonl -o my-encoder --max-examples 5000 --eval my-suite
 
+    inbedder train pools.jsonl -o my-encoder --teacher labels.parquet
+
     inbedder train KomeijiForce/Inbedder-Pretrain-Data -m facebook/opt-1.3b --recipe paper -o opt-inbedder
     """
     if keep_stop_words and stop_words is not None:
@@ -256,6 +266,6 @@ def train(
     from inbedder_cli.training.workflow import train as run
 
     reporter = TerminalReporter(quiet=quiet) if is_first_process() else SILENT
-    files = TrainFiles(tuple(data), output, dev=dev, suite=suite, suite_limit=suite_limit)
+    files = TrainFiles(tuple(data), output, dev, suite, suite_limit, tuple(teacher or ()))
     folder = run(files, options, model, device=device, offline=offline, force=force, reporter=reporter)
     reporter.info(f'{folder} is ready; use it with: inbedder cluster FILE -i "..." --model {folder}')

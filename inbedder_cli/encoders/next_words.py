@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-LIKELY = 8  # words kept per answer
+LIKELY = 8  # words of each answer in a table
+RANKED = 16  # words of each answer that an encoder returns and caches: a teacher's labels hold them all
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def read_parquet(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]
     import pyarrow.parquet as pq
 
     size, most = 0, max(SMALL_BYTES, MAX_RATIO * path.stat().st_size)
-    with pq.ParquetFile(str(path)) as file:
+    with pq.ParquetFile(str(path), page_checksum_verification=True) as file:  # where it has any
         for batch in file.iter_batches(BATCH_ROWS, columns=list(columns)):
             size += batch.nbytes
             if size > most:

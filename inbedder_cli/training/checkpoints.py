@@ -75,8 +75,9 @@ def open_run(folder: Path, record: dict[str, Any], *, force: bool) -> str | None
                 f"{folder} holds an unfinished run with other {_difference(previous, record)}",
                 hint="repeat its command to finish it, or start again with --force",
             )
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
+        if (folder / CHECKPOINTS).exists():
+            shutil.rmtree(folder / CHECKPOINTS)  # what a teacher has labeled stays
+    folder.mkdir(parents=True, exist_ok=True)
     settings.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return None
 

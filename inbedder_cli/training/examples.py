@@ -36,14 +36,16 @@ class Example:
 
     :param text: the text.
     :param instruction: the question.
-    :param answer: without stop words.
+    :param answer: without stop words; "" where it is not known.
     :param source: where the example comes from.
+    :param is_gold: whether the answer comes from the data, not from a teacher.
     """
 
     text: str
     instruction: str
     answer: str
     source: str = ""
+    is_gold: bool = True
 
 
 @dataclass
@@ -75,7 +77,9 @@ class Examples:
         return f"{len(self.broken):,} rows left out: {'; '.join(self.broken[:SHOWN])}{more}"
 
 
-def read_examples(references: Sequence[str], stop_words: frozenset[str], *, offline: bool = False) -> Examples:
+def read_examples(
+    references: Sequence[str], stop_words: frozenset[str], *, offline: bool = False, needs_answers: bool = True
+) -> Examples:
     """Return examples from files, or from a set on the hub.
 
     Rows have the fields input, instruction and output, and may have source.
@@ -83,6 +87,7 @@ def read_examples(references: Sequence[str], stop_words: frozenset[str], *, offl
     :param references: paths of JSON-lines, Parquet or CSV files, or names of `HUB_SETS`.
     :param stop_words: removed from the answers, see `shorten_answer`.
     :param offline: use the local cache only.
+    :param needs_answers: whether a row without an answer is unusable.
     :return: the usable examples, and messages about the others.
     :raises InputError: when a file cannot be read, or there is no usable example.
     :raises ModelError: when a set cannot be fetched.
@@ -92,12 +97,13 @@ def read_examples(references: Sequence[str], stop_words: frozenset[str], *, offl
         for file in _files(reference, offline=offline):
             examples.files[_unused_name(file.name, examples.files)] = file_sha256(file)
             for record in read_file(file, examples.broken):
-                _add_record(record, Path(reference).stem, stop_words, examples)
+                _add_record(record, Path(reference).stem, stop_words, examples, needs_answers=needs_answers)
     if not examples.rows:
+        fields = f"{TEXT}, {INSTRUCTION} and {ANSWER}" if needs_answers else f"{TEXT} and {INSTRUCTION}"
         raise InputError(
             f"no usable example ({examples.warning() or 'no rows'})",
             source=", ".join(references),
-            hint=f"a row needs the fields {TEXT}, {INSTRUCTION} and {ANSWER}",
+            hint=f"a row needs the fields {fields}",
         )
     return examples
 
@@ -173,9 +179,13 @@ def _unused_name(name: str, taken: Container[str]) -> str:
     return next(n for n in chain([name], numbered) if n not in taken)
 
 
-def _add_record(record: Record, source: str, stop_words: frozenset[str], examples: Examples) -> None:
+def _add_record(
+    record: Record, source: str, stop_words: frozenset[str], examples: Examples, *, needs_answers: bool
+) -> None:
+    is_open = not needs_answers and record.cells.get(ANSWER) in (None, "")
     try:
-        text, question, answer = (record.text(name) for name in (TEXT, INSTRUCTION, ANSWER))
+        text, question = (record.text(name) for name in (TEXT, INSTRUCTION))
+        answer = "" if is_open else record.text(ANSWER)
     except InputError as error:
         examples.broken.append(str(error))
         return

@@ -10,6 +10,7 @@ from transformers import DynamicCache
 
 from inbedder_cli.encoders.transformers.pooling import word_roots
 from inbedder_cli.options import Architecture, Pooling
+from inbedder_cli.training.recipes import TEACHER_TEMPERATURE
 
 if TYPE_CHECKING:
     from inbedder_cli.encoders.transformers.model_encoder import ModelEncoder
@@ -56,7 +57,10 @@ class AnsweringModel(torch.nn.Module):
         if "classes" not in part:
             return Losses(answer, None)
         with torch.autocast(vectors.device.type, enabled=False):  # bfloat16 has eight bits, too few for cosines
-            return Losses(answer, contrastive_loss(vectors.float(), part["classes"], self.temperature))
+            if "similar" not in part:
+                return Losses(answer, contrastive_loss(vectors.float(), part["classes"], self.temperature))
+            targets = soft_targets(part["similar"], part["classes"])
+            return Losses(answer, soft_contrastive_loss(vectors.float(), targets, self.temperature))
 
     def trained_parameters(self) -> dict[str, torch.nn.Parameter]:
         """Return the parameters that are trained, by name.
@@ -121,13 +125,54 @@ def contrastive_loss(vectors: torch.Tensor, classes: torch.Tensor, temperature: 
     :param temperature: divides the cosines.
     :return: a scalar; 0 if every text is alone in its class.
     """
-    vectors = F.normalize(vectors - vectors.mean(0, keepdim=True), dim=-1)
     itself = torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)
-    similar = (vectors @ vectors.T / temperature).masked_fill(itself, float("-inf"))
-    log_share = similar - similar.logsumexp(1, keepdim=True)
+    log_share = _log_shares(vectors, temperature)
     same = (classes[:, None] == classes) & ~itself
     has = same.any(1)
     if not has.any():
         return vectors.sum() * 0.0
     per_text = -log_share.masked_fill(~same, 0.0).sum(1)[has] / same.sum(1)[has]
     return per_text.mean()
+
+
+def soft_contrastive_loss(vectors: torch.Tensor, targets: torch.Tensor, temperature: float) -> torch.Tensor:
+    """Return the cross-entropy between target shares of the other texts and those of the vectors.
+
+    With targets that are equal for all texts of one class and 0 for the others, it is `contrastive_loss`.
+
+    :param vectors: shape (n_texts, hidden_size).
+    :param targets: shape (n_texts, n_texts), with a diagonal of zeros; rows sum to 1, or to 0 without any.
+    :param temperature: divides the cosines.
+    :return: a scalar, the mean over the texts with targets.
+    """
+    itself = torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)
+    log_share = _log_shares(vectors, temperature).masked_fill(itself, 0.0)
+    has = targets.any(1)
+    return -(targets * log_share).sum(1)[has].mean() if has.any() else vectors.sum() * 0.0
+
+
+def soft_targets(similar: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """Return for each text how much of the similarity is due to each other text.
+
+    Where a teacher has compared a text with others, this is the softmax of its cosines. Where other texts have
+    the same answer in the data, it is equal for all of these. Where both hold, it is the mean of the two.
+
+    :param similar: the teacher's cosines, shape (n_texts, n_texts); NaN where there are none.
+    :param classes: shape (n_texts,); texts of one class have the same answer in the data.
+    :return: shape (n_texts, n_texts), with a diagonal of zeros; rows sum to 1, or to 0 where neither holds.
+    """
+    itself = torch.eye(len(similar), dtype=torch.bool, device=similar.device)
+    compared = ~similar.isnan() & ~itself
+    same = (classes[:, None] == classes) & ~itself
+    shares = (similar / TEACHER_TEMPERATURE).masked_fill(~compared, float("-inf")).softmax(1).nan_to_num(0.0)
+    equal = same / same.sum(1, keepdim=True).clamp(min=1)
+    n_targets = compared.any(1).int() + same.any(1).int()
+    return (shares + equal) / n_targets.clamp(min=1)[:, None]
+
+
+def _log_shares(vectors: torch.Tensor, temperature: float) -> torch.Tensor:
+    """Return the logarithms of each text's shares of the others by their cosines; -inf on the diagonal."""
+    vectors = F.normalize(vectors - vectors.mean(0, keepdim=True), dim=-1)
+    itself = torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)
+    similar = (vectors @ vectors.T / temperature).masked_fill(itself, float("-inf"))
+    return similar - similar.logsumexp(1, keepdim=True)

@@ -8,7 +8,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from inbedder_cli.training.examples import Example
     from inbedder_cli.training.recipes import TrainOptions
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MEGABATCH = 16  # batches per stretch of examples that is sorted by length
 MAX_ANSWERS = 8  # different answers in a contrastive batch
 MIN_POOL = 24  # fewest examples of a question in contrastive batches
+MIN_TAUGHT = 8  # fewest of a question with soft targets, whose answers need not be shared
 CANDIDATES = 4  # texts considered for each one taken, to find texts of similar length
 
 
@@ -30,7 +31,9 @@ class Batch(NamedTuple):
     contrast: bool
 
 
-def plan_run(examples: Sequence[Example], options: TrainOptions) -> list[Batch]:
+def plan_run(
+    examples: Sequence[Example], options: TrainOptions, taught: Collection[int] = frozenset()
+) -> list[Batch]:
     """Return the batches of a run, in order.
 
     Ordinary batches pass over all examples and hold texts of similar length. A share of all batches
@@ -38,10 +41,11 @@ def plan_run(examples: Sequence[Example], options: TrainOptions) -> list[Batch]:
 
     :param examples: training examples.
     :param options: sizes, epochs, shares and seed.
+    :param taught: indices of the examples with soft targets of a teacher.
     :return: one batch per step and process.
     """
     rng = random.Random(options.seed)  # noqa: S311
-    pools = contrast_pools(examples) if options.contrast and options.contrast_share else []
+    pools = contrast_pools(examples, taught) if options.contrast and options.contrast_share else []
     share = options.contrast_share if pools else 0.0
     ordinary = math.ceil(options.epochs * math.ceil(len(examples) / options.batch_size))
     limit = options.max_examples or math.inf
@@ -65,22 +69,31 @@ def plan_run(examples: Sequence[Example], options: TrainOptions) -> list[Batch]:
 Pool = tuple[dict[str, list[int]], int]  # examples of one question by answer, and their number
 
 
-def contrast_pools(examples: Sequence[Example]) -> list[Pool]:
-    """Return the questions that have at least two answers with several texts each.
+def contrast_pools(examples: Sequence[Example], taught: Collection[int] = frozenset()) -> list[Pool]:
+    """Return the questions of contrastive batches.
+
+    These have at least two answers with several texts each. Where a teacher says how alike the answers are, they
+    may all differ: the taught examples of a question that are in no such pool form a pool of one group.
 
     :param examples: training examples.
+    :param taught: indices of the examples with soft targets of a teacher.
     :return: the examples of each such question.
     """
     by_question: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for i, example in enumerate(examples):
-        by_question[example.instruction.casefold()][example.answer.casefold()].append(i)
+        if example.is_gold:
+            by_question[example.instruction.casefold()][example.answer.casefold()].append(i)
     pools = []
     for answers in by_question.values():
         shared = {answer: rows for answer, rows in answers.items() if len(rows) > 1}
         size = sum(map(len, shared.values()))
         if len(shared) > 1 and size >= MIN_POOL:
             pools.append((shared, size))
-    return pools
+    pooled = {i for answers, _ in pools for rows in answers.values() for i in rows}
+    others: dict[str, list[int]] = defaultdict(list)
+    for i in sorted(set(taught) - pooled):
+        others[examples[i].instruction.casefold()].append(i)
+    return pools + [({"": rows}, len(rows)) for rows in others.values() if len(rows) >= MIN_TAUGHT]
 
 
 def _ordinary(length: Sequence[int], size: int, rng: random.Random) -> Iterator[list[int]]:

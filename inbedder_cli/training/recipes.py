@@ -98,6 +98,11 @@ class TrainOptions:
             object.__setattr__(self, "pooling", Pooling(self.pooling))
 
 
+# Of a teacher, see `distillation`.
+MIN_CONFIDENCE = 0.2  # of an answer that is learned
+MAX_WORDS = 6  # of an answer that is learned
+TEACHER_TEMPERATURE = 0.1  # divides the cosines that become soft targets
+
 # The paper: batches of 2 examples x 8 steps x 4 GPUs, no weight decay, 512 tokens (training script of its code).
 RECIPES: dict[Recipe, dict[str, Any]] = {
     Recipe.contrast: {},
@@ -133,6 +138,7 @@ class TrainFiles:
     :param dev: file of examples to measure the loss on; None holds out some of the data.
     :param suite: folder of tasks, as for `inbedder evaluate`, measured whenever the loss is.
     :param suite_limit: rows of each task.
+    :param teachers: files of labels (see `teaching.teach`), or references of models that label the data first.
     """
 
     data: tuple[str, ...]
@@ -140,3 +146,4 @@ class TrainFiles:
     dev: Path | None = None
     suite: Path | None = None
     suite_limit: int = 100
+    teachers: tuple[str, ...] = ()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from inbedder_cli.training.examples import Example
     from inbedder_cli.training.plan import Batch
     from inbedder_cli.training.recipes import TrainOptions
+    from inbedder_cli.training.teacher_labels import TeacherLabels
 
 
 @dataclass(frozen=True)
@@ -96,11 +97,15 @@ class Collator:
 
     :param tokenize: turns an example into ids.
     :param examples: the examples that the plan's indices refer to.
+    :param labels: what a teacher says about them, if there is one.
     """
 
-    def __init__(self, tokenize: ExampleTokenizer, examples: Sequence[Example]) -> None:
+    def __init__(
+        self, tokenize: ExampleTokenizer, examples: Sequence[Example], labels: TeacherLabels | None = None
+    ) -> None:
         self.tokenize = tokenize
         self.examples = examples
+        self.labels = labels
         self.pad_id = tokenize.encoder.pad_id
         self.opening: list[int] = getattr(
             tokenize.encoder, "opening", []
@@ -129,7 +134,8 @@ class Collator:
         - targets: shape (n_answer_tokens,), these tokens;
         - first: shape (n_rows,), the column of the state that predicts each row's first answer token;
         - prefix: shape (1, length), the common beginning of all prompts, which is cut from input_ids;
-        - classes: shape (n_rows,), in a contrastive batch, equal for rows with the same answer.
+        - classes: shape (n_rows,), in a contrastive batch, equal for rows with the same answer in the data;
+        - similar: shape (n_rows, n_rows), in a contrastive batch, the teacher's cosines, if there are any.
         """
         import torch
 
@@ -161,8 +167,12 @@ class Collator:
         if decoder_inputs:
             result["decoder_input_ids"] = self._padded(decoder_inputs)
         if batch.contrast:
-            answers = [self.examples[batch.rows[j]].answer.casefold() for j in part]
-            result["classes"] = torch.tensor([answers.index(answer) for answer in answers])
+            examples = [self.examples[batch.rows[j]] for j in part]
+            answers = [example.answer.casefold() if example.is_gold else None for example in examples]
+            classes = [i if answer is None else answers.index(answer) for i, answer in enumerate(answers)]
+            result["classes"] = torch.tensor(classes)
+            if self.labels and any(map(self.labels.has_words, examples)):
+                result["similar"] = torch.from_numpy(self.labels.cosines(examples))
         return result
 
     def _padded(self, rows: list[list[int]], value: int | None = None) -> Any:  # noqa: ANN401

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from inbedder_cli.training.examples import Example
     from inbedder_cli.training.learner import Learner
     from inbedder_cli.training.recipes import TrainFiles, TrainOptions
+    from inbedder_cli.training.teacher_labels import TeacherLabels
 
 WEIGHTS = "trained.safetensors"
 
@@ -146,6 +147,7 @@ def run_trainer(
     folder: Path,
     record: dict[str, Any],
     *,
+    labels: TeacherLabels | None,
     force: bool,
     reporter: Reporter,
 ) -> list[dict[str, Any]]:
@@ -160,6 +162,7 @@ def run_trainer(
     :param suite: tasks to measure whenever the held-out loss is; None measures none.
     :param folder: of the unfinished run.
     :param record: everything that determines the run, see `checkpoints.run_record`.
+    :param labels: of a teacher, if there is one.
     :param force: replace another unfinished run.
     :param reporter: shows progress.
     :return: one entry per logged step.
@@ -187,7 +190,7 @@ def run_trainer(
             args=settings,
             train_dataset=plan,
             eval_dataset=dev_plan or None,
-            data_collator=Collator(ExampleTokenizer(encoder, options), [*learn, *dev]),
+            data_collator=Collator(ExampleTokenizer(encoder, options), [*learn, *dev], labels),
             callbacks=callbacks,
             contrast=options.contrast,
         )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import shutil
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.errors import InputError
 from inbedder_cli.evaluation.suites import read_folder
 from inbedder_cli.explanation.stop_words import load_stop_words
 from inbedder_cli.progress import SILENT
 from inbedder_cli.training.checkpoints import PARTIAL, run_record
+from inbedder_cli.training.distillation import complete_examples, read_or_label, teacher_record
 from inbedder_cli.training.distributed import is_first_process
 from inbedder_cli.training.examples import add_unanswerable, hold_out, read_examples
 from inbedder_cli.training.learner import load_learner
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from inbedder_cli.training.learner import Learner
     from inbedder_cli.training.plan import Batch
     from inbedder_cli.training.recipes import TrainFiles, TrainOptions
+    from inbedder_cli.training.teacher_labels import TeacherLabels
 
 
 def train(
@@ -58,29 +60,45 @@ def train(
         not match the options.
     :raises OutOfMemoryError: when a step does not fit into the device's memory.
     """
-    examples = read_examples(files.data, load_stop_words(options.stop_words), offline=offline)
+    stop_words = load_stop_words(options.stop_words)
+    examples = read_examples(files.data, stop_words, offline=offline, needs_answers=not files.teachers)
     if warning := examples.warning():
         reporter.warn(warning)
     check_output(files.output, force=force)
     suite = None if files.suite is None else read_folder(files.suite)
+    folder = files.output.with_name(files.output.name + PARTIAL)
     learner = load_learner(model, options, device=device, offline=offline, reporter=reporter)
+    labels, teacher = _ask_teachers(files, examples, stop_words, folder, device, offline, reporter)
     learn, dev = _split(examples, files, options, learner, reporter)
-    plan = plan_run(learn, options)
+    taught = [i for i, example in enumerate(learn) if labels is not None and labels.has_words(example)]
+    plan = plan_run(learn, options, taught)
     n_seen = sum(len(batch.rows) for batch in plan)
     reporter.info(
         f"{len(learn):,} examples of {len(examples.sources)} sources, {len(dev):,} held out; training: {n_seen:,} "
         f"in {len(plan):,} steps, {learner.dtype} on {learner.encoder.model.device}"
     )
-    folder = files.output.with_name(files.output.name + PARTIAL)
     base = base_entry(learner.files, model)
     initial = None if options.full else learner.files.adapter
     initial_adapter = None if initial is None else adapter_sha256(initial)
     record = run_record(base, initial_adapter, examples.files, options, learner.dtype, _digest(plan, learn))
+    if labels is not None:  # unfinished runs of earlier versions have no such key
+        record["teacher"] = teacher | {"soft_targets": len(taught)}
 
     from inbedder_cli.training.trainer import run_trainer
 
     curve = run_trainer(
-        learner, learn, dev, plan, options, files, suite, folder, record, force=force, reporter=reporter
+        learner,
+        learn,
+        dev,
+        plan,
+        options,
+        files,
+        suite,
+        folder,
+        record,
+        labels=labels,
+        force=force,
+        reporter=reporter,
     )
     if not is_first_process():
         return files.output
@@ -95,8 +113,30 @@ def train(
         "curve": curve,
     }
     save_result(learner, model, base, card, folder / "finished", files.output)
+    for path in folder.glob("*.parquet"):  # the labels of a teacher that was a model: hours of work
+        path.replace(files.output / path.name)
     shutil.rmtree(folder)
     return files.output
+
+
+def _ask_teachers(
+    files: TrainFiles,
+    examples: Examples,
+    stop_words: frozenset[str],
+    folder: Path,
+    device: str,
+    offline: bool,
+    reporter: Reporter,
+) -> tuple[TeacherLabels | None, dict[str, Any]]:
+    """Return the teachers' labels and what the card says of them; complete the examples in place."""
+    if not files.teachers:
+        return None, {}
+    labels = read_or_label(
+        files.teachers, examples.rows, folder, device=device, offline=offline, reporter=reporter
+    )
+    examples.rows, counts = complete_examples(examples.rows, labels, stop_words)
+    reporter.info(f"teacher: {', '.join(f'{n:,} {what}' for what, n in counts.items())}")
+    return labels, teacher_record(labels) | counts
 
 
 def _split(

@@ -65,7 +65,7 @@ def test_first_words_are_the_likeliest_with_their_probabilities(tiny_models, arc
             else:
                 start = {"decoder_input_ids": torch.tensor([encoder.opening])} if architecture == "t5" else {}
                 logits = encoder.model(ids["input_ids"], **start).logits[0, -1]
-        probabilities, tokens = logits.softmax(-1).topk(16)
+        probabilities, tokens = logits.softmax(-1).topk(32)
         expected = {}
         for token, probability in zip(tokens.tolist(), probabilities.tolist(), strict=True):
             word = encoder.tokenizer.decode([token], skip_special_tokens=True).strip().casefold()

@@ -18,7 +18,7 @@ from inbedder_cli.encoders.encoded import Answer, EncodedText
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ROW_BYTES = 600  # size of a row without its vector
+ROW_BYTES = 750  # size of a row without its vector
 STEP = 10_000  # rows or pages removed per transaction, so that other processes can write in between
 
 

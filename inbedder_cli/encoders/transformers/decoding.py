@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from inbedder_cli.encoders.next_words import LIKELY
+from inbedder_cli.encoders.next_words import RANKED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ class DecodedAnswer(NamedTuple):
 
 
 NOT_DECODED = DecodedAnswer([], 1.0, [])
-TOP_TOKENS = 2 * LIKELY  # some tokens spell the same word, or none
+TOP_TOKENS = 2 * RANKED  # some tokens spell the same word, or none
 COMPACT_SHARE = (
     0.5  # share of unfinished rows at which finished ones leave the batch: copying the cache has a cost
 )

@@ -14,7 +14,7 @@ import numpy as np
 
 from inbedder_cli.encoders.base import PROBE_ROWS, BaseEncoder, Preview
 from inbedder_cli.encoders.encoded import Answer, EncodedText
-from inbedder_cli.encoders.next_words import LIKELY
+from inbedder_cli.encoders.next_words import RANKED
 from inbedder_cli.encoders.prompts.prompter import Prompter
 from inbedder_cli.encoders.prompts.tokenizers import run_tokenizer
 from inbedder_cli.encoders.transformers.batching import canonical_order, plan_batches, windows
@@ -198,14 +198,14 @@ class ModelEncoder(BaseEncoder):
         """Return the words of tokens with their probabilities, in lower case, the most probable first.
 
         :param tokens: with their probabilities.
-        :return: (word, probability) pairs, at most `LIKELY`.
+        :return: (word, probability) pairs, at most `RANKED`.
         """
         probabilities: dict[str, float] = {}
         for id_, probability in tokens:
             if word := self._word_of(id_):
                 probabilities[word] = probabilities.get(word, 0.0) + probability
         ranked = sorted(probabilities.items(), key=lambda item: -item[1])
-        return tuple((word, round(probability, PROBABILITY_DIGITS)) for word, probability in ranked[:LIKELY])
+        return tuple((word, round(probability, PROBABILITY_DIGITS)) for word, probability in ranked[:RANKED])
 
     def _word_of(self, token: int) -> str:
         """Return a token in lower case, "" for one without a letter or digit."""

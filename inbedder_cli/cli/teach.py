@@ -1,0 +1,83 @@
+"""`inbedder teach`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inbedder_cli.cli import parameters
+from inbedder_cli.cli.console import TerminalReporter
+from inbedder_cli.errors import UsageError
+from inbedder_cli.options import Dtype, EncodeOptions
+
+SUFFIX = ".parquet"
+
+
+def teach(
+    data: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DATA...",
+            help="JSON lines, Parquet or CSV with the fields input and instruction, as for inbedder train.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Parquet file to write.", show_default=False)],
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            "-m",
+            help="The teacher: bundled name, folder, .gguf file or Hugging Face id.",
+            show_default=False,
+        ),
+    ],
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=parameters.MAX_COUNT, help="Label only N rows.", show_default="all")
+    ] = None,
+    template: parameters.TemplateOption = None,
+    device: parameters.Device = "auto",
+    dtype: parameters.DtypeOption = Dtype.auto,
+    offline: parameters.Offline = False,
+    max_answer_tokens: parameters.MaxAnswerTokens = 8,
+    max_tokens: parameters.MaxTokens = 512,
+    batch_tokens: parameters.BatchTokens = None,
+    force: parameters.Force = False,
+    quiet: parameters.Quiet = False,
+) -> None:
+    """Write what a model answers to the questions of DATA, for inbedder train --teacher to learn from.
+
+    The file has one row per text and question: the answer, and the most probable first words with their
+    probabilities. It holds no texts. A run that was stopped continues when the command is repeated.
+
+    [bold]Examples[/bold]
+
+    inbedder teach pools.jsonl -m teacher.gguf -o labels.parquet
+
+    inbedder train pools.jsonl -o my-encoder --teacher labels.parquet
+    """
+    from inbedder_cli.output.files import check_distinct, check_target
+
+    reporter = TerminalReporter(quiet=quiet)
+    if output.suffix.lower() != SUFFIX:
+        raise UsageError(f"labels are written as Parquet, not as {output.name}", hint="use -o labels.parquet")
+    check_distinct({"-o": output}, data)
+    check_target(output, force=force)
+
+    from inbedder_cli.encoders import load_encoder
+    from inbedder_cli.training.examples import read_examples
+    from inbedder_cli.training.teaching import teach as run
+
+    examples = read_examples(data, frozenset(), offline=offline, needs_answers=False)
+    if warning := examples.warning():
+        reporter.warn(warning)
+    encoder = load_encoder(
+        model, template=template, device=device, dtype=dtype, offline=offline, cache=False, reporter=reporter
+    )
+    reporter.info(f"teacher: {encoder.description}")
+    options = EncodeOptions(max_answer_tokens=max_answer_tokens, max_tokens=max_tokens, batch_tokens=batch_tokens)
+    n = run(examples.rows, encoder, output, options, limit=limit, force=force, reporter=reporter)
+    reporter.info(
+        f"{output}: {n:,} labels; learn from them with: inbedder train DATA -o FOLDER --teacher {output}"
+    )
