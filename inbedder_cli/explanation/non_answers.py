@@ -8,6 +8,7 @@ from functools import cache
 from importlib.resources import files
 
 from inbedder_cli.explanation.stop_words import fold_text, words_of
+from inbedder_cli.explanation.yes_no import is_yes_no_question
 
 LONGEST = 100  # characters of a text that is looked at
 NOISE_WORDS = 5  # words of a text that may begin with typed noise
@@ -30,10 +31,6 @@ POINTER = re.compile(
 RETRACTED = re.compile(
     r"(?:edit\b.*|.*\b(?:wrote|written|posted|reviewed|rated|commented)\b.*)?\b(?:delete|remove|ignore|disregard)"
     r"(?: (?:this|it|me|my))?(?: (?:review|comment|answer|post))?"
-)
-YES_NO_QUESTION = re.compile(
-    r"\s*(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|must)\b|.*\byes\b.*\bno\b",
-    re.IGNORECASE | re.DOTALL,
 )
 NO = frozenset("no nope nah nein nö non não nao nee nej nei нет hayır nie ne ні لا नहीं".split())
 
@@ -71,7 +68,7 @@ def is_non_answer(text: str, instruction: str) -> bool:
 
 def _is_silent(clause: str, instruction: str) -> bool:
     if clause in _phrases():
-        return clause not in NO or YES_NO_QUESTION.match(instruction) is None
+        return clause not in NO or not is_yes_no_question(instruction)
     first, _, rest = clause.partition(" ")
     return first == "no" and rest != "" and any(_is_form_of(rest, word) for word in words_of(instruction))
 
