@@ -106,6 +106,21 @@ class InputFormat(Choice):
     json = "json"
     lines = "lines"
     parquet = "parquet"
+    xlsx = "xlsx"
+
+
+@dataclass(frozen=True)
+class CsvStyle:
+    r"""How a CSV file is written.
+
+    :param delimiter: separator of cells.
+    :param line_end: "\n" or "\r\n".
+    :param has_mark: whether it begins with a byte-order mark, by which Excel knows UTF-8.
+    """
+
+    delimiter: str = ","
+    line_end: str = "\n"
+    has_mark: bool = False
 
 
 class OnBadRow(Choice):

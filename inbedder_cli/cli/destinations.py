@@ -185,21 +185,21 @@ def write_rows(
     :param document: returns the JSON document that holds the rows, without them.
     :param format_name: name of the format.
     :param output: the file; None: stdout.
-    :param corpus: the input; CSV on stdout keeps its delimiter.
+    :param corpus: the input; CSV keeps its delimiter, line ends and mark.
     :raises UsageError: for a binary format on a terminal.
     """
     from inbedder_cli.output.cells import records
     from inbedder_cli.output.files import open_output
     from inbedder_cli.output.formats import write_table
 
-    keep_delimiter = corpus.format is InputFormat.csv and output is None
+    is_like_input = corpus.format is InputFormat.csv
     with open_output(output) as stream:
         write_table(
             table,
             stream,
             format_name,
             document=lambda: document() | {"data": records(table)},
-            delimiter=corpus.delimiter if keep_delimiter else None,
+            style=corpus.style if is_like_input else None,
         )
 
 

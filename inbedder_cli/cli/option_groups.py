@@ -52,6 +52,7 @@ class InputOptions:
     escape: parameters.Escape = None
     on_bad_row: parameters.BadRow = OnBadRow.fail
     json_path: parameters.JsonPath = None
+    sheet: parameters.Sheet = None
     empty: parameters.Empty = EmptyTexts.skip
     limit: parameters.Limit = None
     sample: parameters.Sample = None

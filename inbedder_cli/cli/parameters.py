@@ -32,7 +32,9 @@ OUTPUT = "Output"
 MAX_COUNT = 1_000_000_000
 MAX_LAYER = 10_000
 
-File = Annotated[str, typer.Argument(metavar="FILE", help="CSV, TSV, JSON, Parquet or plain lines; - for a pipe.")]
+File = Annotated[
+    str, typer.Argument(metavar="FILE", help="CSV, TSV, JSON, Parquet, Excel or plain lines; - for a pipe.")
+]
 Instruction = Annotated[
     str | None,
     typer.Option("--instruction", "-i", help="The question to ask about each text.", show_default=False),
@@ -103,6 +105,9 @@ BadRow = Annotated[
     typer.Option(
         "--on-bad-row", help="What to do with rows that have more cells than the header.", rich_help_panel=INPUT
     ),
+]
+Sheet = Annotated[
+    str | None, typer.Option(help="Sheet of an Excel workbook. Default: the first.", rich_help_panel=INPUT)
 ]
 JsonPath = Annotated[
     str | None,

@@ -5,6 +5,7 @@ We use the standard library's parser because it reports unclosed quotes, unlike 
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from inbedder_cli.corpus.header import MOST_ROWS, column_names, n_header_rows
 from inbedder_cli.corpus.limits import cell_too_large
 from inbedder_cli.corpus.opening import Opened, canonical_encoding, decode_lines
 from inbedder_cli.errors import InputError
-from inbedder_cli.options import InputFormat, OnBadRow
+from inbedder_cli.options import CsvStyle, InputFormat, OnBadRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,12 +55,12 @@ class Delimited(NamedTuple):
     """A CSV or TSV file as it was read.
 
     :param table: a table of strings.
-    :param delimiter: the delimiter used.
+    :param style: how the file is written.
     :param notes: what was skipped, filled in, or named.
     """
 
     table: pa.Table
-    delimiter: str
+    style: CsvStyle
     notes: list[str]
 
 
@@ -73,7 +74,7 @@ def read_delimited(opened: Opened, dialect: Dialect | None = None, *, limit: int
     :param opened: the file.
     :param dialect: how it is written; None detects it.
     :param limit: maximum number of rows; None reads all.
-    :return: the table, the delimiter, and notes.
+    :return: the table, how it is written, and notes.
     :raises InputError: for rows with more cells than the header, unclosed quotes, NUL bytes, another encoding, or
         a missing header.
     """
@@ -82,26 +83,43 @@ def read_delimited(opened: Opened, dialect: Dialect | None = None, *, limit: int
     used, is_stated = _delimiter_of(opened, dialect, encoding)
     csv.field_size_limit(opened.max_cell)
     records = _records(opened, used, encoding, dialect, is_stated=is_stated)
+    table, notes = table_of_cells(records, opened.name, dialect, limit)
+    line_end = "\r\n" if opened.head.partition(b"\n")[0].endswith(b"\r") else "\n"
+    return Delimited(table, CsvStyle(used, line_end, opened.head.startswith(codecs.BOM_UTF8)), notes)
+
+
+def table_of_cells(
+    records: Iterator[tuple[int, list[str]]], source: str, dialect: Dialect, limit: int | None
+) -> tuple[pa.Table, list[str]]:
+    """Return records of a file as a table of strings, with notes about what was skipped, filled in, or named.
+
+    :param records: the line of each record, and its cells; [] for a blank line.
+    :param source: name of the input in messages.
+    :param dialect: how many header rows there are, and what to do with rows longer than the header.
+    :param limit: maximum number of rows; None reads all.
+    :return: table and notes.
+    :raises InputError: without a header or rows, and for rows with more cells than the header.
+    """
     first = list(islice(records, MOST_ROWS))
     if not first:
-        raise InputError("is empty", source=opened.name, hint=EMPTY_HINT)
+        raise InputError("is empty", source=source, hint=EMPTY_HINT)
     n_header = _n_header(first, dialect)
     header = [cells for _, cells in first[:n_header]]
     width = len(first[0][1])
     names = column_names(header)[0] if header else [f"column_{i}" for i in range(1, width + 1)]
-    check_column_names(names, opened.name)
-    rows = _Rows(names, opened.name, dialect.on_bad_row)
+    check_column_names(names, source)
+    rows = _Rows(names, source, dialect.on_bad_row)
     for line, cells in chain(first[n_header:], records):
         rows.add(line, cells)
         if rows.n == limit:
             break
     if not rows.n:
-        raise InputError("has a header but no rows", source=opened.name, hint=EMPTY_HINT)
+        raise InputError("has a header but no rows", source=source, hint=EMPTY_HINT)
     table = _without_empty_ends(rows.table(), header)
     notes = column_names([cells[: table.num_columns] for cells in header])[1] if header else []
     if n_header > 1 and dialect.header_rows is None:
         notes.insert(0, f"{n_header} header rows (recognized; --header-rows to change)")
-    return Delimited(table, used, [*notes, *rows.notes()])
+    return table, [*notes, *rows.notes()]
 
 
 def _n_header(first: list[tuple[int, list[str]]], dialect: Dialect) -> int:

@@ -16,8 +16,9 @@ from inbedder_cli.corpus.lines import is_plain_text, read_lines
 from inbedder_cli.corpus.opening import Opened, format_of_suffix, open_input
 from inbedder_cli.corpus.parquet import read_parquet
 from inbedder_cli.corpus.table import Reading, corpus_from_table
+from inbedder_cli.corpus.workbook import read_workbook
 from inbedder_cli.errors import InputError, UsageError
-from inbedder_cli.options import EmptyTexts, EncodingErrors, InputFormat, OnBadRow
+from inbedder_cli.options import CsvStyle, EmptyTexts, EncodingErrors, InputFormat, OnBadRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +48,7 @@ def read_corpus(
     escape: str | None = None,
     on_bad_row: OnBadRow | str = OnBadRow.fail,
     json_path: str | None = None,
+    sheet: str | None = None,
     empty: EmptyTexts | str = EmptyTexts.skip,
     limit: int | None = None,
     sample: int | None = None,
@@ -65,9 +67,9 @@ def read_corpus(
     without text; the index of a pandas object is kept as `Corpus.index`, and its labels are the ids of the rows
     unless `id_column` is given.
 
-    :param source: path of a CSV, TSV, JSON, JSON-lines, Parquet or plain text file, which may be compressed (.gz,
-        .bz2, .xz, .zst); "-" for standard input; a DataFrame or Series of pandas; a list, tuple or array of texts;
-        or an Arrow table.
+    :param source: path of a CSV, TSV, JSON, JSON-lines, Parquet, Excel or plain text file, which may be compressed
+        (.gz, .bz2, .xz, .zst); "-" for standard input; a DataFrame or Series of pandas; a list, tuple or array of
+        texts; or an Arrow table.
     :param text: text column or columns, joined by a line break; a path such as "ticket.description" or
         "items[0].text" where cells hold objects or lists; None guesses the one obvious column.
     :param text_template: pattern such as '{title}. {body}', instead of `text`.
@@ -83,6 +85,7 @@ def read_corpus(
     :param escape: a character that makes the next one part of the text, such as a backslash.
     :param on_bad_row: what to do with rows that have more cells than the header: fail or skip.
     :param json_path: path of the list of rows in a JSON document, such as "data.items"; None takes the only one.
+    :param sheet: sheet of an Excel workbook; None takes the first.
     :param empty: what to do with rows that have no text: skip, keep or fail.
     :param limit: maximum number of rows, taken from the beginning.
     :param sample: size of a random sample of the rows, kept in their order; None keeps all.
@@ -98,7 +101,7 @@ def read_corpus(
     if not isinstance(source, (str, os.PathLike)):
         for option, value in (
             *(("input_format", input_format), ("delimiter", delimiter), ("encoding", encoding)),
-            *(("header_rows", header_rows), ("escape", escape), ("json_path", json_path)),
+            *(("header_rows", header_rows), ("escape", escape), ("json_path", json_path), ("sheet", sheet)),
         ):
             if value is not None:
                 kind = type(source).__name__
@@ -119,7 +122,7 @@ def read_corpus(
             opened = replace(opened, format=InputFormat.lines)
             notes.append("plain lines, one text each (guessed; --input-format csv to change)")
         opened = replace(opened, encoding_errors=EncodingErrors(encoding_errors))
-        table, used = _read_table(opened, dialect, json_path, limit, notes)
+        table, used = _read_table(opened, dialect, json_path, sheet, limit, notes)
         if lines := opened.undecoded:
             how = "with U+FFFD" if opened.encoding_errors is EncodingErrors.substitute else "as Windows-1252"
             notes.append(
@@ -140,8 +143,9 @@ def read_corpus(
         skip_rows=skip_rows,
         escape=escape,
         json_path=json_path,
+        sheet=sheet,
     )
-    return replace(corpus, format=opened.format, delimiter=used, notes=tuple(notes), reading=reading)
+    return replace(corpus, format=opened.format, style=used, notes=tuple(notes), reading=reading)
 
 
 def _hint_for_python(hint: str) -> str:
@@ -157,10 +161,19 @@ def _check_dialect(dialect: Dialect) -> None:
 
 
 def _read_table(
-    opened: Opened, dialect: Dialect, json_path: str | None, limit: int | None, notes: list[str]
-) -> tuple[pa.Table, str | None]:
+    opened: Opened,
+    dialect: Dialect,
+    json_path: str | None,
+    sheet: str | None,
+    limit: int | None,
+    notes: list[str],
+) -> tuple[pa.Table, CsvStyle | None]:
     if opened.format is InputFormat.parquet:
         return read_parquet(opened, limit), None
+    if opened.format is InputFormat.xlsx:
+        table, found = read_workbook(opened, dialect, sheet=sheet, limit=limit)
+        notes.extend(found)
+        return table, None
     if opened.format is InputFormat.lines:
         return read_lines(opened, encoding=dialect.encoding, limit=limit), None
     if opened.format is InputFormat.json or json_path is not None:
@@ -169,8 +182,9 @@ def _read_table(
         return read_jsonl(opened, encoding=dialect.encoding, limit=limit), None
     read = read_delimited(opened, dialect, limit=limit)
     usual = "\t" if opened.format is InputFormat.tsv else ","
-    if dialect.delimiter is None and read.delimiter != usual:
-        shown = {"\t": "tab"}.get(read.delimiter, f'"{read.delimiter}"')
+    delimiter = read.style.delimiter
+    if dialect.delimiter is None and delimiter != usual:
+        shown = {"\t": "tab"}.get(delimiter, f'"{delimiter}"')
         notes.append(f"delimiter {shown} (guessed; --delimiter to change)")
     notes.extend(read.notes)
-    return read.table, read.delimiter
+    return read.table, read.style

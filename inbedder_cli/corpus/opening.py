@@ -42,6 +42,7 @@ SUFFIXES = {
     ".jsonl": InputFormat.jsonl,
     ".ndjson": InputFormat.jsonl,
     ".parquet": InputFormat.parquet,
+    ".xlsx": InputFormat.xlsx,
     ".pq": InputFormat.parquet,
 }
 COMPRESSION_SUFFIXES = {".gz", ".bz2", ".xz", ".zst"}
@@ -57,11 +58,12 @@ WIDE_MARKS = {  # the longer marks first: that of UTF-16 begins that of UTF-32
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+WORKBOOK = re.compile(rb"\[Content_Types\]\.xml|xl/workbook\.xml")
 FALLBACK = "cp1252"
 STRAY_CONTROLS = 4  # control characters that a text may contain by accident
 
 FOREIGN = {  # first bytes -> kind of file
-    b"PK\x03\x04": "a zip archive or an Excel/LibreOffice workbook",
+    b"PK\x03\x04": "a zip archive or a LibreOffice workbook",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
     b"%PDF": "a PDF document",
     b"\x89PNG": "a picture",
@@ -131,7 +133,7 @@ def open_input(path: str, input_format: InputFormat | None = None, max_cell: int
         if not head:
             raise InputError("is empty", source=name, hint="a table needs a header and at least one row")
         detected = input_format or format_of_suffix(path) or _sniff_format(head, name)
-        if detected is not InputFormat.parquet:
+        if detected not in (InputFormat.parquet, InputFormat.xlsx):
             _refuse_binary(head, name)
         as_is = path if stream is raw and path != STDIN else None
         limit = max_cell * MEGABYTE
@@ -250,6 +252,8 @@ def format_of_suffix(path: str) -> InputFormat | None:
 def _sniff_format(head: bytes, name: str) -> InputFormat:
     if head.startswith(b"PAR1"):
         return InputFormat.parquet
+    if head.startswith(b"PK\x03\x04") and WORKBOOK.search(head):
+        return InputFormat.xlsx
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if start == b"{":
         return InputFormat.jsonl

@@ -15,7 +15,7 @@ from inbedder_cli.corpus.columns import (
     row_ids,
 )
 from inbedder_cli.errors import InputError, UsageError
-from inbedder_cli.options import EmptyTexts, InputFormat
+from inbedder_cli.options import CsvStyle, EmptyTexts, InputFormat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +40,7 @@ class Reading:
     :param skip_rows: number of lines above the header.
     :param escape: character that escapes the next one.
     :param json_path: where the rows are in a JSON document.
+    :param sheet: of an Excel workbook.
     """
 
     columns: tuple[str, ...]
@@ -54,6 +55,7 @@ class Reading:
     skip_rows: int = 0
     escape: str | None = None
     json_path: str | None = None
+    sheet: str | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,7 +68,7 @@ class Corpus:
     :param ids: one per row, shown with exemplars.
     :param text_columns: the columns that the texts come from.
     :param format: the format of the file; `InputFormat.parquet` for objects in memory.
-    :param delimiter: of a CSV or TSV file.
+    :param style: how a CSV or TSV file is written; None for other formats.
     :param keep_empty: whether rows without text are embedded too.
     :param notes: notes for the user about the input: detected columns, skipped lines, sampling.
     :param index: one label per row, if the rows come from a pandas object.
@@ -79,7 +81,7 @@ class Corpus:
     ids: list[str]
     text_columns: tuple[str, ...]
     format: InputFormat = InputFormat.csv
-    delimiter: str | None = None
+    style: CsvStyle | None = None
     keep_empty: bool = False
     notes: tuple[str, ...] = ()
     index: pd.Index | None = field(default=None, compare=False)  # pandas compares element by element
@@ -91,6 +93,11 @@ class Corpus:
     def __repr__(self) -> str:
         columns = ", ".join(self.text_columns)
         return f"<Corpus {self.source}: {len(self):,} rows, {len(self.readable):,} with text in {columns}>"
+
+    @property
+    def delimiter(self) -> str | None:
+        """Delimiter of a CSV or TSV file."""
+        return self.style.delimiter if self.style else None
 
     @property
     def readable(self) -> list[int]:

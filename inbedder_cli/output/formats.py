@@ -10,11 +10,14 @@ the names in its help, so this module imports little: writers import what they n
 
 from __future__ import annotations
 
+import codecs
 import csv
-from dataclasses import dataclass
+import importlib.util
+from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from inbedder_cli.errors import UsageError, did_you_mean
+from inbedder_cli.options import CsvStyle
 from inbedder_cli.output.files import write_json
 from inbedder_cli.registry import Registry
 
@@ -36,14 +39,14 @@ class Writer(Protocol):
         stream: IO[bytes],
         *,
         document: Callable[[], dict[str, Any]] | None,
-        delimiter: str | None,
+        style: CsvStyle | None,
     ) -> None:
         """Write a table.
 
         :param table: what to write; `rows_as_text` and `rows_as_json` of output/cells.py make strings of it.
         :param stream: where to write it.
         :param document: returns the JSON document that replaces the table, for nested formats.
-        :param delimiter: separator of cells, for formats that have a choice; None takes the format's own.
+        :param style: delimiter, line ends and mark of CSV; None takes the defaults.
         """
 
 
@@ -55,12 +58,14 @@ class Format:
     :param suffixes: suffixes of its files, in lower case and with the dot; the first is the usual one.
     :param write: writes a table in this format.
     :param is_binary: whether its bytes would garble a terminal.
+    :param requires: a package that it needs; None: none beside our own.
     """
 
     name: str
     suffixes: tuple[str, ...]
     write: Writer
     is_binary: bool = False
+    requires: str | None = None
 
 
 FORMATS: Registry[Format] = Registry("format", {})
@@ -103,6 +108,11 @@ def check_format(name: str) -> str:
         raise UsageError(
             f'unknown format "{name}"', hint=f"{did_you_mean(name, names)}use one of: {', '.join(names)}"
         )
+    package = FORMATS[name].requires if name != TABLE else None
+    if package and importlib.util.find_spec(package) is None:
+        raise UsageError(
+            f"the format {name} needs {package}", hint=f"pip install {package}, or choose another format"
+        )
     return name
 
 
@@ -119,7 +129,7 @@ def format_of(path: Path) -> str:
             f'{path}: no format has the suffix "{path.suffix}"',
             hint=f"use one of {', '.join(owners)}, or --format",
         )
-    return owners[path.suffix.lower()]
+    return check_format(owners[path.suffix.lower()])
 
 
 def write_table(
@@ -128,7 +138,7 @@ def write_table(
     name: str,
     *,
     document: Callable[[], dict[str, Any]] | None = None,
-    delimiter: str | None = None,
+    style: CsvStyle | None = None,
 ) -> None:
     """Write a table in a registered format.
 
@@ -136,26 +146,30 @@ def write_table(
     :param stream: where to write it; it stays open.
     :param name: of the format.
     :param document: returns the JSON document to write instead of the table's rows.
-    :param delimiter: of CSV; None means a comma.
+    :param style: delimiter, line ends and mark of CSV; None takes the defaults.
     :raises UsageError: when there is no such format.
     """
-    FORMATS[name].write(table, stream, document=document, delimiter=delimiter)
+    FORMATS[name].write(table, stream, document=document, style=style)
 
 
 def _by_suffix() -> dict[str, str]:
     return {suffix: name for name in FORMATS for suffix in FORMATS[name].suffixes}
 
 
-def _write_csv(table: pa.Table, stream: IO[bytes], *, delimiter: str | None = None, **_: object) -> None:
+def _write_csv(table: pa.Table, stream: IO[bytes], *, style: CsvStyle | None = None, **_: object) -> None:
     from inbedder_cli.output.cells import rows_as_text
 
-    cells = csv.writer(_PlainLines(stream), delimiter=delimiter or ",", lineterminator=_PlainLines.END)
+    style = style or CsvStyle()
+    if style.has_mark:
+        stream.write(codecs.BOM_UTF8)
+    lines = _Lines(stream, style.line_end)
+    cells = csv.writer(lines, delimiter=style.delimiter, lineterminator=_Lines.END)
     cells.writerow(table.column_names)
     cells.writerows(rows_as_text(table))
 
 
-def _write_tsv(table: pa.Table, stream: IO[bytes], **_: object) -> None:
-    _write_csv(table, stream, delimiter="\t")
+def _write_tsv(table: pa.Table, stream: IO[bytes], *, style: CsvStyle | None = None, **_: object) -> None:
+    _write_csv(table, stream, style=replace(style or CsvStyle(), delimiter="\t"))
 
 
 def _write_json(
@@ -190,25 +204,32 @@ def _write_parquet(table: pa.Table, stream: IO[bytes], **_: object) -> None:
     stream.write(sink.getvalue())
 
 
-class _PlainLines:
-    r"""Ends the lines of csv's writer with \n.
+def _write_xlsx(table: pa.Table, stream: IO[bytes], **_: object) -> None:
+    from inbedder_cli.output.excel import write_workbook
+
+    write_workbook(table, stream)
+
+
+class _Lines:
+    r"""Ends the lines of csv's writer as asked.
 
     The writer itself ends them with \r\n, since it then quotes cells that hold either character.
 
     :param stream: where the lines go.
+    :param end: of each line.
     """
 
     END = "\r\n"
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        self.stream = stream
+    def __init__(self, stream: IO[bytes], end: str) -> None:
+        self.stream, self.end = stream, end.encode()
 
     def write(self, line: str) -> None:
         r"""Write one line; lone surrogates, which UTF-8 cannot encode, are replaced.
 
         :param line: ended by \r\n.
         """
-        self.stream.write(line.removesuffix(self.END).encode("utf-8", "replace") + b"\n")
+        self.stream.write(line.removesuffix(self.END).encode("utf-8", "replace") + self.end)
 
 
 def markdown_table(header: list[str], rows: list[list[str]]) -> str:
@@ -233,5 +254,6 @@ for _format in (
     Format("jsonl", (".jsonl", ".ndjson"), _write_jsonl),
     Format("markdown", (".md",), _write_markdown),
     Format("parquet", (".parquet", ".pq"), _write_parquet, is_binary=True),
+    Format("xlsx", (".xlsx",), _write_xlsx, is_binary=True, requires="openpyxl"),
 ):
     register_format(_format)

@@ -135,6 +135,7 @@ class Input(Struct, frozen=True):
     skip_rows: Count
     escape: str | None
     json_path: str | None
+    sheet: str | None
 
 
 class Files(Struct, frozen=True, rename={"tensors": TENSORS, "rows": ROWS}):

@@ -368,7 +368,7 @@ def test_an_unknown_algorithm(cluster: Callable[..., Result]) -> None:
     ("option", "value", "wanted"),
     [
         ("--empty", "drop", "skip"),
-        ("--input-format", "xlsx", "parquet"),
+        ("--input-format", "ods", "parquet"),
         ("--limit", "0", "1"),
         ("--seed", "x", "int"),
     ],
@@ -579,7 +579,7 @@ def test_an_output_folder_that_is_not_writable(cluster: Callable[..., Result], f
 
 
 @pytest.mark.parametrize("option", ["-o", "--clusters"])
-@pytest.mark.parametrize("name", ["out/result.xlsx", "out/result", "out/result.csv.gz"])
+@pytest.mark.parametrize("name", ["out/result.ods", "out/result", "out/result.csv.gz"])
 def test_an_unknown_output_suffix(cluster: Callable[..., Result], option: str, name: str) -> None:
     said = f'{name}: no format has the suffix "{Path(name).suffix}"'
     check(cluster("good.csv", option, name), USAGE, said, hint=".csv")

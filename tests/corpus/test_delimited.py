@@ -14,7 +14,7 @@ from inbedder_cli.corpus.delimited import Dialect, read_delimited
 from inbedder_cli.corpus.delimiters import guess_delimiter
 from inbedder_cli.corpus.opening import HEAD_BYTES, Opened
 from inbedder_cli.errors import InputError, UsageError
-from inbedder_cli.options import InputFormat
+from inbedder_cli.options import CsvStyle, InputFormat
 from inbedder_cli.output.formats import write_table
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def test_a_blank_line_before_the_header_does_not_become_the_header() -> None:
 
 def test_excels_own_delimiter_line_is_obeyed_and_skipped() -> None:
     table, used, _ = read_delimited(opened("sep=;\nid;text\n1;good, indeed\n"))
-    assert (used, rows_of(table)) == (";", [["1", "good, indeed"]])
+    assert (used.delimiter, rows_of(table)) == (";", [["1", "good, indeed"]])
     with pytest.raises(InputError, match=r"row 1 \(line 3\)"):
         read_delimited(opened("sep=;\nid;text\n1;good;bad\n"))
 
@@ -133,7 +133,7 @@ def test_a_byte_order_mark_is_not_part_of_the_header() -> None:
 def test_utf_16_is_read_when_named(encoding: str) -> None:
     raw = 'id;text\r\n1;"über\r\nalles"\r\n2;漢字\u0a0d\u0d0a\r\n'.encode(encoding)
     table, used, _ = read_delimited(opened(raw), Dialect(encoding=encoding))
-    assert used == ";"
+    assert used.delimiter == ";"
     assert rows_of(table) == [["1", "über\r\nalles"], ["2", "漢字\u0a0d\u0d0a"]]
 
 
@@ -310,7 +310,7 @@ def test_the_delimiter_is_guessed_whatever_the_cells_hold(delimiter: str, rows: 
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=delimiter).writerows([["id", "body"], *rows])
     read, used, _ = read_delimited(opened(text.getvalue()))
-    assert used == delimiter
+    assert used.delimiter == delimiter
     assert rows_of(read) == rows
 
 
@@ -336,7 +336,7 @@ def test_any_table_written_by_the_package_is_read_back(
     header, rows = table
     columns = [pa.array(cells, pa.string()) for cells in zip(*rows, strict=True)]
     stream = io.BytesIO()
-    write_table(pa.table(columns, names=header), stream, wanted, delimiter=delimiter)
+    write_table(pa.table(columns, names=header), stream, wanted, style=CsvStyle(delimiter))
     read, _, _ = read_delimited(opened(stream.getvalue()), Dialect(delimiter=delimiter))
     assert read.column_names == header
     assert rows_of(read) == rows

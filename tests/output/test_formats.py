@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from inbedder_cli.corpus.jsonl import JSON_CELLS
 from inbedder_cli.errors import UsageError
+from inbedder_cli.options import CsvStyle
 from inbedder_cli.output.cells import rows_as_text
 from inbedder_cli.output.formats import (
     FORMATS,
@@ -64,7 +65,7 @@ def read_delimited(data, delimiter):
     ],
 )
 def test_delimited_tables_are_read_back_as_they_were(wanted, asked, delimiter):
-    data = written(table_of(), wanted, delimiter=asked)
+    data = written(table_of(), wanted, style=CsvStyle(asked) if asked else None)
     expected = [
         ["id", "text", "cluster", "share"],
         ["007", 'say "hi", all\nof you', "3", "0.25"],
@@ -80,7 +81,7 @@ def test_delimited_tables_are_read_back_as_they_were(wanted, asked, delimiter):
 @given(cells=st.lists(st.tuples(awkward, awkward), max_size=5), delimiter=st.sampled_from(",;\t|"))
 def test_any_text_survives_a_delimited_table(cells, delimiter):
     table = pa.table({"a": pa.array([a for a, _ in cells], pa.string()), "b": [b for _, b in cells]})
-    data = written(table, "csv", delimiter=delimiter)
+    data = written(table, "csv", style=CsvStyle(delimiter))
     assert read_delimited(data, delimiter) == [["a", "b"], *([a, b] for a, b in cells)]
 
 
@@ -186,14 +187,14 @@ def test_the_suffix_tells_the_format(name, wanted):
     assert format_of(Path(name)) == wanted
 
 
-@pytest.mark.parametrize("name", ["x", "x.xlsx", "x.csv.gz", ".csv"])
+@pytest.mark.parametrize("name", ["x", "x.ods", "x.csv.gz", ".csv"])
 def test_an_unknown_suffix_is_a_usage_problem(name):
     with pytest.raises(UsageError, match="no format has the suffix") as caught:
         format_of(Path(name))
     assert ".parquet" in caught.value.hint
 
 
-@pytest.mark.parametrize("name", ["xlsx", "CSV", ""])
+@pytest.mark.parametrize("name", ["ods", "CSV", ""])
 def test_an_unknown_name_is_refused_with_those_that_are_right(name):
     with pytest.raises(UsageError, match=f'unknown format "{name}"') as caught:
         check_format(name)
@@ -294,3 +295,10 @@ def test_a_format_can_be_replaced():
         assert written(pa.table({"a": ["1"], "b": ["2"]}), "csv") == b"a|b\n1|2\n"
     finally:
         register_format(csv_format)
+
+
+def test_a_format_whose_package_is_missing_is_refused_before_any_work(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match="the format xlsx needs openpyxl") as caught:
+        format_of(Path("x.xlsx"))
+    assert "pip install" in caught.value.hint

@@ -1,0 +1,82 @@
+"""Excel workbooks (.xlsx), read with openpyxl: the cells of one sheet as texts."""
+
+from __future__ import annotations
+
+import importlib.util
+import zipfile
+from typing import TYPE_CHECKING
+
+from inbedder_cli.corpus.delimited import Dialect, table_of_cells
+from inbedder_cli.corpus.limits import cell_too_large, unpacked_limit, unpacks_too_large
+from inbedder_cli.corpus.values import value_as_text
+from inbedder_cli.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+    from openpyxl.worksheet._read_only import ReadOnlyWorksheet
+
+    from inbedder_cli.corpus.opening import Opened
+
+LISTED = 10  # sheets that a message names
+
+
+def read_workbook(
+    opened: Opened, dialect: Dialect, *, sheet: str | None = None, limit: int | None = None
+) -> tuple[pa.Table, list[str]]:
+    """Return a sheet of a workbook as a table of strings. Of formulas, the values that Excel stored are read.
+
+    :param opened: the file.
+    :param dialect: how many header rows it has, and lines above them.
+    :param sheet: name of the sheet; None takes the first.
+    :param limit: maximum number of rows; None reads all.
+    :return: the table, and notes.
+    :raises InputError: for a damaged workbook, or one that unpacks to too much.
+    :raises UsageError: without openpyxl, or for an unknown sheet.
+    """
+    if importlib.util.find_spec("openpyxl") is None:
+        raise UsageError("reading Excel needs openpyxl", hint="pip install 'inbedder[excel]', or save as CSV")
+    from openpyxl import load_workbook
+
+    try:
+        with zipfile.ZipFile(opened.stream) as archive:
+            if sum(member.file_size for member in archive.infolist()) > unpacked_limit(opened.packed):
+                raise unpacks_too_large(opened.name, opened.packed)
+        opened.stream.seek(0)
+        book = load_workbook(opened.stream, read_only=True, data_only=True, keep_links=False)
+        names = [each.title for each in book.worksheets]
+        if not names or (sheet is not None and sheet not in names):
+            raise UsageError(
+                f'{opened.name} has no sheet "{sheet}"', hint=f"its sheets: {', '.join(names[:LISTED])}"
+            )
+        chosen = sheet or names[0]
+        table, notes = table_of_cells(
+            _records(book[chosen], opened, dialect.skip_rows), opened.name, dialect, limit
+        )
+    except (InputError, UsageError, MemoryError):
+        raise
+    except Exception as error:  # openpyxl raises whatever its parsers do
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        hint = "open it in a spreadsheet and save it again, or save it as CSV"
+        raise InputError(f"not a readable workbook: {reason}", source=opened.name, hint=hint) from error
+    if len(names) > 1 and sheet is None:
+        notes.insert(0, f'sheet "{chosen}", the first of {len(names)} (--sheet to change)')
+    return table, notes
+
+
+def _records(sheet: ReadOnlyWorksheet, opened: Opened, skipped: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield row number and cells, without the empty ones at the end; [] for a blank row below the header."""
+    has_begun = False
+    for number, values in enumerate(sheet.iter_rows(values_only=True), start=1):
+        if number <= skipped:
+            continue
+        cells = [value_as_text(value) for value in values]
+        for cell in cells:
+            if len(cell) > opened.max_cell:
+                raise cell_too_large(opened.name, opened.max_cell, row=number)
+        while cells and not cells[-1]:
+            cells.pop()
+        if cells or has_begun:
+            has_begun = True
+            yield number, cells

@@ -1,0 +1,128 @@
+"""Excel workbooks: read as texts, written without formulas, and CSV that keeps the dialect of its input."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import zipfile
+
+import openpyxl
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inbedder_cli.corpus import limits, read_corpus
+from inbedder_cli.errors import InputError, UsageError
+from inbedder_cli.output.formats import write_table
+
+ROWS = [["id", "day", "text"], [1, datetime.date(2024, 1, 5), "The room was cold."], [2, None, "Lovely staff."]]
+
+
+@pytest.fixture
+def book(tmp_path):
+    """Write a workbook of some sheets."""
+
+    def write(name="x.xlsx", **sheets):
+        made = openpyxl.Workbook()
+        made.remove(made.active)
+        for title, rows in (sheets or {"Sheet1": ROWS}).items():
+            sheet = made.create_sheet(title)
+            for row in rows:
+                sheet.append(row)
+        made.save(tmp_path / name)
+        return tmp_path / name
+
+    return write
+
+
+def test_a_sheet_is_read_as_texts(book):
+    corpus = read_corpus(book())
+    assert corpus.texts == ["The room was cold.", "Lovely staff."]
+    assert corpus.table.column_names == ["id", "day", "text"]
+    assert corpus.table.to_pylist()[0] == {"id": "1", "day": "2024-01-05 00:00:00", "text": "The room was cold."}
+    assert corpus.table.column("day").to_pylist()[1] == ""
+
+
+def test_a_workbook_is_known_by_its_content(book, tmp_path):
+    path = book()
+    path.rename(tmp_path / "export")
+    assert len(read_corpus(tmp_path / "export")) == 2
+
+
+def test_the_first_of_several_sheets_is_read_and_said(book):
+    path = book(Info=[["text"], ["About this very file"]], Answers=ROWS)
+    corpus = read_corpus(path)
+    assert corpus.texts == ["About this very file"]
+    assert any('sheet "Info", the first of 2' in note for note in corpus.notes)
+    assert len(read_corpus(path, sheet="Answers")) == 2
+    with pytest.raises(UsageError, match='no sheet "Other"') as caught:
+        read_corpus(path, sheet="Other")
+    assert "Info, Answers" in caught.value.hint
+
+
+def test_headers_of_sheets_are_read_as_those_of_csv(book):
+    path = book(Sheet1=[["Export of today"], [], ["id", "", "text", None], [1, "a", "The room was cold."]])
+    corpus = read_corpus(path, skip_rows=1)
+    assert corpus.table.column_names == ["id", "column_2", "text"]
+    assert len(read_corpus(book(Sheet1=[["The room was cold."], ["Lovely staff here."]]), header=False)) == 2
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04", b"PK\x03\x04[Content_Types].xml" + b"x" * 99, b"text\nfine\n"])
+def test_a_damaged_workbook_is_an_error_of_the_input(tmp_path, content):
+    path = tmp_path / "x.xlsx"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"x\.xlsx.*not a readable workbook"):
+        read_corpus(path)
+
+
+def test_a_workbook_that_unpacks_to_too_much_is_refused(tmp_path, book, monkeypatch):
+    monkeypatch.setattr(limits, "FREE_BYTES", 100_000)
+    path = book()
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/other.xml", b"a" * 9_000_000)
+    with pytest.raises(InputError, match="unpacks from"):
+        read_corpus(path)
+
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=20)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(TEXTS.filter(str.strip), min_size=1, max_size=5))
+def test_any_text_survives_and_none_becomes_a_formula(tmp_path_factory, texts):
+    path = tmp_path_factory.mktemp("book") / "x.xlsx"
+    shown = ["=1+1", "@x", *texts]
+    stream = io.BytesIO()
+    write_table(pa.table({"text": shown, "n": list(range(len(shown)))}), stream, "xlsx")
+    path.write_bytes(stream.getvalue())
+    assert read_corpus(path, text="text").table.column("text").to_pylist() == shown
+    cells = list(openpyxl.load_workbook(path).active.iter_rows(min_row=2))
+    assert all(row[0].data_type == "s" for row in cells)
+    assert [row[1].value for row in cells] == list(range(len(shown)))
+
+
+def test_a_text_too_long_for_excel_is_refused():
+    with pytest.raises(InputError, match="40,000 characters"):
+        write_table(pa.table({"text": ["a" * 40_000]}), io.BytesIO(), "xlsx")
+
+
+def test_rows_go_from_a_workbook_to_a_workbook(inbedder, tiny, book, tmp_path):
+    rows = [["text"], *[[f"the room was cold and loud {i}"] for i in range(6)]]
+    target = tmp_path / "out.xlsx"
+    result = inbedder("cluster", book(S=rows), "-i", "What?", "-k", 2, "-m", tiny, "--no-baseline", "-o", target)
+    assert result.exit_code == 0, result.stderr
+    header = [cell.value for cell in next(openpyxl.load_workbook(target).active.iter_rows())]
+    assert header[:3] == ["text", "cluster", "cluster_label"]
+
+
+def test_csv_keeps_the_dialect_of_its_input(inbedder, tiny, tmp_path):
+    file, target = tmp_path / "x.csv", tmp_path / "out.csv"
+    file.write_bytes(
+        b"\xef\xbb\xbfid;text\r\n" + b"".join(b"%d;the room, cold and loud %d\r\n" % (i, i) for i in range(6))
+    )
+    result = inbedder("cluster", file, "-i", "What?", "-k", 2, "-m", tiny, "--no-baseline", "-o", target)
+    assert result.exit_code == 0, result.stderr
+    written = target.read_bytes()
+    assert written.startswith(b"\xef\xbb\xbfid;text;cluster;")
+    assert written.count(b"\r\n") == written.count(b"\n") == 7
