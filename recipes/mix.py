@@ -1,4 +1,4 @@
-"""Make the training file of a run: `python mix.py facets.jsonl qa.jsonl > training.jsonl`.
+"""Make the training file of a run: `python recipes/mix.py facets.jsonl qa.jsonl > training.jsonl`.
 
 What is taken, and why:
 
@@ -23,8 +23,11 @@ What is taken, and why:
 - Answers in lower case unless they are names: the first letter is lowered where texts write the word so. Answers
   with an underscore are codes, and are left out.
 
-Choice and order depend on hashes of the lines only. `python mix.py --lines 200 facets-dev.jsonl > dev.jsonl` makes
-a small file to watch the loss on.
+With `--english`, for a base that reads nothing else, the sources in other languages are left out, unless they ask
+for the language; labels are not named in the question, and no label set is left out for how its labels begin.
+
+Choice and order depend on hashes of the lines only. `python recipes/mix.py --lines 200 facets-dev.jsonl > dev.jsonl`
+makes a small file to watch the loss on.
 """
 
 from __future__ import annotations
@@ -63,6 +66,11 @@ UNCLEAR = re.compile(
     r"|query_wellformed:well formed",
     re.ASCII,
 )
+FOREIGN = re.compile(
+    r"multilingual_hatecheck|nsmc_korean|korean_chat|wisesight_thai|xquad_(?:de|es|ro)|indonesian_aspects|told_br|afrisenti"
+    r"|arsarcasm|korean_hate|germeval|vicomtech|xsid",
+    re.ASCII,
+)
 EMPTY = frozenset("i you he she it we they me him her us them his my our your this that these those one".split())
 WORD = re.compile(r"[^\W\d_][\w'’-]*")
 CAPITALISED = re.compile(r"[A-Z][a-z’'-]*")
@@ -75,15 +83,18 @@ def main() -> None:
     parser.add_argument("facets", type=Path)
     parser.add_argument("qa", type=Path, nargs="?")
     parser.add_argument("--lines", type=int, help="keep only the first N lines of the result")
+    parser.add_argument("--english", action="store_true", help="leave out sources in other languages")
     options = parser.parse_args()
-    facets = with_labels_named(told_by_first_words(clear(read(options.facets))))
-    qa = told_by_first_words(clear(read(options.qa))) if options.qa else []
+    facets, qa = read(options.facets), read(options.qa) if options.qa else []
+    if not options.english:
+        facets, qa = with_labels_named(told_by_first_words(clear(facets))), told_by_first_words(clear(qa))
     small = lowercase_words(row["input"] for row in (*facets, *qa))
     kept = take_facets(facets)
     kept += take_qa(qa, round(QA_SHARE * len(kept)))
     for row in kept:
         row["output"] = lower_first(row["output"], small, alone="facet" not in row)
-    rows = sorted(without_repeats(kept), key=sort_key)[: options.lines]
+    rows = sorted(without_repeats(kept), key=sort_key)
+    rows = (english(clear(rows)) if options.english else rows)[: options.lines]
     write(rows, sys.stdout)
     report(rows, sys.stderr)
 
@@ -91,6 +102,11 @@ def main() -> None:
 def clear(rows: Iterable[Row]) -> list[Row]:
     """Return the lines whose labels a text tells."""
     return [row for row in rows if not UNCLEAR.match(label_set(row))]
+
+
+def english(rows: Iterable[Row]) -> list[Row]:
+    """Return the lines of English sources, and those that ask for the language."""
+    return [row for row in rows if row.get("facet") == "language" or not FOREIGN.search(row["source"])]
 
 
 def label_set(row: Row) -> str:
