@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     Numbers = npt.NDArray[np.float64]
 
-ALIKE = 0.6  # share of their answers above which two clusters are alike
+ALIKE = 0.55  # share of their answers above which two clusters are alike
 LEADING = 0.01  # share of a cluster's rows below which an answer does not count
 
 
 def group_alike(labels: Labels, answers: Sequence[str], min_groups: int = 1) -> Labels:
-    """Return groups of clusters that share more than 60 % of their answers.
+    """Return groups of clusters that share more than 55 % of their answers.
 
-    Two clusters share the sum over all answers of the smaller of its two shares: they are alike if more than 60 %
+    Two clusters share the sum over all answers of the smaller of its two shares: they are alike if more than 55 %
     of the rows of both have the same answer. The two that share most are joined first, and then count as one.
 
     :param labels: cluster of each row, int64, shape (n_rows,), -1 for noise.

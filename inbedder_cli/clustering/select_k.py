@@ -1,4 +1,4 @@
-"""The number of clusters: the fewest that are nearly as apart, and match the answers nearly as well, as any."""
+"""The number of clusters: the fewest that agree with the answers nearly as well as any."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 ROWS = 2000  # sample on which k is selected
 DIMENSIONS = 50  # principal components on which the stability of algorithms without runs is measured
 PARTS = 6
-CHANCE = 0.1  # agreement with the answers that unrelated clusters may reach
+CHANCE = (
+    0.1  # agreement with the answers that unrelated clusters may reach; 1 / sqrt(n) of n rows, if that is more
+)
 NO_STRUCTURE = 0.2  # stability that clusters of a single cloud may reach
-NEARLY = 0.92  # share of the best score that is good enough (`benchmarks/k.py`)
+NEARLY = 0.9  # share of the best score that is good enough (`benchmarks/number_of_clusters.py`)
 NEARLY_WITHOUT_ANSWERS = 0.97
 CLOSE = 0.05  # a smaller k that lacks no more of the best score than this is nearly as good as the selected one
 SHARES = (0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.08, 0.12)  # of the rows, tried as smallest cluster
@@ -37,7 +39,7 @@ class KScore:
     :param stability: mean adjusted Rand index between clusterings of random parts of the rows, at most 1.
     :param agreement: adjusted mutual information (Vinh et al. 2010) of clusters and answers, at most 1, about 0 by
         chance; None without answers.
-    :param score: agreement plus silhouette, or the silhouette alone, as a share of the best of all k, 0 to 1.
+    :param score: the agreement, or else the silhouette, as a share of the best of all k that were tried, 0 to 1.
     """
 
     silhouette: float
@@ -53,7 +55,7 @@ class KSelection:
     :param k: the smallest whose score is nearly the best.
     :param scores: by k, for each k that was tried.
     :param n_rows: rows on which they were measured.
-    :param by_answers: whether the scores hold the agreement with the answers.
+    :param by_answers: whether the scores are agreements with the answers, not silhouettes.
     """
 
     k: int
@@ -91,10 +93,9 @@ def select_n_clusters(
 ) -> KSelection:
     """Return the fewest clusters between `k_min` and `k_max` that are nearly as good as any, on a sample of rows.
 
-    Clusters are good if they are apart and agree with the answers: the smallest k is selected whose silhouette and
-    adjusted mutual information together are nearly the best. Without answers, or where no clusters agree with
-    them, the silhouette decides alone; and where no clusters are found again either, the rows are a single cloud,
-    and the smallest k will do.
+    With answers, clusters are good if they agree with them: the smallest k that reaches nine tenths of the best
+    adjusted mutual information is selected. Without answers, or where no clusters agree with them, the silhouette
+    decides; and where no clusters are found again either, the rows are a single cloud and the smallest k will do.
 
     :param points: centered and normalized vectors, float32, shape (n_rows, hidden_size), in canonical order.
     :param options: which algorithm, the range of k, and the seed.
@@ -133,8 +134,8 @@ def select_from(scores: dict[int, KScore], n_rows: int) -> KSelection:
     :param n_rows: rows on which they were measured.
     """
     agreements = {k: score.agreement or 0.0 for k, score in scores.items()}
-    by_answers = max(agreements.values()) >= CHANCE
-    measures = {k: score.silhouette + by_answers * agreements[k] for k, score in scores.items()}
+    by_answers = max(agreements.values()) >= max(CHANCE, n_rows**-0.5)
+    measures = agreements if by_answers else {k: score.silhouette for k, score in scores.items()}
     best = max(measures.values())
     shares = {k: max(0.0, measure / best) if best > 0 else 0.0 for k, measure in measures.items()}
     least = NEARLY if by_answers else NEARLY_WITHOUT_ANSWERS

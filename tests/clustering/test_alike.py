@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inbedder_cli.clustering import NOISE, fit_clusters
+from inbedder_cli.clustering import NOISE, KSelection, fit, fit_clusters
 from inbedder_cli.clustering.alike import alike_clusters, group_alike
 from inbedder_cli.clustering.predictor import ClusterPredictor
 from inbedder_cli.options import ClusterOptions
@@ -63,11 +63,13 @@ def test_groups_are_numbered_without_gaps_and_never_fewer_than_asked(rows, least
 
 @pytest.fixture(scope="module", params=["kmeans", "hdbscan"])
 def merged(request):
-    """Five groups of rows, of which three are answered alike."""
+    """Five groups of rows, all found, of which three are answered alike."""
     vectors, truth = blobs((20, 20, 20, 20, 20), width=10)
     answers = ["late" if group < 3 else str(group) for group in truth]
-    options = ClusterOptions(request.param, k_max=8)
-    found = fit_clusters(vectors, options, answers)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit, "select_n_clusters", lambda points, options, answers: KSelection(5, {}, len(points)))
+        found = fit_clusters(vectors, ClusterOptions(request.param), answers)
+    assert found.n_before_merging == 5
     return vectors, np.where(truth < 3, 0, truth), found
 
 
