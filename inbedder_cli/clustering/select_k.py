@@ -24,8 +24,9 @@ CHANCE = (
     0.1  # agreement with the answers that unrelated clusters may reach; 1 / sqrt(n) of n rows, if that is more
 )
 NO_STRUCTURE = 0.2  # stability that clusters of a single cloud may reach
-NEARLY = 0.9  # share of the best score that is good enough (`benchmarks/number_of_clusters.py`)
-NEARLY_WITHOUT_ANSWERS = 0.97
+LACK = 0.05  # share of the best agreement that a smaller k may lack (`benchmarks/number_of_clusters.py`)
+LACK_OF_UNEXPLAINED = 1 / 5  # or of what the best leaves unexplained, if that is more
+LACK_OF_SILHOUETTE = 0.03
 CLOSE = 0.05  # a smaller k that lacks no more of the best score than this is nearly as good as the selected one
 SHARES = (0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.08, 0.12)  # of the rows, tried as smallest cluster
 CLIFF = 2.0  # factor by which the number of clusters changes from one size to the next
@@ -56,12 +57,14 @@ class KSelection:
     :param scores: by k, for each k that was tried.
     :param n_rows: rows on which they were measured.
     :param by_answers: whether the scores are agreements with the answers, not silhouettes.
+    :param k_max: the largest k that the user allows; few different rows may allow fewer.
     """
 
     k: int
     scores: dict[int, KScore]
     n_rows: int
     by_answers: bool = False
+    k_max: int | None = None
 
     @property
     def best(self) -> int:
@@ -77,7 +80,7 @@ class KSelection:
         if len(self.scores) < 2:
             return None
         smallest, largest = min(self.scores), max(self.scores)
-        if self.best == largest and 2 * self.k > largest:
+        if self.best == largest == self.k_max and 2 * self.k > largest:
             return largest
         return smallest if self.k == smallest > 2 else None
 
@@ -93,9 +96,10 @@ def select_n_clusters(
 ) -> KSelection:
     """Return the fewest clusters between `k_min` and `k_max` that are nearly as good as any, on a sample of rows.
 
-    With answers, clusters are good if they agree with them: the smallest k that reaches nine tenths of the best
-    adjusted mutual information is selected. Without answers, or where no clusters agree with them, the silhouette
-    decides; and where no clusters are found again either, the rows are a single cloud and the smallest k will do.
+    With answers, clusters are good if they agree with them: the smallest k is selected whose adjusted mutual
+    information is near the best; the better that is, the nearer. Without answers, or where no clusters agree with
+    them, the silhouette decides; and where no clusters are found again either, the rows are a single cloud and the
+    smallest k will do.
 
     :param points: centered and normalized vectors, float32, shape (n_rows, hidden_size), in canonical order.
     :param options: which algorithm, the range of k, and the seed.
@@ -124,7 +128,7 @@ def select_n_clusters(
         )
     if not scores:  # there are too few different rows
         return KSelection(max(1, most), {}, len(points))
-    return select_from(scores, len(points))
+    return replace(select_from(scores, len(points)), k_max=options.k_max)
 
 
 def select_from(scores: dict[int, KScore], n_rows: int) -> KSelection:
@@ -138,7 +142,7 @@ def select_from(scores: dict[int, KScore], n_rows: int) -> KSelection:
     measures = agreements if by_answers else {k: score.silhouette for k, score in scores.items()}
     best = max(measures.values())
     shares = {k: max(0.0, measure / best) if best > 0 else 0.0 for k, measure in measures.items()}
-    least = NEARLY if by_answers else NEARLY_WITHOUT_ANSWERS
+    least = 1 - (max(LACK, (1 - best) * LACK_OF_UNEXPLAINED) if by_answers else LACK_OF_SILHOUETTE)
     if not by_answers and max(score.stability for score in scores.values()) < NO_STRUCTURE:
         least = 0.0
     k = next((k for k, share in shares.items() if share >= least), min(shares))

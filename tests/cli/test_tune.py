@@ -32,7 +32,7 @@ def test_every_k_is_weighed_and_the_best_is_what_cluster_takes(tune, inbedder, t
     assert [row["k"] for row in rows] == ["2", "3", "4", "5"]
     assert set(rows[0]) == {"k", "silhouette", "stability", "agreement", "score", "chosen"}
     (chosen,) = [row["k"] for row in rows if row["chosen"] == "true"]
-    assert float(rows[int(chosen) - 2]["score"]) >= 0.9
+    assert float(rows[int(chosen) - 2]["score"]) > 0.8
     fixed = ["-i", QUESTION, "-m", tiny, "--device", "cpu", "--dtype", "float32", "--min-confidence", "0"]
     made = json.loads(inbedder("cluster", table_of, *fixed, "--k-max", "5", "-f", "json").stdout)
     assert made["clustering"]["k_before_merging"] == int(chosen)

@@ -62,10 +62,14 @@ def scores_of(agreements, silhouettes=()):
 
 
 def test_the_smallest_k_that_is_nearly_as_good_as_the_best_is_selected():
-    choice = select_from(scores_of([0.3, 0.53, 0.55, 0.6, 0.59]), 40)
+    choice = select_from(scores_of([0.3, 0.54, 0.56, 0.6, 0.59]), 40)
     assert (choice.k, choice.best, choice.close) == (4, 5, 3)
-    assert choice.scores[3].score == pytest.approx(0.53 / 0.6)
-    assert select_from(scores_of([0.3, 0.45, 0.55, 0.6, 0.59]), 40).close is None
+    assert choice.scores[3].score == pytest.approx(0.54 / 0.6)
+    assert select_from(scores_of([0.3, 0.45, 0.56, 0.6, 0.59]), 40).close is None
+
+
+def test_where_the_agreement_is_nearly_perfect_a_little_less_is_worse():
+    assert select_from(scores_of([0.5, 0.92, 0.98]), 40).k == 4
 
 
 def test_answers_that_have_nothing_to_do_with_any_clusters_do_not_choose():
@@ -104,3 +108,10 @@ def test_a_sweep_over_sizes_tells_clusters_noise_and_the_cliff():
     assert swept[-1].k < 6
     assert any(score.cliff for score in swept)
     assert not swept[0].cliff
+
+
+def test_the_number_of_different_rows_is_no_bound_to_raise():
+    vectors, truth = blobs([10] * 4)
+    copies = np.repeat([vectors[truth == group][0] for group in range(4)], 10, axis=0)
+    choice = sweep(copies, ClusterOptions(k_max=9), [str(i // 10) for i in range(40)])
+    assert (choice.k, max(choice.scores), choice.bound) == (4, 4, None)

@@ -48,7 +48,7 @@ def test_the_last_lines_tell_that_k_was_given():
 
 def test_the_last_lines_tell_why_k_was_chosen_and_what_is_doubtful():
     scores = {3: KScore(0.6, 0.8, 0.7, 0.87), 4: KScore(0.7, 0.9, 0.73, 0.91), 5: KScore(0.6, 0.8, 0.8, 1)}
-    lines = closing_lines(a_result(algorithm="kmeans", choice=KSelection(4, scores, 38, by_answers=True)))
+    lines = closing_lines(a_result(algorithm="kmeans", choice=KSelection(4, scores, 38, True, k_max=5)))
     assert lines[:3] == [
         "k = 4 chosen from 2 to 20: the fewest near the best score, that of k = 5; "
         "silhouette 0.70, stability 0.90, agreement with the answers 0.73 (see them all: inbedder tune)",
