@@ -23,7 +23,7 @@ PARTS = 6
 CHANCE = (
     0.1  # agreement with the answers that unrelated clusters may reach; 1 / sqrt(n) of n rows, if that is more
 )
-NO_STRUCTURE = 0.2  # stability that clusters of a single cloud may reach
+NO_STRUCTURE = 0.25  # stability that clusters of a single cloud may reach
 LACK = 0.05  # share of the best agreement that a smaller k may lack (`benchmarks/number_of_clusters.py`)
 LACK_OF_UNEXPLAINED = 1 / 5  # or of what the best leaves unexplained, if that is more
 LACK_OF_SILHOUETTE = 0.03

@@ -39,7 +39,7 @@ def test_without_answers_the_silhouette_decides(true_k):
 def test_a_single_cloud_gets_the_smallest_k():
     choice = sweep(cloud(200, 20, seed=0), ClusterOptions(k_max=6))
     assert choice.k == 2
-    assert all(score.silhouette < 0.15 and score.stability < 0.2 for score in choice.scores.values())
+    assert all(score.silhouette < 0.15 and score.stability < 0.25 for score in choice.scores.values())
     assert all(score.agreement is None for score in choice.scores.values())
 
 
