@@ -41,8 +41,8 @@ class Clustering:
         is only one cluster.
     :param margins: (second - own) / second, where second and own are the cosine distances to the centroids of
         `second_cluster` and of the row's own cluster, float32, shape (n_rows,): 1 at the centroid, 0 on the border
-        or beyond it, which HDBSCAN and merging allow; the simplified silhouette (Hruschka et al. 2004). NaN where there is no
-        second cluster.
+        or beyond it, which HDBSCAN and merging allow; the simplified silhouette (Hruschka et al. 2004). NaN where
+        there is no second cluster.
     :param centroids: means of the clusters' centered and normalized vectors, scaled to unit length, float32, shape
         (k, hidden_size); zero where all rows are the same.
     :param mean: what was subtracted from every vector, float32, shape (hidden_size,).
