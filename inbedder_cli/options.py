@@ -173,7 +173,7 @@ class ClusterOptions:
 
     :param algorithm: name of a registered algorithm (`registry.algorithms`), such as kmeans or hdbscan.
     :param k: number of clusters, for algorithms that take one (kmeans); None selects it.
-    :param k_min: smallest k to try.
+    :param k_min: smallest k to try, and the fewest clusters that merging leaves.
     :param k_max: largest k to try.
     :param min_cluster_size: smallest cluster, in rows, for algorithms that take it (hdbscan); None takes 2 % of
         the rows, at least 5.

@@ -90,7 +90,7 @@ def analyze(
         named = replace(encoded[name], instruction=encoded[name].instruction or instruction)
         flagged = flag_unanswered(corpus, named, unanswered_options)
         try:
-            clustering = cluster(flagged, options[name], explain_options)
+            clustering = cluster(flagged, options[name])
         except InputError as error:
             raise InputError(str(error), source=corpus.source, hint=error.hint) from error
         result = replace(explain(corpus, flagged, clustering, explain_options), name=name)
@@ -273,25 +273,19 @@ def flag_unanswered(
     return replace(embeddings, status=status)
 
 
-def cluster(
-    embeddings: Embeddings,
-    options: ClusterOptions | None = None,
-    explain_options: ExplainOptions | None = None,
-) -> Clustering:
+def cluster(embeddings: Embeddings, options: ClusterOptions | None = None) -> Clustering:
     """Return clusters of the rows whose status is ok.
 
     :param embeddings: see `embed` and `flag_unanswered`.
     :param options: how vectors are clustered.
-    :param explain_options: stop words for the phrases of answers that help to select k.
     :raises InputError: when there are fewer such rows than clusters.
     :raises UsageError: for invalid options.
     """
     rows = embeddings.rows
     if not rows and embeddings.unanswered:
         return no_clusters(embeddings.vectors.shape[1], options)
-    phrases = _phrases(embeddings, explain_options) if options is None or options.k is None else None
     try:
-        return fit_clusters(embeddings.vectors[rows], options, phrases)
+        return fit_clusters(embeddings.vectors[rows], options, _unified_answers(embeddings))
     except InputError as error:
         raise _too_few(error, embeddings) from error
 
@@ -351,7 +345,7 @@ def tune(embeddings: Embeddings, options: ClusterOptions | None = None) -> KSele
     :raises InputError: when there are fewer answered rows than clusters.
     """
     try:
-        return sweep(embeddings.vectors[embeddings.rows], options, _phrases(embeddings))
+        return sweep(embeddings.vectors[embeddings.rows], options, _unified_answers(embeddings))
     except InputError as error:
         raise _too_few(error, embeddings) from error
 
@@ -374,13 +368,15 @@ def _answers(embeddings: Embeddings) -> list[str] | None:
     return [embeddings.answers[i] or "" for i in embeddings.rows]
 
 
+def _unified_answers(embeddings: Embeddings) -> list[str] | None:
+    """Return the answers of the clustered rows, in which those that mean the same are the same."""
+    answers, vectors = _answers(embeddings), embeddings.vectors[embeddings.rows]
+    return None if answers is None else unify_answers(answers, embeddings.instruction or "", vectors)
+
+
 def _phrases(embeddings: Embeddings, options: ExplainOptions | None = None) -> list[list[str]] | None:
-    answers, instruction = _answers(embeddings), embeddings.instruction or ""
-    if answers is None:
-        return None
-    return phrases_by_row(
-        unify_answers(answers, instruction, embeddings.vectors[embeddings.rows]), instruction, options
-    )
+    answers = _unified_answers(embeddings)
+    return None if answers is None else phrases_by_row(answers, embeddings.instruction or "", options)
 
 
 def _too_few(error: InputError, embeddings: Embeddings) -> InputError:

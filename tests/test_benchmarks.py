@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
@@ -13,7 +15,7 @@ FOLDER = Path(__file__).parent.parent / "benchmarks"
 
 def loaded(name):
     spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)  # dataclasses look there
     spec.loader.exec_module(module)
     return module
 
@@ -49,3 +51,18 @@ def test_all_ways_of_reading_whose_speed_is_measured_give_the_same_vectors(tiny_
         way = throughput.timed(encoder, read, rows, 2)
         assert throughput.median_cosine(way.vectors, expected.vectors) > 0.999
         assert way.tokens < expected.tokens
+
+
+def test_every_way_to_select_k_finds_clear_groups_or_says_how_far_it_is(capsys):
+    ways = loaded("number_of_clusters")
+    rng = np.random.default_rng(0)
+    truth = np.repeat(range(3), 10)
+    vectors = (np.eye(6)[truth] + rng.normal(scale=0.05, size=(30, 6))).astype(np.float32)
+    names = [f"class {group}" for group in truth]
+    table = ways.measure(vectors, names, names)
+    assert (table.n_classes, round(table.perplexity), round(table.n_answers)) == (3, 3, 3)
+    for name in ("silhouette", "AMI with the answers", "-k auto", "number of classes (oracle)"):
+        assert ways.WAYS[name](table) == 3, name
+    for name, way in ways.WAYS.items():
+        ways.report(name, [table], [(way(table), table.quality[way(table)])])
+    assert "-k auto" in capsys.readouterr().out

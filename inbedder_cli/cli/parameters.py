@@ -230,7 +230,8 @@ K = Annotated[
     list[str] | None,
     typer.Option(
         "-k",
-        help="Number of clusters, or auto. With several questions: once, or once for each.",
+        help="Number of clusters, or auto: the fewest that agree with the answers nearly as well as any; "
+        "those that are answered alike are merged. With several questions: once, or once for each.",
         rich_help_panel=CLUSTERING,
         show_default="auto",
     ),

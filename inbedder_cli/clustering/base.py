@@ -33,15 +33,12 @@ class ClusterAlgorithm(Protocol):
         selects it between `k_min` and `k_max`.
     :cvar takes_min_cluster_size: whether `ClusterOptions.min_cluster_size` matters.
     :ivar labels_: cluster of each fitted row, int64, shape (n_rows,), -1 for noise.
-    :ivar cluster_centers_: means of the clusters, float32, shape (n_clusters, n_features), by cluster
-        number; None: the caller computes them from `labels_`.
     :ivar shortcut_: approximation that `fit` used for many rows, as a clause for the report; None: exact.
     """
 
     takes_k: ClassVar[bool] = False
     takes_min_cluster_size: ClassVar[bool] = False
     labels_: Labels
-    cluster_centers_: Vectors | None = None
     shortcut_: str | None = None
 
     @classmethod

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from inbedder_cli.clustering.preprocess import Labels, Vectors
 
 N_RUNS = 1000
+QUICK_N_RUNS = 100  # where the clusters of many k are compared
 RUNS_AT_ONCE = 50  # bounds memory: 5,000 rows by 50 runs of 20 clusters take 20 MB
 SHARE = 0.5  # of the rows, in each run
 ROWS = 5000  # sample on which the runs agree
@@ -28,6 +29,7 @@ DIMENSIONS_PER_CLUSTER = 2
 MIN_DIMENSIONS = 8
 MAX_ITER = 50
 N_INIT = 20  # starts of the last KMeans: few dimensions, so they cost little
+RUNS_PER_START = 20  # fewer runs are worth fewer starts
 
 
 @dataclass(frozen=True)
@@ -164,5 +166,6 @@ def consensus_centers(points: Vectors, n_clusters: int, n_runs: int, seed: int) 
     with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different rows than clusters
         embedded = svd.fit_transform(indicators)
-        agreed = KMeans(n_clusters, n_init=N_INIT, random_state=seed).fit(embedded).labels_
+        n_init = max(1, min(N_INIT, n_runs // RUNS_PER_START))
+        agreed = KMeans(n_clusters, n_init=n_init, random_state=seed).fit(embedded).labels_
     return np.array([points[agreed == cluster].mean(axis=0) for cluster in np.unique(agreed)], np.float32), runs

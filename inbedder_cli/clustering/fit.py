@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from inbedder_cli.clustering.alike import alike_clusters, group_alike
 from inbedder_cli.clustering.preprocess import (
     CHUNK,
     NOISE,
@@ -40,8 +41,8 @@ class Clustering:
         is only one cluster.
     :param margins: (second - own) / second, where second and own are the cosine distances to the centroids of
         `second_cluster` and of the row's own cluster, float32, shape (n_rows,): 1 at the centroid, 0 on the border
-        or beyond it, which HDBSCAN allows; the simplified silhouette (Hruschka et al. 2004). NaN where there is no
-        second cluster.
+        or beyond it, which HDBSCAN and merging allow; the simplified silhouette (Hruschka et al. 2004). NaN where
+        there is no second cluster.
     :param centroids: means of the clusters' centered and normalized vectors, scaled to unit length, float32, shape
         (k, hidden_size); zero where all rows are the same.
     :param mean: what was subtracted from every vector, float32, shape (hidden_size,).
@@ -55,7 +56,8 @@ class Clustering:
     :param centroid_norms: lengths of the means before they were scaled to `centroids`, float32, shape (k,).
     :param algorithm: the fitted algorithm; None where there were no rows.
     :param numbers: the number here of each of the algorithm's own clusters, int64, shape (n_own_clusters,); -1 for
-        one without rows.
+        one without rows. Clusters that were merged have the same number.
+    :param alike: groups of clusters that are answered alike, by number; empty without answers.
     """
 
     labels: Labels
@@ -72,6 +74,7 @@ class Clustering:
     centroid_norms: Vectors | None = None
     algorithm: ClusterAlgorithm | None = None
     numbers: Labels | None = None
+    alike: list[list[int]] = field(default_factory=list)
 
     def __repr__(self) -> str:
         return f"<Clustering {self.options.algorithm}: {len(self.labels):,} rows in {self.k} clusters>"
@@ -81,18 +84,24 @@ class Clustering:
         """Number of clusters."""
         return len(self.centroids)
 
+    @property
+    def n_before_merging(self) -> int:
+        """Number of clusters before those that are answered alike were merged."""
+        return 0 if self.numbers is None else int((self.numbers != NOISE).sum())
+
 
 def fit_clusters(
-    vectors: Vectors, options: ClusterOptions | None = None, phrases: Sequence[Sequence[str]] | None = None
+    vectors: Vectors, options: ClusterOptions | None = None, answers: Sequence[str] | None = None
 ) -> Clustering:
     """Return a clustering of vectors that does not depend on the order of the rows.
 
     Vectors are centered first, because the contribution of the shared instruction would dominate every cosine.
+    Clusters that are answered alike are merged, unless the user chose their number.
 
     :param vectors: float32, shape (n_rows, hidden_size), finite.
     :param options: which algorithm, and its settings; None takes the defaults.
-    :param phrases: n-grams of each row's answer, one list per row; if given, the agreement of clusters and answers
-        also counts in the selection of k.
+    :param answers: each row's answer, normalized; if given, they decide which k is selected and which clusters
+        are merged.
     :return: the clustering, rows in the order of `vectors`.
     :raises InputError: for fewer rows, or fewer different vectors, than clusters.
     :raises UsageError: for invalid options.
@@ -101,21 +110,21 @@ def fit_clusters(
     check_options(options, len(vectors))
     order = canonical_order(vectors)
     points, mean = center_and_normalize(vectors[order])
+    answers = None if answers is None else [answers[i] for i in order]
     kind = algorithms[options.algorithm]
     options, choice = kind.with_defaults(options, len(points)), None
     if kind.takes_k and options.k is None:
-        choice = select_n_clusters(points, options, None if phrases is None else [phrases[i] for i in order])
+        choice = select_n_clusters(points, options, answers)
         options = replace(options, k=choice.k)
     elif kind.takes_k:
         _check_different(points, options.k or 1)
     algorithm = kind.from_options(options).fit(points)
-    numbers = _numbers_by_size(algorithm.labels_)
+    groups = np.arange(int(algorithm.labels_.max(initial=NOISE)) + 1)
+    if answers is not None and (choice is not None or not kind.takes_k):
+        groups = group_alike(algorithm.labels_, answers, options.k_min if kind.takes_k else 1)
+    numbers = _numbers_by_size(algorithm.labels_, groups)
     labels = renumber(algorithm.labels_, numbers)
-    if algorithm.cluster_centers_ is None:
-        means = _means(points, labels)
-    else:
-        used = np.flatnonzero(numbers != NOISE)
-        means = algorithm.cluster_centers_[used[np.argsort(numbers[used])]]
+    means = _means(points, labels)
     norms = np.linalg.norm(means, axis=1)
     centroids = (means / np.where(norms > 0, norms, 1)[:, None]).astype(np.float32)
     own, second, margins = distances_to(centroids, points, labels)
@@ -139,17 +148,18 @@ def fit_clusters(
         norms.astype(np.float32),
         algorithm,
         numbers,
+        [] if answers is None else alike_clusters(labels, answers),
     )
 
 
 def sweep(
-    vectors: Vectors, options: ClusterOptions | None = None, phrases: Sequence[Sequence[str]] | None = None
+    vectors: Vectors, options: ClusterOptions | None = None, answers: Sequence[str] | None = None
 ) -> KSelection | list[SizeScore]:
     """Return scores for each number of clusters, or for each smallest cluster size.
 
     :param vectors: float32, shape (n_rows, hidden_size), finite.
     :param options: which algorithm, and its settings; `k` is ignored. None takes the defaults.
-    :param phrases: n-grams of each row's answer, one list per row, where they are known.
+    :param answers: each row's answer, normalized, where they are known.
     :return: scores by k, for algorithms that take one (KMeans); otherwise one score per smallest size (HDBSCAN).
     :raises InputError: for fewer rows than clusters.
     :raises UsageError: for invalid options, or an algorithm that takes neither k nor a smallest size.
@@ -160,7 +170,7 @@ def sweep(
     order = canonical_order(vectors)
     points, _ = center_and_normalize(vectors[order])
     if algorithms[options.algorithm].takes_k:
-        return select_n_clusters(points, options, None if phrases is None else [phrases[i] for i in order])
+        return select_n_clusters(points, options, None if answers is None else [answers[i] for i in order])
     return sweep_sizes(points, options)
 
 
@@ -198,7 +208,10 @@ def check_options(options: ClusterOptions, n_rows: int) -> None:
         return
     if kind.takes_k:
         raise InputError(
-            f"{n_rows} rows with text are too few for {min_rows} clusters", hint="lower -k or give more rows"
+            f"{n_rows} rows with text are too few for {min_rows} clusters",
+            hint="give more rows"
+            if min_rows == 2
+            else f"lower {'--k-min' if options.k is None else '-k'} or give more rows",
         )
     if kind.takes_min_cluster_size:
         raise InputError(
@@ -260,21 +273,20 @@ def renumber(labels: Labels, numbers: Labels) -> Labels:
     return np.append(numbers, NOISE)[np.where(labels < len(numbers), labels, NOISE)]
 
 
-def _numbers_by_size(labels: Labels) -> Labels:
-    """Return new numbers of clusters by size, the largest first; ties go by the first row."""
-    clusters, first, sizes = np.unique(labels[labels != NOISE], return_index=True, return_counts=True)
-    numbers = np.full(int(labels.max(initial=NOISE)) + 1, NOISE, np.int64)
-    numbers[clusters[np.lexsort((first, -sizes))]] = np.arange(len(clusters))
-    return numbers
+def _numbers_by_size(labels: Labels, groups: Labels) -> Labels:
+    """Return new numbers of clusters by the size of their group, the largest first; ties go by the first row."""
+    grouped = renumber(labels, groups)
+    found, first, sizes = np.unique(grouped[grouped != NOISE], return_index=True, return_counts=True)
+    numbers = np.full(len(groups), NOISE, np.int64)
+    numbers[found[np.lexsort((first, -sizes))]] = np.arange(len(found))
+    used = np.isin(np.arange(len(groups)), labels)
+    return np.where(used, numbers[groups], NOISE)
 
 
 def _means(points: Vectors, labels: Labels) -> Vectors:
     k = int(labels.max(initial=NOISE)) + 1
-    sums = np.zeros((k, points.shape[1]), np.float64)
-    kept = labels != NOISE
-    np.add.at(sums, labels[kept], points[kept])
-    sizes = np.bincount(labels[kept], minlength=k)
-    return np.asarray(sums / np.maximum(sizes, 1)[:, None], np.float32)
+    means = [points[labels == cluster].mean(axis=0, dtype=np.float64) for cluster in range(k)]
+    return np.array(means, np.float32).reshape(k, points.shape[1])
 
 
 def _check_different(points: Vectors, k: int) -> None:

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from inbedder_cli.clustering.base import ClusterAlgorithm
-from inbedder_cli.clustering.consensus import N_RUNS, consensus_centers
+from inbedder_cli.clustering.consensus import N_RUNS, QUICK_N_RUNS, consensus_centers, nearest_centers
 from inbedder_cli.clustering.preprocess import as_seed
 
 if TYPE_CHECKING:
@@ -72,12 +72,12 @@ class KMeansClusterer(ClusterMixin, BaseEstimator, ClusterAlgorithm):  # type: i
         """Return a KMeans that is not fitted yet.
 
         :param options: with `k` filled in.
-        :param quick: 3 starts from k-means++, without consensus.
+        :param quick: the consensus of fewer runs; without consensus 3 starts from k-means++.
         :return: the algorithm.
         """
         return cls(
             options.k or 1,
-            n_runs=N_RUNS if options.consensus and not quick else 0,
+            n_runs=0 if not options.consensus else QUICK_N_RUNS if quick else N_RUNS,
             n_init=QUICK_N_INIT if quick else N_INIT,
             random_state=options.seed,
         )
@@ -129,11 +129,7 @@ class KMeansClusterer(ClusterMixin, BaseEstimator, ClusterAlgorithm):  # type: i
         """
         check_is_fitted(self)
         points = validate_data(self, X, dtype=np.float32, reset=False)
-        norms = np.linalg.norm(self.cluster_centers_, axis=1)
-        directions = self.cluster_centers_ / np.where(norms > 0, norms, 1)[:, None]
-        # |x - c|² = |x|² - 2 (x c - |c|² / 2), and |x|² is the same for all c.
-        nearness = (points @ directions.T) * norms - norms**2 / 2
-        return np.asarray(nearness.argmax(1), np.int64)
+        return nearest_centers(points, self.cluster_centers_[None])[:, 0]
 
     def to_arrays(self) -> Arrays:
         """Return the means of the clusters.

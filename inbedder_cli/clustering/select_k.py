@@ -1,4 +1,4 @@
-"""Select the number of clusters: compare each k, or each smallest cluster size, on a sample of the rows."""
+"""The number of clusters: the fewest that agree with the answers nearly as well as any."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inbedder_cli.clustering.preprocess import NOISE, n_different, principal_components, sample_indices
-from inbedder_cli.clustering.stability import part_size, partition_stability, refit
+from inbedder_cli.clustering.stability import fit_quickly, partition_stability, refit, runs_agreement
 from inbedder_cli.registry import algorithms
 
 if TYPE_CHECKING:
@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from inbedder_cli.options import ClusterOptions
 
 ROWS = 2000  # sample on which k is selected
-DIMENSIONS = (
-    50  # principal components on which stability is measured: the same selection in a twentieth of the time
-)
+DIMENSIONS = 50  # principal components on which the stability of algorithms without runs is measured
 PARTS = 6
-CHANCE = 0.1  # agreement with the answers that unrelated clusters may reach
-LEAST_SPREAD = 0.02  # standard deviation of a measure over all k, below which its differences mean nothing
+CHANCE = (
+    0.1  # agreement with the answers that unrelated clusters may reach; 1 / sqrt(n) of n rows, if that is more
+)
+NO_STRUCTURE = 0.25  # stability that clusters of a single cloud may reach
+LACK = 0.05  # share of the best agreement that a smaller k may lack (`benchmarks/number_of_clusters.py`)
+LACK_OF_UNEXPLAINED = 1 / 5  # or of what the best leaves unexplained, if that is more
+LACK_OF_SILHOUETTE = 0.03
+CLOSE = 0.05  # a smaller k that lacks no more of the best score than this is nearly as good as the selected one
 SHARES = (0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.08, 0.12)  # of the rows, tried as smallest cluster
 CLIFF = 2.0  # factor by which the number of clusters changes from one size to the next
 
@@ -33,90 +37,117 @@ class KScore:
     """Measures of the clusters that one k gives.
 
     :param silhouette: mean silhouette width (Rousseeuw 1987), -1 to 1.
-    :param stability: mean adjusted Rand index between clusterings of random parts of the rows, at most 1
-        (`partition_stability`).
+    :param stability: mean adjusted Rand index between clusterings of random parts of the rows, at most 1.
     :param agreement: adjusted mutual information (Vinh et al. 2010) of clusters and answers, at most 1, about 0 by
         chance; None without answers.
-    :param total: mean z-score of these measures over all k that were tried; k is selected by it.
+    :param score: the agreement, or else the silhouette, as a share of the best of all k that were tried, 0 to 1.
     """
 
     silhouette: float
     stability: float
     agreement: float | None = None
-    total: float = 0.0
+    score: float = 0.0
 
 
 @dataclass(frozen=True)
 class KSelection:
     """How k was selected.
 
-    :param k: the one with the highest total.
+    :param k: the smallest whose score is nearly the best.
     :param scores: by k, for each k that was tried.
     :param n_rows: rows on which they were measured.
+    :param by_answers: whether the scores are agreements with the answers, not silhouettes.
+    :param k_max: the largest k that the user allows; few different rows may allow fewer.
     """
 
     k: int
     scores: dict[int, KScore]
     n_rows: int
+    by_answers: bool = False
+    k_max: int | None = None
 
     @property
-    def runner_up(self) -> int | None:
-        """The second best k, if more than one was tried."""
-        others = [k for k in self.scores if k != self.k]
-        return max(others, key=lambda k: self.scores[k].total) if others else None
+    def best(self) -> int:
+        """The smallest k with the highest score; the selected one if none was tried."""
+        return max(self.scores, key=lambda k: self.scores[k].score, default=self.k)
+
+    @property
+    def bound(self) -> int | None:
+        """The smallest or largest k that was tried, if it limited the selection.
+
+        It does where it is selected, or where the best score is that of the largest, and not far away.
+        """
+        if len(self.scores) < 2:
+            return None
+        smallest, largest = min(self.scores), max(self.scores)
+        if self.best == largest == self.k_max and 2 * self.k > largest:
+            return largest
+        return smallest if self.k == smallest > 2 else None
+
+    @property
+    def close(self) -> int | None:
+        """The smallest k that is nearly as good as the selected one, if there is any below it."""
+        least = self.scores[self.k].score - CLOSE if self.scores else 1.0
+        return next((k for k, score in self.scores.items() if k < self.k and score.score >= least), None)
 
 
 def select_n_clusters(
-    points: Vectors, options: ClusterOptions, phrases: Sequence[Sequence[str]] | None = None
+    points: Vectors, options: ClusterOptions, answers: Sequence[str] | None = None
 ) -> KSelection:
-    """Return the best k between `k_min` and `k_max` by three measures, on a sample of the rows.
+    """Return the fewest clusters between `k_min` and `k_max` that are nearly as good as any, on a sample of rows.
 
-    The silhouette measures separation, stability whether clusters are found again in other rows, and agreement
-    whether clusters match the answers. Fewer clusters are nearly always more stable, and silhouettes differ
-    little, so each measure is standardized over all k, and the k with the highest mean is selected. Agreement is
-    left out if it is at chance level for every k.
+    With answers, clusters are good if they agree with them: the smallest k is selected whose adjusted mutual
+    information is near the best; the better that is, the nearer. Without answers, or where no clusters agree with
+    them, the silhouette decides; and where no clusters are found again either, the rows are a single cloud and the
+    smallest k will do.
 
     :param points: centered and normalized vectors, float32, shape (n_rows, hidden_size), in canonical order.
     :param options: which algorithm, the range of k, and the seed.
-    :param phrases: n-grams of each row's answer, one list per row, if there are answers.
+    :param answers: each row's answer, normalized, if there are answers.
     :return: the selected k and all scores.
     """
     from sklearn.metrics import adjusted_mutual_info_score, silhouette_score
 
     sample = sample_indices(len(points), ROWS, options.seed)
     points = points[sample]
-    reduced = principal_components(points, DIMENSIONS).transform(points).astype(np.float32)
-    answers = None if phrases is None else ["\n".join(phrases[i]) for i in sample]
-    most = min(options.k_max, n_different(points, options.k_max), len(points) - 1, part_size(len(points)))
+    answers = None if answers is None else [answers[i] for i in sample]
+    most = min(options.k_max, n_different(points, options.k_max), max(len(points) // 2, 1))
     scores = {}
     for k in range(options.k_min, most + 1):
         candidate = replace(options, k=k)
-        labels = refit(points, candidate, options.seed)
+        labels, memberships = fit_quickly(points, candidate)
+        if memberships is None:
+            reduced = principal_components(points, DIMENSIONS).transform(points).astype(np.float32)
+            stability = partition_stability(reduced, candidate, PARTS)
+        else:
+            stability = runs_agreement(memberships)
         scores[k] = KScore(
-            float(silhouette_score(points, labels)) if len(set(labels)) > 1 else -1.0,
-            partition_stability(reduced, candidate, PARTS),
+            float(silhouette_score(points, labels)) if 1 < len(set(labels)) < len(labels) else -1.0,
+            stability,
             None if answers is None else float(adjusted_mutual_info_score(answers, labels)),
         )
     if not scores:  # there are too few different rows
         return KSelection(max(1, most), {}, len(points))
-    scores = _with_totals(scores)
-    return KSelection(max(scores, key=lambda k: scores[k].total), scores, len(points))
+    return replace(select_from(scores, len(points)), k_max=options.k_max)
 
 
-def _with_totals(scores: dict[int, KScore]) -> dict[int, KScore]:
-    agreements = [s.agreement or 0.0 for s in scores.values()]
-    use_agreement = max(agreements) > CHANCE
-    measures = np.array(
-        [
-            [s.silhouette, s.stability, *([agreement] if use_agreement else [])]
-            for s, agreement in zip(scores.values(), agreements, strict=True)
-        ]
-    )
-    spread = np.maximum(measures.std(axis=0), LEAST_SPREAD)
-    totals = ((measures - measures.mean(axis=0)) / spread).mean(axis=1)
-    return {
-        k: replace(score, total=float(total)) for (k, score), total in zip(scores.items(), totals, strict=True)
-    }
+def select_from(scores: dict[int, KScore], n_rows: int) -> KSelection:
+    """Return the selection of k, given the measures of every k.
+
+    :param scores: by k, ascending, at least one; their `score` is filled in.
+    :param n_rows: rows on which they were measured.
+    """
+    agreements = {k: score.agreement or 0.0 for k, score in scores.items()}
+    by_answers = max(agreements.values()) >= max(CHANCE, n_rows**-0.5)
+    measures = agreements if by_answers else {k: score.silhouette for k, score in scores.items()}
+    best = max(measures.values())
+    shares = {k: max(0.0, measure / best) if best > 0 else 0.0 for k, measure in measures.items()}
+    least = 1 - (max(LACK, (1 - best) * LACK_OF_UNEXPLAINED) if by_answers else LACK_OF_SILHOUETTE)
+    if not by_answers and max(score.stability for score in scores.values()) < NO_STRUCTURE:
+        least = 0.0
+    k = next((k for k, share in shares.items() if share >= least), min(shares))
+    scores = {k: replace(score, score=shares[k]) for k, score in scores.items()}
+    return KSelection(k, scores, n_rows, by_answers)
 
 
 @dataclass(frozen=True)

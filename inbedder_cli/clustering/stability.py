@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 HALVES = 20  # random halves of the rows that are clustered
 ROWS = 2000  # sample from which the halves are drawn
 PART = 0.8
+COMPARED_RUNS = 11
 LEFT_OUT = NOISE - 1
 UNSTABLE = 0.6  # Hennig (2007): clusters below 0.6 should not be trusted; from 0.75 on they may be
 
@@ -37,18 +38,38 @@ def refit(points: Vectors, options: ClusterOptions, seed: int, share: float = 1.
     :param share: share of the rows that are in `points`, 0 to 1: `min_cluster_size` shrinks by it.
     :return: cluster of each point, int64, shape (n_rows,), -1 for noise.
     """
+    return fit_quickly(points, replace(_for_share(options, share), seed=seed))[0]
+
+
+def fit_quickly(points: Vectors, options: ClusterOptions) -> tuple[Labels, Labels | None]:
+    """Return the labels of a quick fit, and the cluster of each point in each of its runs, if it made some.
+
+    :param points: centered and normalized vectors, float32, shape (n_rows, hidden_size), in canonical order.
+    :param options: with `k` or `min_cluster_size` filled in.
+    :return: labels, int64, shape (n_rows,), -1 for noise; memberships, int64, shape (n_rows, n_runs), or None.
+    """
     from sklearn.exceptions import ConvergenceWarning
 
-    options = _for_share(options, share)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a draw may hold fewer different rows than clusters
-        fitted = algorithms[options.algorithm].from_options(replace(options, seed=seed), quick=True).fit(points)
-    return fitted.labels_
+        fitted = algorithms[options.algorithm].from_options(options, quick=True).fit(points)
+    return fitted.labels_, fitted.memberships(points)
 
 
 def _for_share(options: ClusterOptions, share: float) -> ClusterOptions:
     size = options.min_cluster_size
     return options if size is None else replace(options, min_cluster_size=max(2, round(size * share)))
+
+
+def runs_agreement(memberships: Labels) -> float:
+    """Return the mean adjusted Rand index between one run and the next.
+
+    :param memberships: cluster of each row in each run, int64, shape (n_rows, n_runs), at least two runs.
+    :return: 1 where the runs give the same clusters, about 0 where they agree by chance.
+    """
+    from sklearn.metrics import adjusted_rand_score
+
+    return float(np.mean([adjusted_rand_score(*pair) for pair in pairwise(memberships.T[:COMPARED_RUNS])]))
 
 
 def measure_stability(
@@ -57,7 +78,8 @@ def measure_stability(
     """Return how stable each cluster and each row is.
 
     Many runs on random halves of the rows are compared with the clusters: those of the algorithm itself, or else
-    twenty fits. Where there are more than 2,000 rows, on a sample of that size.
+    twenty fits. Where there are more than 2,000 rows, on a sample of that size. Where clusters were merged after
+    the fit, so are those of the runs: each joins the cluster that holds most of its rows.
 
     :param algorithm: fitted to the points.
     :param points: centered and normalized vectors, float32, shape (n_rows, hidden_size), in canonical order.
@@ -67,19 +89,41 @@ def measure_stability(
     """
     sample = sample_indices(len(points), ROWS, options.seed)
     rows = np.full(len(points), np.nan, np.float32)
-    memberships = algorithm.memberships(points[sample])
-    if memberships is None:
-        memberships = _fit_halves(points[sample], options, len(sample) / max(1, len(labels)))
-        stability, matches = match_clusters(labels[sample], memberships)
-        rows[sample] = row_agreement(labels[sample], memberships, matches)
+    merged = labels.max(initial=NOISE) < algorithm.labels_.max(initial=NOISE)
+    runs = algorithm.memberships(points[sample])
+    if runs is None:
+        halves = _fit_halves(points[sample], options, len(sample) / max(1, len(labels)))
+        halves = _join(halves, _joined(labels[sample], halves) if merged else None)
+        stability, matches = match_clusters(labels[sample], halves)
+        rows[sample] = row_agreement(labels[sample], halves, matches)
         return stability, rows
-    stability, matches = match_clusters(labels[sample], memberships)
+    joined = _joined(labels[sample], runs) if merged else None
+    stability, matches = match_clusters(labels[sample], _join(runs, joined))
     for start in range(0, len(points), CHUNK):
         chunk = slice(start, start + CHUNK)
-        memberships = algorithm.memberships(points[chunk])
-        if memberships is not None:
-            rows[chunk] = row_agreement(labels[chunk], memberships, matches)
+        runs = algorithm.memberships(points[chunk])
+        if runs is not None:
+            rows[chunk] = row_agreement(labels[chunk], _join(runs, joined), matches)
     return stability, rows
+
+
+def _joined(labels: Labels, memberships: Labels) -> Labels:
+    """Return the cluster that holds most rows of each run's clusters, int64, shape (n_runs, n_run_clusters)."""
+    k, width = int(labels.max(initial=NOISE)) + 1, int(memberships.max(initial=NOISE)) + 1
+    joined = np.full((memberships.shape[1], width), NOISE)
+    for i, run in enumerate(memberships.T):
+        both = (labels != NOISE) & (run > NOISE)
+        counts = np.bincount(run[both] * k + labels[both], minlength=width * k).reshape(width, k)
+        joined[i] = np.where(counts.any(axis=1), counts.argmax(axis=1), NOISE)
+    return joined
+
+
+def _join(memberships: Labels, joined: Labels | None) -> Labels:
+    """Return the memberships in merged clusters, if clusters were merged."""
+    if joined is None:
+        return memberships
+    numbers = np.hstack([joined, np.tile([LEFT_OUT, NOISE], (len(joined), 1))])  # -2 and -1 keep their meaning
+    return numbers[np.arange(len(joined)), memberships]
 
 
 def match_clusters(labels: Labels, memberships: Labels) -> tuple[Numbers, Labels]:

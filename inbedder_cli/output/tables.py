@@ -186,13 +186,13 @@ def round_value(value: float | None) -> float | None:
 
 
 def tuning_records(tuning: KSelection | list[SizeScore]) -> list[dict[str, Any]]:
-    """Return one record per k, where `chosen` marks the best; or one per smallest cluster size.
+    """Return one record per k, where `chosen` marks the selected one; or one per smallest cluster size.
 
     :param tuning: what `pipeline.tune` returns.
     :return: plain JSON values.
     """
     if isinstance(tuning, KSelection):
-        return [record | {"chosen": record["k"] == tuning.k} for record in k_records(tuning)]
+        return k_records(tuning)
     return [asdict(score) for score in tuning]
 
 
@@ -208,7 +208,8 @@ def k_records(selection: KSelection) -> list[dict[str, Any]]:
             "silhouette": round(score.silhouette, DIGITS),
             "stability": round(score.stability, DIGITS),
             "agreement": None if score.agreement is None else round(score.agreement, DIGITS),
-            "score": round(score.total, DIGITS),
+            "score": round(score.score, DIGITS),
+            "chosen": k == selection.k,
         }
         for k, score in selection.scores.items()
     ]

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from inbedder_cli.clustering import KSelection
 from inbedder_cli.report.terminal import print_notes
-from inbedder_cli.report.view import percent
+from inbedder_cli.report.view import k_selection_doubts, percent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +20,7 @@ CLIFF = "cliff: one step in size changes the number of clusters by a factor of t
 
 
 def print_tuning(console: Console, tuning: KSelection | list[SizeScore]) -> None:
-    """Print the scores of every k, or of every smallest cluster size, and the recommended one.
+    """Print the scores of every k, or of every smallest cluster size, and the chosen one.
 
     :param console: where to print.
     :param tuning: what `pipeline.tune` returns.
@@ -33,13 +33,14 @@ def print_tuning(console: Console, tuning: KSelection | list[SizeScore]) -> None
 
 def _print_k_selection(console: Console, selection: KSelection) -> None:
     table = _table("k", "silhouette", "stability", "answers", "score")
-    notes = {selection.k: "best", selection.runner_up: "next"}
+    notes = {selection.close: "close", selection.best: "best", selection.k: "chosen"}
     for k, score in selection.scores.items():
         answers = "" if score.agreement is None else f"{score.agreement:.2f}"
-        cells = (f"{score.silhouette:.2f}", f"{score.stability:.2f}", answers, f"{score.total:+.1f}")
+        cells = (f"{score.silhouette:.2f}", f"{score.stability:.2f}", answers, f"{score.score:.2f}")
         table.add_row(str(k), *cells, notes.get(k, ""), style="bold" if k == selection.k else "")
     console.print(table)
-    print_notes(console, [f"on {selection.n_rows:,} rows; -k auto takes the best score, k = {selection.k}"])
+    rule = f"-k auto takes the fewest clusters near the best score, k = {selection.k}"
+    print_notes(console, [f"on {selection.n_rows:,} rows; {rule}", *k_selection_doubts(selection)])
 
 
 def _print_sizes(console: Console, scores: list[SizeScore]) -> None:

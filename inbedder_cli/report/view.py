@@ -19,7 +19,7 @@ from inbedder_cli.results import RowStatus
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inbedder_cli.clustering import KScore, KSelection
+    from inbedder_cli.clustering import Clustering, KSelection
     from inbedder_cli.diagnostics.baseline import BaselineAgreement
     from inbedder_cli.explanation.summaries import ClusterSummary
     from inbedder_cli.results import ClusteringResult
@@ -29,6 +29,7 @@ PHRASES_SHOWN = 3
 LEAST_SHOWN = 0.05  # support of a distinctive phrase in a table
 NAME_LENGTH = 300  # characters of a label, an answer or an id; rich needs minutes to wrap a million
 WEAK_SILHOUETTE = 0.1  # mean silhouette below which clusters overlap
+MUCH_NOISE = 1 / 3  # share of the rows
 
 
 @dataclass(frozen=True)
@@ -175,48 +176,86 @@ def n_clusters_lines(result: ClusteringResult) -> list[str]:
     clustering, options = result.clustering, result.clustering.options
     if result.unanswered and not result.rows:
         return ["no row answers the question: ask another one, or use --no-flag-unanswered to cluster all rows"]
+    algorithm = algorithms[options.algorithm]
     if clustering.choice is not None:
         lines = [k_selection_line(clustering.choice, options.k_min, options.k_max)]
-        best = clustering.choice.scores.get(clustering.choice.k)
-        if best is not None and best.silhouette < WEAK_SILHOUETTE:
-            lines.append("no k stands out: the clusters overlap; choose -k by the level of detail you need")
-        return lines
-    algorithm = algorithms[options.algorithm]
-    if algorithm.takes_k:
-        return [f"k = {clustering.k} as asked"]
-    lines = [f"{clustering.k} clusters found by {algorithm.describe(options)}"]
-    if clustering.k:
-        return lines
-    advice = "lower --min-cluster-size, or use kmeans" if algorithm.takes_min_cluster_size else "use kmeans"
-    return [*lines, f"every row is noise: {advice}"]
+        lines += k_selection_doubts(clustering.choice)
+    elif algorithm.takes_k:
+        lines = [f"k = {clustering.k} as asked"]
+    else:
+        found = max(clustering.k, clustering.n_before_merging)
+        lines = [f"{found} clusters found by {algorithm.describe(options)}"]
+        lines += noise_advice(clustering)
+    return [*lines, *alike_lines(clustering)]
 
 
 def k_selection_line(selection: KSelection, k_min: int, k_max: int) -> str:
-    """Return one line: which k was chosen, why, and which is the next best.
+    """Return one line: which k was chosen, why, and which is the best.
 
     :param selection: how k was chosen.
     :param k_min: the smallest k that could be chosen.
     :param k_max: the largest.
     :return: one sentence.
     """
-    best = selection.scores.get(selection.k)
-    why = k_reasons(best) if best is not None else "too few different rows to compare"
-    line = f"k = {selection.k} chosen from {k_min} to {k_max}: {why}"
-    if selection.runner_up is None:
-        return line
-    return f"{line}; next is k = {selection.runner_up} (see them all: inbedder tune)"
+    line = f"k = {selection.k} chosen from {k_min} to {k_max}"
+    if not selection.scores:
+        return f"{line}: too few different rows to compare"
+    chosen, best = selection.scores[selection.k], selection.best
+    values = [f"silhouette {chosen.silhouette:.2f}", f"stability {chosen.stability:.2f}"]
+    if chosen.agreement is not None:
+        values.append(f"agreement with the answers {chosen.agreement:.2f}")
+    why = "the best score" if best == selection.k else f"the fewest near the best score, that of k = {best}"
+    return f"{line}: {why}; {', '.join(values)} (see them all: inbedder tune)"
 
 
-def k_reasons(score: KScore) -> str:
-    """Return the scores of the chosen k as text.
+def k_selection_doubts(selection: KSelection) -> list[str]:
+    """Return what makes the choice of k uncertain, one sentence each.
 
-    :param score: the scores of that k.
-    :return: part of a sentence.
+    :param selection: how k was chosen.
     """
-    values = [f"silhouette {score.silhouette:.2f}", f"stability {score.stability:.2f}"]
-    if score.agreement is not None:
-        values.append(f"agreement with answers {score.agreement:.2f}")
-    return f"best by {', '.join(values[:-1])} and {values[-1]}"
+    lines = []
+    chosen = selection.scores.get(selection.k)
+    if chosen is not None and not selection.by_answers and chosen.silhouette < WEAK_SILHOUETTE:
+        lines.append("no k stands out: the clusters overlap; choose -k by the level of detail you need")
+    if selection.close is not None:
+        lines.append(f"k = {selection.k} is hardly better than {selection.close}: see also -k {selection.close}")
+    if selection.bound is not None:
+        end, advice = (
+            ("largest", "raise --k-max") if selection.bound >= selection.best else ("smallest", "lower --k-min")
+        )
+        lines.append(
+            f"k = {selection.bound} is the {end} that was tried, and the best may lie beyond it: {advice}"
+        )
+    return lines
+
+
+def noise_advice(clustering: Clustering) -> list[str]:
+    """Return what to do about noise, if more than a third of the rows are.
+
+    :param clustering: by an algorithm that leaves rows in no cluster.
+    """
+    noise = float((clustering.labels == NOISE).mean()) if clustering.k else 1.0
+    if noise <= MUCH_NOISE:
+        return []
+    size = clustering.options.min_cluster_size
+    advice = "use kmeans" if size is None else f"lower --min-cluster-size (now {size}), or use kmeans"
+    return [f"{'every row is' if noise == 1 else f'{percent(noise)} of the rows are'} noise: {advice}"]
+
+
+def alike_lines(clustering: Clustering) -> list[str]:
+    """Return which clusters were merged or are answered alike, one sentence each.
+
+    :param clustering: the clusters.
+    """
+    lines = []
+    if clustering.n_before_merging > clustering.k:
+        lines.append(
+            f"{clustering.n_before_merging} clusters became {clustering.k}: clusters answered alike were merged"
+        )
+    for group in clustering.alike:
+        listed = f"{', '.join(map(str, group[:-1]))} and {group[-1]}"
+        lines.append(f"clusters {listed} are answered alike: a smaller k would join them")
+    return lines
 
 
 def unstable_line(result: ClusteringResult) -> str:

@@ -265,15 +265,17 @@ def test_hdbscan_shows_its_noise(inbedder, tmp_path):
     assert f"not in a cluster: {len(noise)} noise" in table
 
 
-def test_k_auto_tells_its_choice_and_the_next(inbedder, tmp_path):
+def test_k_auto_tells_its_choice(inbedder, tmp_path):
     rng = np.random.default_rng(0)
     vectors = np.concatenate([c + rng.normal(0, 0.1, (20, 16)) for c in np.eye(4, 16) * 10])
     np.save(tmp_path / "v.npy", vectors.astype(np.float32))
     path = tmp_path / "x.csv"
     path.write_text("text\n" + "".join(f"row {i}\n" for i in range(80)))
-    out = inbedder("cluster", path, "--vectors", tmp_path / "v.npy", "-f", "table").stdout
-    assert "k = 4 chosen from 2 to 20: best by silhouette" in out
-    assert "next is k = " in out
+    arguments = ("cluster", path, "--vectors", tmp_path / "v.npy")
+    assert "k = 4 chosen from 2 to 20: the best score; silhouette" in inbedder(*arguments, "-f", "table").stdout
+    assert "k = 3 is the largest that was tried" in inbedder(*arguments, "--k-max", "3", "-f", "table").stdout
+    choice = json.loads(inbedder(*arguments, "--k-max", "3", "-f", "json").stdout)["clustering"]
+    assert (choice["k_bound"], choice["k_close"], choice["k_before_merging"]) == (3, None, 3)
 
 
 def test_a_prefix_keeps_new_columns_apart(cluster, tmp_path):

@@ -54,14 +54,14 @@ def test_kmeans_with_the_true_k_finds_the_groups():
 
 
 @pytest.mark.parametrize("true_k", [2, 3, 5])
-def test_auto_chooses_the_true_k_and_names_the_runner_up(true_k):
+def test_auto_chooses_the_true_k(true_k):
     vectors, truth = blobs([12] * true_k)
     found = fit_clusters(vectors, ClusterOptions(k_max=7, stability=False))
     assert found.k == found.options.k == found.choice.k == true_k
     assert_same_groups(found.labels, truth)
     assert set(found.choice.scores) == set(range(2, 8))
-    totals = {k: score.total for k, score in found.choice.scores.items()}
-    assert found.choice.runner_up == sorted(totals, key=totals.get)[-2]
+    assert found.choice.best == true_k
+    assert (found.choice.close, found.choice.bound) == (None, None)
     assert found.choice.n_rows == len(vectors)
 
 
@@ -69,13 +69,20 @@ def test_auto_tries_only_the_range_asked_for():
     vectors, _ = blobs((10, 10, 10))
     found = fit_clusters(vectors, ClusterOptions(k_min=4, k_max=5, stability=False))
     assert set(found.choice.scores) == {4, 5}
-    assert {found.choice.k, found.choice.runner_up} == {4, 5}
+    assert found.choice.k == found.choice.bound == 4
 
 
-def test_with_one_k_to_try_there_is_no_runner_up():
+def test_with_one_k_to_try_no_other_is_close_and_no_bound_is_hit():
     vectors, _ = blobs((10, 10, 10))
     choice = fit_clusters(vectors, ClusterOptions(k_min=3, k_max=3, stability=False)).choice
-    assert (choice.k, choice.runner_up) == (3, None)
+    assert (choice.k, choice.best, choice.close, choice.bound) == (3, 3, None, None)
+
+
+def test_a_bound_that_limits_the_choice_is_told():
+    vectors, truth = blobs([12] * 6)
+    answers = [str(group) for group in truth]
+    assert fit_clusters(vectors, ClusterOptions(k_max=4, stability=False), answers).choice.bound == 4
+    assert fit_clusters(vectors, ClusterOptions(k_max=8, stability=False), answers).choice.bound is None
 
 
 def test_auto_chooses_on_a_sample_of_many_rows_but_clusters_them_all(monkeypatch):
@@ -225,7 +232,7 @@ def test_vectors_that_are_all_the_same_are_one_cluster_for_auto():
     assert found.labels.tolist() == [0] * 12
     assert found.k == found.choice.k == 1
     assert found.choice.scores == {}
-    assert found.choice.runner_up is None
+    assert (found.choice.best, found.choice.close, found.choice.bound) == (1, None, None)
 
 
 def test_vectors_that_are_all_the_same_are_too_few_for_a_given_k():

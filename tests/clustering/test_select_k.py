@@ -1,14 +1,12 @@
-"""How many clusters: known groups are found, two and none are told apart, and answers count."""
+"""How many clusters: known groups are found, answers decide, and the fewest that are nearly as good are taken."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from inbedder_cli.clustering import KScore, KSelection, sweep
-from inbedder_cli.clustering.select_k import _with_totals
+from inbedder_cli.clustering.select_k import select_from
 from inbedder_cli.options import ClusterOptions
 from tests.clustering.test_fit import blobs, cloud
 
@@ -16,46 +14,84 @@ HDBSCAN = ClusterOptions("hdbscan")
 
 
 @pytest.mark.parametrize("true_k", [2, 4])
-def test_at_the_true_k_all_figures_are_at_their_best(true_k):
+@pytest.mark.parametrize("consensus", [True, False])
+def test_at_the_true_k_all_figures_are_at_their_best(true_k, consensus):
     vectors, truth = blobs([15] * true_k)
-    choice = sweep(vectors, ClusterOptions(k_max=6), [[f"answer {group}"] for group in truth])
+    choice = sweep(vectors, ClusterOptions(k_max=6, consensus=consensus), [f"answer {group}" for group in truth])
     assert isinstance(choice, KSelection)
     best = choice.scores[true_k]
-    assert choice.k == true_k
+    assert (choice.k, choice.best, choice.close) == (true_k, true_k, None)
+    assert choice.by_answers
     assert best.stability == pytest.approx(1)
     assert best.agreement == pytest.approx(1)
     assert best.silhouette == max(score.silhouette for score in choice.scores.values())
-    assert best.total == max(score.total for score in choice.scores.values()) > 0
-    assert sum(score.total for score in choice.scores.values()) == pytest.approx(0, abs=1e-9)
+    assert best.score == 1
 
 
-def test_without_structure_no_k_is_apart_or_sure():
+@pytest.mark.parametrize("true_k", [2, 3, 5])
+def test_without_answers_the_silhouette_decides(true_k):
+    vectors, _ = blobs([15] * true_k)
+    choice = sweep(vectors, ClusterOptions(k_max=8))
+    assert choice.k == true_k
+    assert not choice.by_answers
+
+
+def test_a_single_cloud_gets_the_smallest_k():
     choice = sweep(cloud(200, 20, seed=0), ClusterOptions(k_max=6))
-    assert all(score.silhouette < 0.15 and score.stability < 0.6 for score in choice.scores.values())
+    assert choice.k == 2
+    assert all(score.silhouette < 0.15 and score.stability < 0.25 for score in choice.scores.values())
     assert all(score.agreement is None for score in choice.scores.values())
 
 
 def test_answers_support_the_clusters_that_they_distinguish():
     vectors, truth = blobs([20] * 4)
-    four = sweep(vectors, ClusterOptions(k_max=5), [[f"answer {group}"] for group in truth])
-    two = sweep(vectors, ClusterOptions(k_max=5), [["good" if group < 2 else "bad"] for group in truth])
+    four = sweep(vectors, ClusterOptions(k_max=5), [f"answer {group}" for group in truth])
+    two = sweep(vectors, ClusterOptions(k_max=5), ["good" if group < 2 else "bad" for group in truth])
     assert four.scores[4].agreement == pytest.approx(1)
     assert two.scores[4].agreement < 0.8
-    chance = sweep(vectors, ClusterOptions(k_max=5), [[f"answer {i % 3}"] for i in range(80)])
+    chance = sweep(vectors, ClusterOptions(k_max=5), [f"answer {i % 3}" for i in range(80)])
     assert all(abs(score.agreement) < 0.1 for score in chance.scores.values())
+    assert not chance.by_answers
+    assert chance.k == 4
 
 
-def test_the_total_counts_standard_deviations_and_small_spreads_little():
-    weighed = _with_totals({2: KScore(0.5, 0.9), 3: KScore(0.5, 0.5), 4: KScore(0.501, 0.1)})
-    spread = np.std([0.9, 0.5, 0.1])
-    silhouette = (0.501 - np.mean([0.5, 0.5, 0.501])) / 0.02
-    assert weighed[4].total == pytest.approx((silhouette - 0.4 / spread) / 2)
-    assert weighed[3].total == pytest.approx((0.5 - np.mean([0.5, 0.5, 0.501])) / 0.02 / 2)
+def scores_of(agreements, silhouettes=()):
+    silhouettes = silhouettes or [0.1] * len(agreements)
+    pairs = zip(agreements, silhouettes, strict=True)
+    return {k: KScore(silhouette, 0.5, agreement) for k, (agreement, silhouette) in enumerate(pairs, 2)}
+
+
+def test_the_smallest_k_that_is_nearly_as_good_as_the_best_is_selected():
+    choice = select_from(scores_of([0.3, 0.54, 0.56, 0.6, 0.59]), 40)
+    assert (choice.k, choice.best, choice.close) == (4, 5, 3)
+    assert choice.scores[3].score == pytest.approx(0.54 / 0.6)
+    assert select_from(scores_of([0.3, 0.45, 0.56, 0.6, 0.59]), 40).close is None
+
+
+def test_where_the_agreement_is_nearly_perfect_a_little_less_is_worse():
+    assert select_from(scores_of([0.5, 0.92, 0.98]), 40).k == 4
+
+
+def test_answers_that_have_nothing_to_do_with_any_clusters_do_not_choose():
+    silhouettes = [0.3, 0.9, 0.6]
+    without = select_from(scores_of([None] * 3, silhouettes), 40)
+    chance = select_from(scores_of([-0.04, -0.08, 0.09], silhouettes), 40)
+    few_rows = select_from(scores_of([0.1, 0.1, 0.14], silhouettes), 40)
+    assert without.k == chance.k == few_rows.k == 3
+    assert not chance.by_answers
+    assert not few_rows.by_answers
+    assert select_from(scores_of([0.1, 0.1, 0.14], silhouettes), 400).by_answers
+
+
+@pytest.mark.parametrize("silhouette", [-1.0, 0.0])
+def test_where_no_k_is_good_the_smallest_is_selected(silhouette):
+    choice = select_from(scores_of([None] * 3, [silhouette] * 3), 9)
+    assert (choice.k, choice.best, choice.close) == (2, 2, None)
 
 
 def test_the_order_of_rows_does_not_matter():
     vectors, truth = blobs((12, 12, 12), seed=3)
-    said = [[str(group)] for group in truth]
+    said = [str(group) for group in truth]
     order = np.random.default_rng(1).permutation(len(vectors))
     shuffled = sweep(vectors[order], ClusterOptions(k_max=5), [said[i] for i in order])
     assert shuffled == sweep(vectors, ClusterOptions(k_max=5), said)
@@ -74,9 +110,8 @@ def test_a_sweep_over_sizes_tells_clusters_noise_and_the_cliff():
     assert not swept[0].cliff
 
 
-def test_answers_that_have_nothing_to_do_with_any_clusters_do_not_choose():
-    scores = {2: KScore(0.3, 0.5, -0.04), 3: KScore(0.9, 1.0, -0.08), 4: KScore(0.6, 0.7, 0.09)}
-    weighed = _with_totals(scores)
-    without = _with_totals({k: replace(score, agreement=None) for k, score in scores.items()})
-    assert [score.total for score in weighed.values()] == [score.total for score in without.values()]
-    assert max(weighed, key=lambda k: weighed[k].total) == 3
+def test_the_number_of_different_rows_is_no_bound_to_raise():
+    vectors, truth = blobs([10] * 4)
+    copies = np.repeat([vectors[truth == group][0] for group in range(4)], 10, axis=0)
+    choice = sweep(copies, ClusterOptions(k_max=9), [str(i // 10) for i in range(40)])
+    assert (choice.k, max(choice.scores), choice.bound) == (4, 4, None)

@@ -34,6 +34,10 @@ def test_the_document_tells_settings_counts_and_clusters(result):
         "seed": 0,
         "approximation": None,
         "k_selection": None,
+        "k_close": None,
+        "k_bound": None,
+        "k_before_merging": 2,
+        "answered_alike": [],
     }
     assert [c["cluster"] for c in found["clusters"]] == [0, 1, -1]
     assert found["clusters"][0] == {
@@ -59,12 +63,12 @@ def test_the_document_tells_settings_counts_and_clusters(result):
 
 
 def test_the_document_tells_how_k_was_chosen(result):
-    choice = KSelection(2, {2: KScore(0.61234567, 0.5, 1.0, 1.25), 3: KScore(0.5, 0.25, None, -1.25)}, 4)
+    choice = KSelection(2, {2: KScore(0.61234567, 0.5, 1.0, 1), 3: KScore(0.5, 0.25, None, 0.8)}, 4)
     chosen = replace(result.clustering, options=ClusterOptions(k=2, seed=7), choice=choice)
     found = result_document(replace(result, clustering=chosen), "m")
     assert found["clustering"]["k_selection"] == [
-        {"k": 2, "silhouette": 0.612346, "stability": 0.5, "agreement": 1.0, "score": 1.25},
-        {"k": 3, "silhouette": 0.5, "stability": 0.25, "agreement": None, "score": -1.25},
+        {"k": 2, "silhouette": 0.612346, "stability": 0.5, "agreement": 1.0, "score": 1, "chosen": True},
+        {"k": 3, "silhouette": 0.5, "stability": 0.25, "agreement": None, "score": 0.8, "chosen": False},
     ]
     assert found["clustering"]["seed"] == 7
 
@@ -73,7 +77,9 @@ def test_the_document_tells_how_k_was_chosen(result):
 def test_a_real_run_makes_a_document_of_plain_json(algorithm):
     texts = [f"text {i}" for i in range(24)]
     vectors = np.repeat(np.eye(3), 8, axis=0) + np.random.default_rng(0).normal(scale=0.03, size=(24, 3))
-    embedding = Embeddings(vectors.astype(np.float32), ["anger", "joy", "fear"] * 8, [RowStatus.ok] * 24)
+    embedding = Embeddings(
+        vectors.astype(np.float32), [a for a in ("anger", "joy", "fear") for _ in range(8)], [RowStatus.ok] * 24
+    )
     options = ClusterOptions(algorithm, k_max=4)
     made = analyze(corpus_of(texts), QUESTION, embeddings=embedding, cluster_options=options).result
     stream = io.BytesIO()

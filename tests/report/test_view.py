@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -49,17 +50,43 @@ def test_the_last_lines_tell_that_k_was_given():
     assert closing_lines(a_result(algorithm="kmeans"))[0] == "k = 4 as asked"
 
 
-def test_the_last_lines_tell_why_k_was_chosen_and_the_runner_up():
-    choice = KSelection(4, {4: KScore(0.7, 0.9, 0.8, 1), 5: KScore(0.6, 0.8, 0.7, -1)}, 38)
+def test_the_last_lines_tell_why_k_was_chosen_and_what_is_doubtful():
+    scores = {3: KScore(0.6, 0.8, 0.7, 0.87), 4: KScore(0.7, 0.9, 0.73, 0.91), 5: KScore(0.6, 0.8, 0.8, 1)}
+    lines = closing_lines(a_result(algorithm="kmeans", choice=KSelection(4, scores, 38, True, k_max=5)))
+    assert lines[:3] == [
+        "k = 4 chosen from 2 to 20: the fewest near the best score, that of k = 5; "
+        "silhouette 0.70, stability 0.90, agreement with the answers 0.73 (see them all: inbedder tune)",
+        "k = 4 is hardly better than 3: see also -k 3",
+        "k = 5 is the largest that was tried, and the best may lie beyond it: raise --k-max",
+    ]
+
+
+def test_the_last_lines_tell_which_k_is_the_best_without_answers():
+    choice = KSelection(4, {3: KScore(0.5, 0.8, None, 0.71), 4: KScore(0.7, 0.9, None, 1)}, 38)
     line = closing_lines(a_result(algorithm="kmeans", choice=choice))[0]
-    assert line == (
-        "k = 4 chosen from 2 to 20: best by silhouette 0.70, stability 0.90 and agreement with answers 0.80; "
-        "next is k = 5 (see them all: inbedder tune)"
-    )
+    why = "the best score; silhouette 0.70, stability 0.90 (see them all: inbedder tune)"
+    assert line == f"k = 4 chosen from 2 to 20: {why}"
+
+
+def test_the_last_lines_tell_of_much_noise_and_of_clusters_answered_alike():
+    clustering = a_result().clustering
+    noisy = replace(clustering, labels=np.array([-1] * 20 + [0] * 20), numbers=np.array([0, 1, 2, 2, 3]))
+    lines = closing_lines(replace(a_result(), clustering=noisy))
+    assert lines[:3] == [
+        "5 clusters found by HDBSCAN (min_cluster_size 5)",
+        "50% of the rows are noise: lower --min-cluster-size (now 5), or use kmeans",
+        "5 clusters became 4: clusters answered alike were merged",
+    ]
+    alike = a_result(algorithm="kmeans")
+    alike = replace(alike, clustering=replace(alike.clustering, alike=[[0, 2, 3]]))
+    assert closing_lines(alike)[:2] == [
+        "k = 4 as asked",
+        "clusters 0, 2 and 3 are answered alike: a smaller k would join them",
+    ]
 
 
 def test_the_last_lines_tell_when_no_k_stands_out():
-    choice = KSelection(4, {3: KScore(0.04, 0.9), 4: KScore(0.05, 0.9)}, 38)
+    choice = KSelection(4, {3: KScore(0.04, 0.9), 4: KScore(0.05, 0.9, score=1)}, 38)
     lines = closing_lines(a_result(algorithm="kmeans", choice=choice))
     assert any("no k stands out" in line for line in lines)
 
@@ -149,7 +176,7 @@ def test_the_last_lines_tell_how_many_clusters_are_unstable():
 
 def test_where_all_rows_are_noise_a_way_out_is_named():
     clustering = replace(a_result().clustering, centroids=a_result().clustering.centroids[:0])
-    assert "every row is noise: lower --min-cluster-size, or use kmeans" in closing_lines(
+    assert "every row is noise: lower --min-cluster-size (now 5), or use kmeans" in closing_lines(
         replace(a_result(), clustering=clustering)
     )
 
