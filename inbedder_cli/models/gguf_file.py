@@ -6,10 +6,12 @@ The layout is that of https://github.com/ggml-org/ggml/blob/master/docs/gguf.md,
 from __future__ import annotations
 
 import math
+import os
 import struct
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from inbedder_cli.errors import ModelError
+from inbedder_cli.models.folder import open_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,9 +35,9 @@ def check_gguf(file: Path) -> tuple[int, int]:
     :raises ModelError: when the header is damaged, or promises more than the file holds.
     """
     try:
-        with file.open("rb") as stream:
-            return _Header(stream, file.stat().st_size).check()
-    except (OSError, ValueError, struct.error, OverflowError) as error:
+        with open_file(file) as stream:
+            return _Header(stream, os.fstat(stream.fileno()).st_size).check()
+    except (ValueError, struct.error, OverflowError) as error:
         raise ModelError(f"{file.name} is damaged: {error}", hint="fetch it again") from error
 
 

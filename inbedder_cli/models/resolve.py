@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from inbedder_cli.errors import ModelError, did_you_mean
 from inbedder_cli.models.adapters import read_lora
-from inbedder_cli.models.folder import TEMPLATE, TOKENIZER_CONFIG, check_folder, read_settings
+from inbedder_cli.models.folder import TEMPLATE, TOKENIZER_CONFIG, check_folder, open_file, read_settings
 from inbedder_cli.models.manifest import MANIFEST, N_MASKS, Manifest, bundled_manifests, read_manifest
 from inbedder_cli.models.store import ensure_base, ensure_gguf
 from inbedder_cli.options import Architecture, Pooling
@@ -176,7 +176,7 @@ def _check_wheel(manifest: Manifest) -> None:
 
 
 def _local_file(reference: str, path: Path, reporter: Reporter) -> ModelFiles:
-    with path.open("rb") as file:
+    with open_file(path) as file:
         is_gguf = file.read(4) == b"GGUF"
     if not is_gguf:
         hint = "give the folder that contains config.json and model.safetensors, or a .gguf file"

@@ -16,8 +16,8 @@ from inbedder_cli.clustering import NOISE
 from inbedder_cli.encoders.base import ModelRecord
 from inbedder_cli.errors import InputError
 from inbedder_cli.options import ClusterOptions, Dtype, EncodeOptions, Pooling, UnansweredOptions
-from inbedder_cli.output.reading import read_regular
 from inbedder_cli.runs.folders import MANIFEST, ROWS, TENSORS
+from inbedder_cli.untrusted import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
