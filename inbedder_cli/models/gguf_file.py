@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import struct
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -22,6 +23,11 @@ MAX_METADATA = 2**28  # bytes
 MAX_LAYERS = 1000
 MAX_INT = 2**32
 MAX_DIMENSIONS = 8
+LAYER = re.compile(r"blk\.([0-9]+)\.")
+HEAD = "output.weight"
+# Where a file has no head, transformers takes the embeddings for it. That is wrong for these: llama.cpp requires
+# their head, which was trained apart from the embeddings.
+UNTIED = {"gpt-oss", "gpt_oss", "minimax-m2", "nemotron", "stablelm"}
 STRING, ARRAY = 8, 9
 WIDTHS = {0: 1, 1: 1, 7: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 10: 8, 11: 8, 12: 8}
 INTEGERS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 10: "<Q", 11: "<q"}
@@ -45,6 +51,8 @@ class _Header:
     def __init__(self, stream: BinaryIO, size: int) -> None:
         self.stream, self.size = stream, size
         self.alignment = 32  # bytes, unless the file sets another
+        self.architecture = ""
+        self.n_layers: int | None = None
 
     def check(self) -> tuple[int, int]:
         if self.read(4) != b"GGUF":
@@ -60,10 +68,18 @@ class _Header:
         names = {name for name, _, _ in tensors}
         if len(names) < len(tensors):
             raise ValueError("two tensors have one name")
+        self.check_names(names)
         for name, _, end in tensors:
             if start + end > self.size:
                 raise ValueError(f"it ends before the tensor {name[:80]}")
         return len(tensors), sum(values for _, values, _ in tensors)
+
+    def check_names(self, names: set[str]) -> None:
+        layers = [int(match[1]) for name in names if (match := LAYER.match(name))]
+        if self.n_layers is not None and max(layers, default=0) >= self.n_layers > 0:
+            raise ValueError(f"it has {max(layers) + 1} layers, but says that they are {self.n_layers}")
+        if self.architecture in UNTIED and HEAD not in names:
+            raise ValueError(f"it lacks {HEAD}, the head of its language model")
 
     def setting(self, key: str) -> None:
         (kind,) = struct.unpack("<I", self.read(4))
@@ -75,6 +91,10 @@ class _Header:
                 self.alignment = value
             elif abs(value) > MAX_INT or (key.endswith("block_count") and value > MAX_LAYERS):
                 raise ValueError(f"{key[:80]} is {value:,}")
+            elif key.endswith(".block_count"):
+                self.n_layers = value
+        elif key == "general.architecture" and kind == STRING:
+            self.architecture = self.text()
         else:
             self.skip(kind)
 
