@@ -68,6 +68,32 @@ def test_a_closed_pipe_is_silent(tmp_path):
         assert process.wait() == 141
 
 
+def test_pipes_that_a_parent_made_non_blocking_lose_nothing(tmp_path):
+    """Node and others do so; a full pipe then refuses to be written, and an empty one seems to be at its end."""
+    import numpy as np
+
+    rows = "text\n" + "".join(f"a rather long row {i} {'x' * 200}\n" for i in range(3000))
+    (tmp_path / "x.csv").write_text(rows)
+    np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(3000, 4)).astype(np.float32))
+    command = [*INBEDDER, "cluster", "-", "--vectors", "v.npy", "-k", "2"]
+    unblock = (
+        "import os, sys; [os.set_blocking(n, False) for n in (0, 1, 2)]; os.execv(sys.executable, sys.argv[1:])"
+    )
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    expected = subprocess.run([*command, "-q"], cwd=tmp_path, input=rows.encode(), capture_output=True, check=True)
+    with subprocess.Popen([sys.executable, "-c", unblock, *command], cwd=tmp_path, **pipes) as process:
+        for part in (rows[:100_000], rows[100_000:]):
+            time.sleep(1)
+            process.stdin.write(part.encode())
+            process.stdin.flush()
+        process.stdin.close()
+        time.sleep(3)  # the pipe is full meanwhile
+        output, messages = process.stdout.read(), process.stderr.read().decode()
+        assert process.wait() == 0, messages
+    assert output == expected.stdout
+    assert "Traceback" not in messages
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_exits_with_its_code_and_leaves_no_file(tmp_path, tiny, number):
     (tmp_path / "x.csv").write_text("text\n" + "".join(f"row {i} {'word ' * 60}\n" for i in range(20_000)))
