@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer, WriteableBuffer
 
+MAX_SIZE = 10_000  # columns or lines of a terminal
 PIPE_CLOSED = 141  # as the shell reports a program that SIGPIPE ended
 
 
@@ -96,6 +97,16 @@ def prepare_streams() -> None:
     sys.stdin = io.TextIOWrapper(io.BufferedReader(_StandardInput(0, closefd=False)), encoding=encoding)
     sys.stdout = _as_text(_StandardOutput(1, "w", closefd=False), sys.stdout)
     sys.stderr = _as_text(_StandardError(2, "w", closefd=False), sys.stderr)
+
+
+def bound_terminal_size() -> None:
+    """Drop sizes of a terminal that are no numbers, and lower those that would fill the memory with blanks."""
+    for name in ("COLUMNS", "LINES", "TERMINAL_WIDTH"):  # the last is typer's
+        try:
+            if int(os.environ.get(name, 0)) > MAX_SIZE:
+                os.environ[name] = str(MAX_SIZE)
+        except ValueError:
+            del os.environ[name]
 
 
 def _as_text(file: io.FileIO, before: TextIO | None) -> io.TextIOWrapper:

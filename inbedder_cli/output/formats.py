@@ -11,6 +11,7 @@ the names in its help, so this module imports little: writers import what they n
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+ESCAPED = re.compile(r"[\\|\[\]`]")  # in Markdown: an image that a cell names would be fetched by who looks at it
 TABLE = "table"  # the view on a terminal; not a file format, so it is not in the registry
 
 
@@ -212,7 +214,7 @@ class _PlainLines:
 
 
 def markdown_table(header: list[str], rows: list[list[str]]) -> str:
-    """Return a Markdown table; pipes, line breaks and tags in cells are escaped.
+    """Return a Markdown table; pipes, line breaks, tags, links, images and code in cells are escaped.
 
     :param header: names of the columns.
     :param rows: their cells, as many in each row as there are columns.
@@ -220,7 +222,7 @@ def markdown_table(header: list[str], rows: list[list[str]]) -> str:
     """
 
     def line(cells: list[str]) -> str:
-        safe = [c.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ") for c in cells]
+        safe = [ESCAPED.sub(r"\\\g<0>", c).replace("<", "&lt;") for c in cells]
         return "| " + " | ".join(" ".join(c.split()) for c in safe) + " |\n"
 
     return line(header) + "|" + " --- |" * len(header) + "\n" + "".join(map(line, rows))

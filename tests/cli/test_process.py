@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -10,8 +11,16 @@ import time
 
 import pytest
 
+from inbedder_cli.cli.streams import bound_terminal_size
+
 INBEDDER = [sys.executable, "-m", "inbedder_cli"]
 HEAVY = ["torch", "transformers", "sklearn", "pandas", "hdbscan", "pyarrow", "numpy", "huggingface_hub"]
+
+
+def np_save(path, n_rows):
+    import numpy as np
+
+    np.save(path, np.random.default_rng(0).normal(size=(n_rows, 8)).astype(np.float32))
 
 
 def imported_after(code: str) -> list[str]:
@@ -37,9 +46,7 @@ def test_importing_the_package_imports_nothing_heavy():
 
 
 def test_clustering_saved_vectors_does_not_import_torch(tmp_path):
-    import numpy as np
-
-    np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(30, 8)).astype(np.float32))
+    np_save(tmp_path / "v.npy", 30)
     (tmp_path / "x.csv").write_text("text\n" + "".join(f"row {i}\n" for i in range(30)))
     arguments = ["cluster", str(tmp_path / "x.csv"), "--vectors", str(tmp_path / "v.npy"), "-q"]
     code = f"""
@@ -157,9 +164,7 @@ def shell(command: str, folder, **environment: str) -> subprocess.CompletedProce
 @pytest.fixture
 def vectors(tmp_path):
     """A folder with rows, also of other alphabets, and their vectors."""
-    import numpy as np
-
-    np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(30, 8)).astype(np.float32))
+    np_save(tmp_path / "v.npy", 30)
     rows = "".join(f"“é{i}” – 日本 \U0001f600 word\n" for i in range(30))
     (tmp_path / "x.csv").write_text("text\n" + rows, encoding="utf-8")
     return tmp_path
@@ -275,3 +280,38 @@ def test_debug_shows_the_traceback(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert "InputError" in done.stderr
     assert done.returncode != 0
+
+
+@pytest.mark.parametrize("name", ["COLUMNS", "LINES", "TERMINAL_WIDTH"])
+@pytest.mark.parametrize("value", ["1000000000", "9" * 5000, "-5", "0", "1", "abc", "\u00b2"])
+def test_no_size_of_a_terminal_fills_the_memory_or_ends_the_program(name, value, monkeypatch):
+    monkeypatch.setenv(name, value)
+    bound_terminal_size()
+    assert int(os.environ.get(name, 0)) <= 10_000
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pseudo-terminals")
+@pytest.mark.parametrize("wanted", ["csv", "tsv", "markdown", "json", "jsonl", "table"])
+def test_cells_do_not_act_on_a_terminal(tmp_path, wanted):
+    import pty
+
+    rows = 'text\n"cold \x1b]0;owned\x07 \u202e\r\x9b31m"\nand 1\u20e3\nwarm\n'
+    (tmp_path / "x.csv").write_text(rows, "utf-8")
+    np_save(tmp_path / "v.npy", 3)
+    ours, theirs = pty.openpty()
+    arguments = ["x.csv", "--vectors", "v.npy", "-i", "What?", "-k", "2", "--format", wanted, "-q"]
+    with subprocess.Popen(
+        [*INBEDDER, "cluster", *arguments], cwd=tmp_path, stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # at the end
+            while part := os.read(ours, 10_000):
+                shown += part
+        assert process.wait() == 0
+    os.close(ours)
+    shown = shown.decode().replace("\r\n", "\n")
+    assert not set("\x07\u202e\r\x9b") & set(shown)
+    assert "\x1b]" not in shown
+    assert "cold" in shown
+    assert wanted == "table" or "and 1\u20e3" in shown
