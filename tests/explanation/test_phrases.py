@@ -146,3 +146,11 @@ def test_a_cluster_is_named_by_what_most_of_its_rows_say_not_by_what_a_few_say_t
     ranked = rank_phrases(inside + outside, np.repeat([0, 1], [60, 200]))[0]
     assert [phrase.text for phrase in ranked[:2]] == ["neutral", "curiosity"]
     assert ranked[0].score < ranked[1].score
+
+
+def test_a_text_of_any_length_has_few_phrases():
+    words = " ".join(f"w{i}" for i in range(1_000_000))
+    phrases = answer_phrases(words, frozenset(), frozenset())
+    assert phrases[:2] == ["w0", "w1"]
+    assert len(phrases) < 10_000
+    assert max(map(len, answer_phrases("a" * 9_000_000, frozenset(), frozenset()))) <= 10_000
