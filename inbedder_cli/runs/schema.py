@@ -30,7 +30,8 @@ LONGEST_COMMAND = 3000  # characters
 
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Share = Annotated[float, Meta(ge=0, le=1)]
-Text = Annotated[str, Meta(min_length=1)]
+Instruction = Annotated[str, Meta(min_length=1, max_length=200_000)]
+Reference = Annotated[str, Meta(min_length=1, max_length=4096)]  # a path or a name
 SHA256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Clusters = Annotated[int, Meta(ge=1, le=10**7)]  # a number of clusters, or of rows in one
 QuestionName = Annotated[str, Meta(pattern=r"^(?:[^\W\d]\w*)?$")]
@@ -63,7 +64,7 @@ class Rows(Struct, frozen=True):
 class Question(Struct, frozen=True):
     """A question and its clusters."""
 
-    instruction: Text
+    instruction: Instruction
     rows: Rows
     clusters: list[Cluster]
 
@@ -81,7 +82,7 @@ class Question(Struct, frozen=True):
 class Model(Struct, frozen=True):
     """Fields of `ModelRecord`."""
 
-    reference: Text
+    reference: Reference
     description: str
     identity: str
     template: str | None

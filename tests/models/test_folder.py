@@ -250,6 +250,8 @@ def test_a_config_that_counts_fewer_layers_than_the_weights_have_is_refused(tiny
         ("template", "nonsense", 'unknown template "nonsense"'),
         ("template", "{text} {text}", "a template needs"),
         ("template", "", "unknown template"),
+        ("template", "x" * 1_000_000 + "{text} {instruction}", "expected a text of at most"),
+        ("template", "x" * 1_000_000, "expected a text of at most"),
         ("layer", 99, "there is no layer 99"),
         ("layer", -99, "there is no layer -99"),
         ("pooling", "masks", "does not support the pooling masks"),
@@ -264,3 +266,4 @@ def test_a_wrong_setting_of_a_model_is_an_error_of_the_model(inbedder, reviews, 
     assert result.exit_code == 3
     assert said in result.stderr
     assert str(folder) in result.stderr
+    assert len(result.stderr) < 1000

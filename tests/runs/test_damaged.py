@@ -105,6 +105,8 @@ def test_a_source_of_any_length_fills_no_terminal(run, inbedder):
         ("settings", {"": 3}, "$.settings"),
         ("settings", {"a b": {}}, "$.settings"),
         ("unanswered_options", {"flag": True, "min_confidence": 2.0}, "$.unanswered_options.min_confidence"),
+        ("instruction", "x" * 10**6, "$.instruction"),
+        ("model", {"reference": "x" * 10**6}, "$.model.reference"),
         ("files", {}, "$.files"),
         ("files", {"../../etc/passwd": "0" * 64}, "$.files"),
         ("files", {"run.safetensors": "0" * 64, "rows.parquet": "x"}, "$.files"),
