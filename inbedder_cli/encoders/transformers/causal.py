@@ -81,8 +81,8 @@ class _CausalBatchEncoder(BatchEncoder):
     def prepare(self, prompter: Prompter, prompts: list[list[int]], reporter: Reporter) -> None:
         # The options allow some fast paths: a shared prefix, joined prefills, an early exit. Whether they work for
         # this model and these options is checked once for prompts up to a length: three prompts together are
-        # compared with each alone without fast paths. Below three prompts the check costs more than it saves. Where
-        # each text is encoded by itself, its vector may not depend on how many others there are.
+        # compared with each alone without fast paths. Below three prompts the check costs more than it saves.
+        # Where each text is encoded by itself, its vector may not depend on how many others there are.
         import torch
 
         if len(prompts) < CHECKED_PROMPTS or self.batch_tokens == 1:
