@@ -1,13 +1,10 @@
-"""Where the package keeps files on this machine, whether only this user can change them, and full disks."""
+"""Where the package keeps files on this machine, and what to say when a disk is full."""
 
 from __future__ import annotations
 
 import errno
 import os
-import shlex
 import shutil
-import stat
-import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +15,7 @@ from inbedder_cli.errors import InbedderError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-OTHER_FOLDER = "set INBEDDER_CACHE to another folder"
 
 
 def cache_dir() -> Path:
@@ -69,53 +64,6 @@ def make_private_folder(folder: Path) -> None:
     for part in (*reversed(folder.parents), folder):
         if not part.is_dir():
             part.mkdir(0o700, exist_ok=True)
-
-
-def check_private_folder(folder: Path) -> None:
-    """Check that only this user and root can change what is in a folder.
-
-    The folder may be a link of theirs, for example to a larger disk. Nothing is checked on Windows, which has no
-    such modes, and where the folders in a user's profile are private.
-
-    :param folder: an existing folder.
-    :raises InbedderError: when it belongs to another user, or others can write to it.
-    """
-    if sys.platform == "win32":
-        return
-    target = folder.stat()
-    for state in (folder.lstat(), target):
-        if state.st_uid not in (0, os.geteuid()):
-            raise InbedderError(f"{folder} belongs to another user (uid {state.st_uid})", hint=OTHER_FOLDER)
-    if target.st_mode & OTHERS_CAN_WRITE:
-        raise InbedderError(
-            f"other users can write to {folder} (mode {stat.S_IMODE(target.st_mode):o})",
-            hint=f"chmod go-w {shlex.quote(str(folder))}, or {OTHER_FOLDER}",
-        )
-
-
-def check_private_file(file: Path) -> None:
-    """Check that a file belongs to this user, that nobody else can change it, and that it is no link.
-
-    :param file: an existing file. On Windows only its kind is checked.
-    :raises InbedderError: when it is a link or no file, has a second name, or is not this user's alone.
-    """
-    state = file.lstat()
-    if not stat.S_ISREG(state.st_mode):
-        kind = "a link" if stat.S_ISLNK(state.st_mode) else "not a regular file"
-        raise InbedderError(f"{file} is {kind}", hint=f"remove it, or {OTHER_FOLDER}")
-    if sys.platform == "win32":
-        return
-    if state.st_uid != os.geteuid():
-        raise InbedderError(f"{file} belongs to another user (uid {state.st_uid})", hint=OTHER_FOLDER)
-    if state.st_nlink > 1:
-        raise InbedderError(
-            f"{file} has a second name elsewhere (a hard link)", hint=f"remove it, or {OTHER_FOLDER}"
-        )
-    if state.st_mode & OTHERS_CAN_WRITE:
-        raise InbedderError(
-            f"other users can write to {file} (mode {stat.S_IMODE(state.st_mode):o})",
-            hint=f"remove it, or {OTHER_FOLDER}",
-        )
 
 
 def no_space(path: Path, needed: int | None = None) -> str:

@@ -20,7 +20,7 @@ from inbedder_cli.cli.embed import embed
 from inbedder_cli.cli.evaluate import evaluate
 from inbedder_cli.cli.models_commands import app as models_app
 from inbedder_cli.cli.show import show
-from inbedder_cli.cli.streams import prepare_streams
+from inbedder_cli.cli.streams import bound_terminal_size, prepare_streams
 from inbedder_cli.cli.teach import teach
 from inbedder_cli.cli.train import train
 from inbedder_cli.cli.tune import tune
@@ -97,6 +97,7 @@ def _common(
 def main() -> None:
     """Run the command line."""
     prepare_streams()
+    bound_terminal_size()
     try:
         app()
     except SystemExit as end:

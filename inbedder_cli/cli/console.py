@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PLAIN_SECONDS = 5.0  # between progress lines where there is no terminal
+MAX_MESSAGE = 5000  # characters: it may quote what a file holds
 PIPE_WIDTH = 120  # of tables that do not go to a terminal, unless COLUMNS is set
 
 
@@ -168,4 +169,5 @@ def _show(message: str, hint: str | None, *, debug: bool = False) -> None:
 
 
 def _print(line: str) -> None:
-    print(visible(line), file=sys.stderr, flush=True)  # noqa: T201
+    shown = line if len(line) <= MAX_MESSAGE else f"{line[:MAX_MESSAGE]}..."
+    print(visible(shown), file=sys.stderr, flush=True)  # noqa: T201

@@ -165,9 +165,10 @@ def evaluate(
 
     inbedder evaluate IntentEmotion NYTClustering --protocol paper --format json
     """
-    from inbedder_cli.output.files import check_target
+    from inbedder_cli.output.files import check_distinct, check_target
 
     reporter = TerminalReporter(quiet=quiet)
+    check_distinct({"-o": output, "--resume": resume}, [*suites, wordings, *(model or ())])
     check_target(output, force=force)
     check_target(resume, force=True)
     output_format = _format(output_format, output)

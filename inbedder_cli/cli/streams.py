@@ -1,4 +1,4 @@
-"""The standard streams of the process: closed ones, full disks, readers that have gone, narrow encodings.
+"""The standard streams of the process: closed ones, full disks, readers that have gone or wait, narrow encodings.
 
 Standard error only says what happens, so nothing ends because it cannot be written. Standard output holds results:
 what cannot be written there is an error, except that a reader may leave early, as `head` does.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import locale
 import os
+import select
 import sys
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,30 @@ from inbedder_cli.errors import InbedderError
 if TYPE_CHECKING:
     from typing import TextIO
 
-    from _typeshed import ReadableBuffer
+    from _typeshed import ReadableBuffer, WriteableBuffer
 
+MAX_SIZE = 10_000  # columns or lines of a terminal
 PIPE_CLOSED = 141  # as the shell reports a program that SIGPIPE ended
+
+
+class _StandardInput(io.FileIO):
+    """Standard input that waits for its writer, also where a parent made the pipe non-blocking.
+
+    Python takes a pipe for ended that is only empty at the moment.
+    """
+
+    read = io.RawIOBase.read  # type: ignore[assignment]  # these call readinto
+    readall = io.RawIOBase.readall
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Read some bytes.
+
+        :param buffer: receives them.
+        :return: how many were read; 0 at the end.
+        """
+        while (n := super().readinto(buffer)) is None:
+            select.select([self], [], [])
+        return n
 
 
 class _StandardOutput(io.FileIO):
@@ -34,7 +56,9 @@ class _StandardOutput(io.FileIO):
         :raises SystemExit: when the reader has closed the pipe; the exit code is that of `cat`.
         """
         try:
-            return super().write(data)
+            while (n := super().write(data)) is None:  # the pipe is full, and a parent made it non-blocking
+                select.select([], [self], [])
+            return n
         except OSError as error:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())  # Python writes what is left when it ends
@@ -54,7 +78,9 @@ class _StandardError(io.FileIO):
         :return: how many were written, or dropped.
         """
         try:
-            return super().write(data)
+            while (n := super().write(data)) is None:
+                select.select([], [self], [])
+            return n
         except OSError:
             return memoryview(data).nbytes
 
@@ -67,9 +93,20 @@ def prepare_streams() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, mode)
-    sys.stdin = sys.stdin or open(0, closefd=False)
+    encoding = (sys.stdin and sys.stdin.encoding) or locale.getencoding()
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(_StandardInput(0, closefd=False)), encoding=encoding)
     sys.stdout = _as_text(_StandardOutput(1, "w", closefd=False), sys.stdout)
     sys.stderr = _as_text(_StandardError(2, "w", closefd=False), sys.stderr)
+
+
+def bound_terminal_size() -> None:
+    """Drop sizes of a terminal that are no numbers, and lower those that would fill the memory with blanks."""
+    for name in ("COLUMNS", "LINES", "TERMINAL_WIDTH"):  # the last is typer's
+        try:
+            if int(os.environ.get(name, 0)) > MAX_SIZE:
+                os.environ[name] = str(MAX_SIZE)
+        except ValueError:
+            del os.environ[name]
 
 
 def _as_text(file: io.FileIO, before: TextIO | None) -> io.TextIOWrapper:

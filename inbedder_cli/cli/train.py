@@ -263,7 +263,10 @@ def train(
         dtype=dtype,
         seed=seed,
     )
+    from inbedder_cli.output.files import check_distinct
     from inbedder_cli.training.workflow import train as run
+
+    check_distinct({"-o": output}, [*data, dev, suite, model])
 
     reporter = TerminalReporter(quiet=quiet) if is_first_process() else SILENT
     files = TrainFiles(tuple(data), output, dev, suite, suite_limit, tuple(teacher or ()))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 LONGEST_PHRASE = 3  # words
+MAX_CHARACTERS = 10_000  # of an answer; of texts, where there are no answers, a model reads about as much
 CANDIDATES = 100  # best phrases of a cluster that are compared with each other
 PRIOR_SHARE = 0.1  # weight of the corpus as a prior: larger values favor phrases of one cluster only
 LEAST_PART = 4  # letters of a part of a hyphenated word that is a phrase by itself
@@ -108,7 +109,7 @@ def answer_phrases(answer: str, stop_words: frozenset[str], repeated: frozenset[
     :param repeated: words of the question that the answer may merely repeat (`repeated_words`).
     :return: phrases in lower case, the shorter first.
     """
-    words = words_of(answer)
+    words = words_of(answer[:MAX_CHARACTERS])
     content = [w for w in words if w not in stop_words and w not in repeated and w not in NEGATIONS]
     dropped = stop_words | repeated if content else stop_words
     if all(w in stop_words for w in words):

@@ -7,11 +7,17 @@ import math
 import os
 import re
 import struct
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.errors import ModelError
+from inbedder_cli.untrusted import UnsafeFileError, open_regular
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from io import BufferedReader
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -87,7 +93,8 @@ def check_folder(name: str, folder: Path) -> Weights:
             read_settings(folder / path)
     for path, limit in [(TEMPLATE, MAX_JSON), *((file, MAX_VOCABULARY) for file in VOCABULARY)]:
         if os.path.lexists(folder / path):
-            check_file(folder / path, limit)
+            with open_file(folder / path, limit):
+                pass
     weights = read_weights(name, folder)
     _check_shape(name, config, weights)
     return weights
@@ -109,20 +116,24 @@ def _check_shape(name: str, config: dict[str, Any], weights: Weights) -> None:
             )
 
 
-def check_file(file: Path, limit: int | None = None) -> None:
-    """Check that a path is an ordinary file, so that reading it neither waits nor never ends.
+@contextmanager
+def open_file(file: Path, limit: int | None = None) -> Iterator[BufferedReader]:
+    """Yield a file of a model; it may be a link, as the cache of the Hugging Face hub has them.
 
-    :param file: the path; a link to a file will do, as the cache of the Hugging Face hub has them.
+    :param file: the path.
     :param limit: maximum number of bytes; None for any.
-    :raises ModelError: for anything else.
+    :yield: a binary stream.
+    :raises ModelError: for anything but a regular file, for a larger one, and one that cannot be read.
     """
-    if not file.is_file():
-        raise ModelError(f"{file} is missing, or not an ordinary file", hint="fetch the model again")
-    if limit is not None and (size := file.stat().st_size) > limit:
-        raise ModelError(
-            f"{file} has {size / 2**20:,.0f} MB, more than the {limit / 2**20:.0f} MB of any such file in use",
-            hint="fetch the model again",
-        )
+    try:
+        with open_regular(file, limit, follow_links=True) as stream:
+            yield stream
+    except UnsafeFileError as error:
+        raise ModelError(str(error), hint="fetch the model again") from error
+    except FileNotFoundError as error:
+        raise ModelError(f"{file} is missing", hint="fetch the model again") from error
+    except OSError as error:
+        raise ModelError(f"{file} cannot be read: {error.strerror}", hint="fetch the model again") from error
 
 
 def read_settings(file: Path, limit: int = MAX_JSON) -> dict[str, Any]:
@@ -133,10 +144,10 @@ def read_settings(file: Path, limit: int = MAX_JSON) -> dict[str, Any]:
     :return: the object.
     :raises ModelError: when the file cannot be read, is too large or damaged, or holds something else.
     """
-    check_file(file, limit)
     try:
-        settings = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        with open_file(file, limit) as stream:
+            settings = json.loads(stream.read(limit).decode("utf-8"))
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{file} is damaged: {error}", hint="fetch the model again") from error
     if not isinstance(settings, dict):
         raise ModelError(f"{file} is damaged: it holds no settings", hint="fetch the model again")
@@ -202,10 +213,9 @@ def read_shapes(file: Path) -> dict[str, list[int]]:
     :return: shapes by name.
     :raises ModelError: when the header is damaged or does not fit the file.
     """
-    check_file(file)
-    size = file.stat().st_size
     try:
-        with file.open("rb") as stream:  # the library maps the whole file before it looks at the header
+        with open_file(file) as stream:  # the library maps the whole file before it looks at the header
+            size = os.fstat(stream.fileno()).st_size
             (length,) = struct.unpack("<Q", stream.read(8))
             if length > min(MAX_HEADER, size - 8):
                 raise ValueError("its header does not fit into it")
@@ -219,7 +229,7 @@ def read_shapes(file: Path) -> dict[str, list[int]]:
             begin, end = places[name]
             if not 0 <= begin <= end or min(shape, default=0) < 0 or math.prod(shape) > 2 * (end - begin):
                 raise ValueError(f"the shape of {name[:80]} does not fit its place")  # two values per byte at most
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError, struct.error) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError, struct.error) as error:
         raise ModelError(f"{file} is damaged: {error}", hint="fetch the model again") from error
     return shapes
 

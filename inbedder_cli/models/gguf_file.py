@@ -6,10 +6,13 @@ The layout is that of https://github.com/ggml-org/ggml/blob/master/docs/gguf.md,
 from __future__ import annotations
 
 import math
+import os
+import re
 import struct
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from inbedder_cli.errors import ModelError
+from inbedder_cli.models.folder import open_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +23,11 @@ MAX_METADATA = 2**28  # bytes
 MAX_LAYERS = 1000
 MAX_INT = 2**32
 MAX_DIMENSIONS = 8
+LAYER = re.compile(r"blk\.([0-9]+)\.")
+HEAD = "output.weight"
+# Where a file has no head, transformers takes the embeddings for it. That is wrong for these: llama.cpp requires
+# their head, which was trained apart from the embeddings.
+UNTIED = {"gpt-oss", "gpt_oss", "minimax-m2", "nemotron", "stablelm"}
 STRING, ARRAY = 8, 9
 WIDTHS = {0: 1, 1: 1, 7: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 10: 8, 11: 8, 12: 8}
 INTEGERS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 10: "<Q", 11: "<q"}
@@ -33,9 +41,9 @@ def check_gguf(file: Path) -> tuple[int, int]:
     :raises ModelError: when the header is damaged, or promises more than the file holds.
     """
     try:
-        with file.open("rb") as stream:
-            return _Header(stream, file.stat().st_size).check()
-    except (OSError, ValueError, struct.error, OverflowError) as error:
+        with open_file(file) as stream:
+            return _Header(stream, os.fstat(stream.fileno()).st_size).check()
+    except (ValueError, struct.error, OverflowError) as error:
         raise ModelError(f"{file.name} is damaged: {error}", hint="fetch it again") from error
 
 
@@ -43,6 +51,8 @@ class _Header:
     def __init__(self, stream: BinaryIO, size: int) -> None:
         self.stream, self.size = stream, size
         self.alignment = 32  # bytes, unless the file sets another
+        self.architecture = ""
+        self.n_layers: int | None = None
 
     def check(self) -> tuple[int, int]:
         if self.read(4) != b"GGUF":
@@ -58,10 +68,18 @@ class _Header:
         names = {name for name, _, _ in tensors}
         if len(names) < len(tensors):
             raise ValueError("two tensors have one name")
+        self.check_names(names)
         for name, _, end in tensors:
             if start + end > self.size:
                 raise ValueError(f"it ends before the tensor {name[:80]}")
         return len(tensors), sum(values for _, values, _ in tensors)
+
+    def check_names(self, names: set[str]) -> None:
+        layers = [int(match[1]) for name in names if (match := LAYER.match(name))]
+        if self.n_layers is not None and max(layers, default=0) >= self.n_layers > 0:
+            raise ValueError(f"it has {max(layers) + 1} layers, but says that they are {self.n_layers}")
+        if self.architecture in UNTIED and HEAD not in names:
+            raise ValueError(f"it lacks {HEAD}, the head of its language model")
 
     def setting(self, key: str) -> None:
         (kind,) = struct.unpack("<I", self.read(4))
@@ -73,6 +91,10 @@ class _Header:
                 self.alignment = value
             elif abs(value) > MAX_INT or (key.endswith("block_count") and value > MAX_LAYERS):
                 raise ValueError(f"{key[:80]} is {value:,}")
+            elif key.endswith(".block_count"):
+                self.n_layers = value
+        elif key == "general.architecture" and kind == STRING:
+            self.architecture = self.text()
         else:
             self.skip(kind)
 

@@ -46,6 +46,8 @@ SCHEMA = 2
 OLD_KEYS = {"readout": "pooling", "licence": "license", "standardise": "standardize"}  # of schema 1
 N_MASKS = 3  # as in the paper
 MAX_MASKS = 100
+MAX_TEXT = 100_000  # characters of a template
+SHOWN = 300  # characters of a message about a damaged file
 REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][A-Za-z0-9.]*", re.ASCII)
 SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -251,15 +253,15 @@ def read_manifest(folder: Path) -> Manifest:
             **_masked_settings(data),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{folder / MANIFEST} is damaged or incomplete: {error!r}") from error
+        raise ModelError(f"{folder / MANIFEST} is damaged or incomplete: {error!r:.{SHOWN}}") from error
 
 
 def _check_types(data: dict[str, Any]) -> None:
     base = data["base"]
     texts = [data["name"], data["description"], data["license"], data["template"]]
     for value in [*texts, *(x for x in (base.get("model"), base.get("weights_sha256")) if x is not None)]:
-        if not isinstance(value, str):
-            raise TypeError(f"expected a text, not {value!r}")
+        if not isinstance(value, str) or len(value) > MAX_TEXT:
+            raise TypeError(f"expected a text of at most {MAX_TEXT:,} characters, not {value!r}")
     layer, adapter = data["layer"], data["adapter"]
     if layer is not None and type(layer) is not int:
         raise TypeError(f"layer must be a number or null, not {layer!r}")

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.errors import InbedderError
-from inbedder_cli.paths import cache_dir, check_private_file, check_private_folder, make_private_folder
+from inbedder_cli.paths import cache_dir, make_private_folder
+from inbedder_cli.untrusted import check_private, check_private_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +95,7 @@ def folder_state(folder: Path) -> str:
 def _read() -> dict[str, Any]:
     file = cache_dir() / FILE
     try:
-        check_private_folder(file.parent)
+        check_private(file.parent)
         check_private_file(file)
         stored = json.loads(file.read_text(encoding="utf-8"))
         values = stored["values"]
@@ -106,7 +107,7 @@ def _read() -> dict[str, Any]:
 def _write(values: dict[str, Any]) -> None:
     folder = cache_dir()
     make_private_folder(folder)
-    check_private_folder(folder)
+    check_private(folder)
     with tempfile.NamedTemporaryFile("w", dir=folder, prefix=FILE, delete=False, encoding="utf-8") as file:
         try:
             json.dump({"checksum": _checksum(values), "values": values}, file, indent=1)

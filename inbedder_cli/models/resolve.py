@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from inbedder_cli.errors import ModelError, did_you_mean
 from inbedder_cli.models.adapters import read_lora
-from inbedder_cli.models.folder import TEMPLATE, TOKENIZER_CONFIG, check_folder, read_settings
+from inbedder_cli.models.folder import TEMPLATE, TOKENIZER_CONFIG, check_folder, open_file, read_settings
 from inbedder_cli.models.manifest import MANIFEST, N_MASKS, Manifest, bundled_manifests, read_manifest
 from inbedder_cli.models.store import ensure_base, ensure_gguf
 from inbedder_cli.options import Architecture, Pooling
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 DEFAULT_TEMPLATE = "paper"
 CHAT_TEMPLATE = "chat"
 
+SHOWN = 300  # characters of a name in messages
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.jinja", "tokenizer.model", "*.spm"]
 
@@ -108,15 +109,20 @@ def resolve_model(reference: str, *, offline: bool = False, reporter: Reporter =
     if reference in manifests:
         return _with_manifest(reference, manifests[reference], offline=offline, reporter=reporter)
     path = expand(reference)
-    if path.is_dir():
-        return _local_folder(reference, path, offline=offline, reporter=reporter)
-    if path.is_file():
-        return _local_file(reference, path, reporter)
+    try:
+        if path.is_dir():
+            return _local_folder(reference, path, offline=offline, reporter=reporter)
+        if path.is_file():
+            return _local_file(reference, path, reporter)
+    except OSError as error:  # a name that is too long, a folder without rights
+        raise ModelError(
+            f"cannot read the model {reference[:SHOWN]}: {error.strerror or error}", hint="check the name"
+        ) from error
     if HUB_ID.fullmatch(reference) and not path.suffix.lower() == ".gguf":
         return _from_hub(reference, offline=offline)
     raise ModelError(
-        f'unknown model "{reference}"',
-        hint=f"{did_you_mean(reference, manifests)}use a bundled name ({', '.join(manifests)}), "
+        f'unknown model "{reference[:SHOWN]}"',
+        hint=f"{did_you_mean(reference[:SHOWN], manifests)}use a bundled name ({', '.join(manifests)}), "
         "a Hugging Face id (org/name[@revision]), a folder, or a .gguf file",
     )
 
@@ -150,7 +156,7 @@ def _with_manifest(name: str, manifest: Manifest, *, offline: bool, reporter: Re
 def _resolve_base(manifest: Manifest, *, offline: bool, reporter: Reporter) -> Path:
     """Return the folder of a base that another reference names; a base has no base of its own."""
     reference = str(manifest.base.model)
-    path = Path(reference).expanduser()
+    path = expand(reference)
     if os.path.lexists(path / MANIFEST) and read_manifest(path).base.model is not None:
         raise ModelError(
             f"the base {reference} of {manifest.folder / MANIFEST} has a base of its own",
@@ -179,7 +185,7 @@ def _check_pinned(manifest: Manifest) -> None:
 
 
 def _local_file(reference: str, path: Path, reporter: Reporter) -> ModelFiles:
-    with path.open("rb") as file:
+    with open_file(path) as file:
         is_gguf = file.read(4) == b"GGUF"
     if not is_gguf:
         hint = "give the folder that contains config.json and model.safetensors, or a .gguf file"

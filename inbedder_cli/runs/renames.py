@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from inbedder_cli.errors import InputError
-from inbedder_cli.output.reading import read_regular
+from inbedder_cli.untrusted import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

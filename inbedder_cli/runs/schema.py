@@ -17,8 +17,8 @@ from inbedder_cli.corpus.table import Reading
 from inbedder_cli.encoders.base import ModelRecord
 from inbedder_cli.errors import InputError
 from inbedder_cli.options import ClusterOptions, Dtype, EmptyTexts, EncodeOptions, Pooling, UnansweredOptions
-from inbedder_cli.output.reading import read_regular
 from inbedder_cli.runs.folders import MANIFEST, ROWS, TENSORS
+from inbedder_cli.untrusted import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,8 @@ LONGEST_COMMAND = 3000  # characters
 
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Share = Annotated[float, Meta(ge=0, le=1)]
-Text = Annotated[str, Meta(min_length=1)]
+Instruction = Annotated[str, Meta(min_length=1, max_length=200_000)]
+Reference = Annotated[str, Meta(min_length=1, max_length=4096)]  # a path or a name
 SHA256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Clusters = Annotated[int, Meta(ge=1, le=10**7)]  # a number of clusters, or of rows in one
 QuestionName = Annotated[str, Meta(pattern=r"^(?:[^\W\d]\w*)?$")]
@@ -65,7 +66,7 @@ class Rows(Struct, frozen=True):
 class Question(Struct, frozen=True):
     """A question and its clusters."""
 
-    instruction: Text
+    instruction: Instruction
     rows: Rows
     clusters: list[Cluster]
 
@@ -83,7 +84,7 @@ class Question(Struct, frozen=True):
 class Model(Struct, frozen=True):
     """Fields of `ModelRecord`."""
 
-    reference: Text
+    reference: Reference
     description: str
     identity: str
     template: str | None

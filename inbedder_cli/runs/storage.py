@@ -44,6 +44,7 @@ from inbedder_cli.runs.folders import (
 )
 from inbedder_cli.runs.renames import NAMES, apply_changes, read_changes
 from inbedder_cli.runs.schema import MAX_BYTES, SCHEMA, how_to_repeat, read_manifest
+from inbedder_cli.untrusted import UnsafeFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -290,6 +291,8 @@ def load_run(folder: Path) -> SavedRun:
             source=str(folder),
             hint='create one: inbedder cluster FILE -i "..." --save RUN',
         ) from error
+    except UnsafeFileError as error:
+        raise InputError(str(error), hint="the folder must hold the files that --save wrote") from error
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}", source=str(folder)) from error
     questions = {name: _question(name, manifest, predictors[name], changes[name]) for name in manifest.questions}

@@ -13,6 +13,7 @@ from inbedder_cli.encoders.prompts.templates import CHAT, NAMED
 from inbedder_cli.errors import UsageError
 from inbedder_cli.models.manifest import MANIFEST, SCHEMA
 from inbedder_cli.paths import expand
+from inbedder_cli.runs.folders import LONGEST_NAME, replace_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,13 +33,17 @@ def check_output(output: Path, *, force: bool) -> None:
     :param force: allow an existing encoder to be replaced.
     :raises UsageError: when the folder exists (with `force`: when it is not an encoder), or cannot be written.
     """
-    if not output.name or output.is_symlink() or output.is_file():
-        raise UsageError(f"{output} is a file, or not a valid name for a folder", hint="choose another -o")
-    if output.exists() and not force:
-        raise UsageError(f"{output} exists already", hint="choose another -o, or replace it with --force")
-    if output.exists() and any(output.iterdir()) and not (output / MANIFEST).is_file():
-        raise UsageError(f"{output} is not an encoder, so --force does not replace it", hint="choose another -o")
     try:
+        if not output.name or output.is_symlink() or (output.exists() and not output.is_dir()):
+            raise UsageError(f"{output} is a file, or not a valid name for a folder", hint="choose another -o")
+        if len(os.fsencode(output.name)) > LONGEST_NAME:
+            raise UsageError(f"the name of {output} is too long", hint="choose another -o")
+        if output.exists() and not force:
+            raise UsageError(f"{output} exists already", hint="choose another -o, or replace it with --force")
+        if output.exists() and any(output.iterdir()) and not (output / MANIFEST).is_file():
+            raise UsageError(
+                f"{output} is not an encoder, so --force does not replace it", hint="choose another -o"
+            )
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{output} cannot be created: {error.strerror}", hint="choose another -o") from error
@@ -68,9 +73,7 @@ def save_result(
         save_adapter(learner.adapters, staging / ADAPTER)
     _write_json(staging / MANIFEST, _manifest(learner, model, base, output.name))
     _write_json(staging / CARD, card)
-    if output.exists():  # check_output allows this with --force only
-        shutil.rmtree(output)
-    staging.rename(output)
+    replace_folder(output, staging)  # check_output allows this with --force only
 
 
 def save_adapter(adapters: Any, folder: Path) -> None:  # noqa: ANN401

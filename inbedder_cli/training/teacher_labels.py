@@ -22,7 +22,8 @@ from inbedder_cli.encoders.transformers.pooling import SOFTENING
 from inbedder_cli.errors import InputError
 from inbedder_cli.models.convert import file_sha256
 from inbedder_cli.output.files import atomic_write
-from inbedder_cli.output.reading import open_regular, read_parquet
+from inbedder_cli.output.reading import read_parquet
+from inbedder_cli.untrusted import open_regular
 from inbedder_cli.version import __version__
 
 if TYPE_CHECKING:

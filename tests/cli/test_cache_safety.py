@@ -180,9 +180,17 @@ def link(file):
 
 
 HOSTILE = {
-    "a folder that all can write to": (lambda f: f.parent.chmod(0o777), "other users can write to", "chmod go-w"),
-    "a folder that all can add to": (lambda f: f.parent.chmod(0o1777), "other users can write to", "chmod go-w"),
-    "a folder that a group can write to": (lambda f: f.parent.chmod(0o770), "can write to", "chmod go-w"),
+    "a folder that all can write to": (
+        lambda f: f.parent.chmod(0o777),
+        "other users can write to",
+        "chmod -R",
+    ),
+    "a folder that all can add to": (
+        lambda f: f.parent.chmod(0o1777),
+        "other users can write to",
+        "chmod -R",
+    ),
+    "a folder that a group can write to": (lambda f: f.parent.chmod(0o770), "can write to", "chmod -R"),
     "a file that all can write to": (lambda f: f.chmod(0o666), "other users can write to", "remove it"),
     "a file that a group can write to": (lambda f: f.chmod(0o660), "other users can write to", "remove it"),
     "a link": (link, "is a link", "remove it"),

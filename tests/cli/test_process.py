@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -10,8 +11,16 @@ import time
 
 import pytest
 
+from inbedder_cli.cli.streams import bound_terminal_size
+
 INBEDDER = [sys.executable, "-m", "inbedder_cli"]
 HEAVY = ["torch", "transformers", "sklearn", "pandas", "hdbscan", "pyarrow", "numpy", "huggingface_hub"]
+
+
+def np_save(path, n_rows):
+    import numpy as np
+
+    np.save(path, np.random.default_rng(0).normal(size=(n_rows, 8)).astype(np.float32))
 
 
 def imported_after(code: str) -> list[str]:
@@ -37,9 +46,7 @@ def test_importing_the_package_imports_nothing_heavy():
 
 
 def test_clustering_saved_vectors_does_not_import_torch(tmp_path):
-    import numpy as np
-
-    np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(30, 8)).astype(np.float32))
+    np_save(tmp_path / "v.npy", 30)
     (tmp_path / "x.csv").write_text("text\n" + "".join(f"row {i}\n" for i in range(30)))
     arguments = ["cluster", str(tmp_path / "x.csv"), "--vectors", str(tmp_path / "v.npy"), "-q"]
     code = f"""
@@ -66,6 +73,32 @@ def test_a_closed_pipe_is_silent(tmp_path):
         process.stdout.close()
         assert process.stderr.read() == ""
         assert process.wait() == 141
+
+
+def test_pipes_that_a_parent_made_non_blocking_lose_nothing(tmp_path):
+    """Node and others do so; a full pipe then refuses to be written, and an empty one seems to be at its end."""
+    import numpy as np
+
+    rows = "text\n" + "".join(f"a rather long row {i} {'x' * 200}\n" for i in range(3000))
+    (tmp_path / "x.csv").write_text(rows)
+    np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(3000, 4)).astype(np.float32))
+    command = [*INBEDDER, "cluster", "-", "--vectors", "v.npy", "-k", "2"]
+    unblock = (
+        "import os, sys; [os.set_blocking(n, False) for n in (0, 1, 2)]; os.execv(sys.executable, sys.argv[1:])"
+    )
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    expected = subprocess.run([*command, "-q"], cwd=tmp_path, input=rows.encode(), capture_output=True, check=True)
+    with subprocess.Popen([sys.executable, "-c", unblock, *command], cwd=tmp_path, **pipes) as process:
+        for part in (rows[:100_000], rows[100_000:]):
+            time.sleep(1)
+            process.stdin.write(part.encode())
+            process.stdin.flush()
+        process.stdin.close()
+        time.sleep(3)  # the pipe is full meanwhile
+        output, messages = process.stdout.read(), process.stderr.read().decode()
+        assert process.wait() == 0, messages
+    assert output == expected.stdout
+    assert "Traceback" not in messages
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -131,9 +164,7 @@ def shell(command: str, folder, **environment: str) -> subprocess.CompletedProce
 @pytest.fixture
 def vectors(tmp_path):
     """A folder with rows, also of other alphabets, and their vectors."""
-    import numpy as np
-
-    np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(30, 8)).astype(np.float32))
+    np_save(tmp_path / "v.npy", 30)
     rows = "".join(f"“é{i}” – 日本 \U0001f600 word\n" for i in range(30))
     (tmp_path / "x.csv").write_text("text\n" + rows, encoding="utf-8")
     return tmp_path
@@ -236,12 +267,13 @@ def test_the_deterministic_vector_of_a_text_depends_on_nothing_else(tmp_path, ti
 
     rows = [f"row {i} {'word ' * (i % 5)}" for i in range(12)]
     found = []
-    for n, threads in ((12, "1"), (5, "2")):
+    for n, threads in ((12, "1"), (5, "2"), (2, "1"), (1, "1")):
         (tmp_path / "x.csv").write_text("text\n" + "".join(f"{row}\n" for row in rows[:n]))
         command = f"inbedder embed x.csv -i What? -m {tiny} --deterministic -q -o v{n}.npy"
         assert shell(command, tmp_path, OMP_NUM_THREADS=threads).returncode == 0
         found.append(np.load(tmp_path / f"v{n}.npy"))
-    assert np.array_equal(found[0][:5], found[1])
+    for vectors in found:
+        assert np.array_equal(found[0][: len(vectors)], vectors)
 
 
 def test_debug_shows_the_traceback(tmp_path):
@@ -249,3 +281,38 @@ def test_debug_shows_the_traceback(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert "InputError" in done.stderr
     assert done.returncode != 0
+
+
+@pytest.mark.parametrize("name", ["COLUMNS", "LINES", "TERMINAL_WIDTH"])
+@pytest.mark.parametrize("value", ["1000000000", "9" * 5000, "-5", "0", "1", "abc", "\u00b2"])
+def test_no_size_of_a_terminal_fills_the_memory_or_ends_the_program(name, value, monkeypatch):
+    monkeypatch.setenv(name, value)
+    bound_terminal_size()
+    assert int(os.environ.get(name, 0)) <= 10_000
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pseudo-terminals")
+@pytest.mark.parametrize("wanted", ["csv", "tsv", "markdown", "json", "jsonl", "table"])
+def test_cells_do_not_act_on_a_terminal(tmp_path, wanted):
+    import pty
+
+    rows = 'text\n"cold \x1b]0;owned\x07 \u202e\r\x9b31m"\nand 1\u20e3\nwarm\n'
+    (tmp_path / "x.csv").write_text(rows, "utf-8")
+    np_save(tmp_path / "v.npy", 3)
+    ours, theirs = pty.openpty()
+    arguments = ["x.csv", "--vectors", "v.npy", "-i", "What?", "-k", "2", "--format", wanted, "-q"]
+    with subprocess.Popen(
+        [*INBEDDER, "cluster", *arguments], cwd=tmp_path, stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # at the end
+            while part := os.read(ours, 10_000):
+                shown += part
+        assert process.wait() == 0
+    os.close(ours)
+    shown = shown.decode().replace("\r\n", "\n")
+    assert not set("\x07\u202e\r\x9b") & set(shown)
+    assert "\x1b]" not in shown
+    assert "cold" in shown
+    assert wanted == "table" or "and 1\u20e3" in shown

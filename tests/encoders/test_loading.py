@@ -155,7 +155,7 @@ def test_a_damaged_tokenizer_config_is_refused(tiny_models, tmp_path, damage):
 
 def test_a_pooling_of_another_architecture_in_the_models_own_settings_is_refused(tiny_models):
     files = ModelFiles("tiny", tiny_models["llama"], pooling=Pooling.masks)
-    with pytest.raises(UsageError, match="a causal model does not support the pooling masks"):
+    with pytest.raises(ModelError, match="a causal model does not support the pooling masks"):
         encoder_from_files(files).encode(TEXTS, QUESTION)
 
 

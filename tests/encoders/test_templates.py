@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +20,7 @@ from inbedder_cli.encoders.prompts.templates import (
     find_template,
 )
 from inbedder_cli.errors import ModelError, UsageError
+from tests.encoders.plain import load_by_name
 
 few_examples = settings(deadline=None, max_examples=30)
 awkward = st.lists(
@@ -185,3 +187,29 @@ def test_no_control_token_survives(pieces):
 
 def test_single_characters_and_ordinary_texts_stay():
     assert escape_control_tokens("a < b > c", ["<", ">", "", "<s>"]) == "a < b > c"
+
+
+def test_only_the_part_of_a_text_is_tokenized_that_can_fit(tiny_models):
+    """Ten megabytes of a text would become gigabytes of tokens, of which all but a few hundred are dropped."""
+    encoder = load_by_name(tiny_models["llama"])
+    prompter = encoder.prompter("What is it about?", 100, 0)
+    seen = []
+
+    def tokenize(texts, **settings):
+        seen.extend(map(len, [texts] if isinstance(texts, str) else texts))
+        return encoder.tokenizer(texts, **settings)
+
+    class Watched:
+        __call__ = staticmethod(tokenize)
+
+        def __getattr__(self, name):
+            return getattr(encoder.tokenizer, name)
+
+    watched = replace(prompter, tokenizer=Watched())
+    short, long = "the room was cold " * 5000, "the room was cold " * 100_000
+    assert watched.encode([short, long, "cold"]) == prompter.encode([short, long[:100_000], "cold"])
+    assert watched.encode([long])[1] == {0}
+    assert watched.encode(["\u200b" * 1_000_000])[1] == {0}
+    with pytest.raises(UsageError, match="no room"):
+        replace(watched, instruction="x " * 1_000_000)
+    assert max(seen) < 101_000

@@ -57,6 +57,19 @@ def test_the_users_own_table(run, own):
     assert "word: 1 of 13 rows have no text or no label, left out" in result.stderr
 
 
+def test_no_output_replaces_another_file(run, own, tmp_path):
+    scores = tmp_path / "scores.csv"
+    (tmp_path / "link").symlink_to("scores.csv")
+    table = (own, "--gold", "word", "-i", QUESTION)
+    for resume in (scores, tmp_path / "link"):
+        assert "-o and --resume both name" in run(*table, "-o", scores, "--resume", resume, code=2).stderr
+    before = own.read_text()
+    assert "names the input" in run(*table, "-o", own, "--force", code=2).stderr
+    assert "names the input" in run(*table, "--resume", own, code=2).stderr
+    assert own.read_text() == before
+    assert not scores.exists()
+
+
 def test_two_gold_columns_are_two_views(run, own):
     result = run(own, "--gold", "word", "-i", QUESTION, "--gold", "number", "-i", "Which room?", "-f", "json")
     document = json.loads(result.stdout)

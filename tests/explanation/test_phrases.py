@@ -163,3 +163,11 @@ def test_a_cluster_is_named_by_what_most_of_its_rows_say_not_by_what_a_few_say_t
     described = describe_phrases(inside + outside, np.repeat([0, 1], [60, 200]))
     assert distinctive_phrases(described[0])[0].text == "curiosity"
     assert choose_phrases(described)[0].text == "neutral"
+
+
+def test_a_text_of_any_length_has_few_phrases():
+    words = " ".join(f"w{i}" for i in range(1_000_000))
+    phrases = answer_phrases(words, frozenset(), frozenset())
+    assert phrases[:2] == ["w0", "w1"]
+    assert len(phrases) < 10_000
+    assert max(map(len, answer_phrases("a" * 9_000_000, frozenset(), frozenset()))) <= 10_000

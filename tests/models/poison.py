@@ -588,7 +588,7 @@ def run_case(name: str, change: Callable[[Path], None], source: Path, scratch: P
         problems.append("hangs")
     elif os.WIFSIGNALED(status):
         problems.append(f"signal {os.WTERMSIG(status)}")
-    elif os.WEXITSTATUS(status) not in ((0, 2, 3) if "inbedder.json" in name else (0, 3)):
+    elif os.WEXITSTATUS(status) not in (0, 3):
         problems.append(f"exit {os.WEXITSTATUS(status)}")
     problems += [word for word in ("Traceback (most", "stack backtrace", "NETWORK", "Do you wish") if word in said]
     if (folder / MARK).exists() or (scratch / MARK).exists():

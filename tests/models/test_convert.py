@@ -49,6 +49,27 @@ def test_a_gguf_file_without_all_weights_is_refused(tmp_path, tiny_models):
         convert_gguf(tmp_path / "tiny.gguf", tmp_path / "converted")
 
 
+def test_a_gguf_file_with_more_layers_than_it_counts_is_refused(tmp_path, tiny_models):
+    write_gguf(tmp_path / "tiny.gguf", tiny_models["llama"], block_count=2)
+    with pytest.raises(ModelError, match="it has 3 layers, but says that they are 2"):
+        check_gguf(tmp_path / "tiny.gguf")
+
+
+@pytest.mark.parametrize(("architecture", "is_tied"), [("llama", True), ("qwen2", True), ("stablelm", False)])
+def test_a_gguf_file_without_a_head_is_tied_only_where_its_architecture_is(
+    tmp_path, tiny_models, architecture, is_tied
+):
+    file = tmp_path / "tiny.gguf"
+    write_gguf(file, tiny_models["llama"], architecture=architecture)
+    check_gguf(file)
+    write_gguf(file, tiny_models["llama"], architecture=architecture, drop="lm_head")
+    if is_tied:
+        check_gguf(file)
+    else:
+        with pytest.raises(ModelError, match=r"it lacks output\.weight"):
+            check_gguf(file)
+
+
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_a_damaged_gguf_header_is_an_error_of_the_model(gguf_bytes, tmp_path_factory, data):

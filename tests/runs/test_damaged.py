@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from inbedder_cli.errors import InputError
-from inbedder_cli.output.reading import open_regular, read_regular
 from inbedder_cli.runs.schema import read_manifest
 
 QUESTION = "What emotion is expressed?"
@@ -106,6 +105,8 @@ def test_a_source_of_any_length_fills_no_terminal(run, inbedder):
         ("settings", {"": 3}, "$.settings"),
         ("settings", {"a b": {}}, "$.settings"),
         ("unanswered_options", {"flag": True, "min_confidence": 2.0}, "$.unanswered_options.min_confidence"),
+        ("instruction", "x" * 10**6, "$.instruction"),
+        ("model", {"reference": "x" * 10**6}, "$.model.reference"),
         ("files", {}, "$.files"),
         ("files", {"../../etc/passwd": "0" * 64}, "$.files"),
         ("files", {"run.safetensors": "0" * 64, "rows.parquet": "x"}, "$.files"),
@@ -422,14 +423,3 @@ def test_any_changed_byte_of_run_json_is_valid_or_refused(original, tmp_path, pl
         read_manifest(tmp_path, shown=Path("run"))
     except InputError as error:
         assert str(error).startswith("run")
-
-
-def test_a_file_is_read_up_to_its_limit(tmp_path):
-    path = tmp_path / "x"
-    path.write_bytes(b"12345")
-    assert read_regular(path, 5) == b"12345"
-    with pytest.raises(InputError, match="is larger than"):
-        read_regular(path, 4)
-    (tmp_path / "link").symlink_to(path)
-    with open_regular(tmp_path / "link", follow_links=True) as stream:
-        assert stream.read() == b"12345"

@@ -3,14 +3,17 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
 
 from inbedder_cli.errors import UsageError
+from inbedder_cli.models.manifest import MANIFEST
 from inbedder_cli.training.checkpoints import SCHEMA, last_checkpoint, open_run
 from tests.training.conftest import FEW
 
@@ -254,6 +257,35 @@ def test_what_is_no_encoder_is_not_replaced(inbedder, data, tiny, tmp_path):
     assert (tmp_path / "folder" / "thesis.txt").read_text() == "mine"
 
 
+@pytest.mark.parametrize("name", ["link", "loop", "pipe", "x" * 300, "x" * 250, "file/x", ".", "/dev/null"])
+def test_odd_names_for_the_output_are_told_and_nothing_is_touched(
+    inbedder, data, tiny, tmp_path, monkeypatch, name
+):
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    Path("folder", MANIFEST).write_text("mine")
+    Path("file").write_text("mine")
+    Path("link").symlink_to("folder")
+    Path("loop").symlink_to("loop")
+    os.mkfifo("pipe")
+    before = sorted(tmp_path.rglob("*"))
+    done = inbedder("train", data, "-m", tiny, "-o", name, "--force", *FEW)
+    assert done.exit_code in (1, 2)
+    assert done.stderr.startswith("inbedder: "), done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_output_that_would_replace_what_is_read_is_refused(inbedder, data, tiny, tmp_path):
+    base = Path(shutil.copytree(tiny, tmp_path / "base"))
+    (base / MANIFEST).write_text("mine")
+    inside = Path(shutil.copy(data, base))
+    for model, rows, more in [(base, data, ()), (tiny, inside, ()), (tiny, data, ("--dev", inside))]:
+        done = inbedder("train", rows, "-m", model, "-o", base, "--force", *FEW, *more)
+        assert done.exit_code == 2, done.stderr
+        assert "-o" in done.stderr
+        assert inside.exists()
+
+
 @pytest.mark.parametrize("architecture", ["llama", "t5"])
 def test_activations_can_be_computed_twice(inbedder, data, tiny_models, tmp_path, architecture):
     base = tiny_models[architecture]
@@ -314,6 +346,7 @@ def test_an_adapter_that_is_trained_further_keeps_its_shape(inbedder, data, tmp_
 # What torchrun does, but the processes are forked, so that torch and transformers are imported once.
 TWO_PROCESSES = """
 import sys
+from pathlib import Path
 import peft
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 import inbedder_cli.training.trainer

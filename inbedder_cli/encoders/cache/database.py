@@ -9,13 +9,8 @@ from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from inbedder_cli.paths import (
-    DISK_FULL,
-    check_private_file,
-    check_private_folder,
-    make_private_folder,
-    no_space,
-)
+from inbedder_cli.paths import DISK_FULL, make_private_folder, no_space
+from inbedder_cli.untrusted import check_private, check_private_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,7 +139,7 @@ def open_read_only(path: Path) -> sqlite3.Connection:
 
 
 def _check_private(path: Path) -> None:
-    check_private_folder(path.parent)
+    check_private(path.parent)
     for file in files_of(path):
         with suppress(FileNotFoundError):  # another process has just closed the cache
             check_private_file(file)

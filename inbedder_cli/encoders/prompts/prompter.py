@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from inbedder_cli.encoders.prompts.templates import Template
 
 MIN_TEXT_TOKENS = 8
+TOKEN_CHARACTERS = 200  # more than any token stands for: what is beyond these is truncated without tokenizing it
+MIN_CHARACTERS = 100_000
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Prompter:
     def __post_init__(self) -> None:
         if not self.instruction.strip():
             raise UsageError("the instruction is empty", hint='ask a question: -i "What emotion is expressed?"')
-        if self._room() < MIN_TEXT_TOKENS:
+        if len(self.render("")) > self._longest or self._room() < MIN_TEXT_TOKENS:
             raise UsageError(
                 f"the instruction leaves no room for a text in {self.max_tokens} tokens",
                 hint="shorten it, or raise --max-tokens",
@@ -72,11 +74,17 @@ class Prompter:
         :param texts: any number of texts.
         :return: ids of each prompt, and indices into the texts.
         """
-        prompts = self._ids([self.render(text) for text in texts])
-        truncated = {i for i, ids in enumerate(prompts) if len(ids) > self.max_tokens}
-        for i in truncated:
-            prompts[i] = self._truncate(texts[i])
-        return prompts, truncated
+        shown = [text[: self._longest] for text in texts]
+        prompts = self._ids([self.render(text) for text in shown])
+        too_long = {i for i, ids in enumerate(prompts) if len(ids) > self.max_tokens}
+        for i in too_long:
+            prompts[i] = self._truncate(shown[i])
+        return prompts, too_long | {i for i, text in enumerate(texts) if len(text) > self._longest}
+
+    @property
+    def _longest(self) -> int:
+        """Number of characters that are tokenized."""
+        return max(MIN_CHARACTERS, TOKEN_CHARACTERS * self.max_tokens)
 
     def _ids(self, prompts: list[str]) -> list[list[int]]:
         texts = [replace_surrogates(prompt) for prompt in prompts]

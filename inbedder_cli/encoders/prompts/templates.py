@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SLOT = re.compile(r"\{(text|instruction)\}")
 CHAT = "chat"
+MAX_PATTERN = 100_000  # characters
 
 # The order of the paper's reference code, `### Input` first, and the same words with the instruction first, so
 # that all prompts of a run share their beginning.
@@ -41,7 +42,7 @@ class Template:
     :param name: its name, or "custom".
     :param pattern: the prompt with its two slots.
     :param special_tokens: whether the tokenizer adds special tokens; a chat template already contains them.
-    :raises UsageError: when the pattern does not have each slot once.
+    :raises UsageError: when the pattern does not have each slot once, or is very long.
     """
 
     name: str
@@ -49,10 +50,12 @@ class Template:
     special_tokens: bool = True
 
     def __post_init__(self) -> None:
+        if len(self.pattern) > MAX_PATTERN:
+            raise UsageError(f"a template has at most {MAX_PATTERN:,} characters", hint="shorten it")
         slots = SLOT.findall(self.pattern)
         if sorted(slots) != ["instruction", "text"]:
             raise UsageError(
-                f"a template needs {{text}} and {{instruction}} once each, this one has {slots or 'none'}",
+                f"a template needs {{text}} and {{instruction}} once each, this one has {slots[:10] or 'none'}",
                 hint="example: '{text} Question: {instruction} Answer:'",
             )
 
@@ -83,8 +86,8 @@ def find_template(name: str, tokenizer: Any = None) -> Template:  # noqa: ANN401
     if "{" not in name:
         known = [*NAMED, CHAT]
         raise UsageError(
-            f'unknown template "{name}"',
-            hint=f"{did_you_mean(name, known)}known: {', '.join(known)}, "
+            f'unknown template "{name[:100]}"',
+            hint=f"{did_you_mean(name[:100], known)}known: {', '.join(known)}, "
             "or a pattern with {text} and {instruction}",
         )
     return Template("custom", name.replace("\\n", "\n"))

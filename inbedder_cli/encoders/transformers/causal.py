@@ -82,9 +82,10 @@ class _CausalBatchEncoder(BatchEncoder):
         # The options allow some fast paths: a shared prefix, joined prefills, an early exit. Whether they work for
         # this model and these options is checked once for prompts up to a length: three prompts together are
         # compared with each alone without fast paths. Below three prompts the check costs more than it saves.
+        # Where each text is encoded by itself, its vector may not depend on how many others there are.
         import torch
 
-        if len(prompts) < CHECKED_PROMPTS:
+        if len(prompts) < CHECKED_PROMPTS or self.batch_tokens == 1:
             self._disable_fast_paths()
             return
         checked = self.encoder.fast_paths

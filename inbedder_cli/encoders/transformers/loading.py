@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import re
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.encoders.prompts.templates import find_template
 from inbedder_cli.encoders.prompts.tokenizers import PANIC, check_tokenizer
 from inbedder_cli.encoders.transformers.device import choose_device, choose_dtype
-from inbedder_cli.errors import InbedderError, ModelError, OutOfMemoryError
+from inbedder_cli.errors import InbedderError, ModelError, OutOfMemoryError, UsageError
 from inbedder_cli.models.adapters import merge_adapter
 from inbedder_cli.models.bounds import bounded_construction
 from inbedder_cli.models.clean import clean_copy
 from inbedder_cli.models.convert import quiet_transformers
 from inbedder_cli.models.folder import check_folder
+from inbedder_cli.models.manifest import MANIFEST
 from inbedder_cli.options import Architecture, Dtype
 
 if TYPE_CHECKING:
@@ -114,7 +116,8 @@ def encoder_from_files(
         model_class, encoder_class = classes[architecture]
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         check_tokenizer(files.name, tokenizer)
-        pattern = find_template(template or files.template, tokenizer)
+        with _own_settings(files.name) if template is None else nullcontext():
+            pattern = find_template(template or files.template, tokenizer)
         with bounded_construction(files.name, weights.n_tensors, weights.n_values):
             model, report = model_class.from_pretrained(
                 folder,
@@ -142,17 +145,35 @@ def encoder_from_files(
         own["pooling"] = files.pooling
     if architecture is Architecture.masked:
         own |= {"n_masks": files.n_masks, "standardize": files.standardize}
-    return encoder_class(model, tokenizer, pattern, **own)
+    encoder = encoder_class(model, tokenizer, pattern, **own)
+    with _own_settings(files.name):
+        encoder.check_settings()
+    return encoder
+
+
+@contextmanager
+def _own_settings(name: str) -> Iterator[None]:
+    """Blame the model for settings that are its own: no option can mend them."""
+    try:
+        yield
+    except UsageError as error:
+        raise ModelError(
+            f"{name} names a setting of its own that does not fit it: {error}",
+            hint=f"correct template, layer and pooling in its {MANIFEST}",
+        ) from error
 
 
 def check_weights(name: str, architecture: str, model: Any, report: dict[str, Any]) -> None:  # noqa: ANN401
-    """Check that every weight comes from the files: transformers fills the others with random numbers.
+    """Check that every weight comes from the files, and every layer of the files is used.
+
+    transformers fills missing weights with random numbers, and leaves out layers that the configuration does not
+    count.
 
     :param name: of the model, for the message.
     :param architecture: for the message.
     :param model: of transformers.
     :param report: its loading info.
-    :raises ModelError: when weights are missing.
+    :raises ModelError: when weights are missing, or layers are left out.
     """
     missing = sorted(set(report["missing_keys"]) & {key for key, _ in model.named_parameters()})
     if missing:
@@ -160,6 +181,18 @@ def check_weights(name: str, architecture: str, model: Any, report: dict[str, An
             f"{name} lacks weights of a {architecture} language model: {missing[0]}",
             hint="use a model that was saved with its language-model head",
         )
+    own = {_kind(key) for key, _ in model.named_parameters()}
+    surplus = sorted(key for key in report["unexpected_keys"] if _kind(key) in own)
+    if surplus:
+        raise ModelError(
+            f"{name} has more layers than its config.json says: {surplus[0]} would not be used",
+            hint="config.json and weights must be those of one model; fetch it again",
+        )
+
+
+def _kind(parameter: str) -> str:
+    """Return the name of a parameter without the number of its layer."""
+    return re.sub(r"\d+", "#", parameter)
 
 
 def check_finite(name: str, model: torch.nn.Module) -> None:

@@ -75,6 +75,13 @@ class ModelEncoder(BaseEncoder):
         """Return how many of the model's positions a prompt cannot use."""
         return 0
 
+    def check_settings(self) -> None:
+        """Check the model's own layer and pooling.
+
+        :raises UsageError: when it has no such layer, or its architecture does not support the pooling.
+        """
+        self._batch_encoder(EncodeOptions())
+
     @property
     def prompt_ending(self) -> str:
         """What follows the template in every prompt."""
