@@ -295,15 +295,12 @@ def _masked_settings(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def bundled_for(languages: Collection[str]) -> list[str]:
-    """Return the names of the bundled models that read some languages.
+    """Return the names of the bundled models that read some languages, the largest first.
 
     :param languages: ISO 639 codes.
     """
-    return [
-        name
-        for name, manifest in bundled_manifests().items()
-        if manifest.languages and set(languages) <= set(manifest.languages)
-    ]
+    found = [each for each in bundled_manifests().values() if set(languages) <= set(each.languages or ())]
+    return [each.name for each in sorted(found, key=lambda each: -(each.base.converted_mb or 0))]
 
 
 def bundled_manifests() -> dict[str, Manifest]:

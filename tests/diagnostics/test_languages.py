@@ -66,7 +66,7 @@ def test_shares_are_shares(texts):
 
 
 def test_models_are_named_that_read_a_language():
-    assert bundled_for(["de"]) == ["inbedder-0.5b", "inbedder-1.5b"]
+    assert bundled_for(["de"]) == ["inbedder-1.5b", "inbedder-0.5b"]
     assert "inbedder-135m" in bundled_for(["en"])
     assert name_languages(["de"]) == "German"
 
@@ -89,6 +89,6 @@ def test_a_command_warns_once_and_notes_it_in_the_result(inbedder, tmp_path, eng
     warnings = [line for line in result.stderr.splitlines() if "does not read" in line]
     assert len(warnings) == 2
     assert "German" in warnings[0]
-    assert "-m inbedder-0.5b or -m inbedder-1.5b" in warnings[0]
+    assert "-m inbedder-1.5b or -m inbedder-0.5b" in warnings[0]
     assert "the question is in German" in warnings[1]
     assert json.loads(result.stdout)["unread_languages"] == {"de": 0.333333}
