@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.cli.console import stdout_console
 from inbedder_cli.errors import UsageError
-from inbedder_cli.options import InputFormat
+from inbedder_cli.options import CsvStyle, InputFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -185,21 +185,23 @@ def write_rows(
     :param document: returns the JSON document that holds the rows, without them.
     :param format_name: name of the format.
     :param output: the file; None: stdout.
-    :param corpus: the input; CSV keeps its delimiter, line ends and mark.
+    :param corpus: the input; CSV keeps its delimiter, in a file also its line ends and mark.
     :raises UsageError: for a binary format on a terminal.
     """
     from inbedder_cli.output.cells import records
     from inbedder_cli.output.files import open_output
     from inbedder_cli.output.formats import write_table
 
-    is_like_input = corpus.format is InputFormat.csv
+    style = corpus.style if corpus.format is InputFormat.csv else None
+    if style and output is None:  # a program that reads it expects neither mark nor CR
+        style = CsvStyle(style.delimiter)
     with open_output(output) as stream:
         write_table(
             table,
             stream,
             format_name,
             document=lambda: document() | {"data": records(table)},
-            style=corpus.style if is_like_input else None,
+            style=style,
         )
 
 

@@ -50,6 +50,8 @@ def is_non_answer(text: str, instruction: str) -> bool:
     :param text: any text.
     :param instruction: the question; "no" answers one that asks for yes or no.
     """
+    if not text.strip():  # --empty says what becomes of it
+        return False
     if not any(c.isalnum() or unicodedata.category(c) in ("So", "Sc", "Sm") for c in text):
         return EMOTICON.search(text) is None
     if len(text) > LONGEST:

@@ -97,7 +97,7 @@ def test_tsv_comes_out_as_tsv_and_a_semicolon_stays(cluster, tmp_path):
     assert 'delimiter ";" (guessed; --delimiter to change)' in result.stderr
     assert [r["text"] for r in read_csv(result.stdout, ";")] == ["cold, loud room", "kind staff", "loud"]
     assert [r["text"] for r in read_csv(cluster(semicolons, "-f", "csv", "-o", tmp_path / "y.csv").stdout)] == []
-    assert "cold, loud room" in [r["text"] for r in read_csv((tmp_path / "y.csv").read_text())]
+    assert "cold, loud room" in [r["text"] for r in read_csv((tmp_path / "y.csv").read_text(), ";")]
 
 
 def test_parquet_keeps_its_types_and_clusters_are_integers(cluster, tmp_path, reviews):

@@ -65,8 +65,11 @@ def refused(result: Result, *said: str, hint: str = "") -> None:
 def read_back(name: str) -> list[dict[str, Any]]:
     match name.rsplit(".", 1)[1]:
         case "csv" | "tsv" as kind:
-            with Path(name).open(encoding="utf-8", newline="") as file:
-                return list(csv.DictReader(file, delimiter="," if kind == "csv" else "\t"))
+            with Path(name).open(encoding="utf-8-sig", newline="") as file:
+                header = file.readline()
+                file.seek(0)
+                delimiter = "\t" if kind == "tsv" else ";" if ";" in header else ","  # CSV keeps that of its input
+                return list(csv.DictReader(file, delimiter=delimiter))
         case "jsonl":
             return [json.loads(line) for line in Path(name).read_text(encoding="utf-8").splitlines()]
         case "json":
@@ -453,9 +456,9 @@ def test_codecs_that_are_no_encodings_of_texts_are_no_crash(cluster: Callable[..
 
 def test_mixed_encodings_are_named_with_row_and_line(cluster: Callable[..., Result]) -> None:
     Path("mixed.csv").write_bytes('id,text\n1,"é\nb"\n'.encode() + b"2,caf\xe9\n")
-    refused(cluster("mixed.csv"), "mixed.csv", "row 2", "line 4", "0xe9", hint="cp1252")
+    refused(cluster("mixed.csv"), "mixed.csv", "row 2", "line 4", "0xe9", hint="--encoding-errors fallback")
     Path("mixed.jsonl").write_bytes('{"text": "é"}\n'.encode() + b'{"text": "caf\xe9"}\n')
-    refused(cluster("mixed.jsonl"), "mixed.jsonl, line 2", "0xe9", hint="cp1252")
+    refused(cluster("mixed.jsonl"), "mixed.jsonl, line 2", "0xe9", hint="--encoding-errors fallback")
 
 
 def test_invisible_characters_of_column_names_are_shown_in_hints(cluster: Callable[..., Result]) -> None:
