@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import sys
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -67,6 +68,8 @@ class InputOptions:
         """
         from inbedder_cli.corpus import read_corpus
 
+        if file == "-" and sys.stdin is not None and sys.stdin.isatty():
+            reporter.info("waiting for rows on standard input; Ctrl-D ends them")
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         corpus = read_corpus(file, **(values | {"text": self.text or ()}))
         report_corpus(corpus, reporter)
