@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import bz2
 import codecs
-import gzip
 import io
 import lzma
 import re
-import shutil
 import sys
-import tempfile
 import zlib
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING
 
-from inbedder_cli.corpus.limits import MAX_CELL, MEGABYTE, bound_stream, cell_too_large
+from inbedder_cli.corpus.compression import decompress, spool
+from inbedder_cli.corpus.limits import MAX_CELL, MEGABYTE, cell_too_large
 from inbedder_cli.corpus.values import replace_surrogates
 from inbedder_cli.errors import InputError
 from inbedder_cli.options import EncodingErrors, InputFormat
-from inbedder_cli.paths import explain_full_temp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from typing_extensions import Buffer
 
 STDIN = "-"
-SPOOL_BYTES = 256 * 2**20  # a pipe is kept in memory up to this size, then on disk
 DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError)  # raised for damaged archives
 HEAD_BYTES = 64 * 1024  # first bytes, by which format, delimiter and encoding are detected
 
@@ -47,11 +41,7 @@ SUFFIXES = {
 }
 COMPRESSION_SUFFIXES = {".gz", ".bz2", ".xz", ".zst"}
 
-XZ = b"\xfd7zXZ\0"
-XZ_MEMORY = 256 * 2**20  # bytes; files of xz -9 need 65 MB
 LONE_RETURN = re.compile(rb"(?<=\r)(?!\n|\Z)")
-ZSTD = b"\x28\xb5\x2f\xfd"
-ZSTD_SKIPPABLE = b"\x2a\x4d\x18"  # after a byte 50 to 5F; pzstd begins its files so
 WIDE_MARKS = {  # the longer marks first: that of UTF-16 begins that of UTF-32
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -120,10 +110,10 @@ def open_input(path: str, input_format: InputFormat | None = None, max_cell: int
             raw = _open_raw(path)
             if path != STDIN:
                 streams.callback(raw.close)
-            seekable = raw if raw.seekable() else streams.enter_context(_spool(raw))
+            seekable = raw if raw.seekable() else streams.enter_context(spool(raw))
             packed = seekable.seek(0, io.SEEK_END)
             seekable.seek(0)
-            stream = _decompress(seekable, packed, name)
+            stream = decompress(seekable, packed, name)
             if stream is not seekable:
                 streams.callback(stream.close)
             head = _first_bytes(stream)
@@ -171,71 +161,6 @@ def _nearest_file(file: Path) -> str:
         return did_you_mean(file.name, (other.name for other in file.parent.iterdir())).strip()
     except OSError:
         return ""
-
-
-def _spool(raw: IO[bytes]) -> IO[bytes]:
-    spool = cast("IO[bytes]", tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES))
-    try:
-        with explain_full_temp():
-            shutil.copyfileobj(raw, spool)
-    except BaseException:
-        spool.close()
-        raise
-    spool.seek(0)
-    return spool
-
-
-def _decompress(raw: IO[bytes], packed: int, name: str) -> IO[bytes]:
-    magic = raw.read(len(XZ))
-    raw.seek(0)
-    if magic == XZ:
-        return _spool(bound_stream(cast("IO[bytes]", io.BufferedReader(_XzReader(raw))), packed, name))
-    magic = magic[:4]
-    if magic.startswith(b"\x1f\x8b"):
-        return bound_stream(cast("IO[bytes]", gzip.GzipFile(fileobj=raw, mode="rb")), packed, name)
-    if magic.startswith(b"BZh"):
-        return bound_stream(bz2.BZ2File(raw), packed, name)
-    if magic == ZSTD or (magic[1:] == ZSTD_SKIPPABLE and magic[0] >> 4 == 5):
-        import pyarrow as pa
-
-        try:
-            unpacked = cast("IO[bytes]", pa.CompressedInputStream(raw, "zstd"))
-            return _spool(bound_stream(unpacked, packed, name))
-        except OSError as error:
-            hint = "compress the file again, or fetch it again"
-            raise InputError(f"damaged zstd data ({error})", source=name, hint=hint) from error
-    return raw
-
-
-class _XzReader(io.RawIOBase):
-    """Decompressed bytes of an xz file, in which a dictionary may not take more than `XZ_MEMORY`."""
-
-    def __init__(self, raw: IO[bytes]) -> None:
-        self.raw, self.packed = raw, b""
-        self.decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Buffer) -> int:
-        view = memoryview(buffer)
-        data = b""
-        while not data:
-            if self.decoder.eof:  # another stream may follow, after padding
-                self.packed = self.decoder.unused_data.lstrip(b"\0")
-                if not self.packed and not self._read_more():
-                    return 0
-                self.decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
-            if self.decoder.needs_input and not self.packed and not self._read_more():
-                raise EOFError("the xz archive is cut short")
-            data = self.decoder.decompress(self.packed, len(view))
-            self.packed = b""
-        view[: len(data)] = data
-        return len(data)
-
-    def _read_more(self) -> bool:
-        self.packed = self.raw.read(HEAD_BYTES)
-        return bool(self.packed)
 
 
 def format_of_suffix(path: str) -> InputFormat | None:

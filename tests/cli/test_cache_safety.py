@@ -351,8 +351,8 @@ def test_a_full_folder_of_temporary_files_is_named(tmp_path):
     code = """
 import io, sys
 from inbedder_cli.cli import app
-from inbedder_cli.corpus import opening
-opening.SPOOL_BYTES = 1000
+from inbedder_cli.corpus import compression
+compression.SPOOL_BYTES = 1000
 app(["answer", "-", "-i", "What is it about?", "-m", "smollm2-135m", "--offline"])
 """
     temporary = tmp_path / "temporary"
