@@ -146,7 +146,7 @@ class _Rows:
     def __init__(self, names: list[str], source: str, on_bad_row: OnBadRow) -> None:
         import pyarrow as pa
 
-        self.schema = pa.schema([(name, pa.string()) for name in names])
+        self.schema, self.width = pa.schema([(name, pa.string()) for name in names]), len(names)
         self.source, self.on_bad_row = source, on_bad_row
         self.n = self.n_blank = self.n_short = self.n_cut = self.n_bad = 0
         self.first_short = self.first_bad = 0  # lines
@@ -154,31 +154,38 @@ class _Rows:
         self._batches: list[pa.RecordBatch] = []
 
     def add(self, line: int, cells: list[str]) -> None:
-        width = len(self.schema)
-        if not cells:
-            if width > 1:
-                self.n_blank += 1
+        if len(cells) != self.width:
+            fitted = self._fit(line, cells)
+            if fitted is None:
                 return
-            cells = [""]
-        if len(cells) > width:
-            if any(cell.strip() for cell in cells[width:]):
-                self._add_bad(line, cells)
-                return
-            self.n_cut += 1
-            cells = cells[:width]
-        elif len(cells) < width:
-            self.n_short += 1
-            self.first_short = self.first_short or line
-            cells = [*cells, *[""] * (width - len(cells))]
+            cells = fitted
         self.n += 1
         self._rows.append(cells)
-        if len(self._rows) * width >= CHUNK_CELLS:
+        if len(self._rows) * self.width >= CHUNK_CELLS:
             self._flush()
+
+    def _fit(self, line: int, cells: list[str]) -> list[str] | None:
+        """Return cells as many as there are columns; None for a row that is left out."""
+        width = self.width
+        if not cells:
+            if width == 1:
+                return [""]
+            self.n_blank += 1
+            return None
+        if len(cells) < width:
+            self.n_short += 1
+            self.first_short = self.first_short or line
+            return [*cells, *[""] * (width - len(cells))]
+        if any(cell.strip() for cell in cells[width:]):
+            self._add_bad(line, cells)
+            return None
+        self.n_cut += 1
+        return cells[:width]
 
     def _add_bad(self, line: int, cells: list[str]) -> None:
         if self.on_bad_row is OnBadRow.fail:
             raise InputError(
-                f"{len(cells)} fields where the header has {len(self.schema)}",
+                f"{len(cells)} fields where the header has {self.width}",
                 source=self.source,
                 row=self.n + 1,
                 line=line,
@@ -191,7 +198,7 @@ class _Rows:
     def _flush(self) -> None:
         import pyarrow as pa
 
-        columns = list(zip(*self._rows, strict=True)) if self._rows else [()] * len(self.schema)
+        columns = list(zip(*self._rows, strict=True)) if self._rows else [()] * self.width
         self._batches.append(pa.record_batch([pa.array(c, pa.string()) for c in columns], schema=self.schema))
         self._rows.clear()
 

@@ -217,7 +217,10 @@ def decode_lines(opened: Opened, encoding: str | None) -> Iterator[str]:
         for number, line in enumerate(_lines(opened.stream, used, opened.max_cell), start=1):
             if len(line) > opened.max_cell:
                 raise cell_too_large(opened.name, opened.max_cell, line=number)
-            text = line if isinstance(line, str) else _decode(line, used, number, opened)
+            try:
+                text = line if isinstance(line, str) else line.decode(used)
+            except UnicodeDecodeError as error:
+                text = _decode_otherwise(error, used, number, opened)
             if "\0" in text:
                 raise InputError(
                     "a NUL byte",
@@ -243,15 +246,13 @@ def decode_lines(opened: Opened, encoding: str | None) -> Iterator[str]:
         raise InputError(f"the data breaks off here: {error}", source=opened.name, line=max(number, 1)) from error
 
 
-def _decode(line: bytes, encoding: str, number: int, opened: Opened) -> str:
-    try:
-        return line.decode(encoding)
-    except UnicodeDecodeError:
-        if opened.encoding_errors is EncodingErrors.fail:
-            raise
-        opened.undecoded.append(number)
-        other = FALLBACK if opened.encoding_errors is EncodingErrors.fallback else encoding
-        return line.decode(other, "replace")
+def _decode_otherwise(error: UnicodeDecodeError, encoding: str, number: int, opened: Opened) -> str:
+    """Return a line that is not of the encoding, as the options say, and note its number."""
+    if opened.encoding_errors is EncodingErrors.fail:
+        raise error
+    opened.undecoded.append(number)
+    other = FALLBACK if opened.encoding_errors is EncodingErrors.fallback else encoding
+    return error.object.decode(other, "replace")
 
 
 def _lines(stream: IO[bytes], encoding: str, limit: int) -> Iterator[bytes | str]:
@@ -270,7 +271,10 @@ def _byte_lines(stream: IO[bytes], limit: int) -> Iterator[bytes]:
     """Yield lines that end with LF, CRLF or, as old Macs and Excel write them, a lone CR."""
     rest = b""
     for chunk in iter(partial(stream.readline, limit + 1), b""):
-        *lines, last = LONE_RETURN.split(rest + chunk) if b"\r" in chunk[:-2] or rest else [chunk]
+        if not rest and chunk.endswith(b"\n") and chunk.find(b"\r", 0, -2) < 0:
+            yield chunk
+            continue
+        *lines, last = LONE_RETURN.split(rest + chunk)
         yield from lines
         rest = b""
         if last.endswith(b"\n") or len(last) > limit:
