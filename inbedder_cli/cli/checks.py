@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import RowsFailedError
+from inbedder_cli.explanation.yes_no import is_yes_no_question
 from inbedder_cli.report.text import visible
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def warn_about_embeddings(embeddings: Embeddings, max_tokens: int, reporter: Rep
     if embeddings.n_truncated:
         reporter.warn(f"{embeddings.n_truncated:,} texts were truncated to fit {max_tokens} tokens (--max-tokens)")
     answers = [a for a in embeddings.answers or () if a]
-    if answers:
+    if answers and not is_yes_no_question(embeddings.instruction or ""):  # most may well say yes
         answer, n = Counter(answers).most_common(1)[0]
         if n > DOMINANT * len(answers):
             reporter.warn(

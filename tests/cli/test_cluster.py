@@ -209,6 +209,8 @@ def test_answers_that_are_nearly_all_the_same_are_pointed_out(cluster, reviews, 
         "inbedder_cli.encoders.transformers.model_encoder.ModelEncoder.clean", lambda self, ids: "anger"
     )
     assert '100 % of the answers are "anger": does the question fit' in cluster(reviews).stderr
+    asked = cluster(reviews, "-i", "Is the customer angry?").stderr  # beside the first question
+    assert asked.count("does the question fit") == 1
 
 
 def test_where_no_row_answers_there_are_no_clusters_and_nothing_is_lost(cluster, reviews, monkeypatch):
