@@ -20,7 +20,6 @@ from inbedder_cli.explanation.phrases import phrases_by_row
 from inbedder_cli.explanation.summaries import explain as summarize
 from inbedder_cli.explanation.summaries import summary_of_unanswered
 from inbedder_cli.explanation.unanswered import is_unanswered
-from inbedder_cli.explanation.variants import unify_answers
 from inbedder_cli.models.manifest import bundled_for
 from inbedder_cli.options import ClusterOptions, EncodeOptions, ExplainOptions, UnansweredOptions
 from inbedder_cli.progress import SILENT
@@ -285,7 +284,7 @@ def cluster(embeddings: Embeddings, options: ClusterOptions | None = None) -> Cl
     if not rows and embeddings.unanswered:
         return no_clusters(embeddings.vectors.shape[1], options)
     try:
-        return fit_clusters(embeddings.vectors[rows], options, _unified_answers(embeddings))
+        return fit_clusters(embeddings.vectors[rows], options, embeddings.unified_answers)
     except InputError as error:
         raise _too_few(error, embeddings) from error
 
@@ -345,7 +344,7 @@ def tune(embeddings: Embeddings, options: ClusterOptions | None = None) -> KSele
     :raises InputError: when there are fewer answered rows than clusters.
     """
     try:
-        return sweep(embeddings.vectors[embeddings.rows], options, _unified_answers(embeddings))
+        return sweep(embeddings.vectors[embeddings.rows], options, embeddings.unified_answers)
     except InputError as error:
         raise _too_few(error, embeddings) from error
 
@@ -368,14 +367,8 @@ def _answers(embeddings: Embeddings) -> list[str] | None:
     return [embeddings.answers[i] or "" for i in embeddings.rows]
 
 
-def _unified_answers(embeddings: Embeddings) -> list[str] | None:
-    """Return the answers of the clustered rows, in which those that mean the same are the same."""
-    answers, vectors = _answers(embeddings), embeddings.vectors[embeddings.rows]
-    return None if answers is None else unify_answers(answers, embeddings.instruction or "", vectors)
-
-
 def _phrases(embeddings: Embeddings, options: ExplainOptions | None = None) -> list[list[str]] | None:
-    answers = _unified_answers(embeddings)
+    answers = embeddings.unified_answers
     return None if answers is None else phrases_by_row(answers, embeddings.instruction or "", options)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.explanation.summaries import UNANSWERED_LABEL
+from inbedder_cli.explanation.variants import unify_answers
 from inbedder_cli.options import EncodeOptions, UnansweredOptions
 
 if TYPE_CHECKING:
@@ -77,6 +79,14 @@ class Embeddings:
     def rows(self) -> list[int]:
         """Indices of the rows that can be clustered: those with a vector, without the unanswered ones."""
         return [i for i, status in enumerate(self.status) if status is RowStatus.ok]
+
+    @cached_property
+    def unified_answers(self) -> list[str] | None:
+        """Answers of the rows that can be clustered, in which those that mean the same are the same; or None."""
+        if self.answers is None:
+            return None
+        answers = [self.answers[i] or "" for i in self.rows]
+        return unify_answers(answers, self.instruction or "", self.vectors[self.rows])
 
     @property
     def unanswered(self) -> list[int]:

@@ -32,6 +32,7 @@ class TerminalReporter:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
+        self._warnings: set[str] = set()
 
     def info(self, message: str) -> None:
         """Print one line, unless quiet.
@@ -42,11 +43,13 @@ class TerminalReporter:
             self._line(message)
 
     def warn(self, message: str) -> None:
-        """Print a warning, even when quiet.
+        """Print a warning, even when quiet; once, though several questions may give it.
 
         :param message: the line.
         """
-        self._line(f"warning: {message}")
+        if message not in self._warnings:
+            self._warnings.add(message)
+            self._line(f"warning: {message}")
 
     def _line(self, message: str) -> None:
         _print(message)

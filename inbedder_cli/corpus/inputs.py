@@ -117,8 +117,8 @@ def read_corpus(
     notes: list[str] = []
     path = os.fspath(source)
     with closing(open_input(path, requested, max_cell)) as opened:
-        is_open = requested is None and opened.format is InputFormat.csv and format_of_suffix(path) is None
-        if is_open and is_plain_text(opened, encoding, is_named_text=path.lower().endswith(".txt")):
+        is_guessed = requested is None and opened.format is InputFormat.csv and format_of_suffix(path) is None
+        if is_guessed and is_plain_text(opened, encoding, is_named_text=path.lower().endswith(".txt")):
             opened = replace(opened, format=InputFormat.lines)
             notes.append("plain lines, one text each (guessed; --input-format csv to change)")
         opened = replace(opened, encoding_errors=EncodingErrors(encoding_errors))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.clustering.preprocess import sample_indices
@@ -45,7 +45,12 @@ def unread_languages(texts: Sequence[str], languages: Collection[str]) -> dict[s
     :return: share of the texts, 0 to 1, by ISO 639 code, the largest first.
     """
     distinct = list(dict.fromkeys(texts))
-    checked = [distinct[i] for i in sample_indices(len(distinct), CHECKED_TEXTS, 0).tolist()]
+    checked = tuple(distinct[i] for i in sample_indices(len(distinct), CHECKED_TEXTS, 0).tolist())
+    return dict(_unread_shares(checked, frozenset(languages)))
+
+
+@lru_cache(maxsize=4)  # several questions are asked about the same texts
+def _unread_shares(checked: tuple[str, ...], languages: frozenset[str]) -> dict[str, float]:
     counts: Counter[str] = Counter()
     unclear = []
     for text in checked:
