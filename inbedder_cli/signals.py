@@ -21,10 +21,24 @@ def exit_on_signals() -> None:
 
 @contextmanager
 def interrupt_on_signals() -> Iterator[None]:
-    """Let the signals raise `KeyboardInterrupt` with their number, so that what was begun is cleaned up."""
-    before = _handle(_interrupt)
+    """Let the signals raise `KeyboardInterrupt` with their number, so that what was begun is cleaned up.
+
+    A library may turn the interrupt into an error of its own: a module of compiled code that is being imported
+    turns it into an ImportError. Such an error is raised as the interrupt that it was.
+    """
+    came: list[int] = []
+
+    def interrupt(number: int, _: FrameType | None) -> None:
+        came.append(number)
+        raise KeyboardInterrupt(number)
+
+    before = _handle(interrupt)
     try:
         yield
+    except Exception as error:
+        if came:
+            raise KeyboardInterrupt(came[-1]) from error
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -41,7 +55,3 @@ def _handle(handler: Callable[[int, FrameType | None], None]) -> dict[int, Any]:
 
 def _exit(number: int, _: FrameType | None) -> None:
     os._exit(128 + number)
-
-
-def _interrupt(number: int, _: FrameType | None) -> None:
-    raise KeyboardInterrupt(number)
