@@ -138,6 +138,19 @@ class TeacherLabels:
         row = self.row(example)
         return row is not None and bool(self.words.probabilities[row].any())
 
+    def first_words(self, example: Example) -> list[tuple[str, float]]:
+        """Return the first words of an example's answer with their probabilities, of which the sum is 1.
+
+        :param example: the example.
+        :return: the most probable first; none where its words are not known.
+        """
+        row = self.row(example)
+        if row is None:
+            return []
+        total = float(self.words.probabilities[row].sum())
+        pairs = zip(self.words.ids[row].tolist(), self.words.probabilities[row].tolist(), strict=True)
+        return [(self.words.words[id_], share / total) for id_, share in pairs if share > 0]
+
     def cosines(self, examples: Sequence[Example]) -> npt.NDArray[np.float32]:
         """Return how alike the teacher finds the examples, as cosines of its vectors, centered over them.
 
