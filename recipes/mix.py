@@ -26,6 +26,8 @@ What is taken, and why:
 With `--english`, for a base that reads nothing else, the sources in other languages are left out, unless they ask
 for the language; labels are not named in the question, and no label set is left out for how its labels begin.
 
+With `--plain` every label is taken as it is, also unclear ones and those in other languages.
+
 Choice and order depend on hashes of the lines only. `mix.py --lines 200 facets-dev.jsonl > dev.jsonl` makes a
 small file to watch the loss on.
 """
