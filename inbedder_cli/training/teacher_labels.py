@@ -289,7 +289,7 @@ def _next_words(table: pa.Table, stop_words: frozenset[str]) -> NextWords:
     ids[filled] = words.indices.to_numpy()
     probabilities[filled] = table["probabilities"].combine_chunks().flatten().to_numpy()
     vocabulary = words.dictionary.to_pylist()
-    says_nothing = np.isin(ids, [i for i, word in enumerate(vocabulary) if word in stop_words])
+    says_nothing = filled & np.isin(ids, [i for i, word in enumerate(vocabulary) if word in stop_words])
     probabilities[says_nothing] = 0
     probabilities[says_nothing.any(1) & (probabilities.sum(1) < MIN_KNOWN)] = 0
     return NextWords(vocabulary, ids, probabilities)
