@@ -15,7 +15,7 @@ from inbedder_cli.clustering.preprocess import normalize
 from inbedder_cli.corpus import read_corpus
 from inbedder_cli.encoders import load_encoder
 from inbedder_cli.errors import InputError, ModelError, UsageError
-from inbedder_cli.options import DEFAULT_MODEL, ClusterOptions, EncodeOptions, ExplainOptions, UnansweredOptions
+from inbedder_cli.options import ClusterOptions, EncodeOptions, ExplainOptions, UnansweredOptions
 from inbedder_cli.pipeline import analyze, embed
 from inbedder_cli.progress import SILENT
 from inbedder_cli.registry import algorithms
@@ -44,7 +44,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
     :param n_clusters: number of clusters, or "auto" to select it between `k_min` and `k_max`. Not for hdbscan.
     :param algorithm: kmeans, hdbscan, or a registered one.
     :param model: a bundled name, a folder, a GGUF file, or a Hugging Face id with an optional @revision; or an
-        `Encoder`.
+        `Encoder`; None takes the default, see `load_encoder`.
     :param text: text column, or columns, of a DataFrame or table; None: detected.
     :param k_min: smallest number of clusters that "auto" tries.
     :param k_max: largest number of clusters that "auto" tries.
@@ -83,7 +83,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         *,
         n_clusters: int | str = "auto",
         algorithm: str = "kmeans",
-        model: str | Encoder = DEFAULT_MODEL,
+        model: str | Encoder | None = None,
         text: str | list[str] | None = None,
         k_min: int = 2,
         k_max: int = 20,
@@ -296,7 +296,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
 
     def _encoder_source(self) -> Encoder | dict[str, Any]:
         """Return the encoder, or what `load_encoder` needs."""
-        if not isinstance(self.model, str):
+        if self.model is not None and not isinstance(self.model, str):
             return self.model
         return {name: getattr(self, name) for name in ("model", "template", "device", "dtype", "offline", "cache")}
 

@@ -11,7 +11,7 @@ from inbedder_cli.errors import UsageError, did_you_mean
 from inbedder_cli.registry import algorithms
 
 DEFAULT_MODEL = "inbedder-135m"
-GPU_MODEL = "inbedder-1.5b"  # is recommended where there is a GPU
+GPU_MODEL = "inbedder-1.5b"  # the default on a GPU, if it is on the machine
 MAX_SEED = 2**32 - 1  # of numpy's generators
 
 

@@ -26,6 +26,8 @@ What is taken, and why:
 With `--english`, for a base that reads nothing else, the sources in other languages are left out, unless they ask
 for the language; labels are not named in the question, and no label set is left out for how its labels begin.
 
+With `--plain` every label is taken as it is, also unclear ones and those in other languages.
+
 Choice and order depend on hashes of the lines only. `mix.py --lines 200 facets-dev.jsonl > dev.jsonl` makes a
 small file to watch the loss on.
 """
@@ -83,10 +85,12 @@ def main() -> None:
     parser.add_argument("facets", type=Path)
     parser.add_argument("qa", type=Path, nargs="?")
     parser.add_argument("--lines", type=int, help="keep only the first N lines of the result")
-    parser.add_argument("--english", action="store_true", help="leave out sources in other languages")
+    labels = parser.add_mutually_exclusive_group()
+    labels.add_argument("--english", action="store_true", help="leave out sources in other languages")
+    labels.add_argument("--plain", action="store_true", help="take all labels as they are, also unclear ones")
     options = parser.parse_args()
     facets, qa = read(options.facets), read(options.qa) if options.qa else []
-    if not options.english:
+    if not options.english and not options.plain:
         facets, qa = with_labels_named(told_by_first_words(clear(facets))), told_by_first_words(clear(qa))
     small = lowercase_words(row["input"] for row in (*facets, *qa))
     kept = take_facets(facets)

@@ -120,7 +120,7 @@ def _shown(value: object) -> str:
 class ModelOptions:
     """Which model encodes the texts, with which template, and on which device."""
 
-    model: parameters.Model = parameters.ModelDefault
+    model: parameters.Model = None
     template: parameters.TemplateOption = None
     device: parameters.Device = "auto"
     dtype: parameters.DtypeOption = Dtype.auto
@@ -141,8 +141,8 @@ class ModelOptions:
             **{field.name: getattr(self, field.name) for field in fields(self)}, reporter=reporter
         )
         reporter.info(f"model: {encoder.description}")
-        if self.model == DEFAULT_MODEL and not encoder.device.startswith("cpu"):
-            reporter.info(f"on a GPU, -m {GPU_MODEL} answers better; see: inbedder models list")
+        if self.model is None and encoder.name == DEFAULT_MODEL and not encoder.device.startswith("cpu"):
+            reporter.info(f"on a GPU, {GPU_MODEL} answers better; get it with: inbedder models pull {GPU_MODEL}")
         return encoder
 
 

@@ -10,6 +10,7 @@ import typer
 from inbedder_cli.errors import UsageError
 from inbedder_cli.options import (
     DEFAULT_MODEL,
+    GPU_MODEL,
     MAX_SEED,
     Dtype,
     EmptyTexts,
@@ -129,12 +130,13 @@ Seed = Annotated[
 ]
 
 Model = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--model",
         "-m",
         envvar="INBEDDER_MODEL",
         help="Bundled name, folder, .gguf file, or Hugging Face id (org/name@revision).",
+        show_default=f"{DEFAULT_MODEL}; on a GPU {GPU_MODEL}, if it was pulled",
         rich_help_panel=MODEL,
     ),
 ]
@@ -345,5 +347,3 @@ Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files."
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print only warnings and errors on stderr.", rich_help_panel=OUTPUT)
 ]
-
-ModelDefault = DEFAULT_MODEL

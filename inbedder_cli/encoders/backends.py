@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from inbedder_cli.encoders.base import BaseEncoder, Encoder
 from inbedder_cli.errors import UsageError
-from inbedder_cli.options import DEFAULT_MODEL, Dtype
+from inbedder_cli.options import DEFAULT_MODEL, GPU_MODEL, Dtype
 from inbedder_cli.paths import expand
 from inbedder_cli.progress import SILENT
 from inbedder_cli.registry import Registry
@@ -28,7 +28,7 @@ encoder_backends: Registry[Backend] = Registry(
 
 
 def load_encoder(
-    model: str = DEFAULT_MODEL,
+    model: str | None = None,
     *,
     template: str | None = None,
     device: str = "auto",
@@ -42,7 +42,7 @@ def load_encoder(
     """Return the encoder of a model reference. The weights are loaded when the first text is encoded.
 
     :param model: a bundled name, a folder, a GGUF file, or a Hugging Face id with an optional @revision;
-        "NAME:REFERENCE" selects the registered backend NAME.
+        "NAME:REFERENCE" selects the registered backend NAME. None takes `default_model(device)`.
     :param template: prompt template by name, or as a pattern with {text} and {instruction}; None takes the
         model's own.
     :param device: auto, cpu, cuda, cuda:N or mps.
@@ -58,6 +58,8 @@ def load_encoder(
     """
     if devices > 1 and cache is False:
         raise UsageError("several devices share their results through the cache", hint="leave out --no-cache")
+    if model is None:
+        model = default_model(device)
     name, colon, rest = model.partition(":")
     backend, reference = (name, rest) if colon and name in encoder_backends else (TRANSFORMERS, model)
     chosen = Dtype(dtype)
@@ -75,3 +77,21 @@ def load_encoder(
     rows = RowCache(reporter=reporter) if cache is True else cache
     workers = Workers(load, devices, device) if devices > 1 else None
     return CachedEncoder(encoder, rows, refresh=refresh, workers=workers)
+
+
+def default_model(device: str = "auto") -> str:
+    """Return the model that is used when none is named: `GPU_MODEL` on a GPU if it is on the machine.
+
+    :param device: auto, cpu, cuda, cuda:N or mps.
+    :return: the name of a bundled model.
+    :raises UsageError: for an unknown device.
+    :raises ModelError: for a device that this machine does not have.
+    """
+    from inbedder_cli.models.manifest import bundled_manifests
+    from inbedder_cli.models.store import base_folder
+
+    if device == "cpu" or not base_folder(bundled_manifests()[GPU_MODEL]).is_dir():
+        return DEFAULT_MODEL
+    from inbedder_cli.encoders.transformers.device import choose_device
+
+    return DEFAULT_MODEL if choose_device(device).type == "cpu" else GPU_MODEL

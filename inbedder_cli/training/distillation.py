@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.encoders import load_encoder
 from inbedder_cli.errors import InputError, UsageError
+from inbedder_cli.explanation.stop_words import words_of
 from inbedder_cli.options import EncodeOptions
 from inbedder_cli.paths import expand
 from inbedder_cli.training.distributed import n_processes
-from inbedder_cli.training.examples import EDGES, Example, shorten_answer
+from inbedder_cli.training.examples import Example, shorten_answer
 from inbedder_cli.training.recipes import MAX_WORDS, MIN_CONFIDENCE, TEACHER_TEMPERATURE
 from inbedder_cli.training.teacher_labels import TeacherLabels, write_labels
 from inbedder_cli.training.teaching import label, teacher_of
@@ -24,12 +26,14 @@ if TYPE_CHECKING:
     from inbedder_cli.progress import Reporter
 
 SUFFIX = ".parquet"
+CHOICES = re.compile(r"[/,(]| or ", re.IGNORECASE)  # in a question: "Is it good or bad?"
 
 
 def read_or_label(
     references: Sequence[str],
     examples: Sequence[Example],
     folder: Path,
+    stop_words: frozenset[str],
     *,
     device: str,
     offline: bool,
@@ -40,6 +44,7 @@ def read_or_label(
     :param references: files of labels, or model references.
     :param examples: texts and questions.
     :param folder: of the unfinished run, where new labels are kept.
+    :param stop_words: are not learned.
     :param device: of a model: "auto", "cpu", "cuda", "mps".
     :param offline: use the local cache only.
     :param reporter: shows progress.
@@ -61,7 +66,7 @@ def read_or_label(
             table = label(examples, encoder, path.with_suffix(""), options, reporter=reporter)
             write_labels(table, teacher_of(encoder, options), path)
         paths.append(path)
-    return TeacherLabels.read(paths)
+    return TeacherLabels.read(paths, stop_words)
 
 
 def complete_examples(
@@ -70,7 +75,8 @@ def complete_examples(
     """Return the examples, with the teacher's answer where the data have none.
 
     An example without an answer is left out where the teacher has not labeled it, or is unsure: less confident
-    than `MIN_CONFIDENCE`, without a word, or with more than `MAX_WORDS`, which may be cut off.
+    than `MIN_CONFIDENCE`, without a word beside those of the question, or with more than `MAX_WORDS`, which may
+    be cut off.
 
     :param examples: with or without answers.
     :param labels: what the teachers say.
@@ -87,7 +93,9 @@ def complete_examples(
             rows.append(example)
         elif row is None:
             counts["unlabeled"] += 1
-        elif labels.confidences[row] < MIN_CONFIDENCE or not _is_short_answer(labels.answers[row]):
+        elif labels.confidences[row] < MIN_CONFIDENCE or not _says_something(
+            labels.answers[row], example.instruction, stop_words
+        ):
             counts["unsure"] += 1
         else:
             counts["answered"] += 1
@@ -102,9 +110,13 @@ def complete_examples(
     return rows, dict(counts)
 
 
-def _is_short_answer(answer: str) -> bool:
+def _says_something(answer: str, question: str, stop_words: frozenset[str]) -> bool:
+    """Return whether an answer is whole, short, and more than an echo of the question, unless that has choices."""
     is_whole = "\ufffd" not in answer  # the rest of a character that the last token does not finish
-    return bool(EDGES.sub("", answer)) and is_whole and len(answer.split()) <= MAX_WORDS
+    words = set(words_of(answer)) - stop_words
+    if not CHOICES.search(question):
+        words -= set(words_of(question))
+    return bool(words) and is_whole and len(answer.split()) <= MAX_WORDS
 
 
 def teacher_record(labels: TeacherLabels) -> dict[str, Any]:

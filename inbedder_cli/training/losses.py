@@ -53,7 +53,7 @@ class AnsweringModel(torch.nn.Module):
         logits, vectors = (
             self._causal(part) if self.architecture is Architecture.causal else self._run_whole_model(part)
         )
-        answer = F.cross_entropy(logits.float(), part["targets"], reduction="sum")
+        answer = answer_loss(logits.float(), part)
         if "classes" not in part:
             return Losses(answer, None)
         with torch.autocast(vectors.device.type, enabled=False):  # bfloat16 has eight bits, too few for cosines
@@ -112,6 +112,24 @@ class AnsweringModel(torch.nn.Module):
 def _first(states: torch.Tensor, part: dict[str, torch.Tensor]) -> torch.Tensor:
     """Return the state of each row that predicts the first answer token."""
     return states[torch.arange(len(states), device=states.device), part["first"]]
+
+
+def answer_loss(logits: torch.Tensor, part: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Return the cross-entropy of the answer tokens, summed.
+
+    Where a teacher's first words are known, the loss of the first token is the mean of this and of the
+    cross-entropy between their probabilities and the student's (Hinton et al. 2015).
+
+    :param logits: shape (n_answer_tokens, vocabulary).
+    :param part: tensors by name, see `tokens.Collator`.
+    :return: a scalar.
+    """
+    losses = F.cross_entropy(logits, part["targets"], reduction="none")
+    if "taught" in part:
+        log_shares = logits[part["taught"]].log_softmax(-1).gather(1, part["taught_ids"])
+        soft = -(part["taught_shares"] * log_shares).sum(1)
+        losses = losses.index_add(0, part["taught"], (soft - losses[part["taught"]]) / 2)
+    return losses.sum()
 
 
 def contrastive_loss(vectors: torch.Tensor, classes: torch.Tensor, temperature: float) -> torch.Tensor:

@@ -45,6 +45,7 @@ class ExampleTokenizer:
         self.options = options
         self.tail = SLOT.split(encoder.template.pattern)[-1] or "x"
         self.end_id = encoder.tokenizer.eos_token_id
+        self.first_tokens: dict[str, int] = {}  # of words that a teacher says
 
     def __call__(self, example: Example) -> TokenizedExample:
         """Return the ids of one example.
@@ -62,6 +63,21 @@ class ExampleTokenizer:
             return TokenizedExample(prompt, [answer[i % len(answer)] for i in range(n_masks)])
         answer = answer[: self.options.max_answer_tokens]
         return TokenizedExample(prompt, answer if self.end_id is None else [*answer, self.end_id])
+
+    def first_token(self, word: str, answer: str, answer_ids: Sequence[int]) -> int:
+        """Return the token that begins an answer with a given word.
+
+        :param word: in lower case; it may be a piece of a word.
+        :param answer: the target of the example; where it begins so, its own first token is returned, which may
+            be a capital or a longer piece.
+        :param answer_ids: its tokens.
+        :return: a token id.
+        """
+        if answer.casefold().startswith(word):
+            return answer_ids[0]
+        if word not in self.first_tokens:
+            self.first_tokens[word] = self._answer(word)[0]
+        return self.first_tokens[word]
 
     def _answer(self, answer: str) -> list[int]:
         """Return the ids that follow the prompt; the first token of a word differs after a space."""
@@ -135,7 +151,10 @@ class Collator:
         - first: shape (n_rows,), the column of the state that predicts each row's first answer token;
         - prefix: shape (1, length), the common beginning of all prompts, which is cut from input_ids;
         - classes: shape (n_rows,), in a contrastive batch, equal for rows with the same answer in the data;
-        - similar: shape (n_rows, n_rows), in a contrastive batch, the teacher's cosines, if there are any.
+        - similar: shape (n_rows, n_rows), in a contrastive batch, the teacher's cosines, if there are any;
+        - taught: shape (n_taught,), where a teacher's words are known, indices into `targets` of first tokens;
+        - taught_ids, taught_shares: shape (n_taught, n_words), the first tokens of these words and their
+          probabilities, padded with 0.
         """
         import torch
 
@@ -166,14 +185,39 @@ class Collator:
             result["prefix"] = torch.tensor([prefix])
         if decoder_inputs:
             result["decoder_input_ids"] = self._padded(decoder_inputs)
+        examples = [self.examples[batch.rows[j]] for j in part]
+        if self.labels:
+            result |= self._taught(examples, rows, self.labels)
         if batch.contrast:
-            examples = [self.examples[batch.rows[j]] for j in part]
             answers = [example.answer.casefold() if example.is_gold else None for example in examples]
             classes = [i if answer is None else answers.index(answer) for i, answer in enumerate(answers)]
             result["classes"] = torch.tensor(classes)
             if self.labels and any(map(self.labels.has_words, examples)):
                 result["similar"] = torch.from_numpy(self.labels.cosines(examples))
         return result
+
+    def _taught(
+        self, examples: Sequence[Example], rows: Sequence[TokenizedExample], labels: TeacherLabels
+    ) -> dict[str, Any]:
+        """Return the first words of a teacher's answers as tensors, or nothing if none are known."""
+        import torch
+
+        taught, ids, shares = [], [], []
+        start = 0
+        for example, row in zip(examples, rows, strict=True):
+            if words := labels.first_words(example):
+                taught.append(start)
+                ids.append([self.tokenize.first_token(word, example.answer, row.answer) for word, _ in words])
+                shares.append([share for _, share in words])
+            start += len(row.answer)
+        if not taught:
+            return {}
+        width = max(map(len, ids))
+        return {
+            "taught": torch.tensor(taught),
+            "taught_ids": self._padded(ids, 0),
+            "taught_shares": torch.tensor([row + [0.0] * (width - len(row)) for row in shares]),
+        }
 
     def _padded(self, rows: list[list[int]], value: int | None = None) -> Any:  # noqa: ANN401
         import torch

@@ -132,7 +132,7 @@ def _ask_teachers(
     if not files.teachers:
         return None, {}
     labels = read_or_label(
-        files.teachers, examples.rows, folder, device=device, offline=offline, reporter=reporter
+        files.teachers, examples.rows, folder, stop_words, device=device, offline=offline, reporter=reporter
     )
     examples.rows, counts = complete_examples(examples.rows, labels, stop_words)
     reporter.info(f"teacher: {', '.join(f'{n:,} {what}' for what, n in counts.items())}")

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from inbedder_cli.encoders import encoder_backends, load_encoder
+from inbedder_cli.encoders.backends import default_model
 from inbedder_cli.encoders.base import describe
 from inbedder_cli.encoders.cache.cached_encoder import CachedEncoder
 from inbedder_cli.encoders.cache.row_cache import RowCache
 from inbedder_cli.encoders.transformers.lazy_encoder import LazyEncoder
 from inbedder_cli.errors import ModelError, UsageError
-from inbedder_cli.options import EncodeOptions
+from inbedder_cli.models.manifest import bundled_manifests
+from inbedder_cli.models.store import base_folder
+from inbedder_cli.options import DEFAULT_MODEL, GPU_MODEL, EncodeOptions
 from tests.encoders.toy import ToyEncoder
 
 QUESTION = "What is it about?"
@@ -94,6 +97,30 @@ def test_everything_else_is_for_transformers(tiny):
     assert load_encoder(f"transformers:{tiny}").identity == load_encoder(tiny).identity
     with pytest.raises(ModelError, match='unknown model "toys:x"'):
         load_encoder("toys:x")
+
+
+def test_on_a_gpu_the_larger_model_is_the_default_once_it_is_on_the_machine(monkeypatch, tmp_path):
+    import torch
+
+    monkeypatch.setenv("INBEDDER_CACHE", str(tmp_path))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert default_model("auto") == default_model("cuda") == DEFAULT_MODEL
+    base_folder(bundled_manifests()[GPU_MODEL]).mkdir(parents=True)
+    assert default_model("auto") == default_model("cuda") == GPU_MODEL
+    assert default_model("cpu") == DEFAULT_MODEL
+    with pytest.raises(ModelError, match="has no cuda:1"):
+        default_model("cuda:1")
+
+
+def test_without_a_gpu_the_small_model_is_the_default(monkeypatch, tmp_path):
+    import torch
+
+    monkeypatch.setenv("INBEDDER_CACHE", str(tmp_path))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    base_folder(bundled_manifests()[GPU_MODEL]).mkdir(parents=True)
+    assert default_model("auto") == DEFAULT_MODEL
 
 
 def test_several_devices_need_the_cache(tiny):

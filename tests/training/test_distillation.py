@@ -174,6 +174,25 @@ def test_a_teacher_answers_what_has_no_answer_where_it_is_sure(tmp_path):
     assert counts == {"labeled": 7, "answered": 2, "unsure": 4, "unlabeled": 1}
 
 
+@pytest.mark.parametrize(
+    ("question", "answer", "is_learned"),
+    [
+        ("Why is the guest unhappy?", "unhappy", False),
+        ("Why is the guest unhappy?", "unhappy: cold soup", True),
+        ("Why?", "because of it", False),
+        ("Is the guest happy or unhappy?", "unhappy", True),
+        ("What is the sentiment? (happy / unhappy)", "Unhappy.", True),
+    ],
+)
+def test_an_echo_of_the_question_is_no_answer_unless_it_is_a_choice(tmp_path, question, answer, is_learned):
+    row = (label_key("a", question), label(answer, 0.9))
+    write_labels(labels_table([row]), TEACHER, tmp_path / "x.parquet")
+    rows = [Example("a", question, ""), Example("b", question, "gold")]
+    labels = TeacherLabels.read([tmp_path / "x.parquet"])
+    found, _ = complete_examples(rows, labels, frozenset(["because", "of", "it"]))
+    assert [example.text for example in found] == ["a", "b"][not is_learned :]
+
+
 # Training
 
 

@@ -43,6 +43,21 @@ def written(path, answers, question="Why?"):
     return path
 
 
+def test_first_words_that_say_nothing_are_not_learned(tmp_path):
+    answers = {
+        "a": label("to complain", 0.9, ("to", 0.5), ("complain", 0.3), ("ask", 0.1)),
+        "b": label("because", 0.9, ("because", 0.9), ("late", 0.05)),
+        "c": label("late", 0.9, ("late", 0.1)),
+    }
+    path = written(tmp_path / "labels.parquet", answers)
+    labels = TeacherLabels.read([path], frozenset({"to", "because"}))
+    first = labels.first_words(Example("a", "Why?", ""))
+    assert first == [("complain", pytest.approx(0.75)), ("ask", pytest.approx(0.25))]
+    assert [labels.has_words(Example(text, "Why?", "")) for text in "abc"] == [True, False, True]
+    assert TeacherLabels.read([path]).first_words(Example("b", "Why?", ""))[0][0] == "because"
+    assert labels.first_words(Example("unknown", "Why?", "")) == []
+
+
 @settings(deadline=None, max_examples=30)
 @given(st.dictionaries(st.text(max_size=5).map(str.strip), ANSWERS, max_size=8))
 def test_labels_are_read_as_they_were_written(tmp_path_factory, answers):

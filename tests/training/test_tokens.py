@@ -5,19 +5,22 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inbedder_cli.encoders.encoded import Answer
 from inbedder_cli.encoders.transformers.fast_paths import common_prefix
 from inbedder_cli.encoders.transformers.lazy_encoder import LazyEncoder
 from inbedder_cli.encoders.transformers.pooling import SOFTENING, word_roots
 from inbedder_cli.options import Dtype, EncodeOptions, Pooling
 from inbedder_cli.training.examples import Example
-from inbedder_cli.training.losses import AnsweringModel, contrastive_loss
+from inbedder_cli.training.losses import AnsweringModel, answer_loss, contrastive_loss
 from inbedder_cli.training.plan import Batch
 from inbedder_cli.training.recipes import Recipe, train_options
+from inbedder_cli.training.teacher_labels import Teacher, TeacherLabels, label_key, labels_table, write_labels
 from inbedder_cli.training.tokens import Collator, ExampleTokenizer, examples_that_fit
 
 QUESTION = "Which animal is it?"
 TEXTS = ["The red cat.", "Number 7: the green dog, and no other animal at all.", "A cow!", "the blue cat"]
 ROWS = [Example(text, QUESTION, answer) for text, answer in zip(TEXTS, ["cat", "dog", "cow", "cat"], strict=True)]
+TEACHER = Teacher("gold", "gold 1", None, "float32", 512, 8)
 KINDS = ["llama", "opt", "roberta", "t5", "bart"]
 
 
@@ -137,6 +140,48 @@ def test_an_encoder_that_reads_words_is_contrasted_by_words(tiny_models, archite
     roots = (logits.double() / SOFTENING).softmax(-1).sqrt()
     wanted = contrastive_loss(roots, torch.tensor([0, 1, 2, 0]), 0.1)
     assert float(found.contrast) == pytest.approx(float(wanted), rel=1e-3)
+
+
+@pytest.mark.parametrize("architecture", KINDS)
+def test_a_teacher_s_words_share_the_loss_of_the_first_token(tiny_models, architecture, tmp_path):
+    encoder, options, collate = loaded(tiny_models, architecture)
+    words = (("cat", 0.6), ("dog", 0.2))
+    row = (label_key(TEXTS[2], QUESTION), Answer("cat", 0.9, words))
+    write_labels(labels_table([row]), TEACHER, tmp_path / "labels.parquet")
+    labels = TeacherLabels.read([tmp_path / "labels.parquet"])
+    taught = Collator(ExampleTokenizer(encoder, options), ROWS, labels)
+    batch = Batch([1, 2], False)
+    (before,), (after,) = losses(encoder, collate, batch), losses(encoder, taught, batch)
+
+    start = len(collate.tokenize(ROWS[1]).answer)  # of the second row's targets
+    (part,) = taught([batch])["parts"]
+    with torch.no_grad():
+        model = AnsweringModel(encoder, encoder.n_layers, 0.1)
+        run = model._causal if architecture in ("llama", "opt") else model._run_whole_model
+        log_shares = run(part)[0].float()[start].log_softmax(-1)
+    cat, dog, cow = (collate.tokenize(Example("", QUESTION, word)).answer[0] for word in ("cat", "dog", "cow"))
+    soft = -(0.75 * log_shares[cat] + 0.25 * log_shares[dog])
+    expected = before.answer + (soft + log_shares[cow]) / 2
+    assert after.answer.item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_a_teacher_s_word_that_begins_the_answer_is_the_answer_s_own_token(tiny_models):
+    _, _, collate = loaded(tiny_models, "llama")
+    tokenize = collate.tokenize
+    ids = tokenize(Example("", QUESTION, "Dog")).answer
+    assert tokenize.first_token("dog", "Dog", ids) == tokenize.first_token("do", "Dog", ids) == ids[0]
+    assert tokenize.first_token("cat", "Dog", ids) == tokenize(Example("", QUESTION, "cat")).answer[0]
+
+
+def test_a_certain_teacher_of_the_same_opinion_changes_nothing():
+    logits, targets = torch.tensor([[1.0, 2.0, 0.0], [0.0, 1.0, 3.0]]), torch.tensor([2, 1])
+    taught = {
+        "taught": torch.tensor([1]),
+        "taught_ids": torch.tensor([[1, 0]]),
+        "taught_shares": torch.tensor([[1.0, 0.0]]),
+    }
+    alone = answer_loss(logits, {"targets": targets})
+    assert answer_loss(logits, {"targets": targets} | taught).item() == pytest.approx(alone.item())
 
 
 def test_words_of_probability_zero_have_gradients():
