@@ -18,6 +18,7 @@ from inbedder_cli.cli.compare import compare
 from inbedder_cli.cli.config_commands import app as config_app
 from inbedder_cli.cli.console import print_line, show_errors
 from inbedder_cli.cli.embed import embed
+from inbedder_cli.cli.env import env
 from inbedder_cli.cli.evaluate import evaluate
 from inbedder_cli.cli.models_commands import app as models_app
 from inbedder_cli.cli.show import show
@@ -97,6 +98,7 @@ app.command(no_args_is_help=True, epilog=EXIT_CODES)(verify)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(evaluate)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(train)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(teach)
+app.command()(env)
 app.add_typer(models_app, name="models")
 app.add_typer(cache_app, name="cache")
 app.add_typer(config_app, name="config")
