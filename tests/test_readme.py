@@ -25,7 +25,7 @@ def test_every_command_is_in_the_readme_and_has_an_example_in_its_help(inbedder,
     assert f"inbedder {command}" in README
     shown = inbedder(command, "--help")
     assert shown.exit_code == 0
-    assert command in ("cache", "models") or f"inbedder {command}" in shown.stdout
+    assert command in ("cache", "models", "config") or f"inbedder {command}" in shown.stdout
 
 
 def test_every_exit_code_is_in_the_reference():

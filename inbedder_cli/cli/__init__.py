@@ -15,8 +15,10 @@ from inbedder_cli.cli.assign import assign
 from inbedder_cli.cli.cache_commands import app as cache_app
 from inbedder_cli.cli.cluster import cluster
 from inbedder_cli.cli.compare import compare
+from inbedder_cli.cli.config_commands import app as config_app
 from inbedder_cli.cli.console import print_line, show_errors
 from inbedder_cli.cli.embed import embed
+from inbedder_cli.cli.env import env
 from inbedder_cli.cli.evaluate import evaluate
 from inbedder_cli.cli.models_commands import app as models_app
 from inbedder_cli.cli.show import show
@@ -24,7 +26,9 @@ from inbedder_cli.cli.streams import bound_terminal_size, prepare_streams
 from inbedder_cli.cli.teach import teach
 from inbedder_cli.cli.train import train
 from inbedder_cli.cli.tune import tune
+from inbedder_cli.cli.user_settings import Setting, Settings
 from inbedder_cli.cli.verify import verify
+from inbedder_cli.errors import UsageError
 from inbedder_cli.signals import interrupt_on_signals
 
 EXIT_CODES = (
@@ -47,9 +51,31 @@ class Commands(TyperGroup):
         sys.exit(code or 0)
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
-        """Run the chosen command."""
+        """Run the chosen command, with the user's settings as defaults of its options."""
         with show_errors(debug=bool(ctx.params.get("debug"))), interrupt_on_signals():
-            return super().invoke(ctx)
+            settings = Settings(self)
+            ctx.default_map = settings.default_map()
+            try:
+                return super().invoke(ctx)
+            except typer.BadParameter as error:
+                if setting := _setting_of(error, settings):
+                    raise UsageError(f"{setting.source}: {setting.option}: {error.message}") from None
+                raise
+
+
+def _setting_of(error: typer.BadParameter, settings: Settings) -> Setting | None:
+    """Return the setting that an error is about, or None if the value is from the command line."""
+    ctx: Any = error.ctx
+    words: list[str] = []
+    if ctx is None or error.param is None or error.param.name is None:
+        return None
+    source = ctx.get_parameter_source(error.param.name)
+    if source is None or source.name != "DEFAULT_MAP":
+        return None
+    while ctx.parent is not None:
+        words.insert(0, ctx.info_name or "")
+        ctx = ctx.parent
+    return settings.of(tuple(words), error.param.name)
 
 
 app = typer.Typer(
@@ -72,8 +98,10 @@ app.command(no_args_is_help=True, epilog=EXIT_CODES)(verify)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(evaluate)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(train)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(teach)
+app.command()(env)
 app.add_typer(models_app, name="models")
 app.add_typer(cache_app, name="cache")
+app.add_typer(config_app, name="config")
 
 
 def _print_version(value: bool) -> None:

@@ -1,0 +1,167 @@
+"""Defaults of options from `inbedder.toml` and from the environment.
+
+From the strongest: variables such as `INBEDDER_MAX_TOKENS`, `inbedder.toml` in the current folder, `inbedder.toml`
+in the user's folder of settings. Keys are the long names of options; at the top of a file they hold for every
+command that has the option, in a table such as [cluster] for that command alone.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inbedder_cli.errors import UsageError, did_you_mean
+from inbedder_cli.untrusted import read_regular
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+FILE = "inbedder.toml"
+MAX_BYTES = 10**6
+PREFIX = "INBEDDER_"
+# What belongs to one call: above all what it writes or removes, since a settings file may come with a folder.
+ONCE = frozenset("output save clusters force resume from older-than max-size vectors dry-run help version".split())
+OTHER_VARIABLES = frozenset({"cache"})  # INBEDDER_CACHE is a folder
+OWN = frozenset(
+    {(("train",), "model"), (("teach",), "model")}
+)  # the base, the teacher: not the model for daily use
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The default of an option of one command.
+
+    :param command: words of the command: ("cluster",), ("models", "pull").
+    :param option: long name of the option, without the dashes.
+    :param name: of the parameter in Python.
+    :param value: as in the file, or a string of the environment.
+    :param source: path of the file, or name of the variable.
+    """
+
+    command: tuple[str, ...]
+    option: str
+    name: str
+    value: Any
+    source: str
+
+
+class Settings:
+    """The settings that hold in the current folder, the strongest of each option of each command.
+
+    :param group: the command line; its commands have the options.
+    :raises UsageError: for a file that cannot be read, or a key that is no option.
+    """
+
+    def __init__(self, group: Any) -> None:  # noqa: ANN401
+        self.group = group
+        self.by_option: dict[tuple[tuple[str, ...], str], Setting] = {}
+        for path in settings_files():
+            if path.exists():
+                self._add(_read(path), str(path), group, ())
+        self._add_environment()
+
+    def default_map(self) -> dict[str, Any]:
+        """Return the defaults as nested dictionaries: command, then name of the parameter.
+
+        :return: what a context of Typer takes as its `default_map`.
+        """
+        defaults: dict[str, Any] = {}
+        for setting in self.by_option.values():
+            place = defaults
+            for word in setting.command:
+                place = place.setdefault(word, {})
+            place[setting.name] = setting.value
+        return defaults
+
+    def of(self, command: tuple[str, ...], name: str) -> Setting | None:
+        """Return the setting of a parameter, or None.
+
+        :param command: words of the command.
+        :param name: of the parameter in Python.
+        :return: the strongest setting.
+        """
+        return self.by_option.get((command, name))
+
+    def _add(self, table: Mapping[str, Any], source: str, group: Any, command: tuple[str, ...]) -> None:  # noqa: ANN401
+        """Add a table of a file: the options of its commands first, then the tables of single commands."""
+        commands = getattr(group, "commands", {})
+        tables = {key: value for key, value in table.items() if key in commands and isinstance(value, dict)}
+        for key, value in table.items():
+            if key not in tables:
+                self._add_option(key, value, source, group, command)
+        for key, value in tables.items():
+            self._add(value, source, commands[key], (*command, key))
+
+    def _add_option(self, key: str, value: Any, source: str, group: Any, command: tuple[str, ...]) -> None:  # noqa: ANN401
+        option = key.replace("_", "-")
+        if option in ONCE:
+            raise UsageError(
+                f"{source}: {key} cannot be a setting", hint=f"give --{option} on the command line, or remove it"
+            )
+        found = [(words, parameter) for words, name, parameter in options_of(group, command) if name == option]
+        if not found and key in getattr(group, "commands", {}):
+            raise UsageError(f"{source}: {key} is a command, so it takes a table", hint=f"write: [{key}]")
+        if not found:
+            known = sorted({name for _, name, _ in options_of(group, command)} - ONCE)
+            of = f" of {' '.join(command)}" if command else ""
+            raise UsageError(
+                f"{source}: {key} is no option{of}",
+                hint=f"{did_you_mean(option, known)}see: inbedder {' '.join((*command, '--help'))}",
+            )
+        for words, parameter in found:
+            if words == command or (words, option) not in OWN:
+                self._set(words, option, parameter, value, source)
+
+    def _add_environment(self) -> None:
+        for words, option, parameter in options_of(self.group, ()):
+            variable = PREFIX + option.replace("-", "_").upper()
+            value = os.environ.get(variable)
+            if value and option not in ONCE | OTHER_VARIABLES and (words, option) not in OWN:
+                self._set(words, option, parameter, [value] if parameter.multiple else value, variable)
+
+    def _set(self, command: tuple[str, ...], option: str, parameter: Any, value: Any, source: str) -> None:  # noqa: ANN401
+        if parameter.multiple and not isinstance(value, list):
+            value = [value]
+        if isinstance(value, dict) or (isinstance(value, list) and not parameter.multiple):
+            raise UsageError(
+                f"{source}: {option} takes one value", hint=f"see: inbedder {' '.join(command)} --help"
+            )
+        self.by_option[command, parameter.name] = Setting(command, option, parameter.name, value, source)
+
+
+def settings_files() -> list[Path]:
+    """Return the files that may hold settings, the weakest first; they may not exist.
+
+    :return: the user's, and that of the current folder.
+    """
+    import platformdirs
+
+    return [Path(platformdirs.user_config_dir("inbedder", appauthor=False)) / FILE, Path(FILE)]
+
+
+def options_of(group: Any, command: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str, Any]]:  # noqa: ANN401
+    """Yield the options of a command, or of all commands of a group.
+
+    :param group: the command or group.
+    :param command: its words.
+    :yield: words of the command, long name of the option without the dashes, parameter.
+    """
+    for word, each in getattr(group, "commands", {}).items():
+        yield from options_of(each, (*command, word))
+    if not hasattr(group, "commands"):
+        for parameter in group.params:
+            if parameter.param_type_name == "option":
+                yield command, max(parameter.opts, key=len).lstrip("-"), parameter
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(read_regular(path, MAX_BYTES, follow_links=True).decode("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or str(error).partition("\n")[0]
+        raise UsageError(
+            f"{path} cannot be read as settings: {reason}", hint='it is TOML, for example: model = "inbedder-1.5b"'
+        ) from error

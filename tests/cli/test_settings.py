@@ -1,0 +1,147 @@
+"""Settings: where the defaults of options come from, and what a file may not set."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from typer.main import get_command
+
+from inbedder_cli.cli import app
+from inbedder_cli.cli.user_settings import ONCE, options_of
+
+QUESTION = "What is it about?"
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path, monkeypatch):
+    """An empty current folder, and a user's folder of settings."""
+    monkeypatch.chdir(tmp_path)
+    user = tmp_path / "user"
+    user.mkdir()
+    monkeypatch.setattr("platformdirs.user_config_dir", lambda *_, **__: str(user))
+    return tmp_path, user
+
+
+def shown(inbedder, *arguments):
+    rows = csv.DictReader(io.StringIO(inbedder("config", "show", *arguments).stdout))
+    return {(row["command"], row["option"]): (row["value"], row["source"]) for row in rows}
+
+
+def test_a_variable_beats_the_folder_s_file_which_beats_the_user_s(folders, inbedder, monkeypatch):
+    folder, user = folders
+    (user / "inbedder.toml").write_text('seed = 1\nk-max = 9\nmodel = "a"\n')
+    (folder / "inbedder.toml").write_text("seed = 2\nk_max = 10\n")
+    monkeypatch.setenv("INBEDDER_SEED", "3")
+    found = shown(inbedder)
+    assert found["cluster", "seed"] == ("3", "INBEDDER_SEED")
+    assert found["tune", "k-max"] == ("10", "inbedder.toml")
+    assert found["embed", "model"] == ("a", str(user / "inbedder.toml"))
+
+
+def test_the_table_of_a_command_beats_what_holds_for_all_and_the_command_line_beats_both(folders, inbedder, tiny):
+    folder, _ = folders
+    (folder / "inbedder.toml").write_text("limit = 5\n[answer]\nlimit = 3\ntext = ['text']\n")
+    (folder / "x.csv").write_text("text\n" + "".join(f"row {i}\n" for i in range(9)))
+    command = ("answer", "x.csv", "-m", tiny, "-i", QUESTION, "--format", "csv")
+    assert len(inbedder(*command).stdout.splitlines()) == 1 + 3
+    assert len(inbedder(*command, "--limit", 4).stdout.splitlines()) == 1 + 4
+    assert shown(inbedder)["embed", "limit"] == ("5", "inbedder.toml")
+
+
+def test_settings_change_what_a_command_does(folders, inbedder, tiny, monkeypatch):
+    folder, _ = folders
+    (folder / "x.csv").write_text("text\nthe cat\na dog\n")
+    (folder / "inbedder.toml").write_text(
+        f'model = "{tiny}"\ncache = false\n[answer]\ninstruction = "{QUESTION}"\nformat = "jsonl"\n'
+    )
+    explicit = inbedder("answer", "x.csv", "-m", tiny, "-i", QUESTION, "--no-cache", "--format", "jsonl").stdout
+    assert inbedder("answer", "x.csv").stdout == explicit != ""
+    monkeypatch.setenv("INBEDDER_FORMAT", "csv")
+    assert inbedder("answer", "x.csv").stdout.startswith("id,answer,")
+
+
+@pytest.mark.parametrize("option", sorted(ONCE - {"help", "version"}))
+def test_what_belongs_to_one_call_is_no_setting(folders, inbedder, option, monkeypatch):
+    folder, _ = folders
+    monkeypatch.setenv("INBEDDER_" + option.upper().replace("-", "_"), "x.csv")
+    assert shown(inbedder) == {}
+    (folder / "inbedder.toml").write_text(f'{option} = "x.csv"\n')
+    result = inbedder("config", "show")
+    assert result.exit_code == 2
+    assert f"inbedder.toml: {option} cannot be a setting" in result.stderr
+
+
+def test_every_option_that_names_a_file_to_write_belongs_to_one_call():
+    writing = {
+        name
+        for _, name, parameter in options_of(get_command(app), ())
+        if "write" in (parameter.help or "").lower() or "overwrite" in (parameter.help or "").lower()
+    }
+    assert {"output", "force"} <= writing
+    assert writing <= ONCE
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("kmax = 3", 'kmax is no option\n  did you mean "k-max"?'),
+        ("[cluster]\nrank = 3", "rank is no option of cluster"),
+        ("train = 3", "train is a command"),
+        ("[clusters]\nk = 3", "clusters cannot be a setting"),
+        ("[models.pull]\nlimit = 3", "limit is no option of models pull"),
+        ("max-tokens = [3]", "max-tokens takes one value"),
+        ("max-tokens = 'x'", "max-tokens: Input should be a valid integer"),
+        ("k = 3\nk = 4", "cannot be read as settings: Cannot overwrite a value"),
+        ("\0", "cannot be read as settings"),
+        ('"\u202e" = 3', "\\u202e is no option"),
+        ("a = " + "[" * 10_000, "cannot be read as settings"),
+    ],
+)
+def test_what_is_wrong_is_said_with_the_file(folders, inbedder, content, message):
+    folder, _ = folders
+    (folder / "inbedder.toml").write_text(content, encoding="utf-8")
+    result = inbedder("cluster", "x.csv", "-i", QUESTION)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("inbedder: inbedder.toml")
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_file_that_is_no_file_is_refused(folders, inbedder):
+    folder, _ = folders
+    (folder / "inbedder.toml").symlink_to("/dev/zero")
+    result = inbedder("config", "show")
+    assert result.exit_code == 2
+    assert "is not a regular file" in result.stderr
+
+
+def test_the_model_for_daily_use_is_neither_base_nor_teacher(folders, inbedder, monkeypatch):
+    folder, _ = folders
+    (folder / "inbedder.toml").write_text('model = "a"\n[train]\nmodel = "b"\n')
+    monkeypatch.setenv("INBEDDER_MODEL", "c")
+    found = shown(inbedder)
+    assert found["cluster", "model"] == ("c", "INBEDDER_MODEL")
+    assert found["train", "model"] == ("b", "inbedder.toml")
+    assert ("teach", "model") not in found
+
+
+def test_all_options_of_a_command_are_shown_with_their_defaults(inbedder):
+    found = shown(inbedder, "cluster")
+    assert found["cluster", "seed"] == ("0", "default")
+    assert {option for _, option in found} == {
+        option for words, option, _ in options_of(get_command(app), ()) if words == ("cluster",)
+    } - ONCE
+    result = inbedder("config", "show", "clutser")
+    assert result.exit_code == 2
+    assert 'did you mean "cluster"?' in result.stderr
+
+
+def test_the_paths_are_printed_the_strongest_first(folders, inbedder):
+    folder, user = folders
+    (user / "inbedder.toml").write_text("")
+    assert inbedder("config", "path").stdout.splitlines() == [
+        f"{folder / 'inbedder.toml'}\tmissing",
+        f"{user / 'inbedder.toml'}\texists",
+    ]
