@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 
 TEXT_NAMES = frozenset(
     "text texts review reviews comment comments message messages body content feedback description "
-    "sentence tweet document answer response question note notes complaint post utterance abstract".split()
+    "sentence tweet document answer response question note notes complaint post utterance abstract "
+    "full_text verbatim remark remarks caption opinion".split()
 )
 NUMBER = re.compile(
-    r"[-+]?(\d+([.,]\d+)*|\.\d+)([eE][-+]?\d+)?%?|true|false|\d{4}-\d\d-\d\d([T ][\d:.+Z-]*)?", re.I
+    r"[-+]?(\d+([.,]\d+)*|\.\d+)([eE][-+]?\d+)?%?|true|false|\d{4}-\d\d-\d\d([T ][\d:.+Z-]*)?"
+    # 2026/01/31 3:12:01 PM GMT+1
+    r"|(\d{1,4}[./-]){2}\d{1,4}([, ]+[\d:.]+( ?[AP]M)?( ?(GMT|UTC)?([+-][\d:]+)?)?)?",
+    re.I,
 )
 
 
@@ -210,20 +214,21 @@ def text_values(
 
 def _text_hint(table: pa.Table) -> str:
     hint = f"name a column of texts with --text; columns: {list_names(table.column_names)}"
-    nested = _nested_texts(table)
+    nested = list(_nested_texts(table.slice(0, HINTED_ROWS)))
     return f"{hint}; texts inside them: {list_names(nested)}" if nested else hint
 
 
-def _nested_texts(table: pa.Table) -> list[str]:
-    """Return paths to the texts in the objects of the first row that has some."""
-    paths: dict[str, None] = {}
+def _nested_texts(table: pa.Table) -> dict[str, list[Any]]:
+    """Return the cells of each path to texts in objects, as far as the first rows have them."""
+    paths: dict[str, list[Any]] = {}
     for name in table.column_names[:LISTED_NAMES]:
-        field, cells = table.schema.field(name), table.column(name).slice(0, HINTED_ROWS)
+        field = table.schema.field(name)
         if has_json_cells(field) or str(field.type).startswith("struct"):
-            for cell in cell_values(cells, field):
-                if isinstance(cell, dict):
-                    paths |= {f"{name}.{key}": None for key, value in cell.items() if isinstance(value, str)}
-    return list(paths)
+            cells = cell_values(table.column(name), field)
+            firsts = [cell for cell in cells[:HINTED_ROWS] if isinstance(cell, dict)]
+            keys = dict.fromkeys(key for cell in firsts for key, value in cell.items() if isinstance(value, str))
+            paths |= {f"{name}.{key}": [follow(cell, [key]) for cell in cells] for key in keys}
+    return paths
 
 
 def _is_number(text: str) -> bool:
@@ -255,17 +260,28 @@ def guess_text_column(table: pa.Table, source: str) -> str:
     """
     head = table.slice(0, 200)
     words: dict[str, float] = {name: _mean_words(head, name) for name in table.column_names}
+    found = _obvious(words, is_only=table.num_columns == 1)
+    if found is None and max(words.values()) < 2:  # nothing but words and ids beside what is nested
+        found = _obvious({path: _mean_words_of(cells) for path, cells in _nested_texts(head).items()})
+    if found is not None:
+        return found
+    n_texts = sum(n > 0 for n in words.values())
+    problem = "more than one column could be the text" if n_texts > 1 else "no text column found"
+    raise InputError(problem, source=source, hint=_text_hint(table))
+
+
+def _obvious(words: dict[str, float], *, is_only: bool = False) -> str | None:
+    """Return the one obvious text column by the mean number of words of each; None if there is none."""
     texty = {name: n for name, n in words.items() if n > 0}
-    named = [name for name in texty if name.strip().lower() in TEXT_NAMES]
+    named = [name for name in texty if name.rpartition(".")[2].strip().lower() in TEXT_NAMES]
     if len(named) == 1:
         return named[0]
     ranked = sorted(texty, key=lambda name: -texty[name])
-    if len(ranked) == 1 and (texty[ranked[0]] >= 2 or table.num_columns == 1):
+    if len(ranked) == 1 and (texty[ranked[0]] >= 2 or is_only):
         return ranked[0]
     if len(ranked) > 1 and texty[ranked[0]] >= 4 and texty[ranked[0]] >= 3 * texty[ranked[1]]:
         return ranked[0]
-    problem = "more than one column could be the text" if len(ranked) > 1 else "no text column found"
-    raise InputError(problem, source=source, hint=_text_hint(table))
+    return None
 
 
 def _mean_words(head: pa.Table, name: str) -> float:
@@ -281,6 +297,10 @@ def _mean_words(head: pa.Table, name: str) -> float:
         cells = cell_values(head.column(name), field)
     else:
         return 0.0
+    return _mean_words_of(cells)
+
+
+def _mean_words_of(cells: Sequence[Any]) -> float:
     texts = [cell for cell in cells if isinstance(cell, str) and cell.strip()]
     n_others = sum(cell is not None and not isinstance(cell, str) for cell in cells)
     if n_others > len(texts) or not texts or all(map(_is_number, texts)):
@@ -310,6 +330,8 @@ def join_texts(
     """
     values = column_values if allow_numbers else text_values
     columns = [values(table, name, source, rows, notes) for name in names]
+    if len(columns) == 1:
+        return [(cell or "").strip() for cell in columns[0]]
     return ["\n".join(c.strip() for c in cells if c and c.strip()) for cells in zip(*columns, strict=True)]
 
 
