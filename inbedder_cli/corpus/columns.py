@@ -22,22 +22,12 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-TEXT_NAMES = frozenset(
-    "text texts review reviews comment comments message messages body content feedback description "
-    "sentence tweet document answer response question note notes complaint post utterance abstract "
-    "full_text verbatim remark remarks caption opinion".split()
-)
 NUMBER = re.compile(
     r"[-+]?(\d+([.,]\d+)*|\.\d+)([eE][-+]?\d+)?%?|true|false|\d{4}-\d\d-\d\d([T ][\d:.+Z-]*)?"
     # 2026/01/31 3:12:01 PM GMT+1
     r"|(\d{1,4}[./-]){2}\d{1,4}([, ]+[\d:.]+( ?[AP]M)?( ?(GMT|UTC)?([+-][\d:]+)?)?)?",
     re.I,
 )
-
-
-# Scripts that are written without spaces: Thai, Lao, Burmese, Khmer, Chinese and Japanese.
-UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]")
-WORD_LENGTH = 2  # characters of a word in these
 LONGEST_NUMBER = 100  # characters; longer texts are no numbers
 HINTED_ROWS = 5  # in whose objects texts are looked for
 LISTED_NAMES = 20  # columns that a hint names
@@ -105,19 +95,19 @@ def column_values(
         cells = cell_values(table.column(path[0]), table.schema.field(path[0]))
         values = [follow(cell, path[1]) for cell in cells]
         if all(value is None for value in values):
-            raise InputError(f'no cell has "{name}"', source=source, hint=_text_hint(table))
-        return _as_texts(values, source, numbered, name, _text_hint(table), notes)
+            raise InputError(f'no cell has "{name}"', source=source, hint=text_hint(table))
+        return _as_texts(values, source, numbered, name, text_hint(table), notes)
     field = table.schema.field(name)
     column = table.column(name)
     if has_json_cells(field):
-        return _as_texts(cell_values(column, field), source, numbered, name, _text_hint(table), notes)
-    kind = _value_type(field.type)
+        return _as_texts(cell_values(column, field), source, numbered, name, text_hint(table), notes)
+    kind = value_type(field.type)
     if pa.types.is_null(kind):
         return [None] * table.num_rows
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return _decoded(column.to_pylist(), source, numbered, name)
-    if not _is_string(kind):
-        raise InputError(f"holds {kind} values, not text", source=source, column=name, hint=_text_hint(table))
+    if not is_string(kind):
+        raise InputError(f"holds {kind} values, not text", source=source, column=name, hint=text_hint(table))
     return list(column.to_pylist())
 
 
@@ -151,13 +141,21 @@ def _decoded(cells: list[bytes | None], source: str, rows: Sequence[int], name: 
     return texts
 
 
-def _value_type(kind: pa.DataType) -> pa.DataType:
+def value_type(kind: pa.DataType) -> pa.DataType:
+    """Return the type of the values of a column.
+
+    :param kind: the type of the column, which may be that of a dictionary.
+    """
     import pyarrow as pa
 
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
-def _is_string(kind: pa.DataType) -> bool:
+def is_string(kind: pa.DataType) -> bool:
+    """Return whether values of a type are strings.
+
+    :param kind: the type.
+    """
     import pyarrow as pa
 
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
@@ -207,19 +205,26 @@ def text_values(
     """
     values = column_values(table, name, source, rows, notes)
     filled = [v for v in values if v and v.strip()]
-    if filled and all(map(_is_number, filled)):
-        raise InputError("holds numbers or dates, not text", source=source, column=name, hint=_text_hint(table))
+    if filled and all(map(is_number, filled)):
+        raise InputError("holds numbers or dates, not text", source=source, column=name, hint=text_hint(table))
     return values
 
 
-def _text_hint(table: pa.Table) -> str:
+def text_hint(table: pa.Table) -> str:
+    """Return a hint to name a text column, with the columns that there are and the texts inside them.
+
+    :param table: the table.
+    """
     hint = f"name a column of texts with --text; columns: {list_names(table.column_names)}"
-    nested = list(_nested_texts(table.slice(0, HINTED_ROWS)))
+    nested = list(nested_texts(table.slice(0, HINTED_ROWS)))
     return f"{hint}; texts inside them: {list_names(nested)}" if nested else hint
 
 
-def _nested_texts(table: pa.Table) -> dict[str, list[Any]]:
-    """Return the cells of each path to texts in objects, as far as the first rows have them."""
+def nested_texts(table: pa.Table) -> dict[str, list[Any]]:
+    """Return the cells of each path to texts in objects, as far as the first rows have them.
+
+    :param table: the table.
+    """
     paths: dict[str, list[Any]] = {}
     for name in table.column_names[:LISTED_NAMES]:
         field = table.schema.field(name)
@@ -231,7 +236,11 @@ def _nested_texts(table: pa.Table) -> dict[str, list[Any]]:
     return paths
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Return whether a cell is a number, a date or a truth value rather than a text.
+
+    :param text: the cell.
+    """
     return len(text) <= LONGEST_NUMBER and NUMBER.fullmatch(text.strip()) is not None
 
 
@@ -248,64 +257,6 @@ def list_names(names: Sequence[str]) -> str:
 
 def _visible(name: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
-
-
-def guess_text_column(table: pa.Table, source: str) -> str:
-    """Return the name of the one obvious text column: by its name, else the one with by far the most words.
-
-    :param table: the table, of which the first 200 rows are examined.
-    :param source: name of the table in messages.
-    :return: the name.
-    :raises InputError: if no column, or more than one, is obvious.
-    """
-    head = table.slice(0, 200)
-    words: dict[str, float] = {name: _mean_words(head, name) for name in table.column_names}
-    found = _obvious(words, is_only=table.num_columns == 1)
-    if found is None and max(words.values()) < 2:  # nothing but words and ids beside what is nested
-        found = _obvious({path: _mean_words_of(cells) for path, cells in _nested_texts(head).items()})
-    if found is not None:
-        return found
-    n_texts = sum(n > 0 for n in words.values())
-    problem = "more than one column could be the text" if n_texts > 1 else "no text column found"
-    raise InputError(problem, source=source, hint=_text_hint(table))
-
-
-def _obvious(words: dict[str, float], *, is_only: bool = False) -> str | None:
-    """Return the one obvious text column by the mean number of words of each; None if there is none."""
-    texty = {name: n for name, n in words.items() if n > 0}
-    named = [name for name in texty if name.rpartition(".")[2].strip().lower() in TEXT_NAMES]
-    if len(named) == 1:
-        return named[0]
-    ranked = sorted(texty, key=lambda name: -texty[name])
-    if len(ranked) == 1 and (texty[ranked[0]] >= 2 or is_only):
-        return ranked[0]
-    if len(ranked) > 1 and texty[ranked[0]] >= 4 and texty[ranked[0]] >= 3 * texty[ranked[1]]:
-        return ranked[0]
-    return None
-
-
-def _mean_words(head: pa.Table, name: str) -> float:
-    """Return the mean number of words of a column's texts, 0 if it holds other values.
-
-    It raises no errors on the way: those list all columns, and there may be thousands.
-    """
-    field = head.schema.field(name)
-    kind = _value_type(field.type)
-    if str(kind) in ("binary", "large_binary"):
-        cells = [cell and cell.decode("utf-8", "replace") for cell in head.column(name).to_pylist()]
-    elif _is_string(kind):
-        cells = cell_values(head.column(name), field)
-    else:
-        return 0.0
-    return _mean_words_of(cells)
-
-
-def _mean_words_of(cells: Sequence[Any]) -> float:
-    texts = [cell for cell in cells if isinstance(cell, str) and cell.strip()]
-    n_others = sum(cell is not None and not isinstance(cell, str) for cell in cells)
-    if n_others > len(texts) or not texts or all(map(_is_number, texts)):
-        return 0.0
-    return sum(len(text.split()) + len(UNSPACED.findall(text)) / WORD_LENGTH for text in texts) / len(texts)
 
 
 def join_texts(
@@ -354,7 +305,7 @@ def fill_text_template(table: pa.Table, template: str, source: str) -> tuple[lis
     names = tuple(dict.fromkeys(name for _, name, _, _ in parts if name is not None))
     if not names or any(spec or conversion for _, _, spec, conversion in parts):
         raise UsageError("--text-template must name columns in braces", hint="example: '{title}. {body}'")
-    columns = {name: [_cell_as_text(v) for v in _any_values(table, name, source)] for name in names}
+    columns = {name: [_cell_as_text(v) for v in values_at(table, name, source)] for name in names}
     texts = []
     for row in range(table.num_rows):
         if not any(columns[name][row] for name in names):
@@ -366,11 +317,19 @@ def fill_text_template(table: pa.Table, template: str, source: str) -> tuple[lis
     return [t.strip() for t in texts], names
 
 
-def _any_values(table: pa.Table, name: str, source: str) -> list[object]:
+def values_at(table: pa.Table, name: str, source: str) -> list[Any]:
+    """Return the values of a column, or those to which a path leads.
+
+    :param table: the table.
+    :param name: name of the column, or a path into its cells (`cell_paths`).
+    :param source: name of the table in messages.
+    :return: one per row, of any type; None where a cell, or what the path leads to, is missing.
+    :raises InputError: if there is no such column; the hint lists those that there are.
+    """
     if name in table.column_names:
         return cell_values(table.column(name), table.schema.field(name))
     if path := split_path(name, table.column_names):
-        return [follow(cell, path[1]) for cell in _any_values(table, path[0], source)]
+        return [follow(cell, path[1]) for cell in values_at(table, path[0], source)]
     return list(column_values(table, name, source))
 
 
@@ -390,4 +349,4 @@ def row_ids(table: pa.Table, name: str | None, source: str, rows: Sequence[int])
     """
     if name is None:
         return [str(row + 1) for row in rows]
-    return [_cell_as_text(value) for value in _any_values(table, name, source)]
+    return [_cell_as_text(value) for value in values_at(table, name, source)]

@@ -71,13 +71,22 @@ def table_of_cells(
     rows.flush()
     if not rows.n:
         raise InputError("has a header but no rows", source=source, hint=EMPTY_HINT)
-    table = _without_empty_ends(rows.table(), header)
-    notes = column_names([cells[: table.num_columns] for cells in header])[1] if header else []
+    table, notes = _trimmed(rows.table(), header, [cells for _, cells in first[n_header:]])
     if n_header > 1 and layout.header_rows is None:
         notes.insert(0, f"{n_header} header rows (recognized; --header-rows to change)")
-    if n_header == 1:
-        notes.extend(_note_of_header(header[0], first[1:], table))
     return ReadTable(table, [*notes, *rows.notes()], rows.bad_rows)
+
+
+def _trimmed(table: pa.Table, header: list[list[str]], below: list[list[str]]) -> tuple[pa.Table, list[str]]:
+    """Return the table without empty columns at its end and repeated headers, and notes about the header."""
+    table = _without_empty_ends(table, header)
+    notes = column_names([cells[: table.num_columns] for cells in header])[1] if header else []
+    if len(header) == 1:
+        notes.extend(_note_of_header(header[0], below, table))
+        table, n_repeated = _without_repeated_header(table, header[0])
+        if n_repeated:
+            notes.append(f"{count_of(n_repeated, 'row')} left out that repeat the header")
+    return table, notes
 
 
 def _n_header(first: list[tuple[int, list[str]]], layout: Layout) -> int:
@@ -86,7 +95,7 @@ def _n_header(first: list[tuple[int, list[str]]], layout: Layout) -> int:
     return layout.header_rows or n_header_rows([cells for _, cells in first])
 
 
-def _note_of_header(header: list[str], below: list[tuple[int, list[str]]], table: pa.Table) -> list[str]:
+def _note_of_header(header: list[str], below: list[list[str]], table: pa.Table) -> list[str]:
     """Return a note where the first row is probably not the header."""
     n_named = sum(bool(cell.strip()) for cell in header[: table.num_columns])
     if n_named < FEW_NAMES * table.num_columns:
@@ -94,6 +103,23 @@ def _note_of_header(header: list[str], below: list[tuple[int, list[str]]], table
     if table.num_columns == 1 and below and header[0].rstrip().endswith((".", "!")):
         return [f'the header is "{header[0]}" (if it is a text: --no-header)']
     return []
+
+
+def _without_repeated_header(table: pa.Table, header: list[str]) -> tuple[pa.Table, int]:
+    """Return the table without rows that repeat the header, as files have that were joined; and their number."""
+    import pyarrow.compute as pc
+
+    if table.num_columns < 2:
+        return table, 0  # a text may be "text"
+    repeats = pc.equal(table.column(0), header[0])
+    for place in range(1, table.num_columns):
+        if not pc.any(repeats).as_py():
+            return table, 0
+        repeats = pc.and_(repeats, pc.equal(table.column(place), header[place]))
+    n_repeated = pc.sum(repeats).as_py() or 0
+    if n_repeated in (0, table.num_rows):
+        return table, 0
+    return table.filter(pc.invert(repeats)), n_repeated
 
 
 def _without_empty_ends(table: pa.Table, header: list[list[str]]) -> pa.Table:
@@ -193,7 +219,7 @@ class _Rows:
         """Return the rows as a table."""
         import pyarrow as pa
 
-        return pa.Table.from_batches(self._batches, schema=self.schema).combine_chunks()
+        return pa.Table.from_batches(self._batches, schema=self.schema)
 
     def notes(self) -> list[str]:
         """Return what was skipped, filled in, cut, joined, or left out."""

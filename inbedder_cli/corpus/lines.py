@@ -6,10 +6,11 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inbedder_cli.corpus.columns import EMPTY_HINT, TEXT_NAMES
+from inbedder_cli.corpus.columns import EMPTY_HINT
 from inbedder_cli.corpus.delimiters import DELIMITERS, consistency
 from inbedder_cli.corpus.layout import Layout
 from inbedder_cli.corpus.read_table import ReadTable
+from inbedder_cli.corpus.text_guess import TEXT_NAMES
 from inbedder_cli.corpus.text_lines import decode_lines
 from inbedder_cli.errors import InputError
 

@@ -10,10 +10,10 @@ from inbedder_cli.corpus.columns import (
     check_column_names,
     column_tuple,
     fill_text_template,
-    guess_text_column,
     join_texts,
     row_ids,
 )
+from inbedder_cli.corpus.text_guess import guess_text_column
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import EmptyTexts
 

@@ -76,6 +76,12 @@ def test_quotes_may_be_other_characters_or_none(read):
     assert read('id\ttext\n1\t5" pipe\n2\t"open\n', "x.tsv", quote="").texts == ['5" pipe', '"open']
 
 
+def test_headers_of_joined_files_are_no_rows(read):
+    corpus = read("id,text\n1,late again\nid,text\n2,works well\n")
+    assert corpus.texts == ["late again", "works well"]
+    assert any("1 row left out that repeat" in note for note in corpus.notes)
+
+
 def test_the_end_of_file_character_of_dos_is_no_row(read):
     assert read("id,text\r\n1,late again\r\n\x1a").texts == ["late again"]
 
