@@ -14,6 +14,7 @@ from inbedder_cli.corpus.arrow_values import cell_values
 from inbedder_cli.corpus.cell_paths import follow, split_path
 from inbedder_cli.corpus.jsonl import has_json_cells
 from inbedder_cli.corpus.limits import MAX_COLUMNS, too_many_columns
+from inbedder_cli.corpus.read_table import count_of
 from inbedder_cli.corpus.values import replace_surrogates, value_as_text
 from inbedder_cli.errors import InputError, UsageError, did_you_mean
 
@@ -115,6 +116,11 @@ def _as_texts(
     values: list[Any], source: str, rows: Sequence[int], name: str, hint: str, notes: list[str] | None
 ) -> list[str | None]:
     """Return cells as texts: a stray number among texts is read as one, any other value is an error."""
+    joined = [_joined_parts(value) for value in values]
+    n_joined = sum(value is not other for value, other in zip(values, joined, strict=True))
+    if n_joined and notes is not None:
+        notes.append(f'the parts of {count_of(n_joined, "cell")} of "{name}" are joined')
+    values = joined
     odd = [i for i, value in enumerate(values) if value is not None and not isinstance(value, str)]
     strange = [i for i in odd if isinstance(values[i], (list, dict))]
     n_texts = sum(isinstance(value, str) for value in values)
@@ -123,8 +129,16 @@ def _as_texts(
         raise not_text(values[first], source, rows[first] + 1, name, hint)
     if odd and notes is not None:
         value, row = values[odd[0]], rows[odd[0]] + 1
-        notes.append(f'{len(odd):,} cells of "{name}" are no texts, and read as such (row {row:,}: {value})')
+        notes.append(f'{count_of(len(odd), "cell")} of "{name}" not a text, read as one (row {row:,}: {value})')
     return [None if value is None else replace_surrogates(value_as_text(value)) for value in values]
+
+
+def _joined_parts(value: Any) -> Any:  # noqa: ANN401
+    """Return a text that is divided into parts with links and formats, as Telegram writes it, in one."""
+    if not isinstance(value, list) or not any(isinstance(part, dict) for part in value):
+        return value
+    parts = [part.get("text") if isinstance(part, dict) else part for part in value]
+    return "".join(map(str, parts)) if all(isinstance(part, str) for part in parts) else value
 
 
 def _decoded(cells: list[bytes | None], source: str, rows: Sequence[int], name: str) -> list[str | None]:

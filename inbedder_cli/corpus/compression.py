@@ -26,7 +26,7 @@ ZSTD = b"\x28\xb5\x2f\xfd"
 ZSTD_SKIPPABLE = b"\x2a\x4d\x18"  # after a byte 50 to 5F; pzstd begins its files so
 ZIP = b"PK\x03\x04"
 NO_DATA = re.compile(r"/$|^__MACOSX/|(?:^|/)\.")  # folders, and what systems add
-OFFICE = {"[Content_Types].xml", "mimetype"}  # in workbooks and documents
+OFFICE = {"[Content_Types].xml", "mimetype"}  # in workbooks and documents; those of Apple have .iwa files
 LISTED = 5  # files that a message names
 CHUNK_BYTES = 64 * 1024
 
@@ -86,7 +86,7 @@ def _unzip(raw: IO[bytes], packed: int, name: str) -> IO[bytes]:
     try:
         with zipfile.ZipFile(raw) as archive:
             members = [each for each in archive.namelist() if not NO_DATA.search(each)]
-            if OFFICE.intersection(members):
+            if OFFICE.intersection(members) or any(each.endswith(".iwa") for each in members):
                 raw.seek(0)
                 return raw
             if len(members) != 1:

@@ -63,7 +63,8 @@ def read_csv(
         notes.insert(0, "blanks after delimiters dropped")
     if layout.delimiter is None and delimiter != usual:
         shown = NAMES.get(delimiter, f'"{delimiter}"')
-        notes.insert(0, f"delimiter {shown} (guessed; --delimiter to change)")
+        how = "its first line tells it" if is_stated else "guessed; --delimiter to change"
+        notes.insert(0, f"delimiter {shown} ({how})")
     line_end = "\r\n" if text.partition("\n")[0].endswith("\r") else "\n"
     return read._replace(notes=notes, style=CsvStyle(delimiter, line_end, has_mark(opened)))
 

@@ -36,6 +36,15 @@ def is_json_lines(_: Opened, text: str) -> bool:
     return OBJECT.match(text) is not None
 
 
+def begins_with_object(text: str) -> bool:
+    """Return whether the first line of a file is a whole JSON object, whatever the file is called.
+
+    :param text: its first characters.
+    """
+    line = text.lstrip().partition("\n")[0]
+    return _is_object(line, JsonParser(""))
+
+
 def is_json_document(_: Opened, text: str) -> bool:
     """Return whether a file begins with a JSON list of objects, lists or texts, or assigns or passes JSON.
 

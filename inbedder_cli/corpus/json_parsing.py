@@ -18,6 +18,7 @@ COMMA = re.compile(rf"({STRING})|,(?=\s*+[\]}}])", re.S)
 GUARD = r"\)\]\}',?"
 ASSIGNMENT = r"(?:(?:var|let|const)\s+)?[\w$.]+(?:\[[\"'][^\"'\n]*[\"']\])*\s*[=(]"
 PREFIX = re.compile(rf"\s*+({GUARD}|{ASSIGNMENT})\s*(?=[\[{{])")
+PYTHON = re.compile(r"\s*[\[{]+'")
 SEPARATORS = re.compile(r"[\s,;)\x1e]*+")  # between and after values; 1E is that of RFC 7464
 
 
@@ -45,6 +46,8 @@ class JsonParser:
         try:
             value = self.decoder.decode(text)
         except (ValueError, RecursionError) as error:
+            if PYTHON.match(text):
+                hint = "this is Python, not JSON; in Python: json.dumps(ast.literal_eval(line)) for each line"
             raise InputError(f"bad JSON: {error}", source=self.name, line=line, hint=hint) from error
         self._check_depth(value, text, line)
         return value

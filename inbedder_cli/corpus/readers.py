@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING
 
 from inbedder_cli.corpus.delimited import read_csv, read_tsv
 from inbedder_cli.corpus.foreign import refuse_foreign, refuse_markup
-from inbedder_cli.corpus.json_document import is_json_document, is_json_lines, read_json, read_json_lines
+from inbedder_cli.corpus.json_document import (
+    begins_with_object,
+    is_json_document,
+    is_json_lines,
+    read_json,
+    read_json_lines,
+)
 from inbedder_cli.corpus.layout import option_of
 from inbedder_cli.corpus.lines import is_plain_text, read_lines
 from inbedder_cli.corpus.parquet import is_parquet, read_parquet
@@ -36,6 +42,8 @@ COMPRESSION_SUFFIXES = {".gz", ".bz2", ".xz", ".zst", ".zip"}
 ENCODING = frozenset({"encoding", "encoding_errors"})
 HEADER = frozenset({"header", "header_rows", "skip_rows", "on_bad_row"})
 JSON = ENCODING | {"json_path", "header", "on_bad_row"}
+CONTENT = "{} by its content, whatever its name"
+TABLES = {"csv", "tsv"}
 CSV = ENCODING | HEADER | {"delimiter", "quote", "escape"}
 
 
@@ -107,10 +115,12 @@ def _detected(opened: Opened, layout: Layout) -> tuple[Reader, list[str]]:
     for reader in readers:
         if reader.is_binary and reader.sniff and reader.sniff(opened, ""):
             is_news = named not in (None, reader.name)
-            return reader, [f"{reader.name} by its content, whatever its name"] if is_news else []
+            return reader, [CONTENT.format(reader.name)] if is_news else []
+    text = head_text(opened, layout)
+    if named in TABLES and begins_with_object(text):
+        return READERS["jsonl"], [CONTENT.format("jsonl")]
     if named is not None:
         return READERS[named], []
-    text = head_text(opened, layout)
     for reader in readers:
         if not reader.is_binary and reader.sniff and reader.sniff(opened, text):
             return reader, [reader.note] if reader.note else []

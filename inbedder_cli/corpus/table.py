@@ -13,6 +13,7 @@ from inbedder_cli.corpus.columns import (
     join_texts,
     row_ids,
 )
+from inbedder_cli.corpus.mojibake import note_of_mojibake
 from inbedder_cli.corpus.text_guess import guess_text_column
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import EmptyTexts
@@ -131,6 +132,7 @@ def corpus_from_table(
             columns = (guess_text_column(table, source),)
             notes.append(f'text column "{columns[0]}" (guessed; --text to change)')
         texts = join_texts(table, columns, source, rows, allow_numbers=allow_numbers, notes=notes)
+    notes.extend(note_of_mojibake(texts))
     if require_text or empty is EmptyTexts.fail:
         _check_empty(texts, empty, source, columns, rows)
     return Corpus(

@@ -66,6 +66,14 @@ def test_what_is_no_json_is_refused_by_its_own_error(tmp_path, content):
         read_corpus(path)
 
 
+def test_python_is_told_from_json(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text("{'text': 'late'}\n{'text': 'fine'}\n")
+    with pytest.raises(InputError, match="bad JSON") as caught:
+        read_corpus(path)
+    assert "literal_eval" in caught.value.hint
+
+
 def test_lines_that_are_no_objects_are_left_out_when_asked_and_kept_as_they_were(tmp_path):
     path = tmp_path / "x.jsonl"
     path.write_text('{"text": "late"}\n{"text": "fi\n[1]\n{"text": "fine"}\n')

@@ -74,3 +74,15 @@ def test_texts_in_objects_are_guessed_where_nothing_else_is_a_text(tmp_path):
     assert corpus.text_columns == ("tweet.full_text",)
     assert corpus.texts[2] == "the parcel is late 2"
     assert any("window.YTD.tweets.part0 =" in note for note in corpus.notes)
+
+
+def test_texts_in_parts_are_joined_and_said(tmp_path):
+    path = tmp_path / "x.json"
+    parts = ["see ", {"type": "link", "text": "http://x.de"}, " please"]
+    path.write_text(json.dumps({"messages": [{"text": "late"}, {"text": parts}]}))
+    corpus = read_corpus(path)
+    assert corpus.texts == ["late", "see http://x.de please"]
+    assert any('the parts of 1 cell of "text" are joined' in note for note in corpus.notes)
+    path.write_text(json.dumps({"messages": [{"text": "late"}, {"text": ["a", {"url": "b"}]}]}))
+    with pytest.raises(InputError, match="a list or object"):
+        read_corpus(path)

@@ -166,7 +166,7 @@ def test_a_stray_number_among_texts_is_read_as_one_and_noted(tmp_path: Path) -> 
     path.write_text('{"text": "fine"}\n{"text": 404}\n{"text": "bad"}\n{"text": true}\n{"text": "good"}\n')
     corpus = read_corpus(str(path), text=["text"])
     assert corpus.texts == ["fine", "404", "bad", "true", "good"]
-    assert any('2 cells of "text" are no texts' in note and "row 2: 404" in note for note in corpus.notes)
+    assert any('2 cells of "text" not a text' in note and "row 2: 404" in note for note in corpus.notes)
     path.write_text('{"text": "fine"}\n{"text": 404}\n{"text": 405}\n')
     with pytest.raises(InputError, match=r"row 2.*holds a number"):
         read_corpus(str(path), text=["text"])

@@ -67,6 +67,7 @@ def zipped(*names):
         ("x.csv.zip", zipped("a.csv", "__MACOSX/._a.csv", ".DS_Store"), "csv"),
         ("x", '{"text": "late again"}\n{"text": "works well"}', "jsonl"),
         ("x", '[{"text": "late again"}, {"text": "works well"}]', "json"),
+        ("x.csv", '{"text": "late again"}\n{"text": "works well"}', "jsonl"),
         ("x.js", 'window.YTD.tweets.part0 = [{"text": "late again"}, {"text": "works well"}]', "json"),
         ("x", "[10:31] late again\n[10:32] works well\n", "csv"),
     ],
