@@ -97,18 +97,6 @@ class Dtype(Choice):
     float16 = "float16"
 
 
-class InputFormat(Choice):
-    """The format of an input file."""
-
-    csv = "csv"
-    tsv = "tsv"
-    jsonl = "jsonl"
-    json = "json"
-    lines = "lines"
-    parquet = "parquet"
-    xlsx = "xlsx"
-
-
 @dataclass(frozen=True)
 class CsvStyle:
     r"""How a CSV file is written.
@@ -116,18 +104,27 @@ class CsvStyle:
     :param delimiter: separator of cells.
     :param line_end: "\n" or "\r\n".
     :param has_mark: whether it begins with a byte-order mark, by which Excel knows UTF-8.
+    :param encoding: "utf-8", or "utf-16-le".
+    :param escapes_formulas: whether cells that a spreadsheet would run as a formula get an apostrophe.
     """
 
     delimiter: str = ","
     line_end: str = "\n"
     has_mark: bool = False
+    encoding: str = "utf-8"
+    escapes_formulas: bool = False
+
+
+# Excel's own "Unicode text": what a double click opens in columns, whatever the language of the system is.
+EXCEL_STYLE = CsvStyle("\t", "\r\n", has_mark=True, encoding="utf-16-le")
 
 
 class OnBadRow(Choice):
-    """What to do with rows of a CSV file that have more cells than the header."""
+    """What to do with rows that have more cells than the header, and with lines that are no JSON objects."""
 
     fail = "fail"
-    skip = "skip"
+    skip = "skip"  # counted; --bad-rows writes them to a file
+    pad = "pad"  # join the cells beyond the header to the last one
 
 
 class EncodingErrors(Choice):

@@ -9,8 +9,8 @@ import numpy as np
 
 from inbedder_cli.clustering import NOISE, Clustering, check_options, fit_clusters, no_clusters, sweep
 from inbedder_cli.corpus import Corpus
-from inbedder_cli.corpus.arrow_values import cell_values
-from inbedder_cli.corpus.columns import list_names
+from inbedder_cli.corpus.cell_paths import split_path
+from inbedder_cli.corpus.columns import list_names, values_at
 from inbedder_cli.diagnostics.baseline import baseline_agreement, encode_baseline
 from inbedder_cli.diagnostics.crosstab import crosstabs, pairs_of
 from inbedder_cli.diagnostics.groupings import Grouping, column_grouping, split_bins
@@ -166,7 +166,7 @@ def check_analysis(
     names = corpus.table.column_names
     columns = [split_bins(column, names) for column in by]
     for name, _ in columns:
-        if name not in names:
+        if name not in names and split_path(name, names) is None:
             raise UsageError(
                 f'{corpus.source} has no column "{name}"',
                 hint=f"{did_you_mean(name, names)}its columns: {list_names(names)}",
@@ -357,7 +357,7 @@ def _check_types(corpus: object, encoder: object) -> None:
 
 
 def _column_values(corpus: Corpus, name: str) -> list[Any]:
-    return cell_values(corpus.table.column(name), corpus.table.schema.field(name))
+    return values_at(corpus.table, name, corpus.source)
 
 
 def _answers(embeddings: Embeddings) -> list[str] | None:

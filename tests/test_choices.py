@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from inbedder_cli.errors import UsageError
-from inbedder_cli.options import Dtype, EmptyTexts, InputFormat, Pooling
+from inbedder_cli.options import Dtype, EmptyTexts, Pooling
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,6 @@ from inbedder_cli.options import Dtype, EmptyTexts, InputFormat, Pooling
     [
         (Pooling, 'unknown pooling "last"'),
         (Dtype, 'unknown dtype "last"'),
-        (InputFormat, 'unknown input format "last"'),
         (EmptyTexts, 'unknown treatment of empty texts "last"'),
     ],
 )

@@ -43,8 +43,9 @@ def answer(
 
     reporter = TerminalReporter(quiet=quiet)
     question = check_instruction(instruction)
-    check_distinct({"-o": output}, [file])
-    check_target(output, force=force)
+    check_distinct({"-o": output, "--bad-rows": source.bad_rows}, [file])
+    for target in (output, source.bad_rows):
+        check_target(target, force=force)
     known_suffix = output is not None and output.suffix.lower() not in ("", ".txt")
     format_name = output_format or (format_of(output) if output is not None and known_suffix else None)
     if format_name == TABLE:

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import sys
 from functools import partial
+from typing import TYPE_CHECKING
 
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.checks import warn_about_embeddings
 from inbedder_cli.cli.console import TerminalReporter, stdout_console
-from inbedder_cli.cli.destinations import check_targets, format_like_input, free_prefix, write_rows
+from inbedder_cli.cli.destinations import (
+    check_targets,
+    format_like_input,
+    free_prefix,
+    with_output_style,
+    write_rows,
+)
 from inbedder_cli.cli.option_groups import InputOptions, RuntimeOptions, with_groups
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @with_groups
@@ -20,6 +30,8 @@ def assign(
     runtime: RuntimeOptions,
     output: parameters.Output = None,
     output_format: parameters.Format = None,
+    excel: parameters.Excel = False,
+    escape_formulas: parameters.EscapeFormulas = False,
     prefix: parameters.Prefix = "",
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
@@ -39,9 +51,11 @@ def assign(
     from inbedder_cli.runs.storage import load_run, own_files
 
     reporter = TerminalReporter(quiet=quiet)
-    format_name = check_targets(output, output_format, force=force, inputs=[file, *own_files(run)])
+    inputs: list[str | Path | None] = [file, *own_files(run)]
+    format_name = check_targets(output, output_format, bad_rows=source.bad_rows, force=force, inputs=inputs)
     saved = load_run(run)
     corpus = source.read_like(file, saved.reading, reporter)
+    corpus = with_output_style(corpus, format_name, output, excel=excel, escape_formulas=escape_formulas)
     names = [column_name(name, column) for name in saved.questions for column in (*RESULT_COLUMNS, "novel")]
     prefix = free_prefix(corpus, names, prefix, reporter)
 

@@ -10,7 +10,14 @@ import typer
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
 from inbedder_cli.cli.console import TerminalReporter
-from inbedder_cli.cli.destinations import check_targets, free_prefix, save_analysis, write_analysis, write_clusters
+from inbedder_cli.cli.destinations import (
+    check_targets,
+    free_prefix,
+    save_analysis,
+    with_output_style,
+    write_analysis,
+    write_clusters,
+)
 from inbedder_cli.cli.instructions import parse_instructions
 from inbedder_cli.cli.option_groups import (
     AnswerOptions,
@@ -75,6 +82,8 @@ def cluster(
             help="Save the run to this folder, for assign, show and verify.", rich_help_panel=parameters.OUTPUT
         ),
     ] = None,
+    excel: parameters.Excel = False,
+    escape_formulas: parameters.EscapeFormulas = False,
     prefix: parameters.Prefix = "",
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
@@ -111,8 +120,12 @@ def cluster(
             "a saved run needs the model that encoded the texts", hint="leave out --vectors, or --save"
         )
     inputs = (file, vectors, explanation.stop_words)
-    row_format = check_targets(output, output_format, clusters, save, force=force, inputs=inputs)
+    bad_rows = source.bad_rows
+    row_format = check_targets(
+        output, output_format, clusters, save, bad_rows=bad_rows, force=force, inputs=inputs
+    )
     corpus = source.read(file, reporter)
+    corpus = with_output_style(corpus, row_format, output, clusters, excel=excel, escape_formulas=escape_formulas)
     names = [column_name(name, column) for name in questions for column in RESULT_COLUMNS]
     prefix = free_prefix(corpus, names, prefix, reporter)
     columns = [name.strip() for names in by or () for name in names.split(",") if name.strip()]

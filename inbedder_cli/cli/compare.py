@@ -53,7 +53,7 @@ def compare(
     questions = parse_instructions(instruction)
     if len(questions) < 2:
         raise UsageError("compare needs at least two wordings", hint="repeat -i")
-    format_name = check_targets(output, output_format, force=force, inputs=[file])
+    format_name = check_targets(output, output_format, bad_rows=source.bad_rows, force=force, inputs=[file])
     format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
     corpus = (source if source.sample or source.limit else replace(source, sample=ROWS)).read(file, reporter)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.cli.console import stdout_console
 from inbedder_cli.errors import UsageError
-from inbedder_cli.options import CsvStyle, InputFormat
+from inbedder_cli.options import EXCEL_STYLE, CsvStyle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -28,6 +29,7 @@ def check_targets(
     clusters: Path | None = None,
     save: Path | None = None,
     *,
+    bad_rows: Path | None = None,
     force: bool,
     inputs: Iterable[str | Path | None] = (),
 ) -> str | None:
@@ -37,6 +39,7 @@ def check_targets(
     :param format_name: value of --format; None if not given.
     :param clusters: file of the clusters.
     :param save: folder of the saved run.
+    :param bad_rows: file of the rows that are left out.
     :param force: whether existing files may be replaced.
     :param inputs: files that are read, "-" for standard input; None where one is not given.
     :raises UsageError: for a file that exists, an unknown suffix, an output that would replace another one or an
@@ -45,8 +48,8 @@ def check_targets(
     from inbedder_cli.output.files import check_distinct, check_target
     from inbedder_cli.output.formats import TABLE, format_of
 
-    check_distinct({"-o": output, "--clusters": clusters, "--save": save}, inputs)
-    for target in (output, clusters):
+    check_distinct({"-o": output, "--clusters": clusters, "--save": save, "--bad-rows": bad_rows}, inputs)
+    for target in (output, clusters, bad_rows):
         check_target(target, force=force)
     if save is not None:
         from inbedder_cli.runs.storage import check_run_folder
@@ -133,6 +136,40 @@ def _print(analysis: Analysis) -> None:
         print_crosstab(console, table)
 
 
+def with_output_style(
+    corpus: Corpus,
+    format_name: str | None,
+    output: Path | None,
+    clusters: Path | None = None,
+    *,
+    excel: bool,
+    escape_formulas: bool,
+) -> Corpus:
+    """Return the input with the style in which CSV is written: that of a CSV input, unless options say otherwise.
+
+    :param corpus: the input.
+    :param format_name: format of the rows; None where it is not known yet.
+    :param output: file of the rows; None: stdout.
+    :param clusters: file of the clusters.
+    :param excel: whether CSV is written so that Excel opens it by a double click.
+    :param escape_formulas: whether cells that a spreadsheet would run get an apostrophe.
+    :raises UsageError: for an option without an effect, where nothing is written as CSV.
+    """
+    from inbedder_cli.output.formats import FORMATS, format_of
+
+    names = [format_name, format_of(clusters) if clusters else None]
+    is_csv = any(name in FORMATS and FORMATS[name].takes_style for name in names if name)
+    if excel and not (is_csv and (output or clusters)):
+        raise UsageError("--excel is for files of CSV", hint="add -o FILE.csv; a FILE.xlsx needs no option")
+    if escape_formulas and not is_csv:
+        hint = "add --format csv or -o FILE.csv; in .xlsx such cells are texts anyway"
+        raise UsageError("--escape-formulas is for CSV", hint=hint)
+    style = EXCEL_STYLE if excel else corpus.style or CsvStyle()
+    if corpus.format == "tsv" and not excel:
+        style = replace(style, delimiter=",")
+    return replace(corpus, style=replace(style, escapes_formulas=escape_formulas))
+
+
 def free_prefix(corpus: Corpus, names: Sequence[str], prefix: str, reporter: Reporter) -> str:
     """Return the prefix of the new columns: the given one, or one of our own where the input has their names.
 
@@ -160,7 +197,7 @@ def format_like_input(corpus: Corpus) -> str:
     """
     from inbedder_cli.output.formats import FORMATS
 
-    name = str(corpus.format)
+    name = corpus.format
     return name if name in FORMATS and not FORMATS[name].is_binary else "csv"
 
 
@@ -185,16 +222,16 @@ def write_rows(
     :param document: returns the JSON document that holds the rows, without them.
     :param format_name: name of the format.
     :param output: the file; None: stdout.
-    :param corpus: the input; CSV keeps its delimiter, in a file also its line ends and mark.
+    :param corpus: the input; CSV is written in its style, without CR and mark if it goes to stdout.
     :raises UsageError: for a binary format on a terminal.
     """
     from inbedder_cli.output.cells import records
     from inbedder_cli.output.files import open_output
     from inbedder_cli.output.formats import write_table
 
-    style = corpus.style if corpus.format is InputFormat.csv else None
+    style = corpus.style
     if style and output is None:  # a program that reads it expects neither mark nor CR
-        style = CsvStyle(style.delimiter)
+        style = replace(style, line_end="\n", has_mark=False)
     with open_output(output) as stream:
         write_table(
             table,
@@ -218,4 +255,5 @@ def write_clusters(analysis: Analysis, path: Path) -> None:
 
     document = partial(results_document, analysis.results, analysis.model, analysis.crosstabs)
     with atomic_write(path) as stream:
-        write_table(clusters_table(analysis.results), stream, format_of(path), document=document)
+        style = analysis.corpus.style
+        write_table(clusters_table(analysis.results), stream, format_of(path), document=document, style=style)

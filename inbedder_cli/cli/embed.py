@@ -59,8 +59,9 @@ def embed(
 
     reporter = TerminalReporter(quiet=quiet)
     question = check_instruction(instruction)
-    check_distinct({"-o": output}, [file])
-    check_target(output, force=force)
+    check_distinct({"-o": output, "--bad-rows": source.bad_rows}, [file])
+    for target in (output, source.bad_rows):
+        check_target(target, force=force)
     suffix = output.suffix if output else ".jsonl"
     vector_format(suffix)  # refuses an unknown suffix before any work is done
     corpus = source.read(file, reporter)

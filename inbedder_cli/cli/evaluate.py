@@ -14,7 +14,7 @@ from inbedder_cli.cli.console import TerminalReporter, stdout_console
 from inbedder_cli.cli.option_groups import report_corpus
 from inbedder_cli.errors import UsageError
 from inbedder_cli.evaluation.settings import EvaluateOptions, EvaluationFormat, Part, ProtocolName
-from inbedder_cli.options import DEFAULT_MODEL, Dtype, InputFormat, Pooling
+from inbedder_cli.options import DEFAULT_MODEL, Dtype, Pooling
 
 if TYPE_CHECKING:
     from inbedder_cli.evaluation.runner import Evaluation
@@ -89,9 +89,11 @@ def evaluate(
         typer.Option("--text", help="Text column; detected if not given.", rich_help_panel=TABLE),
     ] = None,
     input_format: Annotated[
-        InputFormat | None,
+        str | None,
         typer.Option(
             "--input-format",
+            callback=parameters.known_input_format,
+            metavar=parameters.INPUT_FORMATS,
             help="Format of the table; detected from suffix or content if not given.",
             rich_help_panel=TABLE,
         ),

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from inbedder_cli.cli import parameters
 from inbedder_cli.corpus.columns import list_names
-from inbedder_cli.corpus.table import Reading
+from inbedder_cli.corpus.layout import Reading, option_of
+from inbedder_cli.corpus.readers import format_of_suffix, taken_options
 from inbedder_cli.errors import InputError, ModelError, UsageError
 from inbedder_cli.options import (
     DEFAULT_MODEL,
@@ -50,8 +51,10 @@ class InputOptions:
     header: parameters.Header = True
     header_rows: parameters.HeaderRows = None
     skip_rows: parameters.SkipRows = 0
+    quote: parameters.Quote = '"'
     escape: parameters.Escape = None
     on_bad_row: parameters.BadRow = OnBadRow.fail
+    bad_rows: parameters.BadRowsFile = None
     json_path: parameters.JsonPath = None
     sheet: parameters.Sheet = None
     empty: parameters.Empty = EmptyTexts.skip
@@ -67,12 +70,20 @@ class InputOptions:
         :param reporter: receives the number of rows.
         """
         from inbedder_cli.corpus import read_corpus
+        from inbedder_cli.output.bad_rows import write_bad_rows
+        from inbedder_cli.output.formats import format_of
 
+        if self.bad_rows is not None:
+            if self.on_bad_row is not OnBadRow.skip:
+                raise UsageError("--bad-rows takes what is left out", hint="add --on-bad-row skip")
+            format_of(self.bad_rows)  # refuses an unknown suffix before any work is done
         if file == "-" and sys.stdin is not None and sys.stdin.isatty():
             reporter.info("waiting for rows on standard input; Ctrl-D ends them")
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "bad_rows"}
         corpus = read_corpus(file, **(values | {"text": self.text or ()}))
         report_corpus(corpus, reporter)
+        if self.bad_rows is not None:
+            write_bad_rows(corpus.bad_rows, self.bad_rows)
         return corpus
 
     def read_like(self, file: str, reading: Reading | None, reporter: Reporter) -> Corpus:
@@ -87,16 +98,17 @@ class InputOptions:
             return self.read(file, reporter)
         default = InputOptions()
         names_text = self.text or self.text_template
+        taken = taken_options(self.input_format or format_of_suffix(file))
         adopted = {
-            field.name: getattr(reading, field.name)
-            for field in fields(Reading)
-            if hasattr(default, field.name)
-            and getattr(self, field.name) == getattr(default, field.name)
-            and getattr(reading, field.name) not in (getattr(default, field.name), ())
-            and not (names_text and field.name in ("text", "text_template"))
+            name: value
+            for name, value in reading.options().items()
+            if getattr(self, name) == getattr(default, name)
+            and value not in (getattr(default, name), ())
+            and not (names_text and name in ("text", "text_template"))
+            and (name in taken or not hasattr(reading.layout, name))
         }
         if adopted:
-            shown = ", ".join(f"--{_option_of(name)} {_shown(value)}" for name, value in adopted.items())
+            shown = ", ".join(map(_shown, adopted, adopted.values()))
             reporter.info(f"reading {file} as the run's file was read: {shown}")
         try:
             return replace(self, **adopted).read(file, reporter)
@@ -108,12 +120,10 @@ class InputOptions:
             raise InputError(str(error), hint=hint) from error
 
 
-def _option_of(field: str) -> str:
-    return {"id_column": "id"}.get(field, field.replace("_", "-"))
-
-
-def _shown(value: object) -> str:
-    return " --text ".join(value) if isinstance(value, tuple) else str(value)
+def _shown(name: str, value: object) -> str:
+    if name == "header":
+        return option_of(name)
+    return f"{option_of(name)} {' --text '.join(value) if isinstance(value, tuple) else value}"
 
 
 @dataclass(frozen=True)

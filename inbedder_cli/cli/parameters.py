@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from inbedder_cli.corpus.readers import READERS
 from inbedder_cli.errors import UsageError
 from inbedder_cli.options import (
     DEFAULT_MODEL,
@@ -15,7 +16,6 @@ from inbedder_cli.options import (
     Dtype,
     EmptyTexts,
     EncodingErrors,
-    InputFormat,
     OnBadRow,
     Pooling,
 )
@@ -64,10 +64,29 @@ TextTemplate = Annotated[
 IdColumn = Annotated[
     str | None, typer.Option("--id", help="Column of row ids. Default: row numbers.", rich_help_panel=INPUT)
 ]
+INPUT_FORMATS = f"[{'|'.join(READERS)}]"
+
+
+def known_input_format(name: str | None) -> str | None:
+    """Return the name if it is that of a format, or None.
+
+    :param name: of a format of files.
+    :raises typer.BadParameter: for an unknown name.
+    """
+    try:
+        return name if name is None else READERS.check(name)
+    except UsageError as error:
+        raise typer.BadParameter(f"{error}; {error.hint}") from error
+
+
 InputFormatOption = Annotated[
-    InputFormat | None,
+    str | None,
     typer.Option(
-        "--input-format", help="Format of the input. Default: by suffix, else by content.", rich_help_panel=INPUT
+        "--input-format",
+        callback=known_input_format,
+        metavar=INPUT_FORMATS,
+        help="Format of the input. Default: by suffix, else by content.",
+        rich_help_panel=INPUT,
     ),
 ]
 Delimiter = Annotated[
@@ -97,6 +116,12 @@ HeaderRows = Annotated[
 SkipRows = Annotated[
     int, typer.Option(min=0, max=MAX_COUNT, help="Lines to skip above the header.", rich_help_panel=INPUT)
 ]
+Quote = Annotated[
+    str,
+    typer.Option(
+        help="Character around cells of CSV files that hold delimiters; '' for none.", rich_help_panel=INPUT
+    ),
+]
 Escape = Annotated[
     str | None,
     typer.Option(help="Character that escapes the next one in CSV files, such as \\.", rich_help_panel=INPUT),
@@ -104,11 +129,20 @@ Escape = Annotated[
 BadRow = Annotated[
     OnBadRow,
     typer.Option(
-        "--on-bad-row", help="What to do with rows that have more cells than the header.", rich_help_panel=INPUT
+        "--on-bad-row",
+        help="Rows with more cells than the header (pad joins them to the last cell), or no JSON objects.",
+        rich_help_panel=INPUT,
+    ),
+]
+BadRowsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--bad-rows", help="Write the rows that --on-bad-row skip leaves out to this file.", rich_help_panel=INPUT
     ),
 ]
 Sheet = Annotated[
-    str | None, typer.Option(help="Sheet of an Excel workbook. Default: the first.", rich_help_panel=INPUT)
+    str | None,
+    typer.Option(help="Sheet of an Excel workbook. Default: the first that is not empty.", rich_help_panel=INPUT),
 ]
 JsonPath = Annotated[
     str | None,
@@ -342,6 +376,22 @@ Format = Annotated[
     ),
 ]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a saved run (cluster --save).")]
+Excel = Annotated[
+    bool,
+    typer.Option(
+        "--excel",
+        help="Write CSV that Excel opens by a double click in any language (UTF-16, tabs); or write .xlsx.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+EscapeFormulas = Annotated[
+    bool,
+    typer.Option(
+        "--escape-formulas",
+        help="Put ' before cells of CSV that a spreadsheet would run as a formula (=, +, -, @).",
+        rich_help_panel=OUTPUT,
+    ),
+]
 Prefix = Annotated[str, typer.Option(help="Prefix of the new columns' names.", rich_help_panel=OUTPUT)]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.", rich_help_panel=OUTPUT)]
 Quiet = Annotated[

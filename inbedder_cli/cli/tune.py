@@ -51,7 +51,7 @@ def tune(
 
     reporter = TerminalReporter(quiet=quiet)
     question = check_instruction(instruction)
-    format_name = check_targets(output, output_format, force=force, inputs=[file])
+    format_name = check_targets(output, output_format, bad_rows=source.bad_rows, force=force, inputs=[file])
     format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
     corpus = source.read(file, reporter)
 

@@ -14,6 +14,7 @@ from inbedder_cli.corpus.arrow_values import cell_values
 from inbedder_cli.corpus.cell_paths import follow, split_path
 from inbedder_cli.corpus.jsonl import has_json_cells
 from inbedder_cli.corpus.limits import MAX_COLUMNS, too_many_columns
+from inbedder_cli.corpus.read_table import count_of
 from inbedder_cli.corpus.values import replace_surrogates, value_as_text
 from inbedder_cli.errors import InputError, UsageError, did_you_mean
 
@@ -22,18 +23,12 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-TEXT_NAMES = frozenset(
-    "text texts review reviews comment comments message messages body content feedback description "
-    "sentence tweet document answer response question note notes complaint post utterance abstract".split()
-)
 NUMBER = re.compile(
-    r"[-+]?(\d+([.,]\d+)*|\.\d+)([eE][-+]?\d+)?%?|true|false|\d{4}-\d\d-\d\d([T ][\d:.+Z-]*)?", re.I
+    r"[-+]?(\d+([.,]\d+)*|\.\d+)([eE][-+]?\d+)?%?|true|false|\d{4}-\d\d-\d\d([T ][\d:.+Z-]*)?"
+    # 2026/01/31 3:12:01 PM GMT+1
+    r"|(\d{1,4}[./-]){2}\d{1,4}([, ]+[\d:.]+( ?[AP]M)?( ?(GMT|UTC)?([+-][\d:]+)?)?)?",
+    re.I,
 )
-
-
-# Scripts that are written without spaces: Thai, Lao, Burmese, Khmer, Chinese and Japanese.
-UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]")
-WORD_LENGTH = 2  # characters of a word in these
 LONGEST_NUMBER = 100  # characters; longer texts are no numbers
 HINTED_ROWS = 5  # in whose objects texts are looked for
 LISTED_NAMES = 20  # columns that a hint names
@@ -101,19 +96,19 @@ def column_values(
         cells = cell_values(table.column(path[0]), table.schema.field(path[0]))
         values = [follow(cell, path[1]) for cell in cells]
         if all(value is None for value in values):
-            raise InputError(f'no cell has "{name}"', source=source, hint=_text_hint(table))
-        return _as_texts(values, source, numbered, name, _text_hint(table), notes)
+            raise InputError(f'no cell has "{name}"', source=source, hint=text_hint(table))
+        return _as_texts(values, source, numbered, name, text_hint(table), notes)
     field = table.schema.field(name)
     column = table.column(name)
     if has_json_cells(field):
-        return _as_texts(cell_values(column, field), source, numbered, name, _text_hint(table), notes)
-    kind = _value_type(field.type)
+        return _as_texts(cell_values(column, field), source, numbered, name, text_hint(table), notes)
+    kind = value_type(field.type)
     if pa.types.is_null(kind):
         return [None] * table.num_rows
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return _decoded(column.to_pylist(), source, numbered, name)
-    if not _is_string(kind):
-        raise InputError(f"holds {kind} values, not text", source=source, column=name, hint=_text_hint(table))
+    if not is_string(kind):
+        raise InputError(f"holds {kind} values, not text", source=source, column=name, hint=text_hint(table))
     return list(column.to_pylist())
 
 
@@ -121,6 +116,11 @@ def _as_texts(
     values: list[Any], source: str, rows: Sequence[int], name: str, hint: str, notes: list[str] | None
 ) -> list[str | None]:
     """Return cells as texts: a stray number among texts is read as one, any other value is an error."""
+    joined = [_joined_parts(value) for value in values]
+    n_joined = sum(value is not other for value, other in zip(values, joined, strict=True))
+    if n_joined and notes is not None:
+        notes.append(f'the parts of {count_of(n_joined, "cell")} of "{name}" are joined')
+    values = joined
     odd = [i for i, value in enumerate(values) if value is not None and not isinstance(value, str)]
     strange = [i for i in odd if isinstance(values[i], (list, dict))]
     n_texts = sum(isinstance(value, str) for value in values)
@@ -129,8 +129,16 @@ def _as_texts(
         raise not_text(values[first], source, rows[first] + 1, name, hint)
     if odd and notes is not None:
         value, row = values[odd[0]], rows[odd[0]] + 1
-        notes.append(f'{len(odd):,} cells of "{name}" are no texts, and read as such (row {row:,}: {value})')
+        notes.append(f'{count_of(len(odd), "cell")} of "{name}" not a text, read as one (row {row:,}: {value})')
     return [None if value is None else replace_surrogates(value_as_text(value)) for value in values]
+
+
+def _joined_parts(value: Any) -> Any:  # noqa: ANN401
+    """Return a text that is divided into parts with links and formats, as Telegram writes it, in one."""
+    if not isinstance(value, list) or not any(isinstance(part, dict) for part in value):
+        return value
+    parts = [part.get("text") if isinstance(part, dict) else part for part in value]
+    return "".join(map(str, parts)) if all(isinstance(part, str) for part in parts) else value
 
 
 def _decoded(cells: list[bytes | None], source: str, rows: Sequence[int], name: str) -> list[str | None]:
@@ -147,13 +155,21 @@ def _decoded(cells: list[bytes | None], source: str, rows: Sequence[int], name: 
     return texts
 
 
-def _value_type(kind: pa.DataType) -> pa.DataType:
+def value_type(kind: pa.DataType) -> pa.DataType:
+    """Return the type of the values of a column.
+
+    :param kind: the type of the column, which may be that of a dictionary.
+    """
     import pyarrow as pa
 
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
-def _is_string(kind: pa.DataType) -> bool:
+def is_string(kind: pa.DataType) -> bool:
+    """Return whether values of a type are strings.
+
+    :param kind: the type.
+    """
     import pyarrow as pa
 
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
@@ -203,30 +219,42 @@ def text_values(
     """
     values = column_values(table, name, source, rows, notes)
     filled = [v for v in values if v and v.strip()]
-    if filled and all(map(_is_number, filled)):
-        raise InputError("holds numbers or dates, not text", source=source, column=name, hint=_text_hint(table))
+    if filled and all(map(is_number, filled)):
+        raise InputError("holds numbers or dates, not text", source=source, column=name, hint=text_hint(table))
     return values
 
 
-def _text_hint(table: pa.Table) -> str:
+def text_hint(table: pa.Table) -> str:
+    """Return a hint to name a text column, with the columns that there are and the texts inside them.
+
+    :param table: the table.
+    """
     hint = f"name a column of texts with --text; columns: {list_names(table.column_names)}"
-    nested = _nested_texts(table)
+    nested = list(nested_texts(table.slice(0, HINTED_ROWS)))
     return f"{hint}; texts inside them: {list_names(nested)}" if nested else hint
 
 
-def _nested_texts(table: pa.Table) -> list[str]:
-    """Return paths to the texts in the objects of the first row that has some."""
-    paths: dict[str, None] = {}
+def nested_texts(table: pa.Table) -> dict[str, list[Any]]:
+    """Return the cells of each path to texts in objects, as far as the first rows have them.
+
+    :param table: the table.
+    """
+    paths: dict[str, list[Any]] = {}
     for name in table.column_names[:LISTED_NAMES]:
-        field, cells = table.schema.field(name), table.column(name).slice(0, HINTED_ROWS)
+        field = table.schema.field(name)
         if has_json_cells(field) or str(field.type).startswith("struct"):
-            for cell in cell_values(cells, field):
-                if isinstance(cell, dict):
-                    paths |= {f"{name}.{key}": None for key, value in cell.items() if isinstance(value, str)}
-    return list(paths)
+            cells = cell_values(table.column(name), field)
+            firsts = [cell for cell in cells[:HINTED_ROWS] if isinstance(cell, dict)]
+            keys = dict.fromkeys(key for cell in firsts for key, value in cell.items() if isinstance(value, str))
+            paths |= {f"{name}.{key}": [follow(cell, [key]) for cell in cells] for key in keys}
+    return paths
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Return whether a cell is a number, a date or a truth value rather than a text.
+
+    :param text: the cell.
+    """
     return len(text) <= LONGEST_NUMBER and NUMBER.fullmatch(text.strip()) is not None
 
 
@@ -243,49 +271,6 @@ def list_names(names: Sequence[str]) -> str:
 
 def _visible(name: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
-
-
-def guess_text_column(table: pa.Table, source: str) -> str:
-    """Return the name of the one obvious text column: by its name, else the one with by far the most words.
-
-    :param table: the table, of which the first 200 rows are examined.
-    :param source: name of the table in messages.
-    :return: the name.
-    :raises InputError: if no column, or more than one, is obvious.
-    """
-    head = table.slice(0, 200)
-    words: dict[str, float] = {name: _mean_words(head, name) for name in table.column_names}
-    texty = {name: n for name, n in words.items() if n > 0}
-    named = [name for name in texty if name.strip().lower() in TEXT_NAMES]
-    if len(named) == 1:
-        return named[0]
-    ranked = sorted(texty, key=lambda name: -texty[name])
-    if len(ranked) == 1 and (texty[ranked[0]] >= 2 or table.num_columns == 1):
-        return ranked[0]
-    if len(ranked) > 1 and texty[ranked[0]] >= 4 and texty[ranked[0]] >= 3 * texty[ranked[1]]:
-        return ranked[0]
-    problem = "more than one column could be the text" if len(ranked) > 1 else "no text column found"
-    raise InputError(problem, source=source, hint=_text_hint(table))
-
-
-def _mean_words(head: pa.Table, name: str) -> float:
-    """Return the mean number of words of a column's texts, 0 if it holds other values.
-
-    It raises no errors on the way: those list all columns, and there may be thousands.
-    """
-    field = head.schema.field(name)
-    kind = _value_type(field.type)
-    if str(kind) in ("binary", "large_binary"):
-        cells = [cell and cell.decode("utf-8", "replace") for cell in head.column(name).to_pylist()]
-    elif _is_string(kind):
-        cells = cell_values(head.column(name), field)
-    else:
-        return 0.0
-    texts = [cell for cell in cells if isinstance(cell, str) and cell.strip()]
-    n_others = sum(cell is not None and not isinstance(cell, str) for cell in cells)
-    if n_others > len(texts) or not texts or all(map(_is_number, texts)):
-        return 0.0
-    return sum(len(text.split()) + len(UNSPACED.findall(text)) / WORD_LENGTH for text in texts) / len(texts)
 
 
 def join_texts(
@@ -310,6 +295,8 @@ def join_texts(
     """
     values = column_values if allow_numbers else text_values
     columns = [values(table, name, source, rows, notes) for name in names]
+    if len(columns) == 1:
+        return [(cell or "").strip() for cell in columns[0]]
     return ["\n".join(c.strip() for c in cells if c and c.strip()) for cells in zip(*columns, strict=True)]
 
 
@@ -332,7 +319,7 @@ def fill_text_template(table: pa.Table, template: str, source: str) -> tuple[lis
     names = tuple(dict.fromkeys(name for _, name, _, _ in parts if name is not None))
     if not names or any(spec or conversion for _, _, spec, conversion in parts):
         raise UsageError("--text-template must name columns in braces", hint="example: '{title}. {body}'")
-    columns = {name: [_cell_as_text(v) for v in _any_values(table, name, source)] for name in names}
+    columns = {name: [_cell_as_text(v) for v in values_at(table, name, source)] for name in names}
     texts = []
     for row in range(table.num_rows):
         if not any(columns[name][row] for name in names):
@@ -344,11 +331,19 @@ def fill_text_template(table: pa.Table, template: str, source: str) -> tuple[lis
     return [t.strip() for t in texts], names
 
 
-def _any_values(table: pa.Table, name: str, source: str) -> list[object]:
+def values_at(table: pa.Table, name: str, source: str) -> list[Any]:
+    """Return the values of a column, or those to which a path leads.
+
+    :param table: the table.
+    :param name: name of the column, or a path into its cells (`cell_paths`).
+    :param source: name of the table in messages.
+    :return: one per row, of any type; None where a cell, or what the path leads to, is missing.
+    :raises InputError: if there is no such column; the hint lists those that there are.
+    """
     if name in table.column_names:
         return cell_values(table.column(name), table.schema.field(name))
     if path := split_path(name, table.column_names):
-        return [follow(cell, path[1]) for cell in _any_values(table, path[0], source)]
+        return [follow(cell, path[1]) for cell in values_at(table, path[0], source)]
     return list(column_values(table, name, source))
 
 
@@ -368,4 +363,4 @@ def row_ids(table: pa.Table, name: str | None, source: str, rows: Sequence[int])
     """
     if name is None:
         return [str(row + 1) for row in rows]
-    return [_cell_as_text(value) for value in _any_values(table, name, source)]
+    return [_cell_as_text(value) for value in values_at(table, name, source)]

@@ -6,8 +6,10 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import shutil
 import tempfile
+import zipfile
 from typing import IO, TYPE_CHECKING, cast
 
 from inbedder_cli.corpus.limits import bound_stream
@@ -22,6 +24,10 @@ XZ = b"\xfd7zXZ\0"
 XZ_MEMORY = 256 * 2**20  # bytes; files of xz -9 need 65 MB
 ZSTD = b"\x28\xb5\x2f\xfd"
 ZSTD_SKIPPABLE = b"\x2a\x4d\x18"  # after a byte 50 to 5F; pzstd begins its files so
+ZIP = b"PK\x03\x04"
+NO_DATA = re.compile(r"/$|^__MACOSX/|(?:^|/)\.")  # folders, and what systems add
+OFFICE = {"[Content_Types].xml", "mimetype"}  # in workbooks and documents; those of Apple have .iwa files
+LISTED = 5  # files that a message names
 CHUNK_BYTES = 64 * 1024
 
 
@@ -43,13 +49,15 @@ def spool(raw: IO[bytes]) -> IO[bytes]:
 
 
 def decompress(raw: IO[bytes], packed: int, name: str) -> IO[bytes]:
-    """Return the decompressed bytes of a gzip, bzip2, xz or zstd stream; another one is returned as it is.
+    """Return the decompressed bytes of a gzip, bzip2, xz or zstd stream, or of the only file in a zip archive.
+
+    Another stream is returned as it is, and so are workbooks, which are zip archives too.
 
     :param raw: the stream, at position 0.
     :param packed: its size, in bytes.
     :param name: name of the input in messages.
     :return: a stream that ends with an error where it unpacks to too much.
-    :raises InputError: for damaged zstd data.
+    :raises InputError: for damaged zstd data, and for a zip archive of several files or with a password.
     """
     magic = raw.read(len(XZ))
     raw.seek(0)
@@ -69,7 +77,30 @@ def decompress(raw: IO[bytes], packed: int, name: str) -> IO[bytes]:
         except OSError as error:
             hint = "compress the file again, or fetch it again"
             raise InputError(f"damaged zstd data ({error})", source=name, hint=hint) from error
+    if magic == ZIP:
+        return _unzip(raw, packed, name)
     return raw
+
+
+def _unzip(raw: IO[bytes], packed: int, name: str) -> IO[bytes]:
+    try:
+        with zipfile.ZipFile(raw) as archive:
+            members = [each for each in archive.namelist() if not NO_DATA.search(each)]
+            if OFFICE.intersection(members) or any(each.endswith(".iwa") for each in members):
+                raw.seek(0)
+                return raw
+            if len(members) != 1:
+                listed = ", ".join(members[:LISTED]) or "nothing"
+                hint = f"unzip it, and name one of its files: {listed}"
+                raise InputError(f"is a zip archive of {len(members)} files", source=name, hint=hint)
+            with archive.open(members[0]) as member:
+                return spool(bound_stream(member, packed, name))
+    except zipfile.BadZipFile:  # readers say what it is
+        raw.seek(0)
+        return raw
+    except (RuntimeError, NotImplementedError) as error:  # a password, a new method
+        hint = "unzip it, and name the file that was in it"
+        raise InputError(f"not a readable zip archive: {error}", source=name, hint=hint) from error
 
 
 class _XzReader(io.RawIOBase):

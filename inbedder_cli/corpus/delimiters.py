@@ -3,44 +3,44 @@
 from __future__ import annotations
 
 import csv
+from itertools import islice
 
-DELIMITERS = (",", ";", "\t", "|")
+DELIMITERS = (",", ";", "\t", "|", "\x1f", "\x01")
+NAMES = {"\t": "tab", "\x1f": "U+001F", "\x01": "U+0001"}
 CHECKED_RECORDS = 100
 
 
-def guess_delimiter(head: bytes, encoding: str | None = None) -> str:
+def guess_delimiter(text: str) -> str:
     r"""Return the delimiter with which most records have as many fields as the header.
 
-    :param head: the first bytes of the file.
-    :param encoding: of the file; None means UTF-8.
+    :param text: the beginning of the file.
     :return: one of `DELIMITERS`.
 
-    >>> guess_delimiter(b"id;text\n1;good, but late\n2;fine\n")
+    >>> guess_delimiter("id;text\n1;good, but late\n2;fine\n")
     ';'
     """
-    return max(DELIMITERS, key=lambda delimiter: consistency(head, delimiter, encoding))
+    return max(DELIMITERS, key=lambda delimiter: consistency(text, delimiter))
 
 
-def consistency(head: bytes, delimiter: str, encoding: str | None = None) -> tuple[float, int]:
+def consistency(text: str, delimiter: str, *, spaced: bool = False) -> tuple[float, int]:
     r"""Return how well a delimiter divides a file: the share of records as wide as the first, and their width.
 
-    :param head: the first bytes of the file.
+    :param text: the beginning of the file.
     :param delimiter: one character.
-    :param encoding: of the file; None means UTF-8.
+    :param spaced: whether blanks after a delimiter do not count.
     :return: share, 0 to 1, and number of fields; zeros for fewer than two.
 
-    >>> consistency(b"id;text\n1;good, but late\n2;fine\n", ";"), consistency(b"good\nbad, too\n", ",")
+    >>> consistency("id;text\n1;good, but late\n2;fine\n", ";"), consistency("good\nbad, too\n", ",")
     ((1.0, 2), (0.0, 0))
     """
-    text = head.decode(encoding or "utf-8", errors="replace").removeprefix("\ufeff")
     end = max(text.rfind("\n"), text.rfind("\r"))
-    complete = text[: end + 1] or text  # the head may end inside a record
+    complete = text[: end + 1] or text  # it may end inside a record
     try:
         lines = complete.splitlines(keepends=True)
-        records = [record for record in csv.reader(lines, delimiter=delimiter) if not is_blank(record)]
+        parsed = csv.reader(lines, delimiter=delimiter, skipinitialspace=spaced)
+        records = list(islice((record for record in parsed if not is_blank(record)), CHECKED_RECORDS))
     except csv.Error:
         return (0.0, 0)
-    records = records[:CHECKED_RECORDS]
     width = len(records[0]) if records else 0
     if width < 2:
         return (0.0, 0)

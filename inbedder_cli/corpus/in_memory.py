@@ -9,9 +9,10 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.corpus.columns import check_column_names, column_tuple, guess_text_column, not_text
+from inbedder_cli.corpus.columns import check_column_names, column_tuple, not_text
 from inbedder_cli.corpus.jsonl import JSON_CELLS, without_json_mark
 from inbedder_cli.corpus.table import corpus_from_table
+from inbedder_cli.corpus.text_guess import guess_text_column
 from inbedder_cli.corpus.values import is_missing, value_as_json
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import EmptyTexts

@@ -1,101 +1,159 @@
-"""A JSON document that holds a list of rows somewhere, in place of one object per line."""
+"""JSON files: one object per line, or a document that holds the rows."""
 
 from __future__ import annotations
 
+import re
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.corpus.cell_paths import follow, parse_steps
-from inbedder_cli.corpus.jsonl import parse_json, table_of_records
+from inbedder_cli.corpus.json_parsing import PREFIX, JsonParser
+from inbedder_cli.corpus.json_rows import JsonRows
+from inbedder_cli.corpus.jsonl import table_of_records
+from inbedder_cli.corpus.layout import Layout
 from inbedder_cli.corpus.limits import MEGABYTE
-from inbedder_cli.corpus.opening import decode_lines
+from inbedder_cli.corpus.read_table import BadRow, ReadTable, note_of_bad_rows
+from inbedder_cli.corpus.text_lines import decode_lines
 from inbedder_cli.errors import InputError, UsageError
+from inbedder_cli.options import OnBadRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import pyarrow as pa
+    from collections.abc import Iterable, Iterator
 
     from inbedder_cli.corpus.opening import Opened
 
 MAX_DOCUMENT = 500 * MEGABYTE  # characters; it is parsed in memory
-LISTED = 10  # paths that a hint names
+OBJECT = re.compile(r"\s*\{\s*[\"}]")
+LIST = re.compile(r"\s*\[\s*(?:[\[{\"\]]|\Z)")
+LINE_HINT = "each line must be one whole JSON object; --on-bad-row skip leaves the others out"
+DOCUMENT_HINT = "is it whole? export it again"
 
 
-def read_json(
-    opened: Opened, path: str | None = None, *, encoding: str | None = None, limit: int | None = None
-) -> pa.Table:
-    """Return the rows of a JSON document as a table of JSON texts.
+def is_json_lines(_: Opened, text: str) -> bool:
+    """Return whether a file begins with a JSON object.
 
-    A file of several documents, one per line, is read as JSON lines.
+    :param text: its first characters.
+    """
+    return OBJECT.match(text) is not None
+
+
+def begins_with_object(text: str) -> bool:
+    """Return whether the first line of a file is a whole JSON object, whatever the file is called.
+
+    :param text: its first characters.
+    """
+    line = text.lstrip().partition("\n")[0]
+    return _is_object(line, JsonParser(""))
+
+
+def is_json_document(_: Opened, text: str) -> bool:
+    """Return whether a file begins with a JSON list of objects, lists or texts, or assigns or passes JSON.
+
+    :param text: its first characters.
+    """
+    return LIST.match(text) is not None or PREFIX.match(text) is not None
+
+
+def read_json_lines(opened: Opened, layout: Layout | None = None, limit: int | None = None) -> ReadTable:
+    """Return a file of one JSON object per line as a table of JSON texts; a missing key is a null cell.
+
+    A file that is no such one, but a document, is read as that.
 
     :param opened: the file.
-    :param path: where the list of rows is, such as "data.items"; None takes the only list of objects.
-    :param encoding: None means UTF-8.
+    :param layout: its encoding, where the rows are, and what to do with lines that are no objects.
     :param limit: maximum number of rows; None reads all.
     :return: one column per key, in order of appearance.
-    :raises InputError: when it is no JSON, or holds no list of objects, or several and no path tells which.
-    :raises UsageError: for a path that is none.
+    :raises InputError: naming the first line that is not a JSON object.
     """
-    name = opened.name
-    lines, size = [], 0
-    for line in decode_lines(opened, encoding):
-        lines.append(line)
+    return _read(opened, layout or Layout(), limit, least_lines=1)
+
+
+def read_json(opened: Opened, layout: Layout | None = None, limit: int | None = None) -> ReadTable:
+    """Return the rows of a JSON document as a table of JSON texts.
+
+    A file of several objects, one per line, is read as JSON lines.
+
+    :param opened: the file.
+    :param layout: its encoding, and where the list of rows is.
+    :param limit: maximum number of rows; None reads all.
+    :return: one column per key, in order of appearance.
+    :raises InputError: when it is no JSON, or holds no rows, or several lists and no path tells which.
+    """
+    return _read(opened, layout or Layout(), limit, least_lines=2)
+
+
+def _read(opened: Opened, layout: Layout, limit: int | None, *, least_lines: int) -> ReadTable:
+    if layout.on_bad_row is OnBadRow.pad:
+        raise UsageError("--on-bad-row pad is for tables of cells, not for JSON", hint="use skip or fail")
+    parser = JsonParser(opened.name)
+    rest = decode_lines(opened, layout)
+    first: list[str] = []  # up to the second line that is not blank, or the first
+    n_filled = 0
+    while n_filled < least_lines and (line := next(rest, None)) is not None:
+        first.append(line)
+        n_filled += bool(line.strip())
+    if not n_filled:
+        raise InputError("has no rows", source=opened.name, hint="give a file with one JSON object per row")
+    skips = layout.on_bad_row is OnBadRow.skip
+    start = next(line for line in first if line.strip())
+    lines = chain(first, rest)
+    if layout.json_path is None and n_filled == least_lines and (skips or _is_object(start, parser)):
+        bad_rows: list[BadRow] = []
+        filled = ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
+        records = _objects(filled, parser, bad_rows if skips else None)
+        table = table_of_records(records, opened.name, limit)
+        return ReadTable(table, [*parser.all_notes(), *note_of_bad_rows(bad_rows)], bad_rows)
+    text = _joined(lines, opened.name)
+    rows = JsonRows(opened.name, layout.json_path, header=layout.header)
+    found = rows.of(parser.values(text, DOCUMENT_HINT))
+    table = table_of_records(enumerate(found, start=1), opened.name, limit)
+    return ReadTable(table, [*parser.all_notes(), *rows.notes])
+
+
+def _is_object(line: str, parser: JsonParser) -> bool:
+    if not OBJECT.match(line.removeprefix("\x1e")):
+        return False
+    n_constants = parser.n_constants
+    try:
+        return isinstance(parser.value(_trimmed(line), 1, ""), dict)
+    except InputError as error:
+        return not isinstance(
+            error.__cause__, ValueError
+        )  # one that is nested too deeply, to be named by its line
+    finally:
+        parser.n_constants = n_constants
+
+
+def _trimmed(line: str) -> str:
+    """Return a line without a comma at its end or a record separator before it, as some programs write them."""
+    return line.strip().removeprefix("\x1e").removesuffix(",")
+
+
+def _objects(
+    lines: Iterable[tuple[int, str]], parser: JsonParser, bad_rows: list[BadRow] | None
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in lines:
+        try:
+            record = parser.value(_trimmed(line), number, LINE_HINT)
+            if not isinstance(record, dict):
+                reason = f"a JSON {type(record).__name__} where an object is expected"
+                raise InputError(reason, source=parser.name, line=number, hint=LINE_HINT)
+        except InputError as error:
+            if bad_rows is None:
+                raise
+            reason = str(error).removeprefix(f"{parser.name}, line {number}: ")
+            bad_rows.append(BadRow(number, reason, line.rstrip("\r\n")))
+        else:
+            yield number, record
+
+
+def _joined(lines: Iterator[str], name: str) -> str:
+    kept, size = [], 0
+    for line in lines:
+        kept.append(line)
         size += len(line)
         if size > MAX_DOCUMENT:
             limit_mb = MAX_DOCUMENT // MEGABYTE
             raise InputError(
                 f"a JSON document of more than {limit_mb} MB", source=name, hint="convert it to JSON lines"
             )
-    filled = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
-    if len(filled) > 1 and path is None and _is_object(filled[0][1]) and _is_object(filled[1][1]):
-        records = ((number, _object(parse_json(line, name, number, ""), name, number)) for number, line in filled)
-        return table_of_records(records, name, limit)
-    document = parse_json("".join(lines), name, None, "is it whole? export it again")
-    rows = _list_at(document, path, name) if path else _only_list(document, name)
-    return table_of_records(((i, _object(row, name, i)) for i, row in enumerate(rows, start=1)), name, limit)
-
-
-def _is_object(line: str) -> bool:
-    return line.lstrip().startswith("{") and line.rstrip().endswith("}")
-
-
-def _object(value: Any, name: str, number: int) -> dict[str, Any]:  # noqa: ANN401
-    if isinstance(value, dict):
-        return value
-    if isinstance(value, str):
-        return {"text": value}
-    hint = "each row must be an object, or a text"
-    raise InputError(f"row {number} is a JSON {type(value).__name__}, not an object", source=name, hint=hint)
-
-
-def _list_at(document: Any, path: str, name: str) -> list[Any]:  # noqa: ANN401
-    steps = parse_steps(path)
-    if steps is None:
-        raise UsageError(f'"{path}" is no path', hint='keys with dots between them: "data.items[0].rows"')
-    found = follow(document, steps)
-    if isinstance(found, list):
-        return found
-    lists = ", ".join(dict.fromkeys(path for path, _ in _lists(document)))
-    raise InputError(f'has no list at "{path}"', source=name, hint=f"its lists: {lists}" if lists else None)
-
-
-def _only_list(document: Any, name: str) -> list[Any]:  # noqa: ANN401
-    if isinstance(document, list):
-        return document
-    found = list(_lists(document))
-    if len(found) == 1:
-        return found[0][1]
-    if not found:
-        raise InputError("holds no list of rows", source=name, hint="give JSON lines, or a list of objects")
-    paths = ", ".join(path for path, _ in found[:LISTED])
-    raise InputError("holds several lists of objects", source=name, hint=f"name one with --json-path: {paths}")
-
-
-def _lists(value: Any, path: str = "") -> Iterator[tuple[str, list[Any]]]:  # noqa: ANN401
-    """Yield the path of each list of objects that is in no other list."""
-    if isinstance(value, list):
-        if value and all(isinstance(item, dict) for item in value):
-            yield path, value
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _lists(inner, f"{path}.{key}" if path else str(key))
+    return "".join(kept)

@@ -1,13 +1,11 @@
-"""JSON lines. Each cell is kept as its JSON text, so that it is written again unchanged."""
+"""Tables of JSON cells: each is kept as its JSON text, so that it is written again unchanged."""
 
 from __future__ import annotations
 
 import json
-import math
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.corpus.limits import MAX_COLUMNS, MAX_DEPTH, MAX_EMPTY_CELLS, MAX_EMPTY_RATIO, too_many_columns
-from inbedder_cli.corpus.opening import Opened, decode_lines
+from inbedder_cli.corpus.limits import MAX_COLUMNS, check_empty_cells, too_many_columns
 from inbedder_cli.corpus.values import replace_surrogates, value_as_json
 from inbedder_cli.errors import InputError
 
@@ -17,20 +15,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 JSON_CELLS = {b"inbedder.cells": b"json"}  # field metadata: the strings of this column are JSON texts
-
-
-def read_jsonl(opened: Opened, *, encoding: str | None = None, limit: int | None = None) -> pa.Table:
-    """Return a file of one JSON object per line as a table of JSON texts; a missing key is a null cell.
-
-    :param opened: the file.
-    :param encoding: None means UTF-8.
-    :param limit: maximum number of rows; None reads all.
-    :return: one column per key, in order of appearance.
-    :raises InputError: naming the first line that is not a JSON object.
-    """
-    lines = enumerate(decode_lines(opened, encoding), start=1)
-    records = ((number, _parse_object(line, opened.name, number)) for number, line in lines if line.strip())
-    return table_of_records(records, opened.name, limit)
 
 
 def table_of_records(records: Iterable[tuple[int, dict[str, Any]]], name: str, limit: int | None) -> pa.Table:
@@ -60,13 +44,13 @@ def table_of_records(records: Iterable[tuple[int, dict[str, Any]]], name: str, l
             break
     if not n_rows:
         raise InputError("has no rows", source=name, hint="give a file with one JSON object per row")
-    n_empty = n_rows * len(columns) - n_cells
-    if n_empty > max(MAX_EMPTY_CELLS, MAX_EMPTY_RATIO * n_cells):
-        raise InputError(
-            f"{len(columns):,} different keys in {n_rows:,} rows would leave {n_empty:,} cells empty",
-            source=name,
-            hint="keep the keys that every row has, and nest the others in one: jq -c '{text, rest: .}'",
-        )
+    check_empty_cells(
+        n_rows * len(columns) - n_cells,
+        n_cells,
+        f"{len(columns):,} different keys in {n_rows:,} rows",
+        name,
+        "keep the keys that every row has, and nest the others in one: jq -c '{text, rest: .}'",
+    )
     fields = [pa.field(name, pa.string(), metadata=JSON_CELLS) for name in columns]
     return pa.table([_column(*column, n_rows) for column in columns.values()], schema=pa.schema(fields))
 
@@ -94,52 +78,6 @@ def _check_key(key: str, n_columns: int, name: str, number: int) -> None:
             line=number,
             hint="rename the key",
         )
-
-
-def _parse_object(line: str, name: str, number: int) -> dict[str, Any]:
-    hint = "each line must be one whole JSON object; a document of several lines: --input-format json"
-    record = parse_json(line, name, number, hint)
-    if not isinstance(record, dict):
-        kind = type(record).__name__
-        raise InputError(f"a JSON {kind} where an object is expected", source=name, line=number, hint=hint)
-    return record
-
-
-def parse_json(text: str, name: str, number: int | None, hint: str) -> Any:  # noqa: ANN401
-    """Return the value of a JSON text, in which NaN and infinite numbers are errors.
-
-    :param text: the JSON text.
-    :param name: name of the input in messages.
-    :param number: line of the input; None where the text is all of it.
-    :param hint: what to do next.
-    :return: the value.
-    :raises InputError: when it is no JSON, or nested too deeply.
-    """
-
-    def refuse(constant: str) -> None:
-        raise ValueError(f"{constant} is not JSON")
-
-    def finite(digits: str) -> float:
-        value = float(digits)
-        if not math.isfinite(value):
-            raise ValueError(f"{digits} is too large a number")
-        return value
-
-    try:
-        value = json.loads(text, parse_constant=refuse, parse_float=finite)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"bad JSON: {error}", source=name, line=number, hint=hint) from error
-    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(value):
-        raise InputError(f"JSON nested more than {MAX_DEPTH} levels deep", source=name, line=number, hint=hint)
-    return value
-
-
-def _is_deep(value: object) -> bool:
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        nested = [item for item in level if isinstance(item, (dict, list))]
-        level = [child for item in nested for child in (item.values() if isinstance(item, dict) else item)]
-    return any(isinstance(item, (dict, list)) for item in level)
 
 
 def without_json_mark(table: pa.Table) -> pa.Table:

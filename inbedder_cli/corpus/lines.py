@@ -2,57 +2,61 @@
 
 from __future__ import annotations
 
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inbedder_cli.corpus.columns import EMPTY_HINT, TEXT_NAMES
+from inbedder_cli.corpus.columns import EMPTY_HINT
 from inbedder_cli.corpus.delimiters import DELIMITERS, consistency
-from inbedder_cli.corpus.opening import Opened, decode_lines
+from inbedder_cli.corpus.layout import Layout
+from inbedder_cli.corpus.read_table import ReadTable
+from inbedder_cli.corpus.text_guess import TEXT_NAMES
+from inbedder_cli.corpus.text_lines import decode_lines
 from inbedder_cli.errors import InputError
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from inbedder_cli.corpus.opening import Opened
 
 COLUMN = "text"
+TEXT_SUFFIXES = {".txt", ".text", ".md", ".log"}
 SENTENCE = 4  # words from which a first line is a text, not the name of a column
 TABLE = 0.9  # least share of records of equal width in a table
+RAGGED_TABLE = 0.5  # in one whose name does not tell that it is text
 
 
-def read_lines(opened: Opened, *, encoding: str | None = None, limit: int | None = None) -> pa.Table:
+def read_lines(opened: Opened, layout: Layout | None = None, limit: int | None = None) -> ReadTable:
     """Return the lines of a file as a table of one column, "text"; a blank line is a row without text.
 
     :param opened: the file.
-    :param encoding: None means UTF-8.
+    :param layout: its encoding, and how many lines are skipped.
     :param limit: maximum number of rows; None reads all.
     :return: one row per line.
     :raises InputError: when the file has no lines.
     """
     import pyarrow as pa
 
-    texts = []
-    for line in decode_lines(opened, encoding):
-        texts.append(line.rstrip("\r\n"))
-        if len(texts) == limit:
-            break
+    layout = layout or Layout()
+    lines = islice(decode_lines(opened, layout), layout.skip_rows, None)
+    texts = [line.rstrip("\r\n") for line in islice(lines, limit)]
     if not texts:
         raise InputError("has no lines", source=opened.name, hint=EMPTY_HINT)
-    return pa.table({COLUMN: pa.array(texts, pa.string())})
+    return ReadTable(pa.table({COLUMN: pa.array(texts, pa.string())}))
 
 
-def is_plain_text(opened: Opened, encoding: str | None, *, is_named_text: bool) -> bool:
+def is_plain_text(opened: Opened, text: str) -> bool:
     """Return whether a file holds lines of text rather than a table.
 
-    No delimiter divides plain lines evenly, or the first one is a sentence. A file whose name does not end in .txt
-    may be a table of one column: only a first line of four words or more tells that it is not.
+    No delimiter divides plain lines evenly, or the first one is a sentence. A file that is not named as text may
+    be a table of one column: only a first line of four words or more tells that it is not.
 
     :param opened: the file.
-    :param encoding: None means UTF-8.
-    :param is_named_text: whether its name ends in .txt.
+    :param text: its first characters.
     """
-    head = opened.head.decode(encoding or "utf-8", "replace").removeprefix("\ufeff").lstrip()
-    first = head.splitlines()[0].strip() if head else ""
-    share = max(consistency(opened.head, delimiter, encoding)[0] for delimiter in DELIMITERS)
+    text = text.lstrip()
+    first = text.splitlines()[0].strip() if text else ""
+    share = max(consistency(text, delimiter)[0] for delimiter in DELIMITERS)
     if share >= TABLE and not first.endswith((".", "!", "?")):
         return False
-    if is_named_text:
+    if TEXT_SUFFIXES.intersection(Path(opened.name.lower()).suffixes[-2:]):
         return first.lower() not in TEXT_NAMES
-    return share == 0 and len(first.split()) >= SENTENCE
+    return share < RAGGED_TABLE and len(first.split()) >= SENTENCE

@@ -8,6 +8,7 @@ from inbedder_cli.corpus.columns import check_column_names
 from inbedder_cli.corpus.jsonl import without_json_mark
 from inbedder_cli.corpus.limits import cell_too_large, unpacked_limit, unpacks_too_large
 from inbedder_cli.corpus.opening import DAMAGED
+from inbedder_cli.corpus.read_table import ReadTable
 from inbedder_cli.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from inbedder_cli.corpus.layout import Layout
     from inbedder_cli.corpus.opening import Opened
 
 BATCH_ROWS = 4_096  # a few bytes may stand for many equal cells: look often
@@ -24,7 +26,15 @@ EXPANDABLE = {"PLAIN", "PLAIN_DICTIONARY", "RLE", "RLE_DICTIONARY", "BIT_PACKED"
 WIDTH = 8  # bytes that a value takes in memory, if it is not a string
 
 
-def read_parquet(opened: Opened, limit: int | None = None) -> pa.Table:
+def is_parquet(opened: Opened, _: str) -> bool:
+    """Return whether a file is Parquet.
+
+    :param opened: the file.
+    """
+    return opened.head.startswith(b"PAR1")
+
+
+def read_parquet(opened: Opened, _: Layout, limit: int | None = None) -> ReadTable:
     """Return a Parquet file as a table of its own types.
 
     :param opened: the file.
@@ -53,7 +63,7 @@ def read_parquet(opened: Opened, limit: int | None = None) -> pa.Table:
             reason = "a column has a name that is not UTF-8"
         hint = "write the file again, or export the table as CSV"
         raise InputError(f"not a readable Parquet file: {reason}", source=opened.name, hint=hint) from error
-    return without_json_mark(table)
+    return ReadTable(without_json_mark(table))
 
 
 def _string_leaves(file: pq.ParquetFile) -> tuple[list[str], int]:

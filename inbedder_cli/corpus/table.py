@@ -10,12 +10,13 @@ from inbedder_cli.corpus.columns import (
     check_column_names,
     column_tuple,
     fill_text_template,
-    guess_text_column,
     join_texts,
     row_ids,
 )
+from inbedder_cli.corpus.mojibake import note_of_mojibake
+from inbedder_cli.corpus.text_guess import guess_text_column
 from inbedder_cli.errors import InputError, UsageError
-from inbedder_cli.options import CsvStyle, EmptyTexts, InputFormat
+from inbedder_cli.options import EmptyTexts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,39 +24,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-
-@dataclass(frozen=True)
-class Reading:
-    """How a file was read: what it takes to read another one alike.
-
-    :param columns: all columns of the file.
-    :param text: the text columns, or paths into them; empty with a template.
-    :param text_template: the template of the texts.
-    :param id_column: the column of row ids.
-    :param empty: what is done with rows without text.
-    :param delimiter: as it was given; None: detected, like the next ones.
-    :param encoding: of a text file.
-    :param header: whether the first row names the columns.
-    :param header_rows: number of header rows.
-    :param skip_rows: number of lines above the header.
-    :param escape: character that escapes the next one.
-    :param json_path: where the rows are in a JSON document.
-    :param sheet: of an Excel workbook.
-    """
-
-    columns: tuple[str, ...]
-    text: tuple[str, ...] = ()
-    text_template: str | None = None
-    id_column: str | None = None
-    empty: EmptyTexts = EmptyTexts.skip
-    delimiter: str | None = None
-    encoding: str | None = None
-    header: bool = True
-    header_rows: int | None = None
-    skip_rows: int = 0
-    escape: str | None = None
-    json_path: str | None = None
-    sheet: str | None = None
+    from inbedder_cli.corpus.layout import Reading
+    from inbedder_cli.corpus.read_table import BadRow
+    from inbedder_cli.options import CsvStyle
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,12 +38,13 @@ class Corpus:
     :param texts: one per row, stripped; "" where the row has no text.
     :param ids: one per row, shown with exemplars.
     :param text_columns: the columns that the texts come from.
-    :param format: the format of the file; `InputFormat.parquet` for objects in memory.
+    :param format: the name of the format of the file; "parquet" for objects in memory.
     :param style: how a CSV or TSV file is written; None for other formats.
     :param keep_empty: whether rows without text are embedded too.
     :param notes: notes for the user about the input: detected columns, skipped lines, sampling.
     :param index: one label per row, if the rows come from a pandas object.
     :param reading: how the file was read; None for objects in memory.
+    :param bad_rows: rows of the file that were left out because they do not fit.
     """
 
     source: str
@@ -80,12 +52,13 @@ class Corpus:
     texts: list[str]
     ids: list[str]
     text_columns: tuple[str, ...]
-    format: InputFormat = InputFormat.csv
+    format: str = "csv"
     style: CsvStyle | None = None
     keep_empty: bool = False
     notes: tuple[str, ...] = ()
     index: pd.Index | None = field(default=None, compare=False)  # pandas compares element by element
     reading: Reading | None = None
+    bad_rows: tuple[BadRow, ...] = ()
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -159,6 +132,7 @@ def corpus_from_table(
             columns = (guess_text_column(table, source),)
             notes.append(f'text column "{columns[0]}" (guessed; --text to change)')
         texts = join_texts(table, columns, source, rows, allow_numbers=allow_numbers, notes=notes)
+    notes.extend(note_of_mojibake(texts))
     if require_text or empty is EmptyTexts.fail:
         _check_empty(texts, empty, source, columns, rows)
     return Corpus(
@@ -167,7 +141,7 @@ def corpus_from_table(
         texts=texts,
         ids=_ids(table, id_column, source, rows, index),
         text_columns=columns,
-        format=InputFormat.parquet,
+        format="parquet",
         keep_empty=empty is EmptyTexts.keep,
         notes=tuple(notes),
         index=index,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inbedder_cli.corpus.cell_paths import split_path
 from inbedder_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -68,13 +69,14 @@ class Grouping:
 
 
 def split_bins(column: str, names: Sequence[str]) -> tuple[str, str | None]:
-    """Return a column and the bins that are asked for: "created_at:month", "amount:5".
+    """Return a column, or a path into one, and the bins that are asked for: "created_at:month", "order.amount:5".
 
     :param column: as the user gave it.
     :param names: the columns of the table; one that is named so with its colon is taken as it is.
     """
     name, colon, bins = column.rpartition(":")
-    return (name, bins) if colon and column not in names and name in names else (column, None)
+    is_known = name in names or split_path(name, names) is not None
+    return (name, bins) if colon and column not in names and is_known else (column, None)
 
 
 def column_grouping(name: str, cells: Sequence[Any], bins: str | None = None) -> Grouping:

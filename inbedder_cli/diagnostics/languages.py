@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from functools import cache, lru_cache
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.clustering.preprocess import sample_indices
+from inbedder_cli.models.memo import cached_value
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -51,17 +54,30 @@ def unread_languages(texts: Sequence[str], languages: Collection[str]) -> dict[s
 
 @lru_cache(maxsize=4)  # several questions are asked about the same texts
 def _unread_shares(checked: tuple[str, ...], languages: frozenset[str]) -> dict[str, float]:
+    shares: dict[str, float] = cached_value(
+        _key("texts", checked, languages), lambda: _identify_texts(checked, languages)
+    )
+    return shares
+
+
+def _key(what: str, texts: Sequence[str], languages: frozenset[str]) -> str:
+    """Return the name of a verdict on texts: with it, the identifier need not be loaded to give it again."""
+    digest = hashlib.sha256("\0".join([*sorted(languages), "", *texts]).encode("utf-8", "replace")).hexdigest()
+    return f"languages of {what}: {digest} py3langid {version('py3langid')}"
+
+
+def _identify_texts(checked: tuple[str, ...], languages: frozenset[str]) -> dict[str, float]:
     counts: Counter[str] = Counter()
     unclear = []
     for text in checked:
-        code, is_read = identify(text, languages)
+        code, is_read = _identify(text, languages)
         if is_read is None:
             unclear.append(text)
         elif not is_read:
             counts[code] += 1
     for start in range(0, len(unclear), JOINED):
         together = unclear[start : start + JOINED]
-        code, is_read = identify("\n".join(together), languages)
+        code, is_read = _identify("\n".join(together), languages)
         if is_read is False:
             counts[code] += len(together)
     if counts.total() < max(MIN_SHARE * len(checked), min(MIN_TEXTS, len(checked))):
@@ -76,6 +92,12 @@ def identify(text: str, languages: Collection[str]) -> tuple[str, bool | None]:
     :param languages: ISO 639 codes.
     :return: ISO 639 code, and True, False, or None where the text is too short to tell.
     """
+    key = _key("a text", [text], frozenset(languages))
+    code, is_read = cached_value(key, lambda: _identify(text, languages))
+    return code, is_read
+
+
+def _identify(text: str, languages: Collection[str]) -> tuple[str, bool | None]:
     text = text[:MAX_CHARACTERS].encode("utf-8", "replace").decode()
     if sum(len(c.encode()) for c in text if c.isalpha()) < MIN_BYTES:
         return "", None

@@ -8,10 +8,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.corpus.opening import decode_lines, open_input
+from inbedder_cli.corpus.foreign import refuse_foreign
+from inbedder_cli.corpus.layout import Layout
+from inbedder_cli.corpus.opening import open_input
+from inbedder_cli.corpus.text_lines import decode_lines
 from inbedder_cli.corpus.values import value_as_text
 from inbedder_cli.errors import InputError, did_you_mean
-from inbedder_cli.options import InputFormat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,8 +110,9 @@ def read_records(path: Path, broken: list[str] | None = None) -> list[Record]:
     :raises InputError: naming the file and the line that is not a JSON object.
     """
     records = []
-    with closing(open_input(str(path), InputFormat.jsonl)) as opened:
-        for number, line in enumerate(decode_lines(opened, None), start=1):
+    with closing(open_input(str(path))) as opened:
+        refuse_foreign(opened, Layout())
+        for number, line in enumerate(decode_lines(opened), start=1):
             if not line.strip():
                 continue
             try:

@@ -10,11 +10,11 @@ the names in its help, so this module imports little: writers import what they n
 
 from __future__ import annotations
 
-import codecs
 import csv
 import importlib.util
 import re
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from inbedder_cli.errors import UsageError, did_you_mean
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ESCAPED = re.compile(r"[\\|\[\]`]")  # in Markdown: an image that a cell names would be fetched by who looks at it
+# Cells that spreadsheets run begin so, also in full width; a number may begin with a sign.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+NUMBER = re.compile(r"[-+]?(?:\d+(?:[.,]\d+)*|[.,]\d+)(?:[eE][-+]?\d+)?\s?%?")
 TABLE = "table"  # the view on a terminal; not a file format, so it is not in the registry
 
 
@@ -48,7 +51,7 @@ class Writer(Protocol):
         :param table: what to write; `rows_as_text` and `rows_as_json` of output/cells.py make strings of it.
         :param stream: where to write it.
         :param document: returns the JSON document that replaces the table, for nested formats.
-        :param style: delimiter, line ends and mark of CSV; None takes the defaults.
+        :param style: how CSV is written; None takes the defaults.
         """
 
 
@@ -60,6 +63,7 @@ class Format:
     :param suffixes: suffixes of its files, in lower case and with the dot; the first is the usual one.
     :param write: writes a table in this format.
     :param is_binary: whether its bytes would garble a terminal.
+    :param takes_style: whether it is CSV of some `CsvStyle`.
     :param requires: a package that it needs; None: none beside our own.
     """
 
@@ -67,6 +71,7 @@ class Format:
     suffixes: tuple[str, ...]
     write: Writer
     is_binary: bool = False
+    takes_style: bool = False
     requires: str | None = None
 
 
@@ -148,7 +153,7 @@ def write_table(
     :param stream: where to write it; it stays open.
     :param name: of the format.
     :param document: returns the JSON document to write instead of the table's rows.
-    :param style: delimiter, line ends and mark of CSV; None takes the defaults.
+    :param style: how CSV is written; None takes the defaults.
     :raises UsageError: when there is no such format.
     """
     FORMATS[name].write(table, stream, document=document, style=style)
@@ -163,11 +168,16 @@ def _write_csv(table: pa.Table, stream: IO[bytes], *, style: CsvStyle | None = N
 
     style = style or CsvStyle()
     if style.has_mark:
-        stream.write(codecs.BOM_UTF8)
-    lines = _Lines(stream, style.line_end)
+        stream.write("\ufeff".encode(style.encoding))
+    lines = _Lines(stream, style.line_end, style.encoding)
     cells = csv.writer(lines, delimiter=style.delimiter, lineterminator=_Lines.END)
-    cells.writerow(table.column_names)
-    cells.writerows(rows_as_text(table))
+    rows = chain([table.column_names], rows_as_text(table))
+    cells.writerows(map(_without_formulas, rows) if style.escapes_formulas else rows)
+
+
+def _without_formulas(cells: list[str]) -> list[str]:
+    """Return cells of which no spreadsheet makes a formula; numbers stay."""
+    return [f"'{cell}" if cell.startswith(FORMULA) and not NUMBER.fullmatch(cell) else cell for cell in cells]
 
 
 def _write_tsv(table: pa.Table, stream: IO[bytes], *, style: CsvStyle | None = None, **_: object) -> None:
@@ -219,19 +229,20 @@ class _Lines:
 
     :param stream: where the lines go.
     :param end: of each line.
+    :param encoding: of the lines.
     """
 
     END = "\r\n"
 
-    def __init__(self, stream: IO[bytes], end: str) -> None:
-        self.stream, self.end = stream, end.encode()
+    def __init__(self, stream: IO[bytes], end: str, encoding: str) -> None:
+        self.stream, self.end, self.encoding = stream, end.encode(encoding), encoding
 
     def write(self, line: str) -> None:
-        r"""Write one line; lone surrogates, which UTF-8 cannot encode, are replaced.
+        r"""Write one line; lone surrogates, which cannot be encoded, are replaced.
 
         :param line: ended by \r\n.
         """
-        self.stream.write(line.removesuffix(self.END).encode("utf-8", "replace") + self.end)
+        self.stream.write(line.removesuffix(self.END).encode(self.encoding, "replace") + self.end)
 
 
 def markdown_table(header: list[str], rows: list[list[str]]) -> str:
@@ -250,8 +261,8 @@ def markdown_table(header: list[str], rows: list[list[str]]) -> str:
 
 
 for _format in (
-    Format("csv", (".csv",), _write_csv),
-    Format("tsv", (".tsv",), _write_tsv),
+    Format("csv", (".csv",), _write_csv, takes_style=True),
+    Format("tsv", (".tsv",), _write_tsv, takes_style=True),
     Format("json", (".json",), _write_json),
     Format("jsonl", (".jsonl", ".ndjson"), _write_jsonl),
     Format("markdown", (".md",), _write_markdown),

@@ -7,16 +7,26 @@ names its place, and what is not in the schema costs no memory, however much of 
 from __future__ import annotations
 
 import shlex
+from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from inbedder_cli.clustering import NOISE
-from inbedder_cli.corpus.table import Reading
+from inbedder_cli.corpus.layout import Layout, Reading
 from inbedder_cli.encoders.base import ModelRecord
 from inbedder_cli.errors import InputError
-from inbedder_cli.options import ClusterOptions, Dtype, EmptyTexts, EncodeOptions, Pooling, UnansweredOptions
+from inbedder_cli.options import (
+    ClusterOptions,
+    Dtype,
+    EmptyTexts,
+    EncodeOptions,
+    EncodingErrors,
+    OnBadRow,
+    Pooling,
+    UnansweredOptions,
+)
 from inbedder_cli.runs.folders import MANIFEST, ROWS, TENSORS
 from inbedder_cli.untrusted import read_regular
 
@@ -122,7 +132,7 @@ class Settings(Struct, frozen=True):
 
 
 class Input(Struct, frozen=True):
-    """Fields of `Reading`: how the file of the run was read."""
+    """Fields of `Reading` and `Layout`: how the file of the run was read."""
 
     columns: list[str]
     text: list[str]
@@ -137,6 +147,9 @@ class Input(Struct, frozen=True):
     escape: str | None
     json_path: str | None
     sheet: str | None
+    encoding_errors: EncodingErrors = EncodingErrors.fail
+    quote: str = '"'
+    on_bad_row: OnBadRow = OnBadRow.fail
 
 
 class Files(Struct, frozen=True, rename={"tensors": TENSORS, "rows": ROWS}):
@@ -169,7 +182,8 @@ class Manifest(Struct, frozen=True):
         if self.input is None:
             return None
         values = msgspec.structs.asdict(self.input)
-        return Reading(**values | {name: tuple(values[name]) for name in ("columns", "text")})
+        layout = Layout(**{each.name: values.pop(each.name) for each in fields(Layout)})
+        return Reading(**values | {name: tuple(values[name]) for name in ("columns", "text")}, layout=layout)
 
     @property
     def model_record(self) -> ModelRecord:

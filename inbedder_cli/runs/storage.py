@@ -49,7 +49,7 @@ from inbedder_cli.untrusted import UnsafeFileError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from inbedder_cli.corpus.table import Reading
+    from inbedder_cli.corpus.layout import Reading
     from inbedder_cli.encoders.base import ModelRecord
     from inbedder_cli.options import ClusterOptions, EncodeOptions, UnansweredOptions
     from inbedder_cli.results import Analysis, ClusteringResult
@@ -187,7 +187,7 @@ def save_run(folder: Path, analysis: Analysis) -> Path | None:
         "texts_sha256": texts_sha256(corpus),
         "model": asdict(embeddings.record),
         "encoding": asdict(embeddings.options),
-        "input": corpus.reading and asdict(corpus.reading),
+        "input": corpus.reading and {"columns": corpus.reading.columns} | corpus.reading.options(),
         "unanswered_options": asdict(analysis.result.unanswered_options),
         "settings": {question: asdict(result.clustering.options) for question, result in analysis.results.items()},
     }

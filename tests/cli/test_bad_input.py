@@ -118,7 +118,7 @@ def test_a_header_only(cluster: Callable[..., Result], folder: Path) -> None:
 )
 def test_a_workbook_named_csv(cluster: Callable[..., Result], folder: Path, start: bytes, kind: str) -> None:
     (folder / "bad.csv").write_bytes(start + os.urandom(500))
-    check(cluster("bad.csv"), INPUT, "bad.csv: is ", kind, hint="export it as CSV or Parquet")
+    check(cluster("bad.csv"), INPUT, "bad.csv: is ", kind, hint="save it as .xlsx or CSV")
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -158,20 +158,21 @@ def test_bytes_that_are_not_utf_8(cluster: Callable[..., Result], folder: Path) 
 
 
 def test_utf_16_that_is_not_named(cluster: Callable[..., Result], folder: Path) -> None:
-    (folder / "bad.csv").write_bytes(GOOD.encode("utf-16"))
-    check(cluster("bad.csv"), INPUT, "bad.csv", "line 1", hint="--encoding utf-16")
     (folder / "bad.csv").write_bytes(GOOD.encode("utf-16-le"))
     check(cluster("bad.csv"), INPUT, "bad.csv", "line 1", hint="--encoding utf-16")
 
 
 def test_the_hint_for_utf_16_can_be_followed(cluster: Callable[..., Result], folder: Path) -> None:
-    for encoding in ("utf-16", "utf-16-le"):
-        (folder / "odd.csv").write_bytes(GOOD.encode(encoding))
-        hint = cluster("odd.csv", "--force").stderr.splitlines()[-1]
-        named = hint.split("--encoding ")[1].split()[0].rstrip(")")
-        options = ("-k", 2, "--vectors", "good.npy", "--force")
-        result = cluster("odd.csv", "--encoding", named, *options)
-        assert result.exit_code == 0, result.stderr
+    options = ("-k", 2, "--vectors", "good.npy", "--force")
+    (folder / "odd.csv").write_bytes(GOOD.encode("utf-16-le"))
+    hint = cluster("odd.csv", "--force").stderr.splitlines()[-1]
+    named = hint.split("--encoding ")[1].split()[0].rstrip(")")
+    result = cluster("odd.csv", "--encoding", named, *options)
+    assert result.exit_code == 0, result.stderr
+    (folder / "odd.csv").write_bytes(GOOD.encode("utf-16"))  # the mark tells it
+    result = cluster("odd.csv", *options)
+    assert result.exit_code == 0, result.stderr
+    assert "UTF-16 (by its byte-order mark)" in result.stderr
 
 
 def test_an_unknown_encoding(cluster: Callable[..., Result]) -> None:
@@ -198,7 +199,7 @@ def test_an_unclosed_quote(cluster: Callable[..., Result], folder: Path) -> None
 
 def test_text_after_a_closing_quote(cluster: Callable[..., Result], folder: Path) -> None:
     (folder / "bad.csv").write_text('id,text\n1,"say "hi" there"\n')
-    check(cluster("bad.csv"), INPUT, "bad.csv, row 1 (line 2): ", 'write ""', hint=None)
+    check(cluster("bad.csv"), INPUT, "bad.csv, row 1 (line 2): ", "closing double quote", hint='write ""')
 
 
 def test_a_nul_byte(cluster: Callable[..., Result], folder: Path) -> None:
@@ -213,7 +214,7 @@ def test_a_nul_byte_in_json_lines(cluster: Callable[..., Result], folder: Path) 
 
 @pytest.mark.parametrize(
     ("line", "words"),
-    [('{"text": "cut', "bad JSON"), ('{"text": NaN}', "NaN"), ('["cold"]', "object is expected")],
+    [('{"text": "cut', "bad JSON"), ('{"text": 1e999}', "1e999"), ('["cold"]', "object is expected")],
 )
 def test_a_bad_json_line(cluster: Callable[..., Result], folder: Path, line: str, words: str) -> None:
     (folder / "bad.jsonl").write_text('{"text": "fine"}\n\n' + line + "\n")

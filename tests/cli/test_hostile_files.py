@@ -426,11 +426,14 @@ def test_skippable_frames_of_zstd_are_skipped(cluster: Callable[..., Result]) ->
 
 @pytest.mark.parametrize("mark", [True, False])
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
-def test_the_hint_for_wide_encodings_can_be_followed(
+def test_wide_encodings_are_known_by_their_mark_and_else_the_hint_can_be_followed(
     cluster: Callable[..., Result], encoding: str, mark: bool
 ) -> None:
     start = "\ufeff" if mark else ""
     Path("wide.csv").write_bytes(f"{start}id;text\n{ROWS}".encode(encoding))
+    if mark:
+        check_formats(cluster, "wide.csv", formats=("csv",))
+        return
     result = cluster("wide.csv")
     refused(result, "wide.csv", "line 1", hint="--encoding utf-")
     named = result.stderr.split("--encoding ")[1].split()[0]

@@ -6,7 +6,6 @@ import pytest
 from inbedder_cli.corpus.columns import (
     column_values,
     fill_text_template,
-    guess_text_column,
     join_texts,
     row_ids,
     text_values,
@@ -25,58 +24,6 @@ def table(**columns: list[str | None]) -> pa.Table:
 def json_table(**columns: list[str | None]) -> pa.Table:
     fields = [pa.field(name, pa.string(), metadata=JSON_CELLS) for name in columns]
     return pa.table([pa.array(cells, pa.string()) for cells in columns.values()], schema=pa.schema(fields))
-
-
-@pytest.mark.parametrize("name", ["text", "Text", " REVIEW ", "comments", "body", "feedback", "answer"])
-def test_a_column_is_guessed_by_its_name(name: str) -> None:
-    assert guess_text_column(table(**{"id": ["1", "2"], "title": LONG, name: SHORT}), "x.csv") == name
-
-
-def test_a_column_is_guessed_by_its_words_when_no_name_helps() -> None:
-    assert guess_text_column(table(id=["1", "2"], where=["Room 12", "bar"], what=LONG), "x.csv") == "what"
-
-
-def test_a_single_column_is_the_text_however_short() -> None:
-    assert guess_text_column(table(words=SHORT), "x.csv") == "words"
-
-
-def test_the_only_column_with_words_is_the_text() -> None:
-    assert guess_text_column(table(n=["1", "2.5"], day=["2024-01-05", ""], w=["cold room", "x y"]), "x") == "w"
-
-
-def test_numbers_under_a_text_name_are_passed_over() -> None:
-    assert guess_text_column(table(answer=["1", "2"], what=LONG), "x.csv") == "what"
-
-
-@pytest.mark.parametrize(
-    "columns",
-    [
-        {"text": LONG, "comment": LONG},
-        {"left": LONG, "right": LONG},
-        {"left": SHORT, "right": SHORT},
-        {"a": ["one two three", "four five six"], "b": ["one", "two"]},
-    ],
-)
-def test_two_candidates_are_refused_with_the_list_of_columns(columns: dict[str, list[str | None]]) -> None:
-    with pytest.raises(InputError, match=r"^x\.csv: more than one column could be the text") as caught:
-        guess_text_column(table(**columns), "x.csv")
-    assert f"columns: {', '.join(columns)}" in (caught.value.hint or "")
-    assert "--text" in (caught.value.hint or "")
-
-
-@pytest.mark.parametrize(
-    "columns",
-    [
-        {"n": ["1", "2"], "m": ["3", "4"]},
-        {"day": ["2024-01-05", "2024-01-05T10:00:00Z"], "share": ["5%", "1,000.5"]},
-        {"text": [None, ""], "n": ["1", "2"]},
-        {"code": ["A", "B"], "n": ["1", "2"]},
-    ],
-)
-def test_no_candidate_is_refused_with_the_list_of_columns(columns: dict[str, list[str | None]]) -> None:
-    with pytest.raises(InputError, match=r"^x\.csv: no text column found") as caught:
-        guess_text_column(table(**columns), "x.csv")
-    assert f"columns: {', '.join(columns)}" in (caught.value.hint or "")
 
 
 def test_an_unknown_column_lists_the_known_and_the_nearest() -> None:

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inbedder_cli.corpus import read_corpus
-from inbedder_cli.corpus.delimited import Dialect, read_delimited
+from inbedder_cli.corpus.delimited import read_csv
 from inbedder_cli.corpus.delimiters import guess_delimiter
+from inbedder_cli.corpus.layout import Layout
 from inbedder_cli.corpus.opening import HEAD_BYTES, Opened
 from inbedder_cli.errors import InputError, UsageError
-from inbedder_cli.options import CsvStyle, InputFormat
+from inbedder_cli.options import CsvStyle
 from inbedder_cli.output.formats import write_table
 
 if TYPE_CHECKING:
@@ -31,9 +32,9 @@ NAMES = st.lists(ANY_TEXT, min_size=1, max_size=4, unique=True).filter(
 )
 
 
-def opened(content: str | bytes, input_format: InputFormat = InputFormat.csv) -> Opened:
+def opened(content: str | bytes) -> Opened:
     raw = content.encode() if isinstance(content, str) else content
-    return Opened("x.csv", io.BytesIO(raw), raw[:HEAD_BYTES], input_format)
+    return Opened("x.csv", io.BytesIO(raw), raw[:HEAD_BYTES])
 
 
 def rows_of(table: pa.Table) -> list[list[str]]:
@@ -65,34 +66,34 @@ def tables(draw: st.DrawFn) -> tuple[list[str], list[list[str]]]:
     ],
 )
 def test_cells_stay_the_strings_they_were(cell: str) -> None:
-    table, _, _ = read_delimited(opened(f"id,cell\n1,{cell}\n"))
+    table = read_csv(opened(f"id,cell\n1,{cell}\n")).table
     assert rows_of(table) == [["1", cell]]
     assert table.schema.field("cell").type == pa.string()
 
 
 def test_an_empty_cell_is_an_empty_string_not_null() -> None:
-    table, _, _ = read_delimited(opened('a,b\n,""\n'))
+    table = read_csv(opened('a,b\n,""\n')).table
     assert rows_of(table) == [["", ""]]
 
 
 def test_quoted_line_breaks_and_quotes_are_kept() -> None:
-    table, _, _ = read_delimited(opened('a,b\r\n1,"one\r\ntwo\rthree\nfour ""five"""\r\n'))
+    table = read_csv(opened('a,b\r\n1,"one\r\ntwo\rthree\nfour ""five"""\r\n')).table
     assert rows_of(table) == [["1", 'one\r\ntwo\rthree\nfour "five"']]
 
 
 def test_the_last_line_needs_no_line_end() -> None:
-    table, _, _ = read_delimited(opened("a,b\n1,2\n3,4"))
+    table = read_csv(opened("a,b\n1,2\n3,4")).table
     assert rows_of(table) == [["1", "2"], ["3", "4"]]
 
 
 def test_blank_lines_of_a_one_column_file_are_rows_without_text() -> None:
-    table, _, notes = read_delimited(opened("text\ngood\n\nbad\n\n"))
+    table, notes, _, _ = read_csv(opened("text\ngood\n\nbad\n\n"))
     assert rows_of(table) == [["good"], [""], ["bad"], [""]]
     assert notes == []
 
 
 def test_blank_lines_of_a_wider_file_are_skipped_and_counted() -> None:
-    table, _, notes = read_delimited(opened("a,b\n\n1,2\n\r\n3,4\n\n"))
+    table, notes, _, _ = read_csv(opened("a,b\n\n1,2\n\r\n3,4\n\n"))
     assert rows_of(table) == [["1", "2"], ["3", "4"]]
     assert notes == ["3 blank lines skipped"]
 
@@ -107,7 +108,7 @@ def test_skipped_blank_lines_are_noted(tmp_path: Path) -> None:
 
 def test_a_blank_line_before_the_header_does_not_become_the_header() -> None:
     try:
-        table, _, _ = read_delimited(opened("\nid,text\n1,good\n"))
+        table = read_csv(opened("\nid,text\n1,good\n")).table
     except InputError as error:
         assert "line 1" in str(error) or "header" in str(error)
         assert "fields where the header has 0" not in str(error)
@@ -116,60 +117,66 @@ def test_a_blank_line_before_the_header_does_not_become_the_header() -> None:
 
 
 def test_excels_own_delimiter_line_is_obeyed_and_skipped() -> None:
-    table, used, _ = read_delimited(opened("sep=;\nid;text\n1;good, indeed\n"))
+    table, _, _, used = read_csv(opened("sep=;\nid;text\n1;good, indeed\n"))
     assert (used.delimiter, rows_of(table)) == (";", [["1", "good, indeed"]])
     with pytest.raises(InputError, match=r"row 1 \(line 3\)"):
-        read_delimited(opened("sep=;\nid;text\n1;good;bad\n"))
+        read_csv(opened("sep=;\nid;text\n1;good;bad\n"))
 
 
 def test_a_byte_order_mark_is_not_part_of_the_header() -> None:
-    table, _, _ = read_delimited(opened(b"\xef\xbb\xbfid,text\n1,good\n"))
+    table = read_csv(opened(b"\xef\xbb\xbfid,text\n1,good\n")).table
     assert table.column_names == ["id", "text"]
-    quoted, _, _ = read_delimited(opened(b'\xef\xbb\xbf"id","text"\n1,good\n'))
+    quoted = read_csv(opened(b'\xef\xbb\xbf"id","text"\n1,good\n')).table
     assert quoted.column_names == ["id", "text"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "UTF_16", "utf-32"])
 def test_utf_16_is_read_when_named(encoding: str) -> None:
     raw = 'id;text\r\n1;"über\r\nalles"\r\n2;漢字\u0a0d\u0d0a\r\n'.encode(encoding)
-    table, used, _ = read_delimited(opened(raw), Dialect(encoding=encoding))
+    table, _, _, used = read_csv(opened(raw), Layout(encoding=encoding))
     assert used.delimiter == ";"
     assert rows_of(table) == [["1", "über\r\nalles"], ["2", "漢字\u0a0d\u0d0a"]]
 
 
 @pytest.mark.parametrize("encoding", ["utf16", "U16", "utf32"])
 def test_other_spellings_of_utf_16_and_32_mean_the_same(encoding: str) -> None:
-    table, _, _ = read_delimited(opened("id,text\n1,über\n2,gut\n".encode(encoding)), Dialect(encoding=encoding))
+    table = read_csv(opened("id,text\n1,über\n2,gut\n".encode(encoding)), Layout(encoding=encoding)).table
     assert rows_of(table) == [["1", "über"], ["2", "gut"]]
 
 
 def test_utf_16_without_a_byte_order_mark_is_no_crash() -> None:
     raw = "id,text\n1,über\n".encode("utf-16-le")
     try:
-        table, _, _ = read_delimited(opened(raw), Dialect(encoding="utf-16"))
+        table = read_csv(opened(raw), Layout(encoding="utf-16")).table
     except InputError as error:
         assert "utf-16" in f"{error} {error.hint}".lower()
     else:
         assert rows_of(table) == [["1", "über"]]
 
 
-def test_the_hint_for_utf_16_names_the_option() -> None:
+def test_utf_16_is_known_by_its_mark_and_the_hint_names_it_without_one(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes("id\ttext\r\n1\tschön, ja\r\n".encode("utf-16"))
+    corpus = read_corpus(path)
+    assert corpus.texts == ["schön, ja"]
+    assert any("UTF-16 (by its byte-order mark)" in note for note in corpus.notes)
+    assert corpus.style == CsvStyle("\t", "\r\n", has_mark=True)
     with pytest.raises(InputError) as caught:
-        read_delimited(opened("id,text\n1,good\n".encode("utf-16")))
-    assert "--encoding utf-16" in (caught.value.hint or "")
+        read_csv(opened("id,text\n1,good\n".encode("utf-16-le")))
+    assert "--encoding utf-16-le" in (caught.value.hint or "")
 
 
 def test_an_utf_8_file_named_utf_16_is_refused_without_a_crash() -> None:
     with pytest.raises(InputError):
-        read_delimited(opened("id,text\n1,good\n"), Dialect(encoding="utf-16"))
+        read_csv(opened("id,text\n1,good\n"), Layout(encoding="utf-16"))
 
 
 def test_cp1252_is_read_when_named_and_hinted_at_when_not() -> None:
     raw = "id,text\n1,“café” – 5 €\n".encode("cp1252")
-    table, _, _ = read_delimited(opened(raw), Dialect(encoding="cp1252"))
+    table = read_csv(opened(raw), Layout(encoding="cp1252")).table
     assert rows_of(table) == [["1", "“café” – 5 €"]]
     with pytest.raises(InputError) as caught:
-        read_delimited(opened(raw))
+        read_csv(opened(raw))
     assert "--encoding cp1252" in (caught.value.hint or "")
     assert "line 2" in str(caught.value)
 
@@ -177,7 +184,7 @@ def test_cp1252_is_read_when_named_and_hinted_at_when_not() -> None:
 @pytest.mark.parametrize("encoding", ["klingon", "base64"])
 def test_an_unknown_encoding_is_named(encoding: str) -> None:
     with pytest.raises(InputError) as caught:
-        read_delimited(opened("id,text\n1,good\n"), Dialect(encoding=encoding))
+        read_csv(opened("id,text\n1,good\n"), Layout(encoding=encoding))
     assert encoding in str(caught.value)
 
 
@@ -227,23 +234,23 @@ def test_tsv_is_read_with_tabs_and_not_noted(tmp_path: Path) -> None:
     path = tmp_path / "x.tsv"
     path.write_text("id\ttext\n1\tgood, really; fine\n")
     corpus = read_corpus(str(path))
-    assert (corpus.format, corpus.delimiter) == (InputFormat.tsv, "\t")
+    assert (corpus.format, corpus.delimiter) == ("tsv", "\t")
     assert corpus.texts == ["good, really; fine"]
     assert not any("delimiter" in note for note in corpus.notes)
 
 
 def test_guessing_survives_a_head_that_ends_within_a_record() -> None:
-    head = ('id;text\n1;"one, two, three\n' + "a, b, c, d\n" * 3).encode()
+    head = 'id;text\n1;"one, two, three\n' + "a, b, c, d\n" * 3
     assert guess_delimiter(head) == ";"
 
 
 def test_guessing_looks_past_delimiters_inside_quotes() -> None:
-    assert guess_delimiter(b'a,b\n1,"x;y;z"\n2,"p|q"\n') == ","
-    assert guess_delimiter(b'text\n"a;b"\nc;d\n') == ","
+    assert guess_delimiter('a,b\n1,"x;y;z"\n2,"p|q"\n') == ","
+    assert guess_delimiter('text\n"a;b"\nc;d\n') == ","
 
 
 def test_limit_reads_no_further_than_asked() -> None:
-    table, _, _ = read_delimited(opened(b"a,b\n1,2\n3,4\n\xff,\0,\n"), limit=2)
+    table = read_csv(opened(b"a,b\n1,2\n3,4\n\xff,\0,\n"), limit=2).table
     assert rows_of(table) == [["1", "2"], ["3", "4"]]
 
 
@@ -262,7 +269,7 @@ def test_limit_reads_no_further_than_asked() -> None:
 )
 def test_what_is_broken_is_named_with_its_place(content: str, place: str, words: str) -> None:
     with pytest.raises(InputError) as caught:
-        read_delimited(opened(content))
+        read_csv(opened(content))
     assert str(caught.value).startswith("x.csv")
     assert place in str(caught.value)
     assert words in str(caught.value)
@@ -273,19 +280,19 @@ def test_what_is_broken_is_named_with_its_place(content: str, place: str, words:
 )
 def test_skipped_blank_lines_do_not_count_as_rows_in_messages(content: bytes, line: int) -> None:
     with pytest.raises(InputError) as caught:
-        read_delimited(opened(b"a,b\n1,x\n\n2,y\n" + content))
+        read_csv(opened(b"a,b\n1,x\n\n2,y\n" + content))
     assert "row 3" in str(caught.value)
     assert f"line {line}" in str(caught.value)
 
 
 def test_a_header_without_rows_is_refused() -> None:
     with pytest.raises(InputError, match="no rows"):
-        read_delimited(opened("a,b\n"))
+        read_csv(opened("a,b\n"))
 
 
 def test_a_cell_longer_than_the_usual_limit_is_read() -> None:
     long = "x" * 200_000
-    table, _, _ = read_delimited(opened(f"a,b\n1,{long}\n"))
+    table = read_csv(opened(f"a,b\n1,{long}\n")).table
     assert rows_of(table) == [["1", long]]
 
 
@@ -298,7 +305,7 @@ def test_any_table_written_by_the_csv_module_is_read_back(
     header, rows = table
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=delimiter).writerows([header, *rows])
-    read, _, _ = read_delimited(opened(text.getvalue()), Dialect(delimiter=delimiter))
+    read = read_csv(opened(text.getvalue()), Layout(delimiter=delimiter)).table
     assert read.column_names == header
     assert rows_of(read) == rows
 
@@ -309,7 +316,7 @@ def test_any_table_written_by_the_csv_module_is_read_back(
 def test_the_delimiter_is_guessed_whatever_the_cells_hold(delimiter: str, rows: list[list[str]]) -> None:
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=delimiter).writerows([["id", "body"], *rows])
-    read, used, _ = read_delimited(opened(text.getvalue()))
+    read, _, _, used = read_csv(opened(text.getvalue()))
     assert used.delimiter == delimiter
     assert rows_of(read) == rows
 
@@ -337,7 +344,7 @@ def test_any_table_written_by_the_package_is_read_back(
     columns = [pa.array(cells, pa.string()) for cells in zip(*rows, strict=True)]
     stream = io.BytesIO()
     write_table(pa.table(columns, names=header), stream, wanted, style=CsvStyle(delimiter))
-    read, _, _ = read_delimited(opened(stream.getvalue()), Dialect(delimiter=delimiter))
+    read = read_csv(opened(stream.getvalue()), Layout(delimiter=delimiter)).table
     assert read.column_names == header
     assert rows_of(read) == rows
 
@@ -346,5 +353,5 @@ def test_any_table_written_by_the_package_is_read_back(
 def test_awkward_cells_survive_writing_and_reading(cell: str) -> None:
     stream = io.BytesIO()
     write_table(pa.table({"a": ["1"], "b": [cell]}), stream, "csv")
-    read, _, _ = read_delimited(opened(stream.getvalue()))
+    read = read_csv(opened(stream.getvalue())).table
     assert rows_of(read) == [["1", cell]]

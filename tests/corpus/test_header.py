@@ -105,10 +105,10 @@ def test_rows_with_more_content_than_the_header_fail_or_are_left_out_and_counted
     content = "id,text\n1,The room was cold.\n2,Lovely, warm\n3,Fine food and staff.\n"
     with pytest.raises(InputError, match=r"row 2 \(line 3\): 3 fields") as caught:
         read(content)
-    assert "--on-bad-row skip" in caught.value.hint
+    assert "--on-bad-row" in caught.value.hint
     corpus = read(content, on_bad_row="skip")
     assert corpus.texts == ["The room was cold.", "Fine food and staff."]
-    assert any("1 rows left out" in note and "line 3" in note for note in corpus.notes)
+    assert any("1 row left out" in note and "line 3" in note for note in corpus.notes)
 
 
 @pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
@@ -126,7 +126,7 @@ def test_escaped_quotes_are_read_when_asked_for(read):
     assert read(content, escape="\\").texts == ['He said "hi, you" to me']
     with pytest.raises(InputError, match="closing double quote") as caught:
         read(content)
-    assert "--escape" in str(caught.value)
+    assert "--escape" in caught.value.hint
 
 
 NAMES = st.lists(st.sampled_from(["", " ", "a", "b", "a_2", "column_1", "column_2"]), min_size=1, max_size=6)

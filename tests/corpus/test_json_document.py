@@ -64,7 +64,6 @@ def test_of_several_lists_one_must_be_named(tmp_path):
         ('{"a": 1}', "no list of rows"),
         ("[]", "no rows"),
         ("[" * 200 + "]" * 200, "nested"),
-        ('[{"text": NaN}]', "NaN"),
     ],
 )
 def test_what_holds_no_rows_is_an_error_with_a_way_out(tmp_path, content, words):

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inbedder_cli.corpus import read_corpus
-from inbedder_cli.corpus.jsonl import cell_value, has_json_cells, read_jsonl
+from inbedder_cli.corpus.json_document import read_json_lines
+from inbedder_cli.corpus.jsonl import cell_value, has_json_cells
+from inbedder_cli.corpus.layout import Layout
 from inbedder_cli.corpus.opening import HEAD_BYTES, Opened
 from inbedder_cli.errors import InputError
-from inbedder_cli.options import InputFormat
 from inbedder_cli.output.cells import rows_as_json, rows_as_text
 
 if TYPE_CHECKING:
@@ -28,11 +29,11 @@ VALUES = st.recursive(
 
 def opened(content: str | bytes) -> Opened:
     raw = content.encode() if isinstance(content, str) else content
-    return Opened("x.jsonl", io.BytesIO(raw), raw[:HEAD_BYTES], InputFormat.jsonl)
+    return Opened("x.jsonl", io.BytesIO(raw), raw[:HEAD_BYTES])
 
 
 def round_trip(content: str | bytes) -> list[Any]:
-    return [json.loads(row) for row in rows_as_json(read_jsonl(opened(content)))]
+    return [json.loads(row) for row in rows_as_json(read_json_lines(opened(content)).table)]
 
 
 @settings(deadline=None, max_examples=50)
@@ -57,7 +58,7 @@ def test_only_empty_objects_are_refused(tmp_path: Path) -> None:
 
 
 def test_cells_are_marked_as_json() -> None:
-    table = read_jsonl(opened('{"a": 1, "b": "x"}\n'))
+    table = read_json_lines(opened('{"a": 1, "b": "x"}\n')).table
     assert [has_json_cells(field) for field in table.schema] == [True, True]
     assert [cell_value(cell) for cell in table.column("b").to_pylist()] == ["x"]
     assert cell_value(None) is None
@@ -65,18 +66,20 @@ def test_cells_are_marked_as_json() -> None:
 
 def test_values_that_look_like_others_keep_their_type() -> None:
     lines = '{"a": "007", "b": "NA", "c": 12345678901234567890123, "d": 1.0, "e": true, "f": "true"}\n'
-    assert list(rows_as_json(read_jsonl(opened(lines)))) == [lines.strip()]
+    assert list(rows_as_json(read_json_lines(opened(lines)).table)) == [lines.strip()]
 
 
 def test_as_text_strings_are_bare_and_null_is_empty() -> None:
-    table = read_jsonl(opened('{"a": "x", "b": null, "c": true, "d": [1, "y"], "e": 1.5}\n{"a": "z"}\n'))
+    table = read_json_lines(
+        opened('{"a": "x", "b": null, "c": true, "d": [1, "y"], "e": 1.5}\n{"a": "z"}\n')
+    ).table
     assert list(rows_as_text(table)) == [["x", "", "true", '[1, "y"]', "1.5"], ["z", "", "", "", ""]]
 
 
 def test_blank_lines_between_objects_are_skipped_but_counted_as_lines() -> None:
     assert round_trip('\n{"a": 1}\n   \n\r\n{"a": 2}') == [{"a": 1}, {"a": 2}]
     with pytest.raises(InputError, match="line 4"):
-        read_jsonl(opened('\n{"a": 1}\n\nnope\n'))
+        read_json_lines(opened('\n{"a": 1}\n\nnope\n'))
 
 
 def test_a_byte_order_mark_is_not_part_of_the_first_object() -> None:
@@ -89,7 +92,9 @@ def test_line_separators_inside_strings_do_not_end_the_line() -> None:
 
 def test_another_encoding_is_read_when_named() -> None:
     for encoding in ("utf-16", "cp1252"):
-        table = read_jsonl(opened('{"a": "é"}\r\n{"a": "ü"}\r\n'.encode(encoding)), encoding=encoding)
+        table = read_json_lines(
+            opened('{"a": "é"}\r\n{"a": "ü"}\r\n'.encode(encoding)), Layout(encoding=encoding)
+        ).table
         assert [json.loads(cell) for cell in table.column("a").to_pylist()] == ["é", "ü"]
 
 
@@ -104,7 +109,7 @@ def test_half_a_surrogate_pair_is_kept_or_refused_with_its_line() -> None:
 
 
 def test_limit_reads_no_further_than_asked() -> None:
-    table = read_jsonl(opened('{"a": 1}\n{"a": 2}\nnope\n'), limit=2)
+    table = read_json_lines(opened('{"a": 1}\n{"a": 2}\nnope\n'), limit=2).table
     assert table.column("a").to_pylist() == ["1", "2"]
 
 
@@ -114,8 +119,6 @@ def test_limit_reads_no_further_than_asked() -> None:
         ('{"a": 1', "bad JSON"),
         ("{'a': 1}", "bad JSON"),
         ('{"a": 1} {"a": 2}', "bad JSON"),
-        ('{"a": NaN}', "NaN"),
-        ('{"a": -Infinity}', "Infinity"),
         ('{"a": 1e999}', "1e999"),
         ('{"a": ' + "9" * 5000 + "}", "bad JSON"),
         ('{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", "bad JSON"),
@@ -127,7 +130,7 @@ def test_limit_reads_no_further_than_asked() -> None:
 )
 def test_a_line_that_is_no_object_is_named(line: str, words: str) -> None:
     with pytest.raises(InputError) as caught:
-        read_jsonl(opened('{"a": 1}\n' + line + "\n"))
+        read_json_lines(opened('{"a": 1}\n' + line + "\n"))
     assert str(caught.value).startswith("x.jsonl, line 2:")
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -137,7 +140,7 @@ def test_nesting_that_can_be_read_can_be_written_too() -> None:
     for depth in (500, 900, 950, 990):
         line = '{"a": ' + "[" * depth + "]" * depth + "}\n"
         try:
-            rows = list(rows_as_json(read_jsonl(opened(line))))
+            rows = list(rows_as_json(read_json_lines(opened(line)).table))
         except InputError as error:
             assert "line 1" in str(error)
         else:
@@ -146,7 +149,7 @@ def test_nesting_that_can_be_read_can_be_written_too() -> None:
 
 def test_nothing_but_blank_lines_is_refused() -> None:
     with pytest.raises(InputError, match="no rows"):
-        read_jsonl(opened("\n\n"))
+        read_json_lines(opened("\n\n"))
 
 
 def test_a_value_that_is_no_text_is_named_with_its_row(tmp_path: Path) -> None:
@@ -163,7 +166,7 @@ def test_a_stray_number_among_texts_is_read_as_one_and_noted(tmp_path: Path) -> 
     path.write_text('{"text": "fine"}\n{"text": 404}\n{"text": "bad"}\n{"text": true}\n{"text": "good"}\n')
     corpus = read_corpus(str(path), text=["text"])
     assert corpus.texts == ["fine", "404", "bad", "true", "good"]
-    assert any('2 cells of "text" are no texts' in note and "row 2: 404" in note for note in corpus.notes)
+    assert any('2 cells of "text" not a text' in note and "row 2: 404" in note for note in corpus.notes)
     path.write_text('{"text": "fine"}\n{"text": 404}\n{"text": 405}\n')
     with pytest.raises(InputError, match=r"row 2.*holds a number"):
         read_corpus(str(path), text=["text"])
@@ -187,5 +190,5 @@ def test_null_and_missing_texts_are_rows_without_text(tmp_path: Path) -> None:
     corpus = read_corpus(str(path), id_column="id")
     assert corpus.texts == ["fine day", "", "", ""]
     assert corpus.ids == ["7", "", "x", ""]
-    assert corpus.format is InputFormat.jsonl
+    assert corpus.format == "jsonl"
     assert corpus.delimiter is None

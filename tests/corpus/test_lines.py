@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from inbedder_cli.corpus import read_corpus
-from inbedder_cli.options import InputFormat
 
 SENTENCES = (
     "Meetings eat half of my week.\nMy manager listens, that is why I stay.\n\nPay has not moved since 2022.\n"
@@ -30,7 +29,7 @@ def test_lines_are_chosen_where_a_file_is_no_table(tmp_path, name, content, is_l
     path = tmp_path / name
     path.write_text(content)
     corpus = read_corpus(path)
-    assert (corpus.format is InputFormat.lines) == is_lines
+    assert (corpus.format == "lines") == is_lines
     if is_lines:
         assert corpus.texts == [line.strip() for line in content.splitlines()]
         assert any("plain lines" in note for note in corpus.notes)

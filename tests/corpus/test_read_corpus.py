@@ -6,7 +6,7 @@ import pytest
 
 from inbedder_cli.corpus import read_corpus
 from inbedder_cli.errors import InputError, UsageError
-from inbedder_cli.options import EmptyTexts, InputFormat
+from inbedder_cli.options import EmptyTexts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ def test_a_file_is_read_with_all_its_columns(reviews: Path) -> None:
     assert corpus.texts[:3] == ["The room was cold and loud.", "Lovely breakfast,\nthank you!", ""]
     assert corpus.ids == ["1", "2", "3", "4", "5", "6"]
     assert corpus.text_columns == ("text",)
-    assert (corpus.format, corpus.delimiter) == (InputFormat.csv, ",")
+    assert (corpus.format, corpus.delimiter) == ("csv", ",")
 
 
 def test_a_guessed_column_is_noted_and_a_named_one_is_not(reviews: Path) -> None:

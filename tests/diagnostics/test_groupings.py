@@ -143,3 +143,11 @@ def test_any_column_is_a_grouping_with_one_value_per_row(cells, name):
     assert len(grouping.values) == len(cells)
     if grouping.order:
         assert {value for value in grouping.values if value is not None} <= set(grouping.order)
+
+
+def test_paths_into_columns_are_split_from_their_bins():
+    names = ["id", "order", "a:b"]
+    assert split_bins("order.amount:5", names) == ("order.amount", "5")
+    assert split_bins("order.amount", names) == ("order.amount", None)
+    assert split_bins("a:b", names) == ("a:b", None)
+    assert split_bins("other.amount:5", names) == ("other.amount:5", None)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inbedder_cli.diagnostics import languages
 from inbedder_cli.diagnostics.languages import identify, name_languages, unread_languages
 from inbedder_cli.models.manifest import bundled_for
 
@@ -92,3 +93,21 @@ def test_a_command_warns_once_and_notes_it_in_the_result(inbedder, tmp_path, eng
     assert "-m inbedder-1.5b or -m inbedder-0.5b" in warnings[0]
     assert "the question is in German" in warnings[1]
     assert json.loads(result.stdout)["unread_languages"] == {"de": 0.333333}
+
+
+def test_a_verdict_is_kept_so_that_the_identifier_is_not_loaded_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("INBEDDER_CACHE", str(tmp_path / "cache"))
+    texts = [f"Das Zimmer war kalt und laut, Nummer {i}." for i in range(5)]
+    shares = unread_languages(texts, ["en"])
+    verdict = identify("Was ist das Problem mit dem Zimmer?", ["en"])
+    languages._unread_shares.cache_clear()
+
+    def fail():
+        raise AssertionError("the identifier is loaded")
+
+    monkeypatch.setattr(languages, "_identifier", fail)
+    assert unread_languages(texts, ["en"]) == shares == {"de": 1.0}
+    assert identify("Was ist das Problem mit dem Zimmer?", ["en"]) == verdict
+    with pytest.raises(AssertionError):
+        unread_languages(texts, ["en", "fr"])
+    assert "Zimmer" not in (tmp_path / "cache" / "memo.json").read_text()

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from inbedder_cli.corpus.jsonl import JSON_CELLS
 from inbedder_cli.errors import UsageError
-from inbedder_cli.options import CsvStyle
+from inbedder_cli.options import EXCEL_STYLE, CsvStyle
 from inbedder_cli.output.cells import rows_as_text
 from inbedder_cli.output.formats import (
     FORMATS,
@@ -307,3 +307,28 @@ def test_a_format_whose_package_is_missing_is_refused_before_any_work(monkeypatc
     with pytest.raises(UsageError, match="the format xlsx needs openpyxl") as caught:
         format_of(Path("x.xlsx"))
     assert "pip install" in caught.value.hint
+
+
+FORMULAS = ["=1+1", "+cmd|x", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "- nice staff", "+49 170 12"]
+KEPT = ["-5", "+1.5", "-1,234.50", "-5 %", "-2e-3", "a=b", "", "'=1", "5 - 3"]
+
+
+@pytest.mark.parametrize("wanted", ["csv", "tsv"])
+def test_formulas_are_escaped_only_when_asked_and_numbers_never(wanted):
+    table = pa.table({"=text": FORMULAS + KEPT})
+    plain = written(table, wanted)
+    escaped = written(table, wanted, style=CsvStyle(escapes_formulas=True))
+    delimiter = "\t" if wanted == "tsv" else ","
+    assert [row[0] for row in read_delimited(plain, delimiter)] == ["=text", *FORMULAS, *KEPT]
+    assert [row[0] for row in read_delimited(escaped, delimiter)] == [
+        f"'{cell}" for cell in ["=text", *FORMULAS]
+    ] + KEPT
+
+
+def test_csv_for_excel_is_its_unicode_text():
+    data = written(table_of(), "csv", style=EXCEL_STYLE)
+    assert data.startswith(b"\xff\xfe")
+    lines = list(csv.reader(io.StringIO(data.decode("utf-16"), newline=""), delimiter="\t", strict=True))
+    assert lines[0] == ["id", "text", "cluster", "share"]
+    assert lines[3][1] == ROWS[2]["text"]
+    assert data.decode("utf-16").endswith("\r\n")
