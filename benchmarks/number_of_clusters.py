@@ -1,6 +1,7 @@
 """How many clusters are there? Ways to select k, on tasks whose classes are known.
 
     python benchmarks/number_of_clusters.py --suite FOLDER --limit 200
+    python benchmarks/number_of_clusters.py --suite FOLDER --limit 200 --fast   # without the costly ways
 
 The folder holds tasks as for `inbedder evaluate`. For each way: the mean absolute error of log k, against the
 number of classes and against their perplexity (which counts rare classes less), the median k, and V-measure, AMI
@@ -27,6 +28,7 @@ from inbedder_cli.clustering.preprocess import canonical_order, principal_compon
 from inbedder_cli.clustering.select_k import select_from, select_n_clusters
 from inbedder_cli.clustering.stability import fit_quickly
 from inbedder_cli.evaluation.suites import read_folder
+from inbedder_cli.explanation.variants import unify_answers
 from inbedder_cli.options import ClusterOptions
 
 if TYPE_CHECKING:
@@ -81,13 +83,7 @@ WAYS: dict[str, Callable[[Table], int]] = {
     "always 8": lambda t: t.nearest(8),
     "perplexity of the answers": lambda t: t.nearest(t.n_answers),
     "its square root, plus 1": lambda t: t.nearest(1 + t.n_answers**0.5),
-    "consensus: least PAC": lambda t: t.best("-pac"),
-    "consensus: PAC less than of a Gaussian": lambda t: t.best("pac of a Gaussian / pac"),
-    "consensus: largest area under the CDF": lambda t: t.best("cdf area"),
     "consensus: ARI of runs": lambda t: t.best("stability"),
-    "prediction strength, mean > 0.5": lambda t: t.last("prediction strength", 0.5),
-    "prediction strength, least > 0.3": lambda t: t.last("least prediction strength", 0.3),
-    "gap statistic": lambda t: t.best("gap"),
     "silhouette": lambda t: t.best("silhouette"),
     "AMI with the answers": lambda t: t.best("answers"),
     "AMI with the answers, nine tenths": lambda t: t.best("answers", 0.9),
@@ -100,6 +96,15 @@ WAYS: dict[str, Callable[[Table], int]] = {
     ),
 }
 
+COSTLY_WAYS: dict[str, Callable[[Table], int]] = {
+    "consensus: least PAC": lambda t: t.best("-pac"),
+    "consensus: PAC less than of a Gaussian": lambda t: t.best("pac of a Gaussian / pac"),
+    "consensus: largest area under the CDF": lambda t: t.best("cdf area"),
+    "prediction strength, mean > 0.5": lambda t: t.last("prediction strength", 0.5),
+    "prediction strength, least > 0.3": lambda t: t.last("least prediction strength", 0.3),
+    "gap statistic": lambda t: t.best("gap"),
+}
+
 
 def main() -> None:
     """Print the figures to standard output."""
@@ -107,18 +112,19 @@ def main() -> None:
     parser.add_argument("--model", default="inbedder-135m")
     parser.add_argument("--suite", type=Path, required=True)
     parser.add_argument("--limit", type=int, default=200, help="rows of each task")
+    parser.add_argument("--fast", action="store_true", help="leave out the ways that need many further runs")
     options = parser.parse_args()
     encoder = load_encoder(options.model)
     tables, merged = [], []
     for task in read_folder(options.suite).subset(options.limit).clusterings:
         encoded = encoder.encode(list(task.texts), task.instruction, EncodeOptions())
-        answers = [answer.strip().casefold() for answer in encoded.answers or []]
-        tables.append(measure(encoded.vectors, answers, task.labels))
+        answers = unify_answers(encoded.answers or [], task.instruction, encoded.vectors)
+        tables.append(measure(encoded.vectors, answers, task.labels, options.fast))
         found = fit_clusters(encoded.vectors, ClusterOptions(stability=False), answers)
         merged.append((found.k, quality(task.labels, found.labels)))
         print(f"{task.name}: {tables[-1].n_classes} classes, -k auto gives {found.k}", flush=True)
     print(f"{'way':40s} error  (perplexity)  median k     V   AMI   ARI")
-    for name, way in WAYS.items():
+    for name, way in (WAYS if options.fast else COSTLY_WAYS | WAYS).items():
         report(name, tables, [(k := way(table), table.quality[k]) for table in tables])
     report("-k auto, merged", tables, merged)
 
@@ -132,29 +138,43 @@ def report(name: str, tables: Sequence[Table], chosen: Sequence[tuple[int, tuple
     print(f"{name:40s}  {error}    {np.median(ks):6.0f}     {v:.1f}  {ami:.1f}  {ari:.1f}")
 
 
-def measure(vectors: Vectors, answers: Sequence[str], classes: Sequence[str]) -> Table:
-    """Return all measures of a task."""
+def measure(vectors: Vectors, answers: Sequence[str], classes: Sequence[str], fast: bool) -> Table:
+    """Return all measures of a task, or the fast ones."""
     order = canonical_order(vectors)
     points, _ = center_and_normalize(vectors[order])
     answers, classes = [answers[i] for i in order], [classes[i] for i in order]
-    options = ClusterOptions()
-    scores = select_n_clusters(points, options, answers).scores
-    reduced = principal_components(points, DIMENSIONS).transform(points).astype(np.float32)
-    rng = np.random.default_rng(0)
-    gaussian = (rng.standard_normal(reduced.shape) * reduced.std(axis=0)).astype(np.float32)
-    spread = reduced.max(axis=0) - reduced.min(axis=0)
-    uniform = (rng.random(reduced.shape) * spread + reduced.min(axis=0)).astype(np.float32)
+    scores = select_n_clusters(points, ClusterOptions(), answers).scores
     measures, found = {}, {}
     for k, score in scores.items():
         labels, _ = fit_quickly(points, ClusterOptions(k=k))
-        pac, area = consensus_measures(points, k)
-        strength, least = prediction_strength(reduced, k)
-        inertia = [KMeans(k, n_init=2, random_state=0).fit(data).inertia_ for data in (uniform, reduced)]
+        found[k] = quality(classes, labels)
         measures[k] = {
             "silhouette": score.silhouette,
             "stability": score.stability,
             "answers": score.agreement or 0.0,
             "both": score.silhouette + (score.agreement or 0.0),
+        }
+    of_three = np.array([[m[name] for name in ("silhouette", "stability", "answers")] for m in measures.values()])
+    z = (of_three - of_three.mean(axis=0)) / np.maximum(of_three.std(axis=0), 0.02)
+    for row, total in zip(measures.values(), z.mean(axis=1), strict=True):
+        row["z"] = float(total)
+    if not fast:
+        add_costly_measures(points, measures)
+    return Table(measures, found, len(set(classes)), perplexity(classes), perplexity(answers), len(points))
+
+
+def add_costly_measures(points: Vectors, measures: dict[int, Measures]) -> None:
+    """Add the measures that need many further runs, by k."""
+    reduced = principal_components(points, DIMENSIONS).transform(points).astype(np.float32)
+    rng = np.random.default_rng(0)
+    gaussian = (rng.standard_normal(reduced.shape) * reduced.std(axis=0)).astype(np.float32)
+    spread = reduced.max(axis=0) - reduced.min(axis=0)
+    uniform = (rng.random(reduced.shape) * spread + reduced.min(axis=0)).astype(np.float32)
+    for k, row in measures.items():
+        pac, area = consensus_measures(points, k)
+        strength, least = prediction_strength(reduced, k)
+        inertia = [KMeans(k, n_init=2, random_state=0).fit(data).inertia_ for data in (uniform, reduced)]
+        row |= {
             "-pac": -pac,
             "cdf area": area,
             "pac of a Gaussian / pac": (consensus_measures(gaussian, k)[0] + 0.01) / (pac + 0.01),
@@ -162,12 +182,6 @@ def measure(vectors: Vectors, answers: Sequence[str], classes: Sequence[str]) ->
             "least prediction strength": least,
             "gap": float(np.log(inertia[0] / inertia[1])),
         }
-        found[k] = quality(classes, labels)
-    of_three = np.array([[m[name] for name in ("silhouette", "stability", "answers")] for m in measures.values()])
-    z = (of_three - of_three.mean(axis=0)) / np.maximum(of_three.std(axis=0), 0.02)
-    for row, total in zip(measures.values(), z.mean(axis=1), strict=True):
-        row["z"] = float(total)
-    return Table(measures, found, len(set(classes)), perplexity(classes), perplexity(answers), len(points))
 
 
 def quality(classes: Sequence[str], labels: npt.NDArray[np.int64]) -> tuple[float, float, float]:

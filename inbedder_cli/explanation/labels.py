@@ -30,6 +30,9 @@ BETA_OF_TEXTS = 1.0  # the words that most texts have in common say little
 STEM = 4  # minimum length of the common prefix of two forms of a word; it must also be half of the longer one
 MORE_FREQUENT = 1.25  # least lift of a phrase that names a cluster without being its majority's
 LEAST_OWN = 0.3  # support of a phrase of its own, as a share of that of the best, which names another cluster
+MOST_PHRASES = 3  # of a label
+OR = " / "  # between them
+LEAST_MORE = 0.07  # share of a cluster's rows that a further phrase must add to its label
 LEAST_LIFT = 2.0  # of what is added to a label, against the clusters of the same label
 LEAST_ADDED = 0.15  # share of a cluster's rows that have what is added to its label
 LEAST_SCORE = 2.5  # z-score of a word of the texts that is added: many are tried
@@ -66,6 +69,99 @@ def choose_phrases(described: Mapping[int, Sequence[Phrase]], beta: float = BETA
     return chosen
 
 
+def choose_labels(
+    phrases_by_row: Sequence[Sequence[str]], labels: Labels, beta: float = BETA
+) -> dict[int, tuple[str, ...]]:
+    """Return the phrases that name each cluster: one (`choose_phrases`), or up to three.
+
+    Where the first phrase is in the answers of less than half of the rows, or names another cluster too, others
+    join it. Each of them adds rows, is more frequent here than elsewhere, names no other cluster which it fits
+    better, and improves the F measure of the label.
+
+    :param phrases_by_row: phrases of each row.
+    :param labels: cluster of each row, int64, shape (n_rows,), -1 for noise.
+    :param beta: see `choose_phrases`.
+    :return: phrases by cluster, in the order of `choose_phrases`; those of a cluster the best first.
+    """
+    described = describe_phrases(phrases_by_row, labels)
+    first = choose_phrases(described, beta)
+    further = _further_phrases(described, first, beta)
+    used = {p.text for phrases in (first.values(), *further.values()) for p in phrases}
+    rows_with = _rows_with(phrases_by_row, used)
+    return {
+        cluster: _join_phrases(
+            phrase.text,
+            [p.text for p in further.get(cluster, [])],
+            rows_with,
+            set(np.flatnonzero(labels == cluster).tolist()),
+            beta,
+        )
+        for cluster, phrase in first.items()
+    }
+
+
+def _further_phrases(
+    described: Mapping[int, Sequence[Phrase]], first: Mapping[int, Phrase], beta: float
+) -> dict[int, list[Phrase]]:
+    """Return the phrases that may join the first one of each cluster that needs more than one."""
+    further: dict[int, list[Phrase]] = {}
+    for cluster, phrase in first.items():
+        others = [p for c, p in first.items() if c != cluster]
+        if phrase.support < MAJORITY or any(_is_similar(phrase.text, p.text) for p in others):
+            fitting = [
+                p
+                for p in described[cluster]
+                if p.support >= LEAST_MORE and p.n_rows > 1 and p.score > 0 and p.lift >= MORE_FREQUENT
+            ]
+            complete = dict.fromkeys(_complete(p, fitting) for p in fitting)
+            further[cluster] = [p for p in complete if not _is_taken(p, others, beta)]
+    return {
+        cluster: [
+            p
+            for p in phrases
+            if not any(_is_taken(p, others, beta) for c, others in further.items() if c != cluster)
+        ]
+        for cluster, phrases in further.items()
+    }
+
+
+def _join_phrases(
+    first: str, further: Sequence[str], rows_with: Mapping[str, set[int]], inside: set[int], beta: float
+) -> tuple[str, ...]:
+    """Return the first phrase and those that improve the F measure of all together.
+
+    :param inside: the rows of the cluster.
+    """
+
+    def fit(rows: set[int]) -> float:
+        return (1 + beta**2) * len(rows & inside) / (beta**2 * len(inside) + len(rows))
+
+    label, rows = [first], rows_with[first]
+    while len(label) < MOST_PHRASES:
+        better = [
+            (fit(rows | rows_with[p]), p)
+            for p in further
+            if fit(rows | rows_with[p]) > fit(rows)
+            and len((rows_with[p] - rows) & inside) >= max(2, LEAST_MORE * len(inside))
+            and not any(contains_phrase(p, q) or contains_phrase(q, p) or _is_similar(p, q) for q in label)
+        ]
+        if not better or (len(label) > 1 and len(rows & inside) >= MAJORITY * len(inside)):
+            break
+        label.append(max(better)[1])
+        rows = rows | rows_with[label[-1]]
+    return tuple(label)
+
+
+def _rows_with(phrases_by_row: Sequence[Sequence[str]], names: Iterable[str]) -> dict[str, set[int]]:
+    """Return the rows of each phrase."""
+    rows: dict[str, set[int]] = {name: set() for name in names}
+    for i, phrases in enumerate(phrases_by_row):
+        for phrase in phrases:
+            if phrase in rows:
+                rows[phrase].add(i)
+    return rows
+
+
 def _is_taken(phrase: Phrase, taken: Iterable[Phrase], beta: float) -> bool:
     fit = phrase.f_score(beta)
     return any(_is_similar(phrase.text, other.text) and other.f_score(beta) > fit for other in taken)
@@ -95,50 +191,51 @@ def _complete(best: Phrase, phrases: Sequence[Phrase]) -> Phrase:
 
 
 def name_clusters(
-    chosen: Mapping[int, str],
+    chosen: Mapping[int, tuple[str, ...]],
     phrases_by_row: Sequence[Sequence[str]],
     labels: Labels,
     phrases_of_texts: PhrasesOf,
     centers: Mapping[int, tuple[str, str]],
 ) -> dict[int, str]:
-    """Return a unique label for each cluster: its phrase, and what sets it apart from clusters of the same phrase.
+    """Return a unique label for each cluster: its phrases, and what sets it apart from clusters of the same ones.
 
     "late" and "late", or two forms of one word ("cancel", "cancellation"), become "late: parcel" and
     "late: refund". What is added is the rest of the answers that hold the phrase, or else a word of the texts, if
     it is much more frequent than in the other clusters of this phrase; or else, if the bare phrase is taken, the
     beginning of the most central text, or its id.
 
-    :param chosen: the phrase of each cluster (`choose_phrases`), the best fitting first.
+    :param chosen: the phrases of each cluster (`choose_labels`), the best fitting first.
     :param phrases_by_row: phrases of each row's answer.
     :param labels: cluster of each row, int64, shape (n_rows,), -1 for noise.
     :param phrases_of_texts: returns the phrases of the texts of some rows.
     :param centers: the most central text of each cluster, and its id.
     :return: labels by cluster.
     """
+    joined = {cluster: OR.join(phrases) for cluster, phrases in chosen.items()}
     names: dict[int, str] = {}
-    for group in _groups_alike(chosen):
+    for group in _groups_alike(joined):
         if len(group) == 1:
-            names[group[0]] = chosen[group[0]]
+            names[group[0]] = joined[group[0]]
             continue
         rows = np.flatnonzero(np.isin(labels, group)).tolist()
         own = [
-            [p for p in phrases_by_row[i] if contains_phrase(p, chosen[c])]
+            [p for p in phrases_by_row[i] if any(contains_phrase(p, part) for part in chosen[c])]
             for i, c in zip(rows, labels[rows].tolist(), strict=True)
         ]
-        additions = _additions(own, labels[rows], chosen, 0)
+        additions = _additions(own, labels[rows], joined, 0)
         if missing := set(group) - set(additions):
-            found = _additions(phrases_of_texts(rows), labels[rows], chosen, LEAST_SCORE)
+            found = _additions(phrases_of_texts(rows), labels[rows], joined, LEAST_SCORE)
             additions |= {c: text for c, text in found.items() if c in missing}
         for cluster in group:
-            options = _label_options(chosen[cluster], additions.get(cluster), centers.get(cluster), cluster)
+            options = _label_options(joined[cluster], additions.get(cluster), centers.get(cluster), cluster)
             names[cluster] = next(option for option in options if option not in names.values())
     return names
 
 
-def _groups_alike(chosen: Mapping[int, str]) -> list[list[int]]:
+def _groups_alike(labels: Mapping[int, str]) -> list[list[int]]:
     groups: list[list[int]] = []
-    for cluster, phrase in chosen.items():
-        alike = [group for group in groups if any(_is_similar(phrase, chosen[other]) for other in group)]
+    for cluster, label in labels.items():
+        alike = [group for group in groups if any(_is_similar(label, labels[other]) for other in group)]
         groups = [group for group in groups if group not in alike]
         groups.append([*(other for group in alike for other in group), cluster])
     return groups
@@ -158,12 +255,12 @@ def _have_one_stem(word: str, other: str) -> bool:
 
 
 def _additions(
-    phrases_by_row: Sequence[Sequence[str]], labels: Labels, chosen: Mapping[int, str], least_score: float
+    phrases_by_row: Sequence[Sequence[str]], labels: Labels, names: Mapping[int, str], least_score: float
 ) -> dict[int, str]:
     """Return the phrase that sets each cluster apart, without the words of its label; only where there is one."""
     found = {}
     for cluster, phrases in describe_phrases(phrases_by_row, labels).items():
-        known = chosen[cluster].split()
+        known = names[cluster].split()
         fitting = [
             p
             for p in phrases
@@ -198,14 +295,13 @@ def _printable(text: str) -> str:
 
 @dataclass(frozen=True)
 class LabelCheck:
-    """How well a label fits its cluster, measured by the answers that contain its phrase.
+    """How well a label fits its cluster, measured by the answers that contain its phrases.
 
-    :param coverage: share of the cluster's rows whose answer contains the phrase (recall), 0 to 1.
-    :param specificity: share of the rows whose answer contains the phrase that are in the cluster (precision),
-        0 to 1.
+    :param coverage: share of the cluster's rows whose answer contains a phrase of it (recall), 0 to 1.
+    :param specificity: share of the rows whose answer contains one that are in the cluster (precision), 0 to 1.
     :param f1: harmonic mean of recall and precision on rows that the label was not chosen on (five-fold cross-
         validation), 0 to 1; None for a cluster without rows in the sample.
-    :param elsewhere: share of the other rows whose answer contains the phrase, 0 to 1.
+    :param elsewhere: share of the other rows whose answer contains one, 0 to 1.
     """
 
     coverage: float
@@ -220,38 +316,41 @@ class LabelCheck:
 
 
 def check_labels(
-    phrases_by_row: Sequence[Sequence[str]], labels: Labels, chosen: Mapping[int, str], beta: float = BETA
+    phrases_by_row: Sequence[Sequence[str]],
+    labels: Labels,
+    chosen: Mapping[int, Sequence[str]],
+    beta: float = BETA,
 ) -> dict[int, LabelCheck]:
     """Return coverage, specificity and F1 of each cluster's label.
 
-    For F1, the phrase of each cluster is chosen on four fifths of the rows and tested on the others, five times;
+    For F1, the phrases of each cluster are chosen on four fifths of the rows and tested on the others, five times;
     counts are summed. Above 20,000 rows a sample of that size is used. Otherwise the result does not depend on the
     order of the rows.
 
     :param phrases_by_row: phrases of each row.
     :param labels: cluster of each row, int64, shape (n_rows,), -1 for noise.
-    :param chosen: the phrase that names each cluster, by cluster.
+    :param chosen: the phrases that name each cluster, by cluster.
     :param beta: what they were chosen by.
     :return: checks by cluster.
     """
-    contains = {phrase: np.array([phrase in row for row in phrases_by_row], bool) for phrase in chosen.values()}
+    rows_with = _rows_with(phrases_by_row, {phrase for phrases in chosen.values() for phrase in phrases})
     sample = sample_indices(len(labels), CHECKED_ROWS, 0).tolist()
     f1 = _cross_validated_f1([phrases_by_row[i] for i in sample], labels[sample], beta)
     checks = {}
-    for cluster, phrase in chosen.items():
-        inside, all_hits = labels == cluster, int(contains[phrase].sum())
-        hits = int((inside & contains[phrase]).sum())
+    for cluster, phrases in chosen.items():
+        inside, rows = labels == cluster, sorted(set().union(*(rows_with[phrase] for phrase in phrases)))
+        hits = int(inside[rows].sum())
         checks[cluster] = LabelCheck(
             hits / max(1, int(inside.sum())),
-            hits / max(1, all_hits),
+            hits / max(1, len(rows)),
             f1.get(cluster),
-            (all_hits - hits) / max(1, int((~inside).sum())),
+            (len(rows) - hits) / max(1, int((~inside).sum())),
         )
     return checks
 
 
 def _cross_validated_f1(phrases_by_row: Sequence[Sequence[str]], labels: Labels, beta: float) -> dict[int, float]:
-    """Return F1 by cluster: 2 hits / (rows in the cluster + rows that contain the phrase), summed over folds."""
+    """Return F1 by cluster: 2 hits / (rows in the cluster + rows that hold the label), summed over folds."""
     # Folds depend on answers alone, not on the order of rows, and spread rows of the same answer evenly.
     n_dealt = Counter[tuple[str, int]]()
     folds = np.empty(len(labels), np.int64)
@@ -262,12 +361,12 @@ def _cross_validated_f1(phrases_by_row: Sequence[Sequence[str]], labels: Labels,
     hits, uses = Counter[int](), Counter[int]()
     for fold in range(FOLDS):
         training = np.flatnonzero(folds != fold)
-        described = describe_phrases([phrases_by_row[i] for i in training.tolist()], labels[training])
-        best = choose_phrases(described, beta)
+        best = choose_labels([phrases_by_row[i] for i in training.tolist()], labels[training], beta)
         for i in np.flatnonzero(folds == fold).tolist():
             uses[int(labels[i])] += 1
-            for cluster, phrase in best.items():
-                if phrase.text in phrases_by_row[i]:
+            held = set(phrases_by_row[i])
+            for cluster, phrases in best.items():
+                if not held.isdisjoint(phrases):
                     uses[cluster] += 1
                     hits[cluster] += int(labels[i] == cluster)
     return {cluster: 2 * hits[cluster] / n for cluster, n in uses.items() if n and cluster != NOISE}

@@ -16,7 +16,7 @@ from inbedder_cli.explanation.labels import (
     BETA_OF_TEXTS,
     LabelCheck,
     check_labels,
-    choose_phrases,
+    choose_labels,
     name_clusters,
 )
 from inbedder_cli.explanation.likely_next_words import likely_next_words
@@ -151,7 +151,7 @@ def explain(
     row_phrases = phrases_by_row([counted[i] for i in sample], instruction if show_answers else "", options)
     described = describe_phrases(row_phrases, sample_labels)
     beta = BETA if show_answers else BETA_OF_TEXTS
-    chosen = {cluster: phrase.text for cluster, phrase in choose_phrases(described, beta).items()}
+    chosen = choose_labels(row_phrases, sample_labels, beta)
     checks = check_labels(row_phrases, sample_labels, chosen, beta)
     labels = _labels(chosen, row_phrases, sample, clustering, texts, ids, options)
     words = likely_next_words(next_words, clustering.labels, options.phrases) if next_words else {}
@@ -199,7 +199,7 @@ def explain(
 
 
 def _labels(
-    chosen: Mapping[int, str],
+    chosen: Mapping[int, tuple[str, ...]],
     row_phrases: Sequence[Sequence[str]],
     sample: npt.NDArray[np.int64],
     clustering: Clustering,
@@ -215,7 +215,7 @@ def _labels(
             row = _sort_by_value(inside, clustering.distances)[0]
             centers[cluster] = (texts[row], ids[row])
     return name_clusters(
-        dict(chosen) | {cluster: NO_LABEL for cluster in centers if cluster not in chosen},
+        dict(chosen) | {cluster: (NO_LABEL,) for cluster in centers if cluster not in chosen},
         row_phrases,
         clustering.labels[sample],
         lambda rows: text_phrases([texts[sample[i]] for i in rows], options),

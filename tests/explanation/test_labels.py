@@ -55,9 +55,29 @@ def test_a_text_in_a_label_steers_no_terminal():
     assert labels == ["neutral", "neutral: “[31m??”"]
 
 
-def test_two_answers_are_never_glued_together():
+def test_clusters_of_one_answer_are_told_apart_by_their_other_answers():
     answers = ["neutral"] * 19 + ["fear"] + ["neutral"] * 15 + ["fear"] * 5
-    assert all("fear" not in s.label for s in explained([0] * 20 + [1] * 20, answers))
+    assert [s.label for s in explained([0] * 20 + [1] * 20, answers)] == ["neutral", "neutral / fear"]
+
+
+def test_a_label_holds_several_answers_where_no_answer_is_that_of_most_rows():
+    answers = ["coffee"] * 4 + ["espresso"] * 3 + ["brew"] * 2 + ["tank"] + ["joy"] * 10
+    first, second = explained([0] * 10 + [1] * 10, answers)
+    assert (first.label, second.label) == ("coffee / espresso", "joy")
+    assert (first.check.coverage, first.check.specificity) == (0.7, 1)
+    answers[:10] = ["coffee", "coffee", "espresso", "espresso", "brew", "brew", "tank", "tank", "noise", "water"]
+    first = explained([0] * 10 + [1] * 10, answers)[0]
+    assert (first.label, first.check.coverage) == ("espresso / tank / coffee", 0.6)
+
+
+def test_a_further_answer_is_in_the_label_that_it_fits_best():
+    answers = ["sadness"] * 4 + ["regret"] * 3 + list("abc") + ["disgust"] * 4 + ["regret"] * 2 + list("defg")
+    assert [s.label for s in explained([0] * 10 + [1] * 10, answers)] == ["sadness / regret", "disgust"]
+
+
+def test_an_answer_that_is_as_frequent_elsewhere_does_not_join_a_label():
+    answers = ["coffee"] * 4 + ["good"] * 3 + list("abc") + ["good"] * 6 + ["bed"] * 14
+    assert [s.label for s in explained([0] * 10 + [1] * 20, answers)] == ["coffee", "bed"]
 
 
 def test_a_label_is_what_most_of_the_answers_say_though_other_clusters_say_it_too():
@@ -176,7 +196,7 @@ def test_checks_do_not_depend_on_the_order_of_rows(rows, random):
     def checked():
         found = [answer_phrases(answer, NONE, NONE) for answer, _ in rows]
         labels = np.array([label for _, label in rows])
-        return check_labels(found, labels, {label: "anger" for label in set(labels.tolist())})
+        return check_labels(found, labels, {label: ("anger",) for label in set(labels.tolist())})
 
     before = checked()
     random.shuffle(rows)
