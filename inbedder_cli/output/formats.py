@@ -60,6 +60,7 @@ class Format:
     :param suffixes: suffixes of its files, in lower case and with the dot; the first is the usual one.
     :param write: writes a table in this format.
     :param is_binary: whether its bytes would garble a terminal.
+    :param has_lists: whether a cell may hold a list; otherwise its values are joined.
     :param requires: a package that it needs; None: none beside our own.
     """
 
@@ -67,6 +68,7 @@ class Format:
     suffixes: tuple[str, ...]
     write: Writer
     is_binary: bool = False
+    has_lists: bool = False
     requires: str | None = None
 
 
@@ -252,10 +254,10 @@ def markdown_table(header: list[str], rows: list[list[str]]) -> str:
 for _format in (
     Format("csv", (".csv",), _write_csv),
     Format("tsv", (".tsv",), _write_tsv),
-    Format("json", (".json",), _write_json),
-    Format("jsonl", (".jsonl", ".ndjson"), _write_jsonl),
+    Format("json", (".json",), _write_json, has_lists=True),
+    Format("jsonl", (".jsonl", ".ndjson"), _write_jsonl, has_lists=True),
     Format("markdown", (".md",), _write_markdown),
-    Format("parquet", (".parquet", ".pq"), _write_parquet, is_binary=True),
+    Format("parquet", (".parquet", ".pq"), _write_parquet, is_binary=True, has_lists=True),
     Format("xlsx", (".xlsx",), _write_xlsx, is_binary=True, requires="openpyxl"),
 ):
     register_format(_format)

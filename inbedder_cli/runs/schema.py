@@ -63,12 +63,20 @@ class Rows(Struct, frozen=True):
     total: Count
 
 
+class Several(Struct, frozen=True):
+    """Of a question that a row may have several answers to."""
+
+    answers: Count
+    words: Annotated[list[Annotated[str, Meta(max_length=1000)]], Meta(max_length=1000)]
+
+
 class Question(Struct, frozen=True):
     """A question and its clusters."""
 
     instruction: Instruction
     rows: Rows
     clusters: list[Cluster]
+    multi: Several | None = None
 
     def __post_init__(self) -> None:
         numbers = sorted(c.cluster for c in self.clusters if c.cluster != NOISE)
@@ -79,6 +87,11 @@ class Question(Struct, frozen=True):
     def k(self) -> int:
         """The number of clusters, without noise."""
         return sum(c.cluster != NOISE for c in self.clusters)
+
+    @property
+    def n_lines(self) -> int:
+        """The number of rows of rows.parquet: one per answer where a row may have several."""
+        return self.multi.answers if self.multi else self.rows.total
 
 
 class Model(Struct, frozen=True):
