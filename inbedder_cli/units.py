@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from inbedder_cli.progress import Reporter
     from inbedder_cli.results import Embeddings
 
-# Chosen on four small corpora with gold answers (benchmarks/several_answers.md).
+# Chosen on four small corpora with gold answers (benchmarks/several_answers.py).
 LEAST_RATIO = (
     0.1  # mean probability of a word as the first of an answer: of whole texts, as a share of that of parts
 )
@@ -193,7 +193,9 @@ def suggest_multi(corpus: Corpus, embeddings: Embeddings, question: str, reporte
     """
     if (share := share_of_several(corpus, embeddings)) >= SEVERAL:
         where = f"{question}: " if question else ""
-        reporter.info(f"{where}{100 * share:.0f} % of the texts seem to hold several answers: --multi finds them")
+        reporter.info(
+            f"{where}{100 * share:.0f} % of the texts seem to hold several answers: cluster --multi finds them"
+        )
 
 
 def share_of_several(corpus: Corpus, embeddings: Embeddings) -> float:

@@ -138,7 +138,7 @@ def cluster(
         embeddings = _read_vectors(vectors, corpus, questions[""], reporter)
     encoder = None if vectors else model.load(reporter)
     if encoder and dry_run:
-        show_preview(encoder, corpus, list(questions.values()), encode_options)
+        show_preview(encoder, corpus, list(questions.values()), encode_options, multi=multi)
         return
     analysis = analyze(
         corpus,

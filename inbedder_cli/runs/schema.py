@@ -223,6 +223,7 @@ class _OlderModel(Struct):
 
 class _OlderQuestion(Struct):
     instruction: str
+    multi: None = None
 
 
 class _AnyManifest(Struct):
@@ -306,6 +307,7 @@ def how_to_repeat(run: Manifest | _AnyManifest, folder: Path) -> str:
         if first.min_cluster_size:
             words += ["--min-cluster-size", str(first.min_cluster_size)]
         words += ["-a", first.algorithm]
+    words += ["--multi"] * any(question.multi for question in questions.values())
     words += ["-m", run.model.reference, "--save", str(folder), "--force"]
     command = shlex.join(words)
     return f"save the run again: {command if len(command) <= LONGEST_COMMAND else 'cluster --save'}"
