@@ -8,6 +8,7 @@ row with one of its answers; everything between encoding and output works on uni
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -42,9 +43,13 @@ LEAST_RATIO = (
 )
 LEAST_MEAN = 0.002  # of that probability of whole texts: one text in 500
 SECOND = 0.1  # probability of another likely word, as a share of that of the most likely one, from which it counts
-SEVERAL = 1 / 3  # share of the rows from which a run without `multi` says that there is one
+COMMON = 0.01  # share of the rows whose likeliest first word it is, at least two rows
+# Share of the rows from which a run without `multi` says that there is one: lists of features have 0.36 and more,
+# lists of symptoms 0.30, sample reviews and tickets, which have one answer, at most 0.07.
+SEVERAL = 0.15
 SAMPLE = 2000  # rows on which that is measured
 T = TypeVar("T")
+LONGEST_WORD = 100  # characters
 DIGITS = 9  # of ratios, whose last digits depend on the order of the rows
 
 
@@ -192,16 +197,15 @@ def suggest_multi(corpus: Corpus, embeddings: Embeddings, question: str, reporte
     :param reporter: receives the message.
     """
     if (share := share_of_several(corpus, embeddings)) >= SEVERAL:
-        where = f"{question}: " if question else ""
-        reporter.info(
-            f"{where}{100 * share:.0f} % of the texts seem to hold several answers: cluster --multi finds them"
-        )
+        seen = f"at least {100 * share:.0f} % of the texts seem to hold several answers: see cluster --multi"
+        reporter.info(f"{question}: {seen}" if question else seen)
 
 
 def share_of_several(corpus: Corpus, embeddings: Embeddings) -> float:
-    """Return the share of the answered rows that seem to have several answers, 0 to 1.
+    """Return the share of the answered rows that are seen to have several answers, 0 to 1; there may be more.
 
-    An answer may be a list; or two of the words that may begin it stand in different parts of the text.
+    An answer may be a list; or two of the words that may begin it stand in different parts of the text, and each
+    begins the answers of other rows, too.
 
     :param corpus: the rows.
     :param embeddings: the embeddings of its texts, with answers.
@@ -211,16 +215,19 @@ def share_of_several(corpus: Corpus, embeddings: Embeddings) -> float:
     if embeddings.answers is None or not rows:
         return 0.0
     stop_words, table = load_stop_words(), embeddings.next_words
+    likely = {row: {} if table is None else _likely(table, row) for row in rows}
+    counts = Counter(next(iter(words), "") for words in likely.values())
+    common = {w for w, n in counts.items() if n >= max(2, COMMON * len(rows)) and w not in stop_words}
     several = 0
     for row in rows:
-        likely = {} if table is None else _likely(table, row)
-        least = SECOND * max(likely.values(), default=0)
-        begins = tuple(word for word, p in likely.items() if p >= least and word not in stop_words)
-        places = set()
+        least = SECOND * max(likely[row].values(), default=0)
         parts = [words_of(part) for part in split_text(corpus.texts[row])]
-        for word in begins:
-            places |= {next((i for i, part in enumerate(parts) if any(w.startswith(word) for w in part)), -1)}
-        several += len(places - {-1}) > 1 or len(split_text(embeddings.answers[row] or "")) > 1
+        places = {
+            next((i for i, part in enumerate(parts) if any(w.startswith(word) for w in part)), None)
+            for word, probability in likely[row].items()
+            if probability >= least and word in common
+        }
+        several += len(places - {None}) > 1 or len(split_text(embeddings.answers[row] or "")) > 1
     return several / len(rows)
 
 
@@ -228,7 +235,7 @@ def _first_words(answers: Sequence[str], table: NextWords | None) -> NextWords:
     """Return the likely first words of answers, or of an encoder that does not give them, the first words."""
     if table is not None and table.words:
         return table
-    return next_words([[(word, 1.0) for word in words_of(answer)[:1]] for answer in answers])
+    return next_words([[(word[:LONGEST_WORD], 1.0) for word in words_of(answer)[:1]] for answer in answers])
 
 
 def _likely(table: NextWords, row: int) -> Mapping[str, float]:

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from inbedder_cli import ClusterOptions, InBedder, analyze, read_corpus
 from inbedder_cli.encoders import encoder_backends
+from inbedder_cli.encoders.encoded import Encoded
+from inbedder_cli.encoders.next_words import next_words
 from inbedder_cli.errors import UsageError
 from inbedder_cli.options import EncodeOptions
 from inbedder_cli.pipeline import embed
-from inbedder_cli.results import RowStatus
-from inbedder_cli.units import embed_units, share_of_several
+from inbedder_cli.results import Embeddings, RowStatus
+from inbedder_cli.units import answer_words, embed_units, share_of_several, suggest_multi
 from tests.keywords import KeywordEncoder
 
 QUESTION = "Which features are mentioned?"
@@ -53,6 +57,32 @@ def test_each_answer_that_whole_texts_have_too_becomes_a_unit(reference):
     assert embeddings.units.row_of == sorted(embeddings.units.row_of)
     assert set(embeddings.units.row_of) == set(range(len(TEXTS)))
     assert {"turtles", "wedding", "apples"}.isdisjoint(word.strip(".!") for word in embeddings.units.words)
+
+
+def test_words_that_answers_to_whole_texts_hardly_ever_begin_with_are_left_out():
+    n = 1000
+    of_texts = [[("sync", 0.5), ("best", 0.04), ("rare", 0.001)]] * n
+    of_parts = [[("sync", 0.9), ("best", 0.5), ("rare", 0.001), ("turtles", 0.2)]] * n
+    vectors, none = np.zeros((n, 2), np.float32), np.zeros(n, np.float32)
+    whole = Embeddings(vectors, ["x"] * n, [RowStatus.ok] * n, next_words=next_words(of_texts))
+    parts = Encoded(vectors, ["x"] * n, none, n, 0, next_words(of_parts))
+    assert answer_words(whole, parts, range(n), []) == {"sync"}  # 0.04 is less than a tenth of 0.5
+    assert answer_words(whole, parts, range(n), range(n)) == {"sync", "best"}  # half of the parts are whole texts
+    rows = range(0, n, 2)
+    assert answer_words(whole, parts, rows, rows) == {"sync", "best"}
+
+
+def test_a_row_has_the_status_of_its_answers():
+    texts = ["dark mode, export", "export", "dark mode", "n/a", "sync", ""]
+    options = ClusterOptions(k=3, stability=False)
+    result = analyze(read_corpus(texts), QUESTION, KeywordEncoder(), cluster_options=options, multi=True).result
+    assert [str(status) for status in result.row_status] == ["ok", "ok", "ok", "no-answer", "ok", "empty"]
+    assert result.unanswered.size == 1
+    names = result.to_frame()["cluster_label"].tolist()
+    assert names == [["dark mode", "export"], ["export"], ["dark mode"], ["(no clear answer)"], ["sync"], None]
+    assert "6 rows, not in a cluster: 1 no-answer, 1 empty" in repr(result)
+    half = replace(result, status=[RowStatus.noise, *result.status[1:-2], RowStatus.noise, RowStatus.empty])
+    assert [str(status) for status in half.row_status] == ["ok", "ok", "ok", "no-answer", "noise", "empty"]
 
 
 def test_a_unit_has_the_cells_of_its_row_and_the_part_that_answers():
@@ -156,9 +186,21 @@ def test_texts_of_several_answers_are_noticed():
                     yield {text: row._replace(answer=row.answer._replace(next_words=words))}
 
     encoder = Unsure()
-    for texts, share in ((TEXTS[:2], 0.5), (["dark mode"], 0), (["dark mode is in sync with sync"], 0)):
+    both = ["dark mode and export", "export, dark mode", "sync with the dark mode of my phone"]
+    alone = ["dark mode", "dark mode!", "export", "export is slow"]
+    for texts, share in ((both + alone, 2 / 7), (both, 0), (alone, 0), (["dark mode in sync with sync"], 0)):
         corpus = read_corpus(texts)
         assert share_of_several(corpus, embed(corpus, QUESTION, encoder)) == share
+    said = []
+
+    class Listener:
+        def info(self, message):
+            said.append(message)
+
+    for texts in (both + alone, alone):
+        corpus = read_corpus(texts)
+        suggest_multi(corpus, embed(corpus, QUESTION, encoder), "", Listener())
+    assert said == ["at least 29 % of the texts seem to hold several answers: see cluster --multi"]
 
 
 def test_the_estimator_gives_a_multilabel_indicator(tmp_path):
