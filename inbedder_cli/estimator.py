@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,13 +16,17 @@ from inbedder_cli.corpus import read_corpus
 from inbedder_cli.encoders import load_encoder
 from inbedder_cli.errors import InputError, ModelError, UsageError
 from inbedder_cli.options import ClusterOptions, EncodeOptions, ExplainOptions, UnansweredOptions
+from inbedder_cli.output.frames import saved_clusters_frame
 from inbedder_cli.pipeline import analyze, embed
 from inbedder_cli.progress import SILENT
 from inbedder_cli.registry import algorithms
 from inbedder_cli.runs.assignment import assign_rows
-from inbedder_cli.runs.storage import SavedQuestion, load_run
+from inbedder_cli.runs.storage import SavedQuestion, estimator_parameters, load_run
+from inbedder_cli.units import embed_units
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy.typing as npt
     import pandas as pd
 
@@ -30,7 +34,6 @@ if TYPE_CHECKING:
     from inbedder_cli.encoders import Encoder
     from inbedder_cli.progress import Reporter
     from inbedder_cli.results import ClusteringResult, Embeddings
-    from inbedder_cli.runs.storage import SavedRun
 
 
 class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[misc]
@@ -51,6 +54,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
     :param min_cluster_size: smallest cluster (hdbscan), in rows; None: 2 % of the rows, at least 5.
     :param flag_unanswered: whether rows that do not answer the question are kept out of the clusters.
     :param min_confidence: answers below this confidence, 0 to 1, count as unanswered.
+    :param multi: whether a text may have several answers, and then is in several clusters.
     :param baseline: whether at most 500 rows are also encoded under a neutral question, to compare the clusters.
     :param stability: whether the stability of each cluster and row is measured.
     :param consensus: whether KMeans starts from the consensus of many runs.
@@ -71,6 +75,8 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
     Attributes of a fitted estimator:
 
     - `labels_`: int64, shape (n_rows,): each row's cluster, -1 for rows without text, without an answer, or noise;
+      with `multi` int64, shape (n_rows, n_clusters): 1 where a row is in a cluster, as scikit-learn has multilabel
+      targets (not after `load`);
     - `status_`: one `RowStatus` per row, which distinguishes these;
     - `cluster_names_`: the names of the clusters, by number;
     - `clusters_`: a pandas DataFrame, one row per cluster;
@@ -90,6 +96,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         min_cluster_size: int | None = None,
         flag_unanswered: bool = True,
         min_confidence: float = 0.1,
+        multi: bool = False,
         baseline: bool = True,
         stability: bool = True,
         consensus: bool = True,
@@ -117,6 +124,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         self.min_cluster_size = min_cluster_size
         self.flag_unanswered = flag_unanswered
         self.min_confidence = min_confidence
+        self.multi = multi
         self.baseline = baseline
         self.stability = stability
         self.consensus = consensus
@@ -152,13 +160,15 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
             cluster_options=self._cluster_options(),
             unanswered_options=UnansweredOptions(self.flag_unanswered, self.min_confidence),
             explain_options=ExplainOptions(self.stop_words, exemplars=self.exemplars),
+            multi=self.multi,
             baseline=self.baseline,
             reporter=self.reporter or SILENT,
         )
         self.result_: ClusteringResult = analysis.result
         self._fit = _Fit(SavedQuestion.of(self.result_), encode_options, source, encoder.identity)
-        self.labels_, self.status_ = _labels(self.result_), np.array([str(s) for s in self.result_.status])
         self.cluster_names_ = _names(self._fit.question)
+        self.labels_ = _labels(self.result_, self.cluster_names_)
+        self.status_ = np.array([str(status) for status in self.result_.row_status])
         self.clusters_: pd.DataFrame = self.result_.clusters_frame()
         return self
 
@@ -167,10 +177,11 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
 
         :param X: texts, n_rows of them.
         :param y: ignored.
-        :return: int64, shape (n_rows,); a Series with the index of X if X is a pandas object.
+        :return: int64, shape (n_rows,), with `multi` (n_rows, n_clusters); a Series, or a DataFrame, with the
+            index of X if X is a pandas object.
         """
         self.fit(X, y)
-        return _with_index(self.labels_, self.result_.corpus)
+        return self._labeled(self.labels_, self.result_.row_corpus)
 
     def fit_transform(self, X: Any, y: object = None, **_: object) -> Any:  # noqa: ANN401
         """Fit, and return the vectors of the texts; see `transform`.
@@ -179,6 +190,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         :param y: ignored.
         :return: float32, shape (n_rows, hidden_size).
         """
+        self._check_one_vector(multi=self.multi)
         self.fit(X, y)
         return self._points(self.result_.embeddings, self.result_.corpus)
 
@@ -186,12 +198,17 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         """Return the clusters of new texts, -1 for those without text, without an answer, or noise.
 
         :param X: texts, n_rows of them.
-        :return: int64, shape (n_rows,); a Series with the index of X if X is a pandas object.
+        :return: as `fit_predict` returns them.
         """
         check_is_fitted(self)
-        corpus = self._corpus(X)
-        result, _ = assign_rows(corpus, self._fit.question, self._embed(corpus))
-        return _with_index(_labels(result), corpus)
+        corpus, question = self._corpus(X), self._fit.question
+        embeddings = self._embed(corpus)
+        if question.words is not None:
+            encoder, reporter = self._load_encoder(self._fit.source), self.reporter or SILENT
+            flags = question.unanswered_options
+            embeddings = embed_units(corpus, embeddings, encoder, flags, reporter, question.words)
+        result, _ = assign_rows(corpus, question, embeddings)
+        return self._labeled(_labels(result, self.cluster_names_), corpus)
 
     def transform(self, X: Any) -> Any:  # noqa: ANN401
         """Return the vectors of texts, less the mean of the fitted vectors and scaled to unit length.
@@ -199,8 +216,10 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         :param X: texts, n_rows of them.
         :return: float32, shape (n_rows, hidden_size), NaN for rows without text; a DataFrame with the index of X
             if X is a pandas object.
+        :raises UsageError: with `multi`.
         """
         check_is_fitted(self)
+        self._check_one_vector(multi=self._fit.question.words is not None)
         corpus = self._corpus(X)
         return self._points(self._embed(corpus), corpus)
 
@@ -234,13 +253,14 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
                 hint=f"name one of them: {', '.join(filter(None, run.questions)) or 'the only one has no name'}",
             )
         saved = run.questions[name]
-        estimator = cls(saved.instruction, **_parameters(run, saved), **runtime)
-        rows = run.rows(name)
+        estimator = cls(saved.instruction, **estimator_parameters(run, saved), **runtime)
         estimator._fit = _Fit(saved, run.encode_options, estimator._encoder_source(), run.model.identity)
-        estimator.labels_ = np.array([NOISE if r["cluster"] is None else r["cluster"] for r in rows], np.int64)
-        estimator.status_ = np.array([r["status"] for r in rows])
+        if saved.words is None:  # otherwise the run holds a line for each answer
+            rows = run.rows(name)
+            estimator.labels_ = np.array([NOISE if r["cluster"] is None else r["cluster"] for r in rows], np.int64)
+            estimator.status_ = np.array([r["status"] for r in rows])
         estimator.cluster_names_ = _names(saved)
-        estimator.clusters_ = _saved_clusters(run, name)
+        estimator.clusters_ = saved_clusters_frame(saved)
         return estimator
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -319,6 +339,15 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
             )
         return embed(corpus, fit.question.instruction, encoder, fit.encode_options, self.reporter or SILENT)
 
+    def _labeled(self, labels: npt.NDArray[np.int64], corpus: Corpus) -> Any:  # noqa: ANN401
+        return _with_index(labels, corpus, [self.cluster_names_[n] for n in sorted(self.cluster_names_)])
+
+    def _check_one_vector(self, *, multi: bool) -> None:
+        if multi:
+            raise UsageError(
+                "with multi a text has no single vector", hint="result_.embeddings has one per answer"
+            )
+
     def _points(self, embeddings: Embeddings, corpus: Corpus) -> Any:  # noqa: ANN401
         vectors = np.full_like(embeddings.vectors, np.nan)
         finite = np.isfinite(embeddings.vectors).all(axis=1)
@@ -340,7 +369,10 @@ class _Fit:
     identity: str
 
 
-def _labels(result: ClusteringResult) -> npt.NDArray[np.int64]:
+def _labels(result: ClusteringResult, numbers: Iterable[int]) -> npt.NDArray[np.int64]:
+    if result.units:
+        found = result.units.by_row(result.labels)
+        return np.array([[int(number in row) for number in sorted(numbers)] for row in found], np.int64)
     return np.array([NOISE if label is None else label for label in result.labels], np.int64)
 
 
@@ -348,51 +380,11 @@ def _names(question: SavedQuestion) -> dict[int, str]:
     return {number: name for number, name in question.names.items() if number not in question.merged}
 
 
-def _with_index(values: npt.NDArray[Any], corpus: Corpus) -> Any:  # noqa: ANN401
+def _with_index(values: npt.NDArray[Any], corpus: Corpus, columns: list[str] | None = None) -> Any:  # noqa: ANN401
     if corpus.index is None:
         return values
     import pandas as pd
 
-    constructor = pd.Series if values.ndim == 1 else pd.DataFrame
-    return constructor(values, index=corpus.index)
-
-
-def _parameters(run: SavedRun, saved: SavedQuestion) -> dict[str, Any]:
-    """Return the constructor parameters of the estimator of a saved run."""
-    options, encoding = saved.clustering, asdict(run.encode_options)
-    return {
-        "n_clusters": "auto" if options.k is None else options.k,
-        "algorithm": str(options.algorithm),
-        "model": run.model.reference,
-        "template": run.model.template,
-        "dtype": run.model.dtype,
-        "k_min": options.k_min,
-        "k_max": options.k_max,
-        "min_cluster_size": options.min_cluster_size,
-        "random_state": options.seed,
-        "stability": options.stability,
-        "consensus": options.consensus,
-        "flag_unanswered": saved.unanswered_options.flag,
-        "min_confidence": saved.unanswered_options.min_confidence,
-    } | {name: encoding[name] for name in ("pooling", "layer", "max_tokens", "max_answer_tokens")}
-
-
-def _saved_clusters(run: SavedRun, name: str) -> pd.DataFrame:
-    """Return the clusters of a saved run as a DataFrame, with the user's renames and merges applied."""
-    import pandas as pd
-
-    saved = run.questions[name]
-    sizes: dict[int, int] = {}
-    for number, size in saved.sizes.items():
-        into = saved.merged.get(number, number)
-        sizes[into] = sizes.get(into, 0) + size
-    total = max(1, sum(sizes.values()))
-    names = _names(saved)
-    return pd.DataFrame(
-        {
-            "cluster": list(names),
-            "label": list(names.values()),
-            "size": [sizes[number] for number in names],
-            "share": [sizes[number] / total for number in names],
-        }
-    )
+    if values.ndim == 1:
+        return pd.Series(values, index=corpus.index)
+    return pd.DataFrame(values, index=corpus.index, columns=columns)

@@ -14,21 +14,21 @@ from inbedder_cli.corpus.columns import list_names, values_at
 from inbedder_cli.diagnostics.baseline import baseline_agreement, encode_baseline
 from inbedder_cli.diagnostics.crosstab import crosstabs, pairs_of
 from inbedder_cli.diagnostics.groupings import Grouping, column_grouping, split_bins
-from inbedder_cli.diagnostics.languages import identify, name_languages, unread_languages
+from inbedder_cli.diagnostics.languages import warn_of_languages
 from inbedder_cli.errors import InputError, UsageError, did_you_mean
-from inbedder_cli.explanation.phrases import phrases_by_row
 from inbedder_cli.explanation.summaries import explain as summarize
 from inbedder_cli.explanation.summaries import summary_of_unanswered
 from inbedder_cli.explanation.unanswered import is_unanswered
-from inbedder_cli.models.manifest import bundled_for
 from inbedder_cli.options import ClusterOptions, EncodeOptions, ExplainOptions, UnansweredOptions
 from inbedder_cli.progress import SILENT
 from inbedder_cli.results import Analysis, ClusteringResult, Embeddings, RowStatus, with_crosstabs
+from inbedder_cli.units import embed_units, suggest_multi
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from inbedder_cli.clustering import KSelection, SizeScore
+    from inbedder_cli.diagnostics.baseline import BaselineSample
     from inbedder_cli.encoders import Encoder
     from inbedder_cli.progress import Reporter
 
@@ -44,6 +44,7 @@ def analyze(
     unanswered_options: UnansweredOptions | None = None,
     explain_options: ExplainOptions | None = None,
     by: str | Sequence[str] = (),
+    multi: bool = False,
     baseline: bool = True,
     reporter: Reporter = SILENT,
 ) -> Analysis:
@@ -59,6 +60,7 @@ def analyze(
     :param explain_options: how clusters are explained.
     :param by: columns of the corpus to cross the clusters with; "created_at:month" and "amount:5" say how dates
         and numbers are cut.
+    :param multi: whether a row may have several answers, and then is in several clusters (`units`).
     :param baseline: whether at most 500 rows are also encoded under a neutral question, to compare the clusters.
     :param reporter: receives messages and progress.
     :return: one result per question, and the cross-tables.
@@ -68,46 +70,77 @@ def analyze(
     by = [by] if isinstance(by, str) else by
     questions = named_instructions(instructions)
     options = options_by_question(cluster_options, questions)
-    columns = check_analysis(corpus, options.values(), by)
-    explain_options = explain_options or ExplainOptions()
-    encoded: dict[str, Embeddings] = {}
-    sample = None
+    columns = check_analysis(corpus, options.values(), by, multi=multi)
     if embeddings is not None:
-        if len(questions) > 1:
-            raise UsageError("embeddings belong to a single question", hint="give one instruction")
-        encoded = dict.fromkeys(questions, embeddings)
+        if len(questions) > 1 or multi:
+            what = "belong to a single question" if len(questions) > 1 else "hold one answer a row, not several"
+            raise UsageError(
+                f"embeddings {what}", hint="give an encoder instead, or one instruction without multi"
+            )
+        encoded, samples = dict.fromkeys(questions, embeddings), {}
     elif encoder is not None:
         encode_options = encode_options or EncodeOptions()
-        for name, instruction in questions.items():
-            encoded[name] = embed(corpus, instruction, encoder, encode_options, reporter)
-        if baseline:
-            sample = encode_baseline(corpus, encoder, encode_options, reporter)
+        encoded = {
+            name: embed(corpus, asked, encoder, encode_options, reporter) for name, asked in questions.items()
+        }
+        if multi:
+            encoded = {
+                name: embed_units(corpus, whole, encoder, unanswered_options, reporter)
+                for name, whole in encoded.items()
+            }
+        samples = _baselines(corpus, encoded, encoder, encode_options, reporter) if baseline else {}
     else:
         raise UsageError("analyze needs an encoder or embeddings", hint="give one of them")
     results = {}
     for name, instruction in questions.items():
         named = replace(encoded[name], instruction=encoded[name].instruction or instruction)
-        flagged = flag_unanswered(corpus, named, unanswered_options)
-        try:
-            clustering = cluster(flagged, options[name])
-        except InputError as error:
-            raise InputError(str(error), source=corpus.source, hint=error.hint) from error
-        result = replace(explain(corpus, flagged, clustering, explain_options), name=name)
-        if unanswered_options is not None:
-            result = replace(result, unanswered_options=unanswered_options)
-        results[name] = (
-            replace(
-                result,
-                baseline=baseline_agreement(
-                    result.labels, result.clustering.options, sample, result.embeddings.answers
-                ),
-            )
-            if sample
-            else result
-        )
-    groupings = [Grouping(name or "cluster", result.names) for name, result in results.items()]
+        result = _answer(corpus, named, options[name], unanswered_options, explain_options)
+        if encoder is not None and not multi:
+            suggest_multi(corpus, result.embeddings, name, reporter)
+        if name in samples:
+            made = result.clustering.options
+            agreement = baseline_agreement(result.labels, made, samples[name], result.embeddings.answers)
+            result = replace(result, baseline=agreement)
+        results[name] = replace(result, name=name)
+    groupings = [] if multi else [Grouping(name or "cluster", result.names) for name, result in results.items()]
     tables = crosstabs(list(pairs_of(groupings, columns)))
     return with_crosstabs(results, tables, next(iter(encoded.values())).model or "")
+
+
+def _answer(
+    corpus: Corpus,
+    embeddings: Embeddings,
+    cluster_options: ClusterOptions,
+    unanswered_options: UnansweredOptions | None,
+    explain_options: ExplainOptions | None,
+) -> ClusteringResult:
+    """Return the result of one question."""
+    asked = _corpus_of(embeddings, corpus)
+    flagged = flag_unanswered(asked, embeddings, unanswered_options)
+    try:
+        clustering = cluster(flagged, cluster_options)
+    except InputError as error:
+        raise InputError(str(error), source=corpus.source, hint=error.hint) from error
+    result = explain(asked, flagged, clustering, explain_options)
+    return result if unanswered_options is None else replace(result, unanswered_options=unanswered_options)
+
+
+def _baselines(
+    corpus: Corpus,
+    encoded: Mapping[str, Embeddings],
+    encoder: Encoder,
+    options: EncodeOptions,
+    reporter: Reporter,
+) -> dict[str, BaselineSample]:
+    """Return the baseline of each question; it is the same for all, unless their rows are units of their own."""
+    if any(embeddings.units for embeddings in encoded.values()):
+        corpora = {name: _corpus_of(embeddings, corpus) for name, embeddings in encoded.items()}
+        return {name: encode_baseline(asked, encoder, options, reporter) for name, asked in corpora.items()}
+    return dict.fromkeys(encoded, encode_baseline(corpus, encoder, options, reporter))
+
+
+def _corpus_of(embeddings: Embeddings, corpus: Corpus) -> Corpus:
+    return embeddings.units.corpus if embeddings.units else corpus
 
 
 def named_instructions(instructions: str | Sequence[str] | Mapping[str, str]) -> dict[str, str]:
@@ -148,16 +181,24 @@ def check_analysis(
     corpus: Corpus,
     options: Iterable[ClusterOptions],
     by: Sequence[str] = (),
+    *,
+    multi: bool = False,
 ) -> list[Grouping]:
     """Check options and columns before any row is encoded.
 
     :param corpus: the rows.
     :param options: the clustering options of each question.
     :param by: columns of the corpus to cross the clusters with.
+    :param multi: whether a row may be in several clusters.
     :return: these columns as groupings of the rows.
-    :raises UsageError: for invalid options, or an unknown column.
+    :raises UsageError: for invalid options, an unknown column, or columns to cross with `multi`.
     :raises InputError: when there are fewer rows with text than clusters.
     """
+    if multi and by:
+        raise UsageError(
+            "by crosses clusters of which each row is in one; with multi a row may be in several",
+            hint="leave out one of them; or cross the lines that --explode writes",
+        )
     for cluster_options in options:
         try:
             check_options(cluster_options, len(corpus.readable))
@@ -194,7 +235,7 @@ def embed(
     _check_types(corpus, encoder)
     rows, options = corpus.readable, options or EncodeOptions()
     texts = [corpus.texts[i] for i in rows]
-    unread = _warn_of_languages(texts, instruction, encoder, reporter)
+    unread = warn_of_languages(texts, instruction, encoder, reporter)
     encoded = encoder.encode(texts, instruction, options, reporter)
     vectors = np.full((len(corpus), encoded.vectors.shape[1]), np.nan, np.float32)
     vectors[rows] = encoded.vectors
@@ -222,26 +263,6 @@ def embed(
         options=options,
         unread_languages=unread,
     )
-
-
-def _warn_of_languages(
-    texts: Sequence[str], instruction: str, encoder: Encoder, reporter: Reporter
-) -> dict[str, float]:
-    """Warn of texts, or a question, in languages that the model does not read; return these of the texts."""
-    if encoder.languages is None:
-        return {}
-    unread = unread_languages(texts, encoder.languages)
-    language, is_read = identify(instruction, encoder.languages)
-    found = {f"{100 * sum(unread.values()):.0f} % of the texts are": list(unread)} if unread else {}
-    if is_read is False:
-        found["the question is"] = [language]
-    for what, codes in found.items():
-        models = " or ".join(f"-m {name}" for name in bundled_for(codes))
-        reporter.warn(
-            f"{what} in {name_languages(codes)}, which {encoder.name} does not read: its answers are guesses; "
-            f"use {models or '-m with a model of the Hugging Face hub that does'}"
-        )
-    return unread
 
 
 def flag_unanswered(
@@ -302,7 +323,8 @@ def explain(
     :param clustering: what `cluster` returned.
     :param options: how clusters are explained.
     """
-    rows, unanswered_rows = embeddings.rows, embeddings.unanswered
+    rows, unanswered_rows, units = embeddings.rows, embeddings.unanswered, embeddings.units
+    n_read = len(rows) + len(unanswered_rows) if units is None else units.n_rows([*rows, *unanswered_rows])
     texts, answers = [corpus.texts[i] for i in rows], _answers(embeddings)
     summaries = summarize(
         clustering,
@@ -313,13 +335,14 @@ def explain(
         instruction=embeddings.instruction or "",
         options=options,
         show_answers=answers is not None,
-        n_read=len(rows) + len(unanswered_rows),
+        n_read=n_read,
         vectors=embeddings.vectors[rows],
         next_words=embeddings.next_words and embeddings.next_words.of(rows),
     )
+    if units:
+        summaries = units.count_by_row(summaries, clustering.labels, rows, n_read)
     unanswered = None
     if unanswered_rows:
-        n_read = len(rows) + len(unanswered_rows)
         unanswered = summary_of_unanswered(corpus, embeddings.answers or [], unanswered_rows, n_read, options)
     status = list(embeddings.status)
     for place in np.flatnonzero(clustering.labels == NOISE).tolist():
@@ -365,11 +388,6 @@ def _answers(embeddings: Embeddings) -> list[str] | None:
     if embeddings.answers is None:
         return None
     return [embeddings.answers[i] or "" for i in embeddings.rows]
-
-
-def _phrases(embeddings: Embeddings, options: ExplainOptions | None = None) -> list[list[str]] | None:
-    answers = embeddings.unified_answers
-    return None if answers is None else phrases_by_row(answers, embeddings.instruction or "", options)
 
 
 def _too_few(error: InputError, embeddings: Embeddings) -> InputError:

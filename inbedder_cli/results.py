@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from inbedder_cli.encoders.base import ModelRecord
     from inbedder_cli.encoders.next_words import NextWords
     from inbedder_cli.explanation.summaries import ClusterSummary
+    from inbedder_cli.units import Units
 
 
 class RowStatus(StrEnum):
@@ -56,6 +57,8 @@ class Embeddings:
     :param options: how the texts were encoded.
     :param unread_languages: languages of texts that the encoder does not read, as shares of the texts, 0 to 1, by
         ISO 639 code (`diagnostics.languages`); empty if it reads them, or this is not known.
+    :param units: which row each answer belongs to, where a row may have several answers; then "row" means a unit
+        in all of the above, which is a row of `units.corpus`. None: every row has one answer.
     """
 
     vectors: npt.NDArray[np.float32]
@@ -70,6 +73,7 @@ class Embeddings:
     record: ModelRecord | None = None
     options: EncodeOptions = field(default_factory=EncodeOptions)
     unread_languages: dict[str, float] = field(default_factory=dict)
+    units: Units | None = None
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{n:,} {status}" for status, n in Counter(map(str, self.status)).items())
@@ -97,6 +101,9 @@ class Embeddings:
 @dataclass(frozen=True)
 class ClusteringResult:
     """Result of one question over one corpus: the clusters, their explanations, and the cluster of every row.
+
+    With `multi`, a row may have several answers. Then `corpus`, `rows`, `status` and all values by row are those
+    of the units (`units.Units`), one for each row and answer; only sizes and shares in `summaries` are by rows.
 
     :param corpus: the rows.
     :param instruction: the question.
@@ -167,17 +174,38 @@ class ClusteringResult:
         return sum(size * share for size, share in measured) / sum(n for n, _ in measured) if measured else None
 
     @property
+    def units(self) -> Units | None:
+        """Which row each answer belongs to, with `multi`."""
+        return self.embeddings.units
+
+    @property
+    def row_corpus(self) -> Corpus:
+        """The rows that were given."""
+        return self.units.rows if self.units else self.corpus
+
+    @property
+    def row_status(self) -> list[RowStatus]:
+        """One per row that was given: ok if one of its answers is."""
+        if not self.units:
+            return self.status
+        of_rows = self.units.by_row(self.status)
+        return [RowStatus.ok if RowStatus.ok in statuses else statuses[0] for statuses in of_rows]
+
+    @property
     def analysis(self) -> Analysis:
         """An analysis of this question alone."""
         return Analysis({self.name: self}, self.embeddings.model or "", self.crosstabs)
 
-    def to_frame(self, prefix: str = "") -> pd.DataFrame:
+    def to_frame(self, prefix: str = "", *, explode: bool = False) -> pd.DataFrame:
         """Return the rows and columns of the corpus with the result columns, as a pandas DataFrame.
 
+        With `multi`, the result columns hold lists with one value per answer.
+
         :param prefix: prefix of the names of the result columns.
+        :param explode: one row for each row and answer instead of lists.
         :raises UsageError: when the corpus already has a column of that name.
         """
-        return self.analysis.to_frame(prefix)
+        return self.analysis.to_frame(prefix, explode=explode)
 
     def clusters_frame(self) -> pd.DataFrame:
         """Return one row per cluster: number, label, size, share, stability, phrases, answers, exemplars."""
@@ -220,7 +248,7 @@ class Analysis:
     @property
     def corpus(self) -> Corpus:
         """The rows."""
-        return next(iter(self.results.values())).corpus
+        return next(iter(self.results.values())).row_corpus
 
     @property
     def result(self) -> ClusteringResult:
@@ -239,15 +267,17 @@ class Analysis:
         """Return the number of questions."""
         return len(self.results)
 
-    def to_frame(self, prefix: str = "") -> pd.DataFrame:
+    def to_frame(self, prefix: str = "", *, explode: bool = False) -> pd.DataFrame:
         """Return the corpus with the result columns of all questions, as a pandas DataFrame.
 
         :param prefix: prefix of the names of the result columns.
-        :raises UsageError: when the corpus already has a column of that name.
+        :param explode: see `ClusteringResult.to_frame`.
+        :raises UsageError: when the corpus already has a column of that name, or for `explode` with several
+            questions.
         """
         from inbedder_cli.output.frames import rows_frame
 
-        return rows_frame(self.results, prefix)
+        return rows_frame(self.results, prefix, explode=explode)
 
     def clusters_frame(self) -> pd.DataFrame:
         """Return one row per cluster; with several questions, the first column names the question."""

@@ -17,6 +17,7 @@ from inbedder_cli.cli.destinations import (
     write_rows,
 )
 from inbedder_cli.cli.option_groups import InputOptions, RuntimeOptions, with_groups
+from inbedder_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +33,7 @@ def assign(
     output_format: parameters.Format = None,
     excel: parameters.Excel = False,
     escape_formulas: parameters.EscapeFormulas = False,
+    explode: parameters.Explode = False,
     prefix: parameters.Prefix = "",
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
@@ -47,36 +49,45 @@ def assign(
 
     inbedder assign emotions next-week.csv -o labelled.csv
     """
-    from inbedder_cli.output.tables import RESULT_COLUMNS, column_name
+    from inbedder_cli.output.tables import PART, RESULT_COLUMNS, column_name
     from inbedder_cli.runs.storage import load_run, own_files
 
     reporter = TerminalReporter(quiet=quiet)
     inputs: list[str | Path | None] = [file, *own_files(run)]
     format_name = check_targets(output, output_format, bad_rows=source.bad_rows, force=force, inputs=inputs)
     saved = load_run(run)
+    if explode and not any(question.words is not None for question in saved.questions.values()):
+        raise UsageError("--explode is for runs that were made with --multi", hint="leave out --explode")
     corpus = source.read_like(file, saved.reading, reporter)
     corpus = with_output_style(corpus, format_name, output, excel=excel, escape_formulas=escape_formulas)
     names = [column_name(name, column) for name in saved.questions for column in (*RESULT_COLUMNS, "novel")]
+    names += [PART] * explode
     prefix = free_prefix(corpus, names, prefix, reporter)
 
     from inbedder_cli.output.documents import drift_document
-    from inbedder_cli.output.formats import TABLE
+    from inbedder_cli.output.formats import FORMATS, TABLE
     from inbedder_cli.output.tables import assigned_table
     from inbedder_cli.pipeline import embed
     from inbedder_cli.report.drift_view import drift_line, print_drift
     from inbedder_cli.runs.assignment import assign_rows, drift_of
+    from inbedder_cli.units import embed_units
 
     encoder = runtime.load(saved, reporter)
     assigned, drifts = {}, {}
     for name, question in saved.questions.items():
         embeddings = embed(corpus, question.instruction, encoder, saved.encode_options, reporter)
+        if question.words is not None:
+            embeddings = embed_units(
+                corpus, embeddings, encoder, question.unanswered_options, reporter, question.words
+            )
         assigned[name] = assign_rows(corpus, question, embeddings)
         drifts[name] = drift_of(question, *assigned[name])
     if format_name is None:
         format_name = TABLE if sys.stdout.isatty() else format_like_input(corpus)
     if format_name != TABLE:
         document = partial(drift_document, drifts, str(saved.folder))
-        write_rows(assigned_table(assigned, prefix), document, format_name, output, corpus)
+        table = assigned_table(assigned, prefix, explode=explode, lists=FORMATS[format_name].has_lists)
+        write_rows(table, document, format_name, output, corpus)
     shown = format_name == TABLE or (output is not None and sys.stdout.isatty())
     for name, report in drifts.items():
         if shown:

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import RowsFailedError
+from inbedder_cli.explanation.parts import split_text
 from inbedder_cli.explanation.yes_no import is_yes_no_question
 from inbedder_cli.report.text import visible
 
@@ -23,13 +24,22 @@ if TYPE_CHECKING:
 DOMINANT = 0.6  # share of the answers above which one answer gets a warning
 
 
-def show_preview(encoder: Encoder, corpus: Corpus, instructions: Sequence[str], options: EncodeOptions) -> None:
+def show_preview(
+    encoder: Encoder,
+    corpus: Corpus,
+    instructions: Sequence[str],
+    options: EncodeOptions,
+    *,
+    multi: bool = False,
+) -> None:
     """Print one prompt per question, and the counts and estimated time of the run (--dry-run)."""
     texts = [corpus.texts[i] for i in corpus.readable]
-    previews = [encoder.preview(texts, instruction, options) for instruction in instructions]
+    parts = [part for text in texts for part in split_text(text)] if multi else []
+    previews = [encoder.preview([*texts, *parts], instruction, options) for instruction in instructions]
     lines = [
         *("\n".join(map(visible, preview.prompt.split("\n"))) + "\n" for preview in previews),
-        f"rows: {len(corpus):,}, with text: {len(texts):,}, different: {previews[0].n_unique:,}",
+        f"rows: {len(corpus):,}, with text: {len(texts):,}, {f'parts: {len(parts):,}, ' if multi else ''}"
+        f"different: {previews[0].n_unique:,}",
         f"tokens: {sum(preview.n_tokens for preview in previews):,}, "
         f"texts to be truncated: {max(preview.n_truncated for preview in previews):,}",
         f"estimated time: {_duration(sum(preview.seconds for preview in previews))}",

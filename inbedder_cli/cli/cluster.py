@@ -69,6 +69,14 @@ def cluster(
             rich_help_panel=parameters.CLUSTERING,
         ),
     ] = True,
+    multi: Annotated[
+        bool,
+        typer.Option(
+            "--multi",
+            help="Find several answers in a text; a row may then be in several clusters.",
+            rich_help_panel=parameters.ANSWERS,
+        ),
+    ] = False,
     deterministic: parameters.Deterministic = False,
     output: parameters.Output = None,
     output_format: parameters.Format = None,
@@ -84,6 +92,7 @@ def cluster(
     ] = None,
     excel: parameters.Excel = False,
     escape_formulas: parameters.EscapeFormulas = False,
+    explode: parameters.Explode = False,
     prefix: parameters.Prefix = "",
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
@@ -104,12 +113,14 @@ def cluster(
 
     inbedder cluster reviews.csv -i emotion="What emotion is expressed?" -i product="Which product?" --by rating
 
+    inbedder cluster feedback.csv -i "Which features are mentioned?" --multi -f jsonl
+
     cat tickets.jsonl | inbedder cluster - -i "What does the user want?" | jq -r .cluster_label
     """
     if deterministic:
         model, encoding = make_deterministic(model, encoding)
 
-    from inbedder_cli.output.tables import RESULT_COLUMNS, column_name
+    from inbedder_cli.output.tables import PART, RESULT_COLUMNS, column_name
 
     reporter = TerminalReporter(quiet=quiet)
     questions = _questions(instruction, vectors, dry_run=dry_run)
@@ -119,6 +130,8 @@ def cluster(
         raise UsageError(
             "a saved run needs the model that encoded the texts", hint="leave out --vectors, or --save"
         )
+    if multi or explode:
+        _check_multi(len(questions), multi=multi, explode=explode, vectors=vectors, save=save)
     inputs = (file, vectors, explanation.stop_words)
     bad_rows = source.bad_rows
     row_format = check_targets(
@@ -126,19 +139,19 @@ def cluster(
     )
     corpus = source.read(file, reporter)
     corpus = with_output_style(corpus, row_format, output, clusters, excel=excel, escape_formulas=escape_formulas)
-    names = [column_name(name, column) for name in questions for column in RESULT_COLUMNS]
+    names = [column_name(name, column) for name in questions for column in RESULT_COLUMNS] + [PART] * explode
     prefix = free_prefix(corpus, names, prefix, reporter)
     columns = [name.strip() for names in by or () for name in names.split(",") if name.strip()]
 
     from inbedder_cli.pipeline import analyze, check_analysis
 
-    check_analysis(corpus, cluster_options, columns)
+    check_analysis(corpus, cluster_options, columns, multi=multi)
     encode_options, embeddings = encoding.settings(), None
     if vectors:
         embeddings = _read_vectors(vectors, corpus, questions[""], reporter)
     encoder = None if vectors else model.load(reporter)
     if encoder and dry_run:
-        show_preview(encoder, corpus, list(questions.values()), encode_options)
+        show_preview(encoder, corpus, list(questions.values()), encode_options, multi=multi)
         return
     analysis = analyze(
         corpus,
@@ -150,6 +163,7 @@ def cluster(
         unanswered_options=answers.settings(),
         explain_options=explain_options,
         by=columns,
+        multi=multi,
         baseline=baseline,
         reporter=reporter,
     )
@@ -157,9 +171,20 @@ def cluster(
         write_clusters(analysis, clusters)
     if save:
         save_analysis(analysis, save, reporter)
-    write_analysis(analysis, row_format, output, prefix, reporter)
+    write_analysis(analysis, row_format, output, prefix, reporter, explode=explode)
     for result in analysis:
         warn_about_embeddings(result.embeddings, encoding.max_tokens, reporter)
+
+
+def _check_multi(n_questions: int, *, multi: bool, explode: bool, vectors: str | None, save: Path | None) -> None:
+    """Refuse what cannot go together, before anything is read."""
+    if not multi:
+        raise UsageError("--explode writes the several answers of --multi", hint="add --multi")
+    if vectors:
+        raise UsageError("--multi asks the model; --vectors loads none", hint="leave out one of them")
+    if n_questions > 1 and (explode or save):
+        option = "--explode" if explode else "--save"
+        raise UsageError(f"--multi with {option} takes one question", hint="run each question by itself")
 
 
 def _questions(instructions: list[str] | None, vectors: str | None, *, dry_run: bool) -> dict[str, str]:

@@ -98,7 +98,13 @@ def save_analysis(analysis: Analysis, folder: Path, reporter: Reporter) -> None:
 
 
 def write_analysis(
-    analysis: Analysis, format_name: str | None, output: Path | None, prefix: str, reporter: Reporter
+    analysis: Analysis,
+    format_name: str | None,
+    output: Path | None,
+    prefix: str,
+    reporter: Reporter,
+    *,
+    explode: bool = False,
 ) -> None:
     """Write the rows, or print the tables of clusters on a terminal.
 
@@ -107,6 +113,7 @@ def write_analysis(
     :param output: file of the rows; None: stdout.
     :param prefix: prefix of the new columns' names.
     :param reporter: receives the line about the baseline where no table shows it.
+    :param explode: whether a row with several answers becomes a line for each.
     """
     from inbedder_cli.output.formats import TABLE
     from inbedder_cli.report.view import baseline_line
@@ -114,7 +121,7 @@ def write_analysis(
     if format_name is None:
         format_name = TABLE if sys.stdout.isatty() else format_like_input(analysis.corpus)
     if format_name != TABLE or output is not None:
-        _write_rows(analysis, format_name, output, prefix)
+        _write_rows(analysis, format_name, output, prefix, explode=explode)
     if format_name == TABLE or (output is not None and sys.stdout.isatty()):
         _print(analysis)
         return
@@ -201,12 +208,14 @@ def format_like_input(corpus: Corpus) -> str:
     return name if name in FORMATS and not FORMATS[name].is_binary else "csv"
 
 
-def _write_rows(analysis: Analysis, format_name: str, output: Path | None, prefix: str) -> None:
+def _write_rows(analysis: Analysis, format_name: str, output: Path | None, prefix: str, *, explode: bool) -> None:
     from inbedder_cli.output.documents import results_document
+    from inbedder_cli.output.formats import FORMATS
     from inbedder_cli.output.tables import rows_table
 
     document = partial(results_document, analysis.results, analysis.model, analysis.crosstabs)
-    write_rows(rows_table(analysis.results, prefix), document, format_name, output, analysis.corpus)
+    table = rows_table(analysis.results, prefix, explode=explode, lists=FORMATS[format_name].has_lists)
+    write_rows(table, document, format_name, output, analysis.corpus)
 
 
 def write_rows(

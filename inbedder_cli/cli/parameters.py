@@ -347,6 +347,14 @@ MinConfidence = Annotated[
 ]
 
 
+Explode = Annotated[
+    bool,
+    typer.Option(
+        "--explode", help="With --multi, write one line for each row and answer.", rich_help_panel=OUTPUT
+    ),
+]
+
+
 def _unless_stdout(path: Path | None) -> Path | None:
     return None if str(path) in ("-", "/dev/stdout", "/dev/fd/1") else path
 

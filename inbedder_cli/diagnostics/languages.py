@@ -9,10 +9,14 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.clustering.preprocess import sample_indices
+from inbedder_cli.models.manifest import bundled_for
 from inbedder_cli.models.memo import cached_value
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+
+    from inbedder_cli.encoders import Encoder
+    from inbedder_cli.progress import Reporter
 
 CHECKED_TEXTS = 500
 MIN_BYTES = 12  # of letters in UTF-8: a Chinese character says as much as three Latin letters
@@ -34,6 +38,33 @@ NAMES = {
     "ta": "Tamil", "te": "Telugu", "th": "Thai", "tl": "Tagalog", "tr": "Turkish", "uk": "Ukrainian",
     "ur": "Urdu", "uz": "Uzbek", "vi": "Vietnamese", "yo": "Yoruba", "zh": "Chinese",
 }  # fmt: skip
+
+
+def warn_of_languages(
+    texts: Sequence[str], instruction: str, encoder: Encoder, reporter: Reporter
+) -> dict[str, float]:
+    """Warn of texts, or a question, in languages that the model does not read.
+
+    :param texts: the texts.
+    :param instruction: the question.
+    :param encoder: the model.
+    :param reporter: receives the warnings.
+    :return: shares of the texts by language, as `unread_languages` returns them.
+    """
+    if encoder.languages is None:
+        return {}
+    unread = unread_languages(texts, encoder.languages)
+    language, is_read = identify(instruction, encoder.languages)
+    found = {f"{100 * sum(unread.values()):.0f} % of the texts are": list(unread)} if unread else {}
+    if is_read is False:
+        found["the question is"] = [language]
+    for what, codes in found.items():
+        models = " or ".join(f"-m {name}" for name in bundled_for(codes))
+        reporter.warn(
+            f"{what} in {name_languages(codes)}, which {encoder.name} does not read: its answers are guesses; "
+            f"use {models or '-m with a model of the Hugging Face hub that does'}"
+        )
+    return unread
 
 
 def unread_languages(texts: Sequence[str], languages: Collection[str]) -> dict[str, float]:

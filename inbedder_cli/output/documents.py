@@ -65,7 +65,8 @@ def result_document(result: ClusteringResult, model: str) -> dict[str, Any]:
     """
     clustering, baseline, unanswered = result.clustering, result.baseline, result.unanswered
     options = clustering.options
-    status = [str(s) for s in result.status]
+    status = [str(s) for s in result.row_status]
+    units = result.units
     return {
         "schema": SCHEMA,
         "source": result.corpus.source,
@@ -85,6 +86,7 @@ def result_document(result: ClusteringResult, model: str) -> dict[str, Any]:
             "k_before_merging": max(clustering.k, clustering.n_before_merging),
             "answered_alike": clustering.alike,
         },
+        "multi": units and {"answers": len(units.row_of), "words": sorted(units.words)},
         "label_coverage": round_value(result.label_coverage),
         "clusters": [_cluster(summary) for summary in result.summaries],
         "baseline": baseline

@@ -64,6 +64,7 @@ class Format:
     :param write: writes a table in this format.
     :param is_binary: whether its bytes would garble a terminal.
     :param takes_style: whether it is CSV of some `CsvStyle`.
+    :param has_lists: whether a cell may hold a list; otherwise its values are joined.
     :param requires: a package that it needs; None: none beside our own.
     """
 
@@ -72,6 +73,7 @@ class Format:
     write: Writer
     is_binary: bool = False
     takes_style: bool = False
+    has_lists: bool = False
     requires: str | None = None
 
 
@@ -263,10 +265,10 @@ def markdown_table(header: list[str], rows: list[list[str]]) -> str:
 for _format in (
     Format("csv", (".csv",), _write_csv, takes_style=True),
     Format("tsv", (".tsv",), _write_tsv, takes_style=True),
-    Format("json", (".json",), _write_json),
-    Format("jsonl", (".jsonl", ".ndjson"), _write_jsonl),
+    Format("json", (".json",), _write_json, has_lists=True),
+    Format("jsonl", (".jsonl", ".ndjson"), _write_jsonl, has_lists=True),
     Format("markdown", (".md",), _write_markdown),
-    Format("parquet", (".parquet", ".pq"), _write_parquet, is_binary=True),
+    Format("parquet", (".parquet", ".pq"), _write_parquet, is_binary=True, has_lists=True),
     Format("xlsx", (".xlsx",), _write_xlsx, is_binary=True, requires="openpyxl"),
 ):
     register_format(_format)

@@ -16,29 +16,41 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from inbedder_cli.results import ClusteringResult
+    from inbedder_cli.runs.storage import SavedQuestion
 
 CLUSTER_COLUMNS = ("cluster", "second_cluster")
 
 
-def rows_frame(results: Mapping[str, ClusteringResult], prefix: str = "") -> pd.DataFrame:
+def rows_frame(
+    results: Mapping[str, ClusteringResult], prefix: str = "", *, explode: bool = False
+) -> pd.DataFrame:
     """Return the input's rows in their order, with all their columns and the result columns.
 
     The index of a corpus that came from pandas is kept; other rows are numbered from 0. Cluster numbers are
-    `Int64` (missing where a row is in no cluster), labels are categories in the order of the clusters.
+    `Int64` (missing where a row is in no cluster), labels are categories in the order of the clusters. Where a row
+    may have several answers, these columns hold lists.
 
     :param results: by question name, all of the same corpus; "" is the name of a single question.
     :param prefix: prefix of the names of the result columns.
-    :return: one row per row of the input.
+    :param explode: as in `rows_table`.
+    :return: one row per row of the input, or per row and answer.
     :raises UsageError: when the input has a column of a result's name, or two questions share one.
     """
     import pandas as pd
 
-    corpus = next(iter(results.values())).corpus
+    first = next(iter(results.values()))
+    corpus = first.corpus if explode else first.row_corpus
     check_free(
         corpus, [column_name(question, column) for question in results for column in RESULT_COLUMNS], prefix
     )
-    frame = _frame(rows_table(results, prefix))
+    table = rows_table(results, prefix, explode=explode)
+    frame = _frame(table)
     for question, result in results.items():
+        if result.units and not explode:
+            for column in RESULT_COLUMNS[:-1]:  # lists, which pandas would make arrays
+                name = prefix + column_name(question, column)
+                frame[name] = pd.Series(table.column(name).to_pylist(), dtype=object)
+            continue
         for column in CLUSTER_COLUMNS:
             name = prefix + column_name(question, column)
             frame[name] = frame[name].astype("Int64")
@@ -59,6 +71,30 @@ def clusters_frame(results: Mapping[str, ClusteringResult]) -> pd.DataFrame:
     """
     frame = _frame(clusters_table(results))
     return frame.astype({"cluster": "Int64"})
+
+
+def saved_clusters_frame(saved: SavedQuestion) -> pd.DataFrame:
+    """Return the clusters of a saved question, with the user's renames and merges applied.
+
+    :param saved: the question.
+    :return: number, label, size and share of each cluster.
+    """
+    import pandas as pd
+
+    sizes: dict[int, int] = {}
+    for number, size in saved.sizes.items():
+        into = saved.merged.get(number, number)
+        sizes[into] = sizes.get(into, 0) + size
+    total = max(1, sum(sizes.values()))
+    names = {number: name for number, name in saved.names.items() if number not in saved.merged}
+    return pd.DataFrame(
+        {
+            "cluster": list(names),
+            "label": list(names.values()),
+            "size": [sizes[number] for number in names],
+            "share": [sizes[number] / total for number in names],
+        }
+    )
 
 
 def _series(column: pa.ChunkedArray) -> pd.Series:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.clustering import NOISE, KSelection
-from inbedder_cli.corpus.values import replace_surrogates
+from inbedder_cli.corpus.values import replace_surrogates, value_as_text
 from inbedder_cli.errors import UsageError
 from inbedder_cli.explanation.summaries import NOISE_LABEL, UNANSWERED, UNANSWERED_LABEL
 from inbedder_cli.results import RowStatus
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from inbedder_cli.diagnostics.wordings import Wording
     from inbedder_cli.results import ClusteringResult
     from inbedder_cli.runs.storage import SavedQuestion, SavedRun
+    from inbedder_cli.units import Units
 
 RESULT_COLUMNS = (
     "cluster",
@@ -36,6 +37,8 @@ RESULT_COLUMNS = (
     "stability",
     "status",
 )
+PART = "part"  # of a text, which holds one of several answers
+SEPARATOR = "; "  # of several values in one cell
 SAVED_ROW_COLUMNS = {
     "id": "string",
     "answer": "string",
@@ -79,35 +82,71 @@ def check_free(corpus: Corpus, names: Sequence[str], prefix: str) -> None:
             )
 
 
-def rows_table(results: Mapping[str, ClusteringResult], prefix: str = "") -> pa.Table:
+def rows_table(
+    results: Mapping[str, ClusteringResult], prefix: str = "", *, explode: bool = False, lists: bool = True
+) -> pa.Table:
     """Return the input's rows in their order, with all their columns and the result columns.
+
+    Where rows have several answers (`multi`), the columns hold one value per answer; `status` is one value.
 
     :param results: by question name, all of the same corpus; "" is the name of a single question.
     :param prefix: prefix of the names of the result columns.
-    :return: one row per row of the input.
+    :param explode: one row for each row and answer, with a last column `part`, which holds the answer.
+    :param lists: whether several values are a list, or else a text that joins them by semicolons.
+    :return: one row per row of the input, or per row and answer.
+    :raises UsageError: for `explode` with several questions.
     """
-    table = next(iter(results.values())).corpus.table
+    first = next(iter(results.values()))
+    explode = explode and first.units is not None
+    if explode and len(results) > 1:
+        raise UsageError(
+            "explode takes one question: each has lines of its own", hint="ask one question at a time"
+        )
+    table = (first.corpus if explode else first.row_corpus).table
     for question, result in results.items():
         columns = _result_columns(result)
+        if result.units and not explode:
+            columns = {name: _by_row(column, result.units, lists=lists) for name, column in columns.items()}
+            columns["status"] = _texts(map(str, result.row_status))
         for name in RESULT_COLUMNS:
             table = table.append_column(prefix + column_name(question, name), columns[name])
-    return table
+    return table.append_column(prefix + PART, _texts(first.corpus.texts)) if explode else table
+
+
+def _by_row(column: pa.Array, units: Units, *, lists: bool) -> pa.Array:
+    """Return a column of units as one cell per row: its values, null where there are none."""
+    import pyarrow as pa
+
+    cells = [None if values.count(None) == len(values) else values for values in units.by_row(column.to_pylist())]
+    if lists:
+        return pa.array(cells, pa.list_(column.type))
+    return pa.array([cell and SEPARATOR.join(map(value_as_text, cell)) for cell in cells], pa.string())
 
 
 def assigned_table(
-    assigned: Mapping[str, tuple[ClusteringResult, list[bool | None]]], prefix: str = ""
+    assigned: Mapping[str, tuple[ClusteringResult, list[bool | None]]],
+    prefix: str = "",
+    *,
+    explode: bool = False,
+    lists: bool = True,
 ) -> pa.Table:
     """Return the rows of `rows_table` for rows assigned to the clusters of a saved run, with a column `novel`.
 
     :param assigned: by question name, the result and whether each row is novel (None: it is in no cluster).
     :param prefix: prefix of the names of the new columns.
-    :return: one row per row of the input.
+    :param explode: as in `rows_table`.
+    :param lists: as in `rows_table`.
+    :return: one row per row of the input, or per row and answer.
     """
     import pyarrow as pa
 
-    table = rows_table({question: result for question, (result, _) in assigned.items()}, prefix)
-    for question, (_, novel) in assigned.items():
-        table = table.append_column(prefix + column_name(question, "novel"), pa.array(novel, pa.bool_()))
+    results = {question: result for question, (result, _) in assigned.items()}
+    table = rows_table(results, prefix, explode=explode, lists=lists)
+    for question, (result, novel) in assigned.items():
+        column = pa.array(novel, pa.bool_())
+        if result.units and not explode:
+            column = _by_row(column, result.units, lists=lists)
+        table = table.append_column(prefix + column_name(question, "novel"), column)
     return table
 
 

@@ -13,6 +13,7 @@ from inbedder_cli.report.view import (
     phrases_heading,
     printable,
     rows_line,
+    several_answers_line,
     truncate,
     unstable_line,
 )
@@ -93,5 +94,5 @@ def clusters_text(result: ClusteringResult) -> str:
         lines.append(f"{view.number:>4}  {label:<{width}}  {view.rows:>9}  {view.share:>4}{marks}")
     if len(views) > MAX_CLUSTERS:
         lines.append(f"      and {len(views) - MAX_CLUSTERS:,} more")
-    lines += [n_clusters_lines(result)[0], unstable_line(result), rows_line(result)]
+    lines += [n_clusters_lines(result)[0], several_answers_line(result), unstable_line(result), rows_line(result)]
     return "\n".join(truncate(line, LINE_LENGTH) for line in lines if line)

@@ -152,6 +152,8 @@ def closing_lines(result: ClusteringResult) -> list[str]:
     """
     clustering = result.clustering
     lines = n_clusters_lines(result)
+    if line := several_answers_line(result):
+        lines.append(line)
     if clustering.shortcut:
         lines.append(clustering.shortcut)
     if line := unstable_line(result):
@@ -292,9 +294,22 @@ def rows_line(result: ClusteringResult) -> str:
     :param result: one question, answered over a corpus.
     :return: one sentence.
     """
-    counts = Counter(result.status)
+    counts = Counter(result.row_status)
     left_out = [f"{n:,} {status}" for status, n in counts.items() if status != RowStatus.ok]
-    return f"{len(result.status):,} rows" + (f", not in a cluster: {', '.join(left_out)}" if left_out else "")
+    return f"{len(result.row_corpus):,} rows" + (f", not in a cluster: {', '.join(left_out)}" if left_out else "")
+
+
+def several_answers_line(result: ClusteringResult) -> str:
+    """Return one line: how many answers the rows have, and what that means for the shares; "" without `multi`.
+
+    :param result: one question, answered over a corpus.
+    :return: one sentence, or "".
+    """
+    if not result.units:
+        return ""
+    total = sum(summary.share for summary in result.summaries)
+    counted = f"{len(result.rows):,} answers in {result.units.n_rows(result.rows):,} rows"
+    return f"{counted}: a row counts in each of its clusters, so the shares add up to {percent(total)}"
 
 
 def percent(share: float) -> str:

@@ -30,12 +30,15 @@ def assign_rows(
 
     :param corpus: the new rows.
     :param question: a question of a saved run.
-    :param embeddings: embeddings of the new rows, encoded with the model and options of the run.
+    :param embeddings: embeddings of the new rows, encoded with the model and options of the run; of their units
+        (`embed_units`) where the question has words.
     :return: a result whose summaries hold only labels and sizes, and whether each row is novel: farther from its
         cluster than 99 % of the cluster's own rows; None for rows that were not clustered.
     :raises InputError: when the installed version of hdbscan does not reproduce the clusters of the run.
     """
     named = replace(embeddings, instruction=question.instruction)
+    units = embeddings.units
+    corpus = units.corpus if units else corpus
     flagged = flag_unanswered(corpus, named, question.unanswered_options)
     rows, status = flagged.rows, list(flagged.status)
     prediction = predict_clusters(question, embeddings.vectors[rows])
@@ -55,6 +58,8 @@ def assign_rows(
         for number, name in (question.names | {NOISE: NOISE_LABEL}).items()
         for size in [int((labels == number).sum())]
     ]
+    if units:
+        summaries = units.count_by_row(summaries, labels, rows, units.n_rows(rows))
     for place in np.flatnonzero(labels == NOISE).tolist():
         status[rows[place]] = RowStatus.noise
     clustering = Clustering(
@@ -102,6 +107,8 @@ def predict_clusters(question: SavedQuestion, vectors: npt.NDArray[np.float32]) 
 def drift_of(question: SavedQuestion, result: ClusteringResult, novel: list[bool | None]) -> DriftReport:
     """Return how the shares of the clusters changed since the run was saved.
 
+    Where a row may have several answers, shares are of the pairs of a row and one of its clusters.
+
     :param question: a question of a saved run.
     :param result: the result of the new rows, from `assign_rows`.
     :param novel: which of them are novel, from `assign_rows`.
@@ -111,4 +118,12 @@ def drift_of(question: SavedQuestion, result: ClusteringResult, novel: list[bool
         into = question.merged.get(number, number)
         then[into] = then.get(into, 0) + size
     now = [label for label in result.clustering.labels.tolist() if label != NOISE]
-    return DriftReport(drift(then, now, question.names), len(result.rows), novel.count(True))
+    if result.units:  # a row counts once in each of its clusters, as in the sizes of the run
+        row_of = [result.units.row_of[unit] for unit in result.rows]
+        pairs = set(zip(row_of, result.clustering.labels.tolist(), strict=True))
+        now = [label for _, label in pairs if label != NOISE]
+    n_rows, n_novel = len(result.rows), novel.count(True)
+    if result.units:
+        n_rows = result.units.n_rows(result.rows)
+        n_novel = result.units.n_rows([unit for unit, is_novel in enumerate(novel) if is_novel])
+    return DriftReport(drift(then, now, question.names), n_rows, n_novel)

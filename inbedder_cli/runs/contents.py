@@ -133,9 +133,9 @@ def check_rows(path: Path, manifest: Manifest, again: str) -> None:
             index = schema.get_field_index(column)
             if index < 0 or str(schema.field(index).type) != TYPES[own]:
                 raise InputError(f"is no column of {TYPES[own]}", source=str(path), column=column, hint=again)
-        if metadata.num_rows != question.rows.total:
+        if metadata.num_rows != question.n_lines:
             raise InputError(
-                f"holds {metadata.num_rows:,} rows, not {question.rows.total:,}", source=str(path), hint=again
+                f"holds {metadata.num_rows:,} rows, not {question.n_lines:,}", source=str(path), hint=again
             )
 
 

@@ -73,12 +73,20 @@ class Rows(Struct, frozen=True):
     total: Count
 
 
+class Several(Struct, frozen=True):
+    """Of a question that a row may have several answers to."""
+
+    answers: Count
+    words: Annotated[list[Annotated[str, Meta(max_length=1000)]], Meta(max_length=1000)]
+
+
 class Question(Struct, frozen=True):
     """A question and its clusters."""
 
     instruction: Instruction
     rows: Rows
     clusters: list[Cluster]
+    multi: Several | None = None
 
     def __post_init__(self) -> None:
         numbers = sorted(c.cluster for c in self.clusters if c.cluster != NOISE)
@@ -89,6 +97,11 @@ class Question(Struct, frozen=True):
     def k(self) -> int:
         """The number of clusters, without noise."""
         return sum(c.cluster != NOISE for c in self.clusters)
+
+    @property
+    def n_lines(self) -> int:
+        """The number of rows of rows.parquet: one per answer where a row may have several."""
+        return self.multi.answers if self.multi else self.rows.total
 
 
 class Model(Struct, frozen=True):
@@ -224,6 +237,7 @@ class _OlderModel(Struct):
 
 class _OlderQuestion(Struct):
     instruction: str
+    multi: None = None
 
 
 class _AnyManifest(Struct):
@@ -307,6 +321,7 @@ def how_to_repeat(run: Manifest | _AnyManifest, folder: Path) -> str:
         if first.min_cluster_size:
             words += ["--min-cluster-size", str(first.min_cluster_size)]
         words += ["-a", first.algorithm]
+    words += ["--multi"] * any(question.multi for question in questions.values())
     words += ["-m", run.model.reference, "--save", str(folder), "--force"]
     command = shlex.join(words)
     return f"save the run again: {command if len(command) <= LONGEST_COMMAND else 'cluster --save'}"

@@ -59,7 +59,15 @@ if TYPE_CHECKING:
 LIBRARIES = ("torch", "transformers", "scikit-learn", "hdbscan", "numpy")
 EXEMPLAR_CHARACTERS = 1000  # of a text in run.json; the whole text is in rows.parquet
 
-__all__ = ["SavedQuestion", "SavedRun", "check_run_folder", "load_run", "own_files", "save_run"]
+__all__ = [
+    "SavedQuestion",
+    "SavedRun",
+    "check_run_folder",
+    "estimator_parameters",
+    "load_run",
+    "own_files",
+    "save_run",
+]
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,8 @@ class SavedQuestion:
     :param names: name of each cluster, with the user's renames.
     :param merged: target by merged cluster.
     :param weak: clusters whose label is weak, and not the user's own.
+    :param words: the words with which answers may begin, if a row may have several answers (`units.Units`); None:
+        it has one.
     """
 
     instruction: str
@@ -84,6 +94,7 @@ class SavedQuestion:
     names: dict[int, str]
     merged: dict[int, int]
     weak: frozenset[int] = frozenset()
+    words: frozenset[str] | None = None
 
     @classmethod
     def of(cls, result: ClusteringResult) -> SavedQuestion:
@@ -101,6 +112,7 @@ class SavedQuestion:
             names={summary.cluster: summary.label for summary in clusters},
             merged={},
             weak=frozenset(summary.cluster for summary in clusters if summary.label_is_weak),
+            words=result.units.words if result.units else None,
         )
 
 
@@ -169,9 +181,11 @@ def save_run(folder: Path, analysis: Analysis) -> Path | None:
             "a saved run needs an encoder that was loaded by name",
             hint="use a model that load_encoder takes by name, not saved vectors",
         )
-    corpus = analysis.corpus
+    if embeddings.units and len(analysis) > 1:
+        raise UsageError("a run with multi holds one question", hint="save each question by itself")
+    corpus = analysis.result.corpus
     table = pa.table({"id": pa.array(corpus.ids, pa.string()), "text": pa.array(corpus.texts, pa.string())})
-    rows = rows_table(analysis.results)
+    rows = rows_table(analysis.results, explode=True)
     for place in range(corpus.table.num_columns, rows.num_columns):
         table = table.append_column(rows.column_names[place], rows.column(place))
     tensors: dict[str, Any] = {}
@@ -314,4 +328,31 @@ def _question(
         names,
         merged,
         frozenset(c.cluster for c in clusters if c.label_is_weak and names[c.cluster] == c.label),
+        frozenset(question.multi.words) if question.multi else None,
     )
+
+
+def estimator_parameters(run: SavedRun, saved: SavedQuestion) -> dict[str, Any]:
+    """Return the parameters of the `InBedder` of a saved run.
+
+    :param run: the saved run.
+    :param saved: one of its questions.
+    :return: values by parameter.
+    """
+    options, encoding = saved.clustering, asdict(run.encode_options)
+    return {
+        "n_clusters": "auto" if options.k is None else options.k,
+        "algorithm": str(options.algorithm),
+        "model": run.model.reference,
+        "template": run.model.template,
+        "dtype": run.model.dtype,
+        "k_min": options.k_min,
+        "k_max": options.k_max,
+        "min_cluster_size": options.min_cluster_size,
+        "random_state": options.seed,
+        "stability": options.stability,
+        "consensus": options.consensus,
+        "flag_unanswered": saved.unanswered_options.flag,
+        "min_confidence": saved.unanswered_options.min_confidence,
+        "multi": saved.words is not None,
+    } | {name: encoding[name] for name in ("pooling", "layer", "max_tokens", "max_answer_tokens")}

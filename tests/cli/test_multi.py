@@ -1,0 +1,188 @@
+"""`--multi` on the command line: every output, and a run that is saved, shown, assigned and verified."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+from inbedder_cli.encoders import encoder_backends
+from tests.keywords import KeywordEncoder
+
+QUESTION = "Which features are mentioned?"
+TEXTS = ["Dark mode and export.", "sync, search", "dark mode", "export", "", "sync", "search; dark mode; export"]
+TEXTS.append("search")
+GOLD = [["dark mode", "export"], ["sync", "search"], ["dark mode"], ["export"], [], ["sync"]]
+GOLD += [["search", "dark mode", "export"], ["search"]]
+
+
+@pytest.fixture(autouse=True)
+def backend():
+    encoder_backends.register("keywords", KeywordEncoder)
+    yield
+    encoder_backends.unregister("keywords")
+
+
+@pytest.fixture
+def feedback(tmp_path):
+    path = tmp_path / "feedback.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([["n", "text"], *enumerate(TEXTS)])
+    return path
+
+
+@pytest.fixture
+def cluster(inbedder, feedback):
+    def run(*arguments, code=0, k=4):
+        base = ["cluster", feedback, "--text", "text", "-i", QUESTION, "-m", "keywords:", "--no-baseline"]
+        result = inbedder(*base, *(["-k", k] if k else []), *arguments)
+        assert result.exit_code == code, result.stderr
+        return result
+
+    return run
+
+
+def read_csv(text):
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def test_csv_joins_the_values_of_a_row(cluster):
+    rows = read_csv(cluster("--multi").stdout)
+    assert [row["cluster_label"] for row in rows] == ["; ".join(labels) for labels in GOLD]
+    assert [len(row["cluster"].split("; ")) for row in rows] == [max(1, len(labels)) for labels in GOLD]
+    assert [row["status"] for row in rows] == ["ok"] * 4 + ["empty"] + ["ok"] * 3
+    assert rows[4]["cluster"] == rows[4]["answer"] == rows[4]["margin"] == ""
+
+
+@pytest.mark.parametrize("name", ["jsonl", "json"])
+def test_json_has_lists(cluster, name):
+    out = cluster("--multi", "-f", name).stdout
+    rows = [json.loads(line) for line in out.splitlines()] if name == "jsonl" else json.loads(out)["data"]
+    assert [row["cluster_label"] or [] for row in rows] == GOLD
+    assert [[isinstance(number, int) for number in row["cluster"] or []] for row in rows] == [
+        [True] * len(labels) for labels in GOLD
+    ]
+
+
+def test_the_document_counts_rows_and_answers(cluster):
+    document = json.loads(cluster("--multi", "-f", "json").stdout)
+    assert document["rows"] == {"total": 8, "ok": 7, "empty": 1}
+    assert document["multi"]["answers"] == 12
+    assert {"dark", "export", "sync", "search"} <= set(document["multi"]["words"])
+    assert {c["label"]: c["size"] for c in document["clusters"]} == {
+        "dark mode": 3,
+        "export": 3,
+        "sync": 2,
+        "search": 3,
+    }
+    assert sum(c["share"] for c in document["clusters"]) == pytest.approx(11 / 7, abs=1e-5)
+    assert json.loads(cluster("-f", "json").stdout)["multi"] is None
+
+
+def test_parquet_has_lists(cluster, tmp_path):
+    cluster("--multi", "-o", tmp_path / "out.parquet")
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert str(table.schema.field("cluster").type) == "list<element: int64>"
+    assert [labels or [] for labels in table.column("cluster_label").to_pylist()] == GOLD
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl", "xlsx"])
+def test_explode_writes_a_line_for_each_answer(cluster, tmp_path, suffix):
+    out = tmp_path / f"out.{suffix}"
+    cluster("--multi", "--explode", "-o", out)
+    match suffix:
+        case "csv":
+            rows = read_csv(out.read_text())
+        case "parquet":
+            rows = pq.read_table(out).to_pylist()
+        case "jsonl":
+            rows = [json.loads(line) for line in out.read_text().splitlines()]
+        case _:
+            from openpyxl import load_workbook
+
+            head, *cells = load_workbook(out).active.iter_rows(values_only=True)
+            rows = [dict(zip(head, row, strict=True)) for row in cells]
+    expected = [(str(n), label) for n, labels in enumerate(GOLD) for label in labels or [""]]
+    assert [(str(row["n"]), row["cluster_label"] or "") for row in rows] == expected
+    assert [row["part"] or "" for row in rows][:4] == ["Dark mode", "export.", "sync", "search"]
+
+
+def test_the_table_says_that_shares_add_up_to_more(cluster):
+    out = " ".join(cluster("--multi", "-f", "table").stdout.split())
+    assert "11 answers in 7 rows: a row counts in each of its clusters, so the shares add up to 157%" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--explode"], "--explode writes the several answers of --multi"),
+        (["--multi", "--by", "n"], "a row may be in several"),
+        (["--multi", "--vectors", "x.npy"], "--vectors loads none"),
+        (["--multi", "--explode", "-i", "b=What else?"], "takes one question"),
+        (["--multi", "--save", "run", "-i", "b=What else?"], "takes one question"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_before_anything_is_read(cluster, arguments, said):
+    result = cluster(*arguments, code=2, k=None)
+    assert said in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_column_named_part_gets_the_others_a_prefix(inbedder, feedback):
+    feedback.write_text("text,part\n" + "".join(f'"{text}",x\n' for text in TEXTS))
+    common = ["cluster", feedback, "--text", "text", "-i", QUESTION, "-m", "keywords:", "-k", "2", "--multi"]
+    rows = read_csv(inbedder(*common, "--explode", "--no-baseline").stdout)
+    assert rows[0]["part"] == "x"
+    assert rows[0]["inbedder_part"] == "Dark mode"
+
+
+def test_a_saved_run_gives_new_rows_several_clusters(cluster, inbedder, tmp_path):
+    run, new = tmp_path / "run", tmp_path / "new.csv"
+    cluster("--multi", "--save", run)
+    assert read_csv(inbedder("show", run).stdout)[0]["size"] == "3"
+    assert {row["text"] for row in read_csv(inbedder("show", run, "search").stdout)} == {"search"}
+    new.write_text('n,text\n1,"search, turtles and sync"\n2,export\n3,\n')
+    rows = read_csv(inbedder("assign", run, new).stdout)
+    assert [row["cluster_label"] for row in rows] == ["search; sync", "export", ""]
+    assert [row["novel"] for row in rows] == ["false; false", "false", ""]
+    lines = read_csv(inbedder("assign", run, new, "--explode").stdout)
+    assert [(row["n"], row["cluster_label"]) for row in lines] == [
+        ("1", "search"),
+        ("1", "sync"),
+        ("2", "export"),
+        ("3", ""),
+    ]
+    drift = json.loads(inbedder("assign", run, new, "-f", "json").stdout)["drift"][""]
+    assert drift["rows"] == 2
+    assert sum(c["now"] for c in drift["clusters"]) == pytest.approx(1, abs=1e-5)
+    assert "100 % in the same cluster" in inbedder("verify", run).stdout
+    (run / "names.txt").write_text("1 -> 0\n")
+    merged = read_csv(inbedder("assign", run, new, "-q").stdout)
+    assert len(merged[0]["cluster"].split("; ")) == 2
+
+
+def test_explode_is_for_runs_with_several_answers(cluster, inbedder, feedback, tmp_path):
+    cluster("--save", tmp_path / "run")
+    result = inbedder("assign", tmp_path / "run", feedback, "--explode")
+    assert result.exit_code == 2
+    assert "made with --multi" in result.stderr
+
+
+@pytest.mark.parametrize("words", [3, [3], None, ["x"] * 2000, ["x" * 5000]])
+def test_damaged_words_of_a_run_are_refused(cluster, inbedder, feedback, tmp_path, words):
+    cluster("--multi", "--save", tmp_path / "run")
+    manifest = tmp_path / "run" / "run.json"
+    document = json.loads(manifest.read_text())
+    document["multi"]["words"] = words
+    manifest.write_text(json.dumps(document))
+    result = inbedder("assign", tmp_path / "run", feedback)
+    assert result.exit_code == 5
+    assert "not a saved run" in result.stderr
+    document["multi"] = {"words": [], "answers": 2}
+    manifest.write_text(json.dumps(document))
+    said = inbedder("assign", tmp_path / "run", feedback).stderr
+    assert "holds 12 rows, not 2" in said
+    assert "--multi -m keywords:" in said
