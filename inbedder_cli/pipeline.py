@@ -107,7 +107,8 @@ def analyze(
         )
     groupings = [Grouping(name or "cluster", result.names) for name, result in results.items()]
     tables = crosstabs(list(pairs_of(groupings, columns)))
-    return with_crosstabs(results, tables, next(iter(encoded.values())).model or "")
+    analysis = with_crosstabs(results, tables, next(iter(encoded.values())).model or "")
+    return replace(analysis, columns=tuple(by))
 
 
 def named_instructions(instructions: str | Sequence[str] | Mapping[str, str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,7 @@ from inbedder_cli.cli.option_groups import (
     make_deterministic,
     with_groups,
 )
+from inbedder_cli.cli.page_options import PageOptions, split_names, write_report
 from inbedder_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ def cluster(
     answers: AnswerOptions,
     clustering: ClusteringOptions,
     explanation: ExplanationOptions,
+    page: PageOptions,
     instruction: parameters.Instructions = None,
     by: Annotated[
         list[str] | None,
@@ -75,6 +78,15 @@ def cluster(
             help="Save the run to this folder, for assign, show and verify.", rich_help_panel=parameters.OUTPUT
         ),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html",
+            help="Write a report: one page for the browser, with clusters, a map and rows, that loads nothing.",
+            rich_help_panel=parameters.OUTPUT,
+        ),
+    ] = None,
+    with_map: parameters.Map = False,
     prefix: parameters.Prefix = "",
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
@@ -93,6 +105,8 @@ def cluster(
 
     inbedder cluster reviews.csv -i "Why is the customer unhappy?" -k 8 -o clustered.csv
 
+    inbedder cluster reviews.csv -i "What emotion is expressed?" --report report.html --open
+
     inbedder cluster reviews.csv -i emotion="What emotion is expressed?" -i product="Which product?" --by rating
 
     cat tickets.jsonl | inbedder cluster - -i "What does the user want?" | jq -r .cluster_label
@@ -100,7 +114,7 @@ def cluster(
     if deterministic:
         model, encoding = make_deterministic(model, encoding)
 
-    from inbedder_cli.output.tables import RESULT_COLUMNS, column_name
+    from inbedder_cli.output.tables import column_name, result_columns
 
     reporter = TerminalReporter(quiet=quiet)
     questions = _questions(instruction, vectors, dry_run=dry_run)
@@ -111,15 +125,17 @@ def cluster(
             "a saved run needs the model that encoded the texts", hint="leave out --vectors, or --save"
         )
     inputs = (file, vectors, explanation.stop_words)
-    row_format = check_targets(output, output_format, clusters, save, force=force, inputs=inputs)
+    row_format = check_targets(output, output_format, clusters, save, report, force=force, inputs=inputs)
     corpus = source.read(file, reporter)
-    names = [column_name(name, column) for name in questions for column in RESULT_COLUMNS]
+    names = [column_name(name, column) for name in questions for column in result_columns(with_map=with_map)]
     prefix = free_prefix(corpus, names, prefix, reporter)
-    columns = [name.strip() for names in by or () for name in names.split(",") if name.strip()]
+    columns = split_names(by)
 
     from inbedder_cli.pipeline import analyze, check_analysis
+    from inbedder_cli.report.maps import with_maps
 
     check_analysis(corpus, cluster_options, columns)
+    page.check(corpus, report, save)
     encode_options, embeddings = encoding.settings(), None
     if vectors:
         embeddings = _read_vectors(vectors, corpus, questions[""], reporter)
@@ -140,11 +156,17 @@ def cluster(
         baseline=baseline,
         reporter=reporter,
     )
+    analysis = replace(analysis, columns=(*analysis.columns, *page.settings().columns))
+    if report or save or with_map:
+        analysis = with_maps(analysis, reporter)
     if clusters:  # before stdout, whose reader may close the pipe
         write_clusters(analysis, clusters)
     if save:
         save_analysis(analysis, save, reporter)
-    write_analysis(analysis, row_format, output, prefix, reporter)
+    if report:
+        write_report(analysis, report, page)
+        reporter.info(f"report: {report}")
+    write_analysis(analysis, row_format, output, prefix, reporter, with_map=with_map)
     for result in analysis:
         warn_about_embeddings(result.embeddings, encoding.max_tokens, reporter)
 

@@ -27,6 +27,7 @@ def check_targets(
     format_name: str | None,
     clusters: Path | None = None,
     save: Path | None = None,
+    report: Path | None = None,
     *,
     force: bool,
     inputs: Iterable[str | Path | None] = (),
@@ -37,6 +38,7 @@ def check_targets(
     :param format_name: value of --format; None if not given.
     :param clusters: file of the clusters.
     :param save: folder of the saved run.
+    :param report: file of the report.
     :param force: whether existing files may be replaced.
     :param inputs: files that are read, "-" for standard input; None where one is not given.
     :raises UsageError: for a file that exists, an unknown suffix, an output that would replace another one or an
@@ -45,8 +47,8 @@ def check_targets(
     from inbedder_cli.output.files import check_distinct, check_target
     from inbedder_cli.output.formats import TABLE, format_of
 
-    check_distinct({"-o": output, "--clusters": clusters, "--save": save}, inputs)
-    for target in (output, clusters):
+    check_distinct({"-o": output, "--clusters": clusters, "--save": save, "--report": report}, inputs)
+    for target in (output, clusters, report):
         check_target(target, force=force)
     if save is not None:
         from inbedder_cli.runs.storage import check_run_folder
@@ -95,7 +97,13 @@ def save_analysis(analysis: Analysis, folder: Path, reporter: Reporter) -> None:
 
 
 def write_analysis(
-    analysis: Analysis, format_name: str | None, output: Path | None, prefix: str, reporter: Reporter
+    analysis: Analysis,
+    format_name: str | None,
+    output: Path | None,
+    prefix: str,
+    reporter: Reporter,
+    *,
+    with_map: bool = False,
 ) -> None:
     """Write the rows, or print the tables of clusters on a terminal.
 
@@ -104,6 +112,7 @@ def write_analysis(
     :param output: file of the rows; None: stdout.
     :param prefix: prefix of the new columns' names.
     :param reporter: receives the line about the baseline where no table shows it.
+    :param with_map: whether rows get their places on the map.
     """
     from inbedder_cli.output.formats import TABLE
     from inbedder_cli.report.view import baseline_line
@@ -111,7 +120,7 @@ def write_analysis(
     if format_name is None:
         format_name = TABLE if sys.stdout.isatty() else format_like_input(analysis.corpus)
     if format_name != TABLE or output is not None:
-        _write_rows(analysis, format_name, output, prefix)
+        _write_rows(analysis, format_name, output, prefix, with_map=with_map)
     if format_name == TABLE or (output is not None and sys.stdout.isatty()):
         _print(analysis)
         return
@@ -164,12 +173,14 @@ def format_like_input(corpus: Corpus) -> str:
     return name if name in FORMATS and not FORMATS[name].is_binary else "csv"
 
 
-def _write_rows(analysis: Analysis, format_name: str, output: Path | None, prefix: str) -> None:
+def _write_rows(analysis: Analysis, format_name: str, output: Path | None, prefix: str, *, with_map: bool) -> None:
     from inbedder_cli.output.documents import results_document
     from inbedder_cli.output.tables import rows_table
 
     document = partial(results_document, analysis.results, analysis.model, analysis.crosstabs)
-    write_rows(rows_table(analysis.results, prefix), document, format_name, output, analysis.corpus)
+    write_rows(
+        rows_table(analysis.results, prefix, with_map=with_map), document, format_name, output, analysis.corpus
+    )
 
 
 def write_rows(

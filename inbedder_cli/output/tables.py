@@ -16,6 +16,8 @@ from inbedder_cli.results import RowStatus
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
 
     from inbedder_cli.clustering import SizeScore
@@ -36,6 +38,7 @@ RESULT_COLUMNS = (
     "stability",
     "status",
 )
+MAP_COLUMNS = ("map_x", "map_y")
 SAVED_ROW_COLUMNS = {
     "id": "string",
     "answer": "string",
@@ -59,6 +62,14 @@ def column_name(question: str, column: str) -> str:
     return f"{question}_{column}" if question else column
 
 
+def result_columns(*, with_map: bool = False) -> tuple[str, ...]:
+    """Return the names of the result columns.
+
+    :param with_map: whether rows get their places on the map.
+    """
+    return (*RESULT_COLUMNS, *(MAP_COLUMNS if with_map else ()))
+
+
 def check_free(corpus: Corpus, names: Sequence[str], prefix: str) -> None:
     """Check that the names of result columns are not taken by the input or by another question.
 
@@ -79,33 +90,36 @@ def check_free(corpus: Corpus, names: Sequence[str], prefix: str) -> None:
             )
 
 
-def rows_table(results: Mapping[str, ClusteringResult], prefix: str = "") -> pa.Table:
+def rows_table(results: Mapping[str, ClusteringResult], prefix: str = "", *, with_map: bool = False) -> pa.Table:
     """Return the input's rows in their order, with all their columns and the result columns.
 
     :param results: by question name, all of the same corpus; "" is the name of a single question.
     :param prefix: prefix of the names of the result columns.
+    :param with_map: whether rows get their places on the map, which the results must hold.
     :return: one row per row of the input.
     """
     table = next(iter(results.values())).corpus.table
     for question, result in results.items():
         columns = _result_columns(result)
-        for name in RESULT_COLUMNS:
+        for name in result_columns(with_map=with_map):
             table = table.append_column(prefix + column_name(question, name), columns[name])
     return table
 
 
 def assigned_table(
-    assigned: Mapping[str, tuple[ClusteringResult, list[bool | None]]], prefix: str = ""
+    assigned: Mapping[str, tuple[ClusteringResult, list[bool | None]]], prefix: str = "", *, with_map: bool = False
 ) -> pa.Table:
     """Return the rows of `rows_table` for rows assigned to the clusters of a saved run, with a column `novel`.
 
     :param assigned: by question name, the result and whether each row is novel (None: it is in no cluster).
     :param prefix: prefix of the names of the new columns.
+    :param with_map: whether rows get their places on the map of the run, which the results must hold.
     :return: one row per row of the input.
     """
     import pyarrow as pa
 
-    table = rows_table({question: result for question, (result, _) in assigned.items()}, prefix)
+    results = {question: result for question, (result, _) in assigned.items()}
+    table = rows_table(results, prefix, with_map=with_map)
     for question, (_, novel) in assigned.items():
         table = table.append_column(prefix + column_name(question, "novel"), pa.array(novel, pa.bool_()))
     return table
@@ -130,7 +144,12 @@ def _result_columns(result: ClusteringResult) -> dict[str, pa.Array]:
             nothing if clustering.row_stability is None else result.by_row(clustering.row_stability)
         ),
         "status": pa.array([str(s) for s in result.status], pa.string()),
+        **({} if result.places is None else _places(result.places)),
     }
+
+
+def _places(places: npt.NDArray[np.float32]) -> dict[str, pa.Array]:
+    return {name: _numbers(axis) for name, axis in zip(MAP_COLUMNS, places.T.tolist(), strict=True)}
 
 
 def _numbers(values: Iterable[float | None]) -> pa.Array:
