@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from inbedder_cli.results import Analysis
 
 SCRIPTS = ("data.js", "map.js", "labels.js", "rows.js", "page.js")
-LARGE = 150_000  # bytes of data, above which they are compressed
+LARGE = 60_000  # bytes of data, above which they are compressed
 SHOWN_TITLE = 300  # characters
 
 
