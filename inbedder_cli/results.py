@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from inbedder_cli.encoders.base import ModelRecord
     from inbedder_cli.encoders.next_words import NextWords
     from inbedder_cli.explanation.summaries import ClusterSummary
-    from inbedder_cli.layout import RowMap
     from inbedder_cli.options import ReportOptions
+    from inbedder_cli.projection import RowMap
 
 
 class RowStatus(StrEnum):
@@ -175,7 +175,9 @@ class ClusteringResult:
     @property
     def analysis(self) -> Analysis:
         """An analysis of this question alone."""
-        return Analysis({self.name: self}, self.embeddings.model or "", self.crosstabs)
+        names = self.corpus.table.column_names
+        columns = tuple(table.column_name for table in self.crosstabs if table.column_name in names)
+        return Analysis({self.name: self}, self.embeddings.model or "", self.crosstabs, columns)
 
     def to_frame(self, prefix: str = "") -> pd.DataFrame:
         """Return the rows and columns of the corpus with the result columns, as a pandas DataFrame.

@@ -10,6 +10,7 @@ from inbedder_cli.cli.checks import warn_about_embeddings
 from inbedder_cli.cli.console import TerminalReporter, stdout_console
 from inbedder_cli.cli.destinations import check_targets, format_like_input, free_prefix, write_rows
 from inbedder_cli.cli.option_groups import InputOptions, RuntimeOptions, with_groups
+from inbedder_cli.errors import UsageError
 
 
 @with_groups
@@ -20,6 +21,7 @@ def assign(
     runtime: RuntimeOptions,
     output: parameters.Output = None,
     output_format: parameters.Format = None,
+    with_map: parameters.Map = False,
     prefix: parameters.Prefix = "",
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
@@ -28,6 +30,7 @@ def assign(
 
     On a terminal, print the share of each cluster in the run and in FILE. In a pipe, write every input row with
     its cluster. The column novel marks rows that are farther from their cluster than 99 % of its own rows are.
+    --map places the rows on the map of the run.
 
     [bold]Examples[/bold]
 
@@ -35,14 +38,20 @@ def assign(
 
     inbedder assign emotions next-week.csv -o labelled.csv
     """
-    from inbedder_cli.output.tables import RESULT_COLUMNS, column_name
+    from inbedder_cli.output.tables import column_name, result_columns
     from inbedder_cli.runs.storage import load_run, own_files
 
     reporter = TerminalReporter(quiet=quiet)
     format_name = check_targets(output, output_format, force=force, inputs=[file, *own_files(run)])
     saved = load_run(run)
+    if with_map and any(question.row_map is None for question in saved.questions.values()):
+        raise UsageError(f"{run} was saved without a map", hint="save the run again: cluster --save")
     corpus = source.read_like(file, saved.reading, reporter)
-    names = [column_name(name, column) for name in saved.questions for column in (*RESULT_COLUMNS, "novel")]
+    names = [
+        column_name(name, column)
+        for name in saved.questions
+        for column in (*result_columns(with_map=with_map), "novel")
+    ]
     prefix = free_prefix(corpus, names, prefix, reporter)
 
     from inbedder_cli.output.documents import drift_document
@@ -50,19 +59,21 @@ def assign(
     from inbedder_cli.output.tables import assigned_table
     from inbedder_cli.pipeline import embed
     from inbedder_cli.report.drift_view import drift_line, print_drift
+    from inbedder_cli.report.maps import place_rows
     from inbedder_cli.runs.assignment import assign_rows, drift_of
 
     encoder = runtime.load(saved, reporter)
     assigned, drifts = {}, {}
     for name, question in saved.questions.items():
         embeddings = embed(corpus, question.instruction, encoder, saved.encode_options, reporter)
-        assigned[name] = assign_rows(corpus, question, embeddings)
-        drifts[name] = drift_of(question, *assigned[name])
+        result, novel = assign_rows(corpus, question, embeddings)
+        assigned[name] = (place_rows(result) if with_map else result, novel)
+        drifts[name] = drift_of(question, result, novel)
     if format_name is None:
         format_name = TABLE if sys.stdout.isatty() else format_like_input(corpus)
     if format_name != TABLE:
         document = partial(drift_document, drifts, str(saved.folder))
-        write_rows(assigned_table(assigned, prefix), document, format_name, output, corpus)
+        write_rows(assigned_table(assigned, prefix, with_map=with_map), document, format_name, output, corpus)
     shown = format_name == TABLE or (output is not None and sys.stdout.isatty())
     for name, report in drifts.items():
         if shown:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inbedder_cli.layout import RowMap
 from inbedder_cli.progress import SILENT
+from inbedder_cli.projection import RowMap
 
 if TYPE_CHECKING:
     from inbedder_cli.progress import Reporter
@@ -23,10 +23,10 @@ def with_maps(analysis: Analysis, reporter: Reporter = SILENT) -> Analysis:
     """
     if missing := [name for name, result in analysis.results.items() if result.places is None]:
         reporter.info(f"placing {len(analysis.corpus):,} rows on {'a map' if len(missing) == 1 else 'maps'}")
-    return replace(analysis, results={name: with_map(result) for name, result in analysis.results.items()})
+    return replace(analysis, results={name: place_rows(result) for name, result in analysis.results.items()})
 
 
-def with_map(result: ClusteringResult) -> ClusteringResult:
+def place_rows(result: ClusteringResult) -> ClusteringResult:
     """Return the result with its rows placed on a map: those in clusters, noise and unanswered rows.
 
     :param result: the result of one question; one that has a map keeps it.

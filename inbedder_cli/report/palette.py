@@ -7,8 +7,8 @@ with another shape.
 
 from __future__ import annotations
 
-LIGHT = ("#1f6fb5", "#c8500a", "#12866a", "#a8408c", "#94700a", "#2b93c4", "#4a3aa7", "#8a2f2f")
-DARK = ("#6aa9ea", "#f0853f", "#2fbf95", "#dc86c4", "#d8b13a", "#8fd3f4", "#a99bf5", "#e58a8a")
+LIGHT = ("#3d45cb", "#f9501b", "#0b8a86", "#d15ed2", "#955011", "#0896fb", "#3a12b3", "#901535")
+DARK = ("#3075f6", "#fa8004", "#3dbd96", "#b061a3", "#eac814", "#5bd7fa", "#a18efe", "#ed4d38")
 LIGHT_RAMP = ("#8fb0d0", "#1d3f72")  # the ends; between them it is mixed evenly
 DARK_RAMP = ("#35608f", "#d6ecff")
 LIGHT_GRAY, DARK_GRAY = "#9aa1ab", "#6d7683"

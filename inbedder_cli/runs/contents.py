@@ -10,8 +10,8 @@ import numpy as np
 from inbedder_cli.clustering import NOISE
 from inbedder_cli.clustering.predictor import ClusterPredictor
 from inbedder_cli.errors import InputError
-from inbedder_cli.layout import RowMap
 from inbedder_cli.output.reading import read_parquet
+from inbedder_cli.projection import RowMap
 from inbedder_cli.results import RowStatus
 from inbedder_cli.untrusted import open_regular, read_regular
 

@@ -63,8 +63,8 @@ if TYPE_CHECKING:
 
     from inbedder_cli.corpus.table import Reading
     from inbedder_cli.encoders.base import ModelRecord
-    from inbedder_cli.layout import RowMap
     from inbedder_cli.options import ClusterOptions, EncodeOptions, UnansweredOptions
+    from inbedder_cli.projection import RowMap
     from inbedder_cli.results import Analysis, ClusteringResult
     from inbedder_cli.runs.renames import Change
     from inbedder_cli.runs.schema import Manifest
