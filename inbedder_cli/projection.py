@@ -86,7 +86,7 @@ class RowMap:
             weights /= weights.sum(axis=1, keepdims=True)
             placed[start : start + CHUNK] = (weights[:, :, None] * self.places[nearest]).sum(axis=1)
         jitter = self._jitter(texts)
-        return np.round(placed + jitter, DIGITS).astype(np.float32)
+        return np.round(np.clip(placed + jitter, -1, 1), DIGITS).astype(np.float32)
 
     def _jitter(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Return a small step for each copy of a text but the first, and for each row of a map with more rows."""

@@ -104,7 +104,7 @@ def rows_document(
 def _places(result: ClusteringResult, rows: Sequence[int]) -> dict[str, list[int]]:
     """Return the places on the map in whole steps, -1 for rows that are not on it."""
     places = np.full((len(result.status), 2), np.nan) if result.places is None else result.places
-    steps = np.round((np.clip(places[list(rows)].astype(np.float64), -1.1, 1.1) + 1.1) / 2.2 * STEPS)
+    steps = np.round((np.clip(places[list(rows)].astype(np.float64), -1, 1) + 1) / 2 * STEPS)
     x, y = np.nan_to_num(steps, nan=-1).astype(int).T.tolist() if len(rows) else ([], [])
     return {"x": x, "y": y}
 

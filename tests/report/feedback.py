@@ -33,7 +33,7 @@ class MoodEncoder(BaseEncoder):
 
     name = identity = "moods"
     hidden_size = 8
-    record = ModelRecord("moods:", "moods", "moods", None, "float32")
+    record = ModelRecord("moods:", "moods, float32 on cpu", "moods", None, "float32")
 
     def encode_batches(self, texts, instruction, options=None, reporter=None, known=()):
         known_words = MOODS if "mood" in instruction else PLACES
