@@ -105,8 +105,9 @@ class RowMap:
         return steps
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the map as arrays, to be saved."""
-        return {"mean": self.mean, "components": self.components, "anchors": self.anchors, "places": self.places}
+        """Return the map as contiguous arrays, to be saved."""
+        arrays = {"mean": self.mean, "components": self.components, "anchors": self.anchors, "places": self.places}
+        return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from inbedder_cli.diagnostics.crosstab import NOTABLE
-from inbedder_cli.report.crosstab_view import association, trend_lines
+from inbedder_cli.report.crosstab_view import SIGNIFICANT, association, trend_lines
 from inbedder_cli.report.view import percent, printable, short
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class PageCrosstab:
     :param columns: values of the second one.
     :param rows: values of the first one, each with its cells.
     :param lines: how strongly the two are associated, trends and notes, one sentence each.
+    :param is_clear: whether they are associated beyond chance.
     """
 
     row_name: str
@@ -51,6 +53,7 @@ class PageCrosstab:
     columns: list[str]
     rows: list[tuple[str, list[CrosstabCell]]]
     lines: list[str]
+    is_clear: bool
 
 
 def page_crosstab(table: Crosstab) -> PageCrosstab:
@@ -81,8 +84,14 @@ def page_crosstab(table: Crosstab) -> PageCrosstab:
         short(table.column_name),
         [short(column) for column in table.columns],
         rows,
-        [printable(line) for line in (association(table), *trend_lines(table), *table.notes)],
+        [printable(line) for line in (association(table), *trend_lines(table), *map(_note, table.notes))],
+        table.q_value <= SIGNIFICANT,
     )
+
+
+def _note(note: str) -> str:
+    """Return a note without the advice how to change what it says, which is for the command line."""
+    return re.sub(r" \([^()]* to change\)", "", note)
 
 
 def _shade(residual: float) -> str:

@@ -86,7 +86,7 @@ def rows_document(
             {
                 "name": result.name,
                 "clusters": [
-                    {"label": c.view.label, "number": c.view.number, "outside": c.view.is_outside}
+                    {"label": c.view.label, "share": c.view.share, "outside": c.view.is_outside}
                     for c in view.clusters
                 ],
                 "groups": [own[i] for i in rows],

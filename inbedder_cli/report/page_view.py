@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from inbedder_cli.results import ClusteringResult
 
 EXAMPLE_LENGTH = 400  # characters of an example; the table of rows has the whole text
-OUTSIDE = {  # status of rows that are in no cluster -> what is said of them
-    RowStatus.no_answer: "do not answer the question",
-    RowStatus.noise: "are in no cluster",
-    RowStatus.empty: "have no text",
-    RowStatus.failed: "could not be read by the model",
+OUTSIDE = {  # status of rows that are in no cluster -> what is said of one, and of several
+    RowStatus.no_answer: ("does not answer the question", "do not answer the question"),
+    RowStatus.noise: ("resembles no cluster", "resemble no cluster"),
+    RowStatus.empty: ("has no text", "have no text"),
+    RowStatus.failed: ("could not be read by the model", "could not be read by the model"),
 }
 
 
@@ -225,7 +225,11 @@ def result_sentence(result: ClusteringResult) -> str:
     """
     counts = Counter(result.status)
     n_rows, clusters = len(result.status), [s for s in result.summaries if s.cluster >= 0]
-    left_out = [f"{counts[status]:,} {said}" for status, said in OUTSIDE.items() if counts[status]]
+    left_out = [
+        f"{counts[status]:,} {one if counts[status] == 1 else several}"
+        for status, (one, several) in OUTSIDE.items()
+        if counts[status]
+    ]
     rest = f" Kept apart: {' and '.join(left_out)}." if left_out else ""
     if not clusters:
         return f"None of {n_rows:,} rows is in a cluster.{rest}"

@@ -35,7 +35,6 @@ def facts(analysis: Analysis) -> list[tuple[str, str]]:
     result = analysis.result
     embeddings, options = result.embeddings, result.clustering.options
     listed = [
-        ("input", visible(analysis.corpus.source)),
         ("text", ", ".join(analysis.corpus.text_columns)),
         ("rows", f"{len(analysis.corpus):,}, of which {len(analysis.corpus.readable):,} have a text"),
         ("model", analysis.model),

@@ -105,7 +105,7 @@ def test_figures_are_those_of_the_result(text, analysis):
     for result in analysis:
         for summary in result.summaries:
             assert f'data-label="{summary.label}" data-size="{summary.size}"' in text
-    assert "Kept apart: 1 do not answer the question and 1 have no text." in text
+    assert "Kept apart: 1 does not answer the question and 1 has no text." in text
     assert "&lt;b&gt;mood&lt;/b&gt;" in text
 
 

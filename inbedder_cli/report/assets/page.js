@@ -116,6 +116,12 @@ class Page {
     document.querySelectorAll(".question").forEach((section, i) => { section.hidden = i !== question; });
     const { x, y, groups, clusters } = this.data.questions[question];
     this.map.load(x, y, groups, clusters);
+    byId("key").replaceChildren(...clusters.map((cluster, place) => {
+      const name = make("span", { textContent: cluster.label, dir: "auto" });
+      const button = make("button", { type: "button" }, swatch(cluster, place), name, make("small", { textContent: cluster.share }));
+      button.addEventListener("click", () => this.pick(place));
+      return make("li", {}, button);
+    }));
     this.paint();
     this.update();
   }

@@ -1,7 +1,8 @@
 // The table of rows: those that are selected, in pages, sorted, and as CSV.
 
 const PAGE = 25;
-const SHORT = 600;
+const SHORT = 600; // characters of a text that are shown at first
+const SHORT_CELL = 20; // characters of a cell that is not broken
 
 class Rows {
   constructor(data, table) {
@@ -23,14 +24,14 @@ class Rows {
     const question = data.questions[this.question];
     return [
       { name: "id", value: (i) => data.ids[i] },
-      { name: "cluster", value: (i) => question.clusters[question.groups[i]]?.label ?? "", order: (i) => question.groups[i] },
+      { name: "cluster", kind: "cluster", value: (i) => question.clusters[question.groups[i]]?.label ?? "", order: (i) => question.groups[i] },
       ...(question.answers ? [{ name: "answer", value: (i) => question.answers[i] }] : []),
       ...data.columns.map((column) => ({
         name: column.name,
         value: (i) => column.values[column.rows[i]] ?? "",
         order: column.ramp ? (i) => column.ramp[column.rows[i]] ?? 2 : undefined,
       })),
-      ...(data.texts ? [{ name: "text", value: (i) => data.texts[i] }] : []),
+      ...(data.texts ? [{ name: "text", kind: "text", value: (i) => data.texts[i] }] : []),
     ];
   }
 
@@ -87,15 +88,16 @@ class Rows {
 
   cell(column, i) {
     const text = column.value(i);
-    const cell = make("td", { className: ["text", "cluster"].includes(column.name) ? column.name : "", dir: "auto" });
-    if (column.name === "cluster") {
+    const kind = ["text", "cluster"].includes(column.kind) ? column.kind : text.length <= SHORT_CELL ? "short" : "";
+    const cell = make("td", { className: kind, dir: "auto" });
+    if (column.kind === "cluster") {
       const question = this.data.questions[this.question];
       const place = question.groups[i];
       cell.append(swatch(question.clusters[place], place), make("span", { textContent: text || "(no text)" }));
       return cell;
     }
-    if (column.name !== "text" || text.length <= SHORT) {
-      cell.append(...(column.name === "text" ? this.marked(text) : [text]));
+    if (column.kind !== "text" || text.length <= SHORT) {
+      cell.append(...(column.kind === "text" ? this.marked(text) : [text]));
       return cell;
     }
     const more = make("button", { type: "button", className: "longer", textContent: `Show all ${count(text.length)} characters` });
