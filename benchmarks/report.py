@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inbedder_cli import ClusterOptions, ReportOptions, analyze, corpus_from_table
+from inbedder_cli import Analysis, ClusterOptions, ReportOptions, analyze, corpus_from_table
 from inbedder_cli.report.maps import with_maps
 from inbedder_cli.report.page import page
 from inbedder_cli.results import Embeddings, RowStatus
@@ -27,7 +27,8 @@ SAMPLES = Path(__file__).parent.parent / "sample_data" / "reviews.csv"
 HIDDEN_SIZE, CLOUDS = 576, 12
 
 
-def an_analysis(n_rows: int):
+def an_analysis(n_rows: int) -> Analysis:
+    """Return the clusters of random vectors."""
     import pyarrow as pa
 
     with SAMPLES.open(encoding="utf-8", newline="") as file:
@@ -78,6 +79,7 @@ def browse(path: Path) -> str:
 
 
 def main() -> None:
+    """Print a line for each number of rows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="*", default=[350, 10_000, 100_000])
     parser.add_argument("--browser", action="store_true")
