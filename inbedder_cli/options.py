@@ -227,3 +227,30 @@ class ExplainOptions:
     def __post_init__(self) -> None:
         if self.exemplars < 0:
             raise UsageError(f"exemplars must be at least 0, not {self.exemplars}")
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What the report shows.
+
+    :param title: its title; None takes the question, or the name of the input for several questions.
+    :param texts: whether it holds the texts; ids, answers and labels are always in it.
+    :param rows: most rows that the map and the table hold; above it, a sample of each cluster. 0: all rows.
+    :param color_by: columns by which the map can be colored, as `by` of `analyze` takes them.
+    :param date: column of dates, for the shares of the clusters over time.
+    """
+
+    title: str | None = None
+    texts: bool = True
+    rows: int = 20_000
+    color_by: tuple[str, ...] = ()
+    date: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.rows < 0:
+            raise UsageError(f"rows must be at least 0, not {self.rows}")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns that are asked for."""
+        return (*self.color_by, *([self.date] if self.date else []))

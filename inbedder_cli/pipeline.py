@@ -104,7 +104,8 @@ def analyze(
         results[name] = replace(result, name=name)
     groupings = [] if multi else [Grouping(name or "cluster", result.names) for name, result in results.items()]
     tables = crosstabs(list(pairs_of(groupings, columns)))
-    return with_crosstabs(results, tables, next(iter(encoded.values())).model or "")
+    analysis = with_crosstabs(results, tables, next(iter(encoded.values())).model or "")
+    return replace(analysis, columns=tuple(by))
 
 
 def _answer(

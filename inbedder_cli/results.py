@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from inbedder_cli.encoders.base import ModelRecord
     from inbedder_cli.encoders.next_words import NextWords
     from inbedder_cli.explanation.summaries import ClusterSummary
+    from inbedder_cli.options import ReportOptions
+    from inbedder_cli.projection import RowMap
     from inbedder_cli.units import Units
 
 
@@ -117,6 +119,8 @@ class ClusteringResult:
     :param name: name of the question; "" for the only one.
     :param crosstabs: cross-tables of these clusters with those of other questions and with columns of the corpus.
     :param unanswered_options: which answers counted as unanswered.
+    :param row_map: the map of the rows; None if it was not made (`report.maps`).
+    :param places: where each row of the corpus lies on it, float32, shape (n_rows, 2), NaN for rows that do not.
     """
 
     corpus: Corpus
@@ -131,6 +135,8 @@ class ClusteringResult:
     name: str = ""
     crosstabs: Sequence[Crosstab] = ()
     unanswered_options: UnansweredOptions = field(default_factory=UnansweredOptions)
+    row_map: RowMap | None = None
+    places: npt.NDArray[np.float32] | None = None
 
     def by_row(self, values: npt.NDArray[Any]) -> list[Any]:
         """Return values of the clustered rows as one value per row of the corpus.
@@ -194,7 +200,9 @@ class ClusteringResult:
     @property
     def analysis(self) -> Analysis:
         """An analysis of this question alone."""
-        return Analysis({self.name: self}, self.embeddings.model or "", self.crosstabs)
+        names = self.corpus.table.column_names
+        columns = tuple(table.column_name for table in self.crosstabs if table.column_name in names)
+        return Analysis({self.name: self}, self.embeddings.model or "", self.crosstabs, columns)
 
     def to_frame(self, prefix: str = "", *, explode: bool = False) -> pd.DataFrame:
         """Return the rows and columns of the corpus with the result columns, as a pandas DataFrame.
@@ -210,6 +218,16 @@ class ClusteringResult:
     def clusters_frame(self) -> pd.DataFrame:
         """Return one row per cluster: number, label, size, share, stability, phrases, answers, exemplars."""
         return self.analysis.clusters_frame()
+
+    def to_html(self, path: str | Path, options: ReportOptions | None = None) -> None:
+        """Write the report: one HTML page with the clusters, a map and the rows, which loads nothing.
+
+        :param path: the file; an existing one is replaced.
+        :param options: title, columns, and how much is shown.
+        :raises UsageError: for a column that the corpus has not.
+        :raises InbedderError: when it cannot be written.
+        """
+        self.analysis.to_html(path, options)
 
     def save(self, folder: str | Path, *, force: bool = False) -> None:
         """Save the run, so that new rows can get its clusters (`InBedder.load`, `inbedder assign`).
@@ -239,11 +257,13 @@ class Analysis:
     :param results: the results by name of the question, "" for the only one.
     :param model: the encoder in one line.
     :param crosstabs: cross-tables of the questions with each other and with columns of the corpus.
+    :param columns: columns of the corpus that a report shows, as `by` of `pipeline.analyze` takes them.
     """
 
     results: dict[str, ClusteringResult]
     model: str
     crosstabs: Sequence[Crosstab] = ()
+    columns: tuple[str, ...] = ()
 
     @property
     def corpus(self) -> Corpus:
@@ -284,6 +304,20 @@ class Analysis:
         from inbedder_cli.output.frames import clusters_frame
 
         return clusters_frame(self.results)
+
+    def to_html(self, path: str | Path, options: ReportOptions | None = None) -> None:
+        """Write the report; see `ClusteringResult.to_html`.
+
+        :param path: the file; an existing one is replaced.
+        :param options: title, columns, and how much is shown.
+        :raises UsageError: for a column that the corpus has not.
+        :raises InbedderError: when it cannot be written.
+        """
+        from pathlib import Path
+
+        from inbedder_cli.report.page import write_page
+
+        write_page(self, Path(path), options)
 
     def save(self, folder: str | Path, *, force: bool = False) -> None:
         """Save the run; see `ClusteringResult.save`.

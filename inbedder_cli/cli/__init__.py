@@ -21,6 +21,7 @@ from inbedder_cli.cli.embed import embed
 from inbedder_cli.cli.env import env
 from inbedder_cli.cli.evaluate import evaluate
 from inbedder_cli.cli.models_commands import app as models_app
+from inbedder_cli.cli.report_command import report
 from inbedder_cli.cli.show import show
 from inbedder_cli.cli.streams import bound_terminal_size, prepare_streams
 from inbedder_cli.cli.teach import teach
@@ -93,6 +94,7 @@ app.command(no_args_is_help=True, epilog=EXIT_CODES)(answer)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(tune)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(compare)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(show)
+app.command(no_args_is_help=True, epilog=EXIT_CODES)(report)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(assign)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(verify)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(evaluate)

@@ -34,6 +34,7 @@ def assign(
     excel: parameters.Excel = False,
     escape_formulas: parameters.EscapeFormulas = False,
     explode: parameters.Explode = False,
+    with_map: parameters.Map = False,
     prefix: parameters.Prefix = "",
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
@@ -42,6 +43,7 @@ def assign(
 
     On a terminal, print the share of each cluster in the run and in FILE. In a pipe, write every input row with
     its cluster. The column novel marks rows that are farther from their cluster than 99 % of its own rows are.
+    --map places the rows on the map of the run.
 
     [bold]Examples[/bold]
 
@@ -49,7 +51,7 @@ def assign(
 
     inbedder assign emotions next-week.csv -o labelled.csv
     """
-    from inbedder_cli.output.tables import PART, RESULT_COLUMNS, column_name
+    from inbedder_cli.output.tables import PART, column_name, result_columns
     from inbedder_cli.runs.storage import load_run, own_files
 
     reporter = TerminalReporter(quiet=quiet)
@@ -58,9 +60,15 @@ def assign(
     saved = load_run(run)
     if explode and not any(question.words is not None for question in saved.questions.values()):
         raise UsageError("--explode is for runs that were made with --multi", hint="leave out --explode")
+    if with_map and any(question.row_map is None for question in saved.questions.values()):
+        raise UsageError(f"{run} was saved without a map", hint="save the run again: cluster --save")
     corpus = source.read_like(file, saved.reading, reporter)
     corpus = with_output_style(corpus, format_name, output, excel=excel, escape_formulas=escape_formulas)
-    names = [column_name(name, column) for name in saved.questions for column in (*RESULT_COLUMNS, "novel")]
+    names = [
+        column_name(name, column)
+        for name in saved.questions
+        for column in (*result_columns(with_map=with_map), "novel")
+    ]
     names += [PART] * explode
     prefix = free_prefix(corpus, names, prefix, reporter)
 
@@ -69,6 +77,7 @@ def assign(
     from inbedder_cli.output.tables import assigned_table
     from inbedder_cli.pipeline import embed
     from inbedder_cli.report.drift_view import drift_line, print_drift
+    from inbedder_cli.report.maps import place_rows
     from inbedder_cli.runs.assignment import assign_rows, drift_of
     from inbedder_cli.units import embed_units
 
@@ -80,13 +89,15 @@ def assign(
             embeddings = embed_units(
                 corpus, embeddings, encoder, question.unanswered_options, reporter, question.words
             )
-        assigned[name] = assign_rows(corpus, question, embeddings)
-        drifts[name] = drift_of(question, *assigned[name])
+        result, novel = assign_rows(corpus, question, embeddings)
+        assigned[name] = (place_rows(result) if with_map else result, novel)
+        drifts[name] = drift_of(question, result, novel)
     if format_name is None:
         format_name = TABLE if sys.stdout.isatty() else format_like_input(corpus)
     if format_name != TABLE:
         document = partial(drift_document, drifts, str(saved.folder))
-        table = assigned_table(assigned, prefix, explode=explode, lists=FORMATS[format_name].has_lists)
+        lists = FORMATS[format_name].has_lists
+        table = assigned_table(assigned, prefix, explode=explode, with_map=with_map, lists=lists)
         write_rows(table, document, format_name, output, corpus)
     shown = format_name == TABLE or (output is not None and sys.stdout.isatty())
     for name, report in drifts.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,7 @@ from inbedder_cli.cli.option_groups import (
     make_deterministic,
     with_groups,
 )
+from inbedder_cli.cli.page_options import PageOptions, split_names, write_report
 from inbedder_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ def cluster(
     answers: AnswerOptions,
     clustering: ClusteringOptions,
     explanation: ExplanationOptions,
+    page: PageOptions,
     instruction: parameters.Instructions = None,
     by: Annotated[
         list[str] | None,
@@ -93,6 +96,15 @@ def cluster(
     excel: parameters.Excel = False,
     escape_formulas: parameters.EscapeFormulas = False,
     explode: parameters.Explode = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html",
+            help="Write a report: one page for the browser, with clusters, a map and rows, that loads nothing.",
+            rich_help_panel=parameters.OUTPUT,
+        ),
+    ] = None,
+    with_map: parameters.Map = False,
     prefix: parameters.Prefix = "",
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
@@ -111,6 +123,8 @@ def cluster(
 
     inbedder cluster reviews.csv -i "Why is the customer unhappy?" -k 8 -o clustered.csv
 
+    inbedder cluster reviews.csv -i "What emotion is expressed?" --report report.html --open
+
     inbedder cluster reviews.csv -i emotion="What emotion is expressed?" -i product="Which product?" --by rating
 
     inbedder cluster feedback.csv -i "Which features are mentioned?" --multi -f jsonl
@@ -120,7 +134,7 @@ def cluster(
     if deterministic:
         model, encoding = make_deterministic(model, encoding)
 
-    from inbedder_cli.output.tables import PART, RESULT_COLUMNS, column_name
+    from inbedder_cli.output.tables import PART, column_name, result_columns
 
     reporter = TerminalReporter(quiet=quiet)
     questions = _questions(instruction, vectors, dry_run=dry_run)
@@ -130,22 +144,25 @@ def cluster(
         raise UsageError(
             "a saved run needs the model that encoded the texts", hint="leave out --vectors, or --save"
         )
-    if multi or explode:
-        _check_multi(len(questions), multi=multi, explode=explode, vectors=vectors, save=save)
+    one = {"--explode": explode, "--save": save, "--report": report}
+    _check_multi(questions, [name for name, value in one.items() if value], vectors, multi=multi)
     inputs = (file, vectors, explanation.stop_words)
     bad_rows = source.bad_rows
     row_format = check_targets(
-        output, output_format, clusters, save, bad_rows=bad_rows, force=force, inputs=inputs
+        output, output_format, clusters, save, report, bad_rows=bad_rows, force=force, inputs=inputs
     )
     corpus = source.read(file, reporter)
     corpus = with_output_style(corpus, row_format, output, clusters, excel=excel, escape_formulas=escape_formulas)
-    names = [column_name(name, column) for name in questions for column in RESULT_COLUMNS] + [PART] * explode
+    names = [column_name(name, column) for name in questions for column in result_columns(with_map=with_map)]
+    names += [PART] * explode
     prefix = free_prefix(corpus, names, prefix, reporter)
-    columns = [name.strip() for names in by or () for name in names.split(",") if name.strip()]
+    columns = split_names(by)
 
     from inbedder_cli.pipeline import analyze, check_analysis
+    from inbedder_cli.report.maps import with_maps
 
     check_analysis(corpus, cluster_options, columns, multi=multi)
+    page.check(corpus, report, save)
     encode_options, embeddings = encoding.settings(), None
     if vectors:
         embeddings = _read_vectors(vectors, corpus, questions[""], reporter)
@@ -167,24 +184,31 @@ def cluster(
         baseline=baseline,
         reporter=reporter,
     )
+    analysis = replace(analysis, columns=(*analysis.columns, *page.settings().columns))
+    if report or save or with_map:
+        analysis = with_maps(analysis, reporter)
     if clusters:  # before stdout, whose reader may close the pipe
         write_clusters(analysis, clusters)
     if save:
         save_analysis(analysis, save, reporter)
-    write_analysis(analysis, row_format, output, prefix, reporter, explode=explode)
+    if report:
+        write_report(analysis, report, page)
+        reporter.info(f"report: {report}")
+    write_analysis(analysis, row_format, output, prefix, reporter, explode=explode, with_map=with_map)
     for result in analysis:
         warn_about_embeddings(result.embeddings, encoding.max_tokens, reporter)
 
 
-def _check_multi(n_questions: int, *, multi: bool, explode: bool, vectors: str | None, save: Path | None) -> None:
-    """Refuse what cannot go together, before anything is read."""
+def _check_multi(questions: dict[str, str], options: list[str], vectors: str | None, *, multi: bool) -> None:
+    """Refuse what cannot go together, before anything is read; the options are those that take one question."""
     if not multi:
-        raise UsageError("--explode writes the several answers of --multi", hint="add --multi")
+        if "--explode" in options:
+            raise UsageError("--explode writes the several answers of --multi", hint="add --multi")
+        return
     if vectors:
         raise UsageError("--multi asks the model; --vectors loads none", hint="leave out one of them")
-    if n_questions > 1 and (explode or save):
-        option = "--explode" if explode else "--save"
-        raise UsageError(f"--multi with {option} takes one question", hint="run each question by itself")
+    if len(questions) > 1 and options:
+        raise UsageError(f"--multi with {options[0]} takes one question", hint="run each question by itself")
 
 
 def _questions(instructions: list[str] | None, vectors: str | None, *, dry_run: bool) -> dict[str, str]:

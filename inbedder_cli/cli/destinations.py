@@ -28,6 +28,7 @@ def check_targets(
     format_name: str | None,
     clusters: Path | None = None,
     save: Path | None = None,
+    report: Path | None = None,
     *,
     bad_rows: Path | None = None,
     force: bool,
@@ -39,6 +40,7 @@ def check_targets(
     :param format_name: value of --format; None if not given.
     :param clusters: file of the clusters.
     :param save: folder of the saved run.
+    :param report: file of the report.
     :param bad_rows: file of the rows that are left out.
     :param force: whether existing files may be replaced.
     :param inputs: files that are read, "-" for standard input; None where one is not given.
@@ -48,8 +50,9 @@ def check_targets(
     from inbedder_cli.output.files import check_distinct, check_target
     from inbedder_cli.output.formats import TABLE, format_of
 
-    check_distinct({"-o": output, "--clusters": clusters, "--save": save, "--bad-rows": bad_rows}, inputs)
-    for target in (output, clusters, bad_rows):
+    targets = {"--clusters": clusters, "--save": save, "--report": report, "--bad-rows": bad_rows}
+    check_distinct({"-o": output} | targets, inputs)
+    for target in (output, clusters, report, bad_rows):
         check_target(target, force=force)
     if save is not None:
         from inbedder_cli.runs.storage import check_run_folder
@@ -105,6 +108,7 @@ def write_analysis(
     reporter: Reporter,
     *,
     explode: bool = False,
+    with_map: bool = False,
 ) -> None:
     """Write the rows, or print the tables of clusters on a terminal.
 
@@ -114,6 +118,7 @@ def write_analysis(
     :param prefix: prefix of the new columns' names.
     :param reporter: receives the line about the baseline where no table shows it.
     :param explode: whether a row with several answers becomes a line for each.
+    :param with_map: whether rows get their places on the map.
     """
     from inbedder_cli.output.formats import TABLE
     from inbedder_cli.report.view import baseline_line
@@ -121,7 +126,7 @@ def write_analysis(
     if format_name is None:
         format_name = TABLE if sys.stdout.isatty() else format_like_input(analysis.corpus)
     if format_name != TABLE or output is not None:
-        _write_rows(analysis, format_name, output, prefix, explode=explode)
+        _write_rows(analysis, format_name, output, prefix, explode=explode, with_map=with_map)
     if format_name == TABLE or (output is not None and sys.stdout.isatty()):
         _print(analysis)
         return
@@ -208,13 +213,16 @@ def format_like_input(corpus: Corpus) -> str:
     return name if name in FORMATS and not FORMATS[name].is_binary else "csv"
 
 
-def _write_rows(analysis: Analysis, format_name: str, output: Path | None, prefix: str, *, explode: bool) -> None:
+def _write_rows(
+    analysis: Analysis, format_name: str, output: Path | None, prefix: str, *, explode: bool, with_map: bool
+) -> None:
     from inbedder_cli.output.documents import results_document
     from inbedder_cli.output.formats import FORMATS
     from inbedder_cli.output.tables import rows_table
 
     document = partial(results_document, analysis.results, analysis.model, analysis.crosstabs)
-    table = rows_table(analysis.results, prefix, explode=explode, lists=FORMATS[format_name].has_lists)
+    lists = FORMATS[format_name].has_lists
+    table = rows_table(analysis.results, prefix, explode=explode, with_map=with_map, lists=lists)
     write_rows(table, document, format_name, output, analysis.corpus)
 
 

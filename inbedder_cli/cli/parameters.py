@@ -383,6 +383,12 @@ Format = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+Map = Annotated[
+    bool,
+    typer.Option(
+        "--map", help="Add the row's place on a map: the columns map_x and map_y.", rich_help_panel=OUTPUT
+    ),
+]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a saved run (cluster --save).")]
 Excel = Annotated[
     bool,

@@ -16,6 +16,8 @@ from inbedder_cli.results import RowStatus
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
 
     from inbedder_cli.clustering import SizeScore
@@ -39,6 +41,7 @@ RESULT_COLUMNS = (
 )
 PART = "part"  # of a text, which holds one of several answers
 SEPARATOR = "; "  # of several values in one cell
+MAP_COLUMNS = ("map_x", "map_y")
 SAVED_ROW_COLUMNS = {
     "id": "string",
     "answer": "string",
@@ -62,6 +65,14 @@ def column_name(question: str, column: str) -> str:
     return f"{question}_{column}" if question else column
 
 
+def result_columns(*, with_map: bool = False) -> tuple[str, ...]:
+    """Return the names of the result columns.
+
+    :param with_map: whether rows get their places on the map.
+    """
+    return (*RESULT_COLUMNS, *(MAP_COLUMNS if with_map else ()))
+
+
 def check_free(corpus: Corpus, names: Sequence[str], prefix: str) -> None:
     """Check that the names of result columns are not taken by the input or by another question.
 
@@ -83,7 +94,12 @@ def check_free(corpus: Corpus, names: Sequence[str], prefix: str) -> None:
 
 
 def rows_table(
-    results: Mapping[str, ClusteringResult], prefix: str = "", *, explode: bool = False, lists: bool = True
+    results: Mapping[str, ClusteringResult],
+    prefix: str = "",
+    *,
+    explode: bool = False,
+    with_map: bool = False,
+    lists: bool = True,
 ) -> pa.Table:
     """Return the input's rows in their order, with all their columns and the result columns.
 
@@ -92,6 +108,7 @@ def rows_table(
     :param results: by question name, all of the same corpus; "" is the name of a single question.
     :param prefix: prefix of the names of the result columns.
     :param explode: one row for each row and answer, with a last column `part`, which holds the answer.
+    :param with_map: whether rows get their places on the map, which the results must hold.
     :param lists: whether several values are a list, or else a text that joins them by semicolons.
     :return: one row per row of the input, or per row and answer.
     :raises UsageError: for `explode` with several questions.
@@ -108,7 +125,7 @@ def rows_table(
         if result.units and not explode:
             columns = {name: _by_row(column, result.units, lists=lists) for name, column in columns.items()}
             columns["status"] = _texts(map(str, result.row_status))
-        for name in RESULT_COLUMNS:
+        for name in result_columns(with_map=with_map):
             table = table.append_column(prefix + column_name(question, name), columns[name])
     return table.append_column(prefix + PART, _texts(first.corpus.texts)) if explode else table
 
@@ -128,6 +145,7 @@ def assigned_table(
     prefix: str = "",
     *,
     explode: bool = False,
+    with_map: bool = False,
     lists: bool = True,
 ) -> pa.Table:
     """Return the rows of `rows_table` for rows assigned to the clusters of a saved run, with a column `novel`.
@@ -135,13 +153,14 @@ def assigned_table(
     :param assigned: by question name, the result and whether each row is novel (None: it is in no cluster).
     :param prefix: prefix of the names of the new columns.
     :param explode: as in `rows_table`.
+    :param with_map: whether rows get their places on the map of the run, which the results must hold.
     :param lists: as in `rows_table`.
     :return: one row per row of the input, or per row and answer.
     """
     import pyarrow as pa
 
     results = {question: result for question, (result, _) in assigned.items()}
-    table = rows_table(results, prefix, explode=explode, lists=lists)
+    table = rows_table(results, prefix, explode=explode, with_map=with_map, lists=lists)
     for question, (result, novel) in assigned.items():
         column = pa.array(novel, pa.bool_())
         if result.units and not explode:
@@ -169,7 +188,12 @@ def _result_columns(result: ClusteringResult) -> dict[str, pa.Array]:
             nothing if clustering.row_stability is None else result.by_row(clustering.row_stability)
         ),
         "status": pa.array([str(s) for s in result.status], pa.string()),
+        **({} if result.places is None else _places(result.places)),
     }
+
+
+def _places(places: npt.NDArray[np.float32]) -> dict[str, pa.Array]:
+    return {name: _numbers(axis) for name, axis in zip(MAP_COLUMNS, places.T.tolist(), strict=True)}
 
 
 def _numbers(values: Iterable[float | None]) -> pa.Array:

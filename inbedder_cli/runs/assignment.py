@@ -80,6 +80,7 @@ def assign_rows(
         rows=rows,
         status=status,
         unanswered_options=question.unanswered_options,
+        row_map=question.row_map,
     )
     return result, result.by_row(prediction.novel)
 

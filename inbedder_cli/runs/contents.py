@@ -11,6 +11,7 @@ from inbedder_cli.clustering import NOISE
 from inbedder_cli.clustering.predictor import ClusterPredictor
 from inbedder_cli.errors import InputError
 from inbedder_cli.output.reading import read_parquet
+from inbedder_cli.projection import RowMap
 from inbedder_cli.results import RowStatus
 from inbedder_cli.untrusted import open_regular, read_regular
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from inbedder_cli.runs.schema import Manifest, Question
 
 MAX_TENSOR_BYTES = 256_000_000
+MAP = "map/"  # prefix of the arrays of a map
+KEPT = "column/"  # prefix of the columns of the input that reports show
 OTHER_BYTES = 16_000_000  # of a Parquet file, beside its columns
 TYPES = {
     "id": "string",
@@ -38,8 +41,8 @@ TYPES = {
 }
 
 
-def read_predictors(path: Path, manifest: Manifest, again: str) -> dict[str, ClusterPredictor]:
-    """Return the predictors in run.safetensors, by name of the question.
+def read_arrays(path: Path, manifest: Manifest, again: str) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays in run.safetensors.
 
     :param path: the file.
     :param manifest: the run.
@@ -56,6 +59,20 @@ def read_predictors(path: Path, manifest: Manifest, again: str) -> dict[str, Clu
         arrays: dict[str, npt.NDArray[Any]] = load(content)
     except Exception as error:  # safetensors has errors of its own
         raise InputError(f"cannot be read: {error}", source=str(path), hint=again) from error
+    return arrays
+
+
+def predictors_of(
+    arrays: Mapping[str, npt.NDArray[Any]], path: Path, manifest: Manifest, again: str
+) -> dict[str, ClusterPredictor]:
+    """Return the predictors by name of the question.
+
+    :param arrays: from `read_arrays`.
+    :param path: their file.
+    :param manifest: the run.
+    :param again: what to do about a damaged file.
+    :raises InputError: for a damaged file.
+    """
     predictors = {}
     for name, question in manifest.questions.items():
         start = f"{name}/"
@@ -67,6 +84,32 @@ def read_predictors(path: Path, manifest: Manifest, again: str) -> dict[str, Clu
         except (ValueError, TypeError, IndexError, OverflowError) as error:
             raise InputError(f"does not fit the run: {error}", source=str(path), hint=again) from error
     return predictors
+
+
+def maps_of(
+    arrays: Mapping[str, npt.NDArray[Any]], path: Path, manifest: Manifest, again: str
+) -> dict[str, RowMap | None]:
+    """Return the maps by name of the question; None where an older version saved none.
+
+    :param arrays: from `read_arrays`.
+    :param path: their file.
+    :param manifest: the run.
+    :param again: what to do about a damaged file.
+    :raises InputError: for a damaged file.
+    """
+    maps: dict[str, RowMap | None] = {}
+    for name in manifest.questions:
+        start = f"{name}/{MAP}"
+        own = {key.removeprefix(start): array for key, array in arrays.items() if key.startswith(start)}
+        try:
+            maps[name] = RowMap.from_arrays(own) if own else None
+            if own and own["mean"].shape != arrays[f"{name}/mean"].shape:
+                raise ValueError("the map is of other vectors")
+        except KeyError as error:
+            raise InputError(f"has no {error}", source=str(path), hint=again) from error
+        except (ValueError, TypeError) as error:
+            raise InputError(f"does not fit the run: {error}", source=str(path), hint=again) from error
+    return maps
 
 
 def _predictor(arrays: Mapping[str, npt.NDArray[Any]], algorithm: str, k: int) -> ClusterPredictor:
@@ -164,6 +207,30 @@ def read_rows(path: Path, name: str, question: Question, again: str) -> list[dic
         if in_none or row["status"] not in set(RowStatus) or row["cluster"] not in known:
             raise InputError("has a cluster that the run has not", source=str(path), row=number, hint=again)
     return rows
+
+
+def read_columns(path: Path, kind: str, again: str) -> dict[str, list[Any]]:
+    """Return the columns of one type in the rows of a run, by name.
+
+    :param path: rows.parquet, as `check_rows` accepts it.
+    :param kind: the type, for example "string".
+    :param again: what to do about a damaged file.
+    :raises InputError: for a damaged file, and one that becomes very much larger when it is read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        names = [field.name for field in pq.read_schema(str(path)) if str(field.type) == kind]
+        columns: dict[str, list[Any]] = {name: [] for name in names}
+        for batch in read_parquet(path, names):
+            for name, column in zip(names, batch.columns, strict=True):
+                columns[name] += column.to_pylist()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"cannot be read: {error}", source=str(path), hint=again) from error
+    return columns
 
 
 def _columns(question: str) -> dict[str, str]:

@@ -55,8 +55,35 @@ class Answer(Struct, frozen=True):
     share: Share
 
 
+class SavedPhrase(Struct, frozen=True):
+    """A phrase of a cluster."""
+
+    text: str
+    support: Share
+    lift: float
+    score: float
+
+
+class SavedExemplar(Struct, frozen=True):
+    """A row that is shown as an example; the beginning of its text."""
+
+    id: str
+    text: str
+    answer: str | None = None
+    nearest: int | None = None
+
+
+class SavedCheck(Struct, frozen=True):
+    """Fields of `LabelCheck`."""
+
+    coverage: Share
+    specificity: Share
+    f1: Share | None
+    elsewhere: Share
+
+
 class Cluster(Struct, frozen=True):
-    """A cluster, as far as `show` and `assign` need it."""
+    """A cluster: `show` and `assign` need the first fields, the report the others, which older runs may lack."""
 
     cluster: Annotated[int, Meta(ge=NOISE, lt=10**7)]
     label: str
@@ -65,6 +92,49 @@ class Cluster(Struct, frozen=True):
     likely_next_words: list[str]
     stability: float | None = None
     label_is_weak: bool | None = None
+    share: Share = 0.0
+    entropy: float | None = None
+    label_check: SavedCheck | None = None
+    phrases: list[SavedPhrase] = []
+    exemplars: list[SavedExemplar] = []
+    diverse: list[SavedExemplar] = []
+    borderline: list[SavedExemplar] = []
+
+
+class SavedUnanswered(Struct, frozen=True):
+    """The rows that do not answer the question."""
+
+    size: Count
+    share: Share
+    answers: list[Answer] = []
+    exemplars: list[SavedExemplar] = []
+
+
+class SavedBaseline(Struct, frozen=True):
+    """Fields of `BaselineAgreement`."""
+
+    ami: float
+    rows: Count
+    answers_ami: float | None = None
+
+
+class SavedKScore(Struct, frozen=True):
+    """A number of clusters that was tried."""
+
+    k: Clusters
+    silhouette: float
+    stability: float
+    score: float
+    agreement: float | None = None
+    chosen: bool = False
+
+
+class SavedClustering(Struct, frozen=True):
+    """How the clusters were made."""
+
+    approximation: str | None = None
+    k_selection: list[SavedKScore] | None = None
+    answered_alike: list[list[int]] = []
 
 
 class Rows(Struct, frozen=True):
@@ -86,6 +156,10 @@ class Question(Struct, frozen=True):
     instruction: Instruction
     rows: Rows
     clusters: list[Cluster]
+    clustering: SavedClustering = SavedClustering()
+    baseline: SavedBaseline | None = None
+    unanswered: SavedUnanswered | None = None
+    unread_languages: dict[str, Share] = {}
     multi: Several | None = None
 
     def __post_init__(self) -> None:
@@ -188,6 +262,8 @@ class Manifest(Struct, frozen=True):
     files: Files
     questions: dict[QuestionName, Question] = {}
     input: Input | None = None
+    columns: list[str] = []
+    crossed: list[str] = []
 
     @property
     def reading(self) -> Reading | None:

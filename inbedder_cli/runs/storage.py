@@ -2,7 +2,7 @@
 
     run.json          source, questions, model, settings, clusters
     run.safetensors   mean, centroids, and the arrays that the algorithm needs to predict
-    rows.parquet      every row: id, text, cluster, label, answer, ...
+    rows.parquet      every row: id, text, cluster, label, answer, place on the map, columns that reports show
     names.txt         optional, written by the user: renames and merges (`renames`)
 
 The folder holds no pickle. It holds the texts: treat it as confidential as they are. It may come from somebody
@@ -30,7 +30,19 @@ from inbedder_cli.errors import InbedderError, InputError, UsageError
 from inbedder_cli.models.convert import file_sha256
 from inbedder_cli.output.temporary import temporary_folder
 from inbedder_cli.output.vectors import texts_sha256
-from inbedder_cli.runs.contents import MAX_TENSOR_BYTES, check_rows, read_predictors, read_rows
+from inbedder_cli.report.distributions import chosen_columns
+from inbedder_cli.report.maps import with_maps
+from inbedder_cli.runs.contents import (
+    KEPT,
+    MAP,
+    MAX_TENSOR_BYTES,
+    check_rows,
+    maps_of,
+    predictors_of,
+    read_arrays,
+    read_columns,
+    read_rows,
+)
 from inbedder_cli.runs.folders import (
     MANIFEST,
     ROWS,
@@ -52,6 +64,7 @@ if TYPE_CHECKING:
     from inbedder_cli.corpus.layout import Reading
     from inbedder_cli.encoders.base import ModelRecord
     from inbedder_cli.options import ClusterOptions, EncodeOptions, UnansweredOptions
+    from inbedder_cli.projection import RowMap
     from inbedder_cli.results import Analysis, ClusteringResult
     from inbedder_cli.runs.renames import Change
     from inbedder_cli.runs.schema import Manifest
@@ -84,6 +97,7 @@ class SavedQuestion:
     :param weak: clusters whose label is weak, and not the user's own.
     :param words: the words with which answers may begin, if a row may have several answers (`units.Units`); None:
         it has one.
+    :param row_map: the map of its rows; None in runs of older versions.
     """
 
     instruction: str
@@ -95,6 +109,7 @@ class SavedQuestion:
     merged: dict[int, int]
     weak: frozenset[int] = frozenset()
     words: frozenset[str] | None = None
+    row_map: RowMap | None = None
 
     @classmethod
     def of(cls, result: ClusteringResult) -> SavedQuestion:
@@ -113,6 +128,7 @@ class SavedQuestion:
             merged={},
             weak=frozenset(summary.cluster for summary in clusters if summary.label_is_weak),
             words=result.units.words if result.units else None,
+            row_map=result.row_map,
         )
 
 
@@ -153,6 +169,14 @@ class SavedRun:
         again = how_to_repeat(self.manifest, self.folder)
         return read_rows(self.folder / ROWS, question, self.manifest.questions[question], again)
 
+    def columns(self, kind: str) -> dict[str, list[Any]]:
+        """Return the columns of one type in the rows: those of `rows`, places on maps, and those of the input.
+
+        :param kind: the Arrow type, for example "string".
+        :raises InputError: for a damaged file.
+        """
+        return read_columns(self.folder / ROWS, kind, how_to_repeat(self.manifest, self.folder))
+
 
 def save_run(folder: Path, analysis: Analysis) -> Path | None:
     """Save an analysis to a folder: a temporary one is written, and then takes the place of an old one.
@@ -185,15 +209,20 @@ def save_run(folder: Path, analysis: Analysis) -> Path | None:
         raise UsageError("a run with multi holds one question", hint="save each question by itself")
     corpus = analysis.result.corpus
     table = pa.table({"id": pa.array(corpus.ids, pa.string()), "text": pa.array(corpus.texts, pa.string())})
-    rows = rows_table(analysis.results, explode=True)
+    analysis = with_maps(analysis)
+    rows = rows_table(analysis.results, explode=True, with_map=True)
     for place in range(corpus.table.num_columns, rows.num_columns):
         table = table.append_column(rows.column_names[place], rows.column(place))
+    for column in chosen_columns(corpus, analysis.columns):
+        table = table.append_column(KEPT + column.name, pa.array(column.cells, pa.string()))
     tensors: dict[str, Any] = {}
     for question, result in analysis.results.items():
         tensors |= {
             f"{question}/{name}": np.ascontiguousarray(array)
             for name, array in ClusterPredictor.of(result.clustering).to_arrays().items()
         }
+        if result.row_map is not None:
+            tensors |= {f"{question}/{MAP}{name}": array for name, array in result.row_map.to_arrays().items()}
     manifest = _shorten(results_document(analysis.results, analysis.model, analysis.crosstabs)) | {
         "schema": SCHEMA,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -201,6 +230,8 @@ def save_run(folder: Path, analysis: Analysis) -> Path | None:
         "texts_sha256": texts_sha256(corpus),
         "model": asdict(embeddings.record),
         "encoding": asdict(embeddings.options),
+        "columns": list(analysis.columns),
+        "crossed": list(dict.fromkeys(table.column_name for table in analysis.crosstabs)),
         "input": corpus.reading and {"columns": corpus.reading.columns} | corpus.reading.options(),
         "unanswered_options": asdict(analysis.result.unanswered_options),
         "settings": {question: asdict(result.clustering.options) for question, result in analysis.results.items()},
@@ -296,7 +327,9 @@ def load_run(folder: Path) -> SavedRun:
         place = current(folder)
         manifest = read_manifest(place, shown=folder)
         again = how_to_repeat(manifest, folder)
-        predictors = read_predictors(place / TENSORS, manifest, again)
+        arrays = read_arrays(place / TENSORS, manifest, again)
+        predictors = predictors_of(arrays, place / TENSORS, manifest, again)
+        maps = maps_of(arrays, place / TENSORS, manifest, again)
         check_rows(place / ROWS, manifest, again)
         changes = read_changes(place, list(manifest.questions))
     except FileNotFoundError as error:
@@ -309,12 +342,18 @@ def load_run(folder: Path) -> SavedRun:
         raise InputError(str(error), hint="the folder must hold the files that --save wrote") from error
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}", source=str(folder)) from error
-    questions = {name: _question(name, manifest, predictors[name], changes[name]) for name in manifest.questions}
+    questions = {
+        name: _question(name, manifest, predictors[name], maps[name], changes[name]) for name in manifest.questions
+    }
     return SavedRun(place, manifest, questions)
 
 
 def _question(
-    name: str, manifest: Manifest, predictor: ClusterPredictor, changes: Sequence[Change]
+    name: str,
+    manifest: Manifest,
+    predictor: ClusterPredictor,
+    row_map: RowMap | None,
+    changes: Sequence[Change],
 ) -> SavedQuestion:
     question = manifest.questions[name]
     clusters = [c for c in question.clusters if c.cluster != NOISE]
@@ -329,6 +368,7 @@ def _question(
         merged,
         frozenset(c.cluster for c in clusters if c.label_is_weak and names[c.cluster] == c.label),
         frozenset(question.multi.words) if question.multi else None,
+        row_map,
     )
 
 

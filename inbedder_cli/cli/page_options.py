@@ -1,0 +1,114 @@
+"""The options of the report, which `cluster` and `report` share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inbedder_cli.cli import parameters
+from inbedder_cli.errors import UsageError
+from inbedder_cli.options import ReportOptions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from inbedder_cli.corpus import Corpus
+    from inbedder_cli.results import Analysis
+
+PANEL = "Report"
+
+
+@dataclass(frozen=True)
+class PageOptions:
+    """What the report shows."""
+
+    title: Annotated[
+        str | None, typer.Option(help="Title of the report.", show_default="the question", rich_help_panel=PANEL)
+    ] = None
+    texts: Annotated[
+        bool,
+        typer.Option("--texts/--no-texts", help="Whether the report holds the texts.", rich_help_panel=PANEL),
+    ] = True
+    report_rows: Annotated[
+        int,
+        typer.Option(
+            "--report-rows",
+            min=0,
+            max=parameters.MAX_COUNT,
+            help="Most rows that the map and the table of the report hold; 0 for all.",
+            rich_help_panel=PANEL,
+        ),
+    ] = ReportOptions.rows
+    color_by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--color-by",
+            help="Columns by which the map can be colored, and the clusters are broken down: rating,product.",
+            rich_help_panel=PANEL,
+        ),
+    ] = None
+    date: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of dates, for the shares of the clusters over time: created_at:month.",
+            rich_help_panel=PANEL,
+        ),
+    ] = None
+    open_report: Annotated[
+        bool, typer.Option("--open", help="Open the report in the browser.", rich_help_panel=PANEL)
+    ] = False
+
+    def settings(self) -> ReportOptions:
+        """Return the options of the report."""
+        return ReportOptions(
+            self.title, self.texts, self.report_rows, tuple(split_names(self.color_by)), self.date
+        )
+
+    def check(self, corpus: Corpus, report: Path | None, save: Path | None) -> None:
+        """Check, before any row is encoded, that the columns exist and that the options have an effect.
+
+        :param corpus: the rows.
+        :param report: file of the report; None: there is none.
+        :param save: folder of the saved run, which keeps the columns.
+        :raises UsageError: for an unknown column, or options of a report without one.
+        """
+        from inbedder_cli.report.distributions import chosen_columns
+
+        given = {
+            "--title": self.title is not None,
+            "--no-texts": not self.texts,
+            "--report-rows": self.report_rows != ReportOptions.rows,
+            "--open": self.open_report,
+            "--color-by": bool(self.color_by) and save is None,
+            "--date": bool(self.date) and save is None,
+        }
+        if report is None and (useless := next((name for name, is_given in given.items() if is_given), None)):
+            raise UsageError(f"{useless} needs a report", hint="add --report FILE.html")
+        options = self.settings()
+        chosen_columns(corpus, options.color_by, options.date)
+
+
+def split_names(given: list[str] | None) -> list[str]:
+    """Return the names of columns in options that may be repeated, or hold several names.
+
+    :param given: values such as "rating,product".
+    """
+    return [name.strip() for names in given or () for name in names.split(",") if name.strip()]
+
+
+def write_report(analysis: Analysis, path: Path, options: PageOptions) -> None:
+    """Write the report, and open it in the browser if this is asked for.
+
+    :param analysis: the results.
+    :param path: the file.
+    :param options: what it shows.
+    """
+    from inbedder_cli.report.page import write_page
+
+    write_page(analysis, path, options.settings())
+    if options.open_report:
+        import webbrowser
+
+        webbrowser.open(path.resolve().as_uri())

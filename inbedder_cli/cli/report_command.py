@@ -1,0 +1,52 @@
+"""`inbedder report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inbedder_cli.cli import parameters
+from inbedder_cli.cli.console import TerminalReporter
+from inbedder_cli.cli.option_groups import with_groups
+from inbedder_cli.cli.page_options import PageOptions, write_report
+from inbedder_cli.errors import UsageError
+
+
+@with_groups
+def report(
+    run: parameters.Run,
+    page: PageOptions,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE.html", help="The report.", rich_help_panel=parameters.OUTPUT),
+    ] = None,
+    force: parameters.Force = False,
+    quiet: parameters.Quiet = False,
+) -> None:
+    """Write the report of a saved run: one page for the browser, with clusters, a map and rows. It needs no model.
+
+    The names and merges of names.txt are used. The page loads nothing, and holds the texts unless --no-texts is
+    given. --color-by and --date take columns that the run kept: those of --by, --color-by and --date of cluster.
+
+    [bold]Examples[/bold]
+
+    inbedder report emotions -o report.html --open
+
+    inbedder report emotions -o report.html --title "What customers feel" --color-by rating
+    """
+    from inbedder_cli.output.files import check_distinct, check_target
+    from inbedder_cli.runs.restored import restore_analysis
+    from inbedder_cli.runs.storage import load_run, own_files
+
+    reporter = TerminalReporter(quiet=quiet)
+    if output is None:
+        raise UsageError("no file for the report", hint="add -o FILE.html")
+    check_distinct({"-o": output}, own_files(run))
+    check_target(output, force=force)
+    analysis = restore_analysis(load_run(run))
+    if not any(result.row_map for result in analysis):
+        reporter.warn("an older version saved this run, without a map: save it again to get one")
+    write_report(analysis, output, page)
+    reporter.info(f"report: {output}")

@@ -1,0 +1,227 @@
+"""A saved run -> the results that it was made of, without the vectors: what a report shows needs no model."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from inbedder_cli.clustering import NOISE, Clustering, KSelection
+from inbedder_cli.clustering.select_k import KScore
+from inbedder_cli.corpus import Corpus
+from inbedder_cli.diagnostics.baseline import BaselineAgreement
+from inbedder_cli.diagnostics.crosstab import crosstabs, pairs_of
+from inbedder_cli.diagnostics.groupings import Grouping
+from inbedder_cli.explanation.labels import LabelCheck
+from inbedder_cli.explanation.phrases import Phrase
+from inbedder_cli.explanation.summaries import (
+    UNANSWERED,
+    UNANSWERED_LABEL,
+    AnswerShare,
+    ClusterSummary,
+    Exemplar,
+)
+from inbedder_cli.output.tables import MAP_COLUMNS, column_name
+from inbedder_cli.report.distributions import chosen_columns
+from inbedder_cli.results import ClusteringResult, Embeddings, RowStatus, with_crosstabs
+from inbedder_cli.runs.contents import KEPT
+from inbedder_cli.units import Units
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from inbedder_cli.results import Analysis
+    from inbedder_cli.runs.schema import Answer, Cluster, Question, SavedExemplar
+    from inbedder_cli.runs.storage import SavedQuestion, SavedRun
+
+
+def restore_analysis(run: SavedRun) -> Analysis:
+    """Return the results of a saved run, with the user's renames and merges, and without vectors.
+
+    :param run: the saved run.
+    :raises InputError: for a damaged run.
+    """
+    import pyarrow as pa
+
+    rows = {name: run.rows(name) for name in run.questions}
+    first = next(iter(rows.values()))
+    kept = {
+        name.removeprefix(KEPT): cells for name, cells in run.columns("string").items() if name.startswith(KEPT)
+    }
+    reading = run.reading
+    corpus = Corpus(
+        source=run.manifest.source,
+        table=pa.table({name: pa.array(cells, pa.string()) for name, cells in kept.items()}),
+        texts=[row["text"] or "" for row in first],
+        ids=[row["id"] or "" for row in first],
+        text_columns=(reading and reading.text) or ("text",),
+        reading=reading,
+    )
+    numbers = run.columns("double")
+    results = {name: _result(run, name, corpus, rows[name], _places(name, numbers, len(corpus))) for name in rows}
+    columns = run.manifest.columns
+    crossed = [c.grouping for c in chosen_columns(corpus, columns) if c.name in run.manifest.crossed]
+    groupings = [Grouping(name or "cluster", result.names) for name, result in results.items()]
+    tables = crosstabs(list(pairs_of(groupings, crossed)))
+    return replace(with_crosstabs(results, tables, run.model.description), columns=tuple(columns))
+
+
+def _places(name: str, numbers: Mapping[str, list[float | None]], n_rows: int) -> np.ndarray[Any, Any]:
+    axes = [numbers.get(column_name(name, axis), [None] * n_rows) for axis in MAP_COLUMNS]
+    return np.array([[np.nan if value is None else value for value in axis] for axis in axes], np.float32).T
+
+
+def _result(
+    run: SavedRun, name: str, corpus: Corpus, rows: Sequence[Mapping[str, Any]], places: np.ndarray[Any, Any]
+) -> ClusteringResult:
+    question, saved = run.manifest.questions[name], run.questions[name]
+    status = [RowStatus(row["status"]) for row in rows]
+    inside = [i for i, row in enumerate(rows) if row["cluster"] is not None]
+    answers = [row["answer"] for row in rows] if run.encode_options.answers else None
+    first = {id_: row for row, id_ in reversed(list(enumerate(corpus.ids)))}
+    baseline = question.baseline
+    return ClusteringResult(
+        corpus=corpus,
+        instruction=question.instruction,
+        embeddings=Embeddings(
+            vectors=np.empty((len(rows), 0), np.float32),
+            answers=answers,
+            status=[RowStatus.ok if one is RowStatus.noise else one for one in status],
+            instruction=question.instruction,
+            model=run.model.description,
+            record=run.model,
+            options=run.encode_options,
+            unread_languages=question.unread_languages,
+            units=None if saved.words is None else _units(corpus, saved.words),
+        ),
+        clustering=_clustering(run, name, [rows[i] for i in inside]),
+        summaries=_summaries(question, saved, first),
+        rows=inside,
+        status=status,
+        unanswered=_unanswered(question, first),
+        baseline=None
+        if baseline is None
+        else BaselineAgreement(baseline.ami, baseline.rows, baseline.answers_ami),
+        name=name,
+        unanswered_options=saved.unanswered_options,
+        row_map=saved.row_map,
+        places=places,
+    )
+
+
+def _units(corpus: Corpus, words: frozenset[str]) -> Units:
+    """Return the units of a run with several answers a row: units of one row stand together, and share its id."""
+    starts = [i for i, id_ in enumerate(corpus.ids) if i == 0 or id_ != corpus.ids[i - 1]]
+    rows = replace(
+        corpus,
+        table=corpus.table.take(starts),
+        texts=[corpus.texts[i] for i in starts],
+        ids=[corpus.ids[i] for i in starts],
+    )
+    row_of = np.searchsorted(starts, np.arange(len(corpus)), side="right") - 1
+    return Units(rows, corpus, row_of.tolist(), words)
+
+
+def _clustering(run: SavedRun, name: str, rows: Sequence[Mapping[str, Any]]) -> Clustering:
+    question, saved = run.manifest.questions[name], run.questions[name]
+    made = question.clustering
+
+    def column(key: str, missing: float) -> list[Any]:
+        return [missing if row[key] is None else row[key] for row in rows]
+
+    def numbers(key: str) -> np.ndarray[Any, Any]:
+        return np.array([saved.merged.get(number, number) for number in column(key, NOISE)], np.int64)
+
+    scores = {
+        one.k: KScore(one.silhouette, one.stability, one.agreement, one.score) for one in made.k_selection or ()
+    }
+    chosen = next((one.k for one in made.k_selection or () if one.chosen), None)
+    by_answers = any(score.agreement is not None for score in scores.values())
+    return Clustering(
+        labels=numbers("cluster"),
+        distances=np.array(column("cluster_distance", np.nan), np.float32),
+        second_cluster=numbers("second_cluster"),
+        margins=np.array(column("margin", np.nan), np.float32),
+        centroids=saved.predictor.centroids,
+        mean=saved.predictor.mean,
+        options=saved.clustering,
+        choice=None if chosen is None else KSelection(chosen, scores, 0, by_answers, saved.clustering.k_max),
+        shortcut=made.approximation,
+        numbers=saved.predictor.numbers,
+        alike=[group for group in made.answered_alike if len(group) > 1],
+    )
+
+
+def _summaries(question: Question, saved: SavedQuestion, first: Mapping[str, int]) -> list[ClusterSummary]:
+    """Return the clusters with the user's names, those that were merged as one."""
+    parts: dict[int, list[Cluster]] = defaultdict(list)
+    for cluster in question.clusters:
+        parts[saved.merged.get(cluster.cluster, cluster.cluster)].append(cluster)
+    summaries = []
+    for cluster in question.clusters:
+        number, check = cluster.cluster, cluster.label_check
+        if number in saved.merged:
+            continue
+        summary = ClusterSummary(
+            cluster=number,
+            label=saved.names.get(number, cluster.label),
+            size=cluster.size,
+            share=cluster.share,
+            phrases=[Phrase(p.text, p.support, p.lift, p.score) for p in cluster.phrases],
+            exemplars=_exemplars(cluster.exemplars, first),
+            answers=_answers(cluster.answers),
+            entropy=cluster.entropy,
+            stability=cluster.stability,
+            diverse=_exemplars(cluster.diverse, first),
+            borderline=_exemplars(cluster.borderline, first),
+            check=None if check is None else LabelCheck(**msgspec.structs.asdict(check)),
+            label_is_weak=None if number == NOISE else number in saved.weak,
+            likely_next_words=cluster.likely_next_words,
+        )
+        summaries.append(_joined(summary, parts[number]) if len(parts[number]) > 1 else summary)
+    return summaries
+
+
+def _unanswered(question: Question, first: Mapping[str, int]) -> ClusterSummary | None:
+    saved = question.unanswered
+    if saved is None:
+        return None
+    return ClusterSummary(
+        UNANSWERED,
+        UNANSWERED_LABEL,
+        saved.size,
+        saved.share,
+        exemplars=_exemplars(saved.exemplars, first),
+        answers=_answers(saved.answers),
+    )
+
+
+def _joined(summary: ClusterSummary, parts: Sequence[Cluster]) -> ClusterSummary:
+    """Return the summary of clusters that were merged; what was measured of each alone is left out."""
+    size = sum(part.size for part in parts)
+    shares: dict[str, float] = defaultdict(float)
+    for part in parts:
+        for answer in part.answers:
+            shares[answer.text] += answer.share * part.size / max(1, size)
+    return replace(
+        summary,
+        size=size,
+        share=sum(part.share for part in parts),
+        answers=[AnswerShare(*pair) for pair in sorted(shares.items(), key=lambda pair: (-pair[1], pair[0]))],
+        phrases=[],
+        borderline=[],
+        entropy=None,
+        stability=None,
+        check=None,
+    )
+
+
+def _answers(answers: Sequence[Answer]) -> list[AnswerShare]:
+    return [AnswerShare(answer.text, answer.share) for answer in answers]
+
+
+def _exemplars(exemplars: Sequence[SavedExemplar], first: Mapping[str, int]) -> list[Exemplar]:
+    return [Exemplar(first.get(e.id, 0), e.id, e.answer, e.text, e.nearest) for e in exemplars]

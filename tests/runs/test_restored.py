@@ -1,0 +1,91 @@
+"""A saved run gives the results that it was made of, with the user's names, and the same report."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from inbedder_cli.errors import InputError, UsageError
+from inbedder_cli.options import ReportOptions
+from inbedder_cli.report.page import page
+from inbedder_cli.report.view import closing_lines
+from inbedder_cli.runs.restored import restore_analysis
+from inbedder_cli.runs.storage import load_run, save_run
+from tests.report.feedback import feedback_analysis
+
+
+@pytest.fixture(scope="module")
+def analysis():
+    return feedback_analysis()
+
+
+@pytest.fixture
+def run(analysis, tmp_path):
+    save_run(tmp_path / "run", analysis)
+    return tmp_path / "run"
+
+
+def test_the_results_are_those_that_were_saved(analysis, run):
+    again = restore_analysis(load_run(run))
+    assert list(again.results) == list(analysis.results)
+    for result, saved in zip(analysis, again, strict=True):
+        assert saved.labels == result.labels
+        assert saved.names == result.names
+        assert saved.status == result.status
+        assert saved.embeddings.answers == result.embeddings.answers
+        assert closing_lines(saved) == closing_lines(result)
+        assert [(s.label, s.size, s.answers) for s in saved.summaries] == [
+            (s.label, s.size, s.answers) for s in result.summaries
+        ]
+        assert saved.unanswered.size == result.unanswered.size
+    assert [table.counts.tolist() for table in again.crosstabs] == [t.counts.tolist() for t in analysis.crosstabs]
+    assert again.columns == analysis.columns
+
+
+def test_the_report_is_the_same_but_for_rounding(analysis, run):
+    def digits_less(content: bytes) -> str:
+        return re.sub(r"\d+(\.\d+)?%|0\.\d+", "#", content.decode())
+
+    options = ReportOptions(date="day", color_by=("region",))
+    again = restore_analysis(load_run(run))
+    assert digits_less(page(again, options)) == digits_less(page(analysis, options))
+    assert page(restore_analysis(load_run(run)), options) == page(again, options)
+
+
+def test_renames_and_merges_are_used(analysis, run):
+    (run / "names.txt").write_text("mood 0 = bliss\nmood 2 -> 1\n", encoding="utf-8")
+    result = restore_analysis(load_run(run))["mood"]
+    before = analysis["mood"]
+    sizes = [summary.size for summary in before.summaries]
+    assert [(s.cluster, s.size) for s in result.summaries] == [(0, sizes[0]), (1, sizes[1] + sizes[2])]
+    assert result.summaries[0].label == "bliss"
+    merged = {a.text: a.share for a in result.summaries[1].answers}
+    assert sum(merged.values()) == pytest.approx(1)
+    assert result.labels.count(1) == sizes[1] + sizes[2]
+    crossed = next(t for t in result.crosstabs if t.column_name == "region")
+    assert set(crossed.rows) == {"bliss", before.summaries[1].label, "(no clear answer)"}
+    assert b"bliss" in page(restore_analysis(load_run(run)))
+
+
+def test_only_columns_that_the_run_kept_can_be_shown(run):
+    again = restore_analysis(load_run(run))
+    assert again.corpus.table.column_names == ["rating", "region", "day"]
+    with pytest.raises(UsageError, match='no column "text"'):
+        page(again, ReportOptions(color_by=("text",)))
+
+
+def test_a_damaged_map_is_refused(run):
+    from safetensors.numpy import load, save
+
+    from inbedder_cli.models.convert import file_sha256
+
+    arrays = load((run / "run.safetensors").read_bytes())
+    arrays["mood/map/places"] = np.zeros((3, 3), np.float32)
+    before = file_sha256(run / "run.safetensors")
+    (run / "run.safetensors").write_bytes(save(arrays))
+    manifest = (run / "run.json").read_text(encoding="utf-8")
+    (run / "run.json").write_text(manifest.replace(before, file_sha256(run / "run.safetensors")), encoding="utf-8")
+    with pytest.raises(InputError, match="the map has arrays of shapes"):
+        load_run(run)
