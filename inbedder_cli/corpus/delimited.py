@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from inbedder_cli.corpus.columns import EMPTY_HINT, check_column_names
 from inbedder_cli.corpus.delimiters import guess_delimiter, is_blank
 from inbedder_cli.corpus.header import MOST_ROWS, column_names, n_header_rows
-from inbedder_cli.corpus.limits import cell_too_large
+from inbedder_cli.corpus.limits import MAX_COLUMNS, cell_too_large, check_empty_cells, too_many_columns
 from inbedder_cli.corpus.opening import Opened, canonical_encoding, decode_lines
 from inbedder_cli.errors import InputError
 from inbedder_cli.options import CsvStyle, InputFormat, OnBadRow
@@ -106,6 +106,8 @@ def table_of_cells(
     n_header = _n_header(first, dialect)
     header = [cells for _, cells in first[:n_header]]
     width = len(first[0][1])
+    if width > MAX_COLUMNS:
+        raise too_many_columns(source)
     names = column_names(header)[0] if header else [f"column_{i}" for i in range(1, width + 1)]
     check_column_names(names, source)
     rows = _Rows(names, source, dialect.on_bad_row)
@@ -150,6 +152,7 @@ class _Rows:
         self.source, self.on_bad_row = source, on_bad_row
         self.n = self.n_blank = self.n_short = self.n_cut = self.n_bad = 0
         self.first_short = self.first_bad = 0  # lines
+        self.n_given = 0  # cells of the short rows
         self._rows: list[list[str]] = []
         self._batches: list[pa.RecordBatch] = []
 
@@ -175,6 +178,14 @@ class _Rows:
         if len(cells) < width:
             self.n_short += 1
             self.first_short = self.first_short or line
+            self.n_given += len(cells)
+            check_empty_cells(
+                self.n_short * width - self.n_given,
+                (self.n - self.n_short + 2) * width + self.n_given,  # with the header
+                f"{self.n_short:,} rows shorter than the {width:,} columns of the header",
+                self.source,
+                "is the header one row? --header-rows, --skip-rows or --no-header",
+            )
             return [*cells, *[""] * (width - len(cells))]
         if any(cell.strip() for cell in cells[width:]):
             self._add_bad(line, cells)

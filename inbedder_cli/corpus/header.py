@@ -54,20 +54,21 @@ def column_names(rows: Sequence[Sequence[str]]) -> tuple[list[str], list[str]]:
     """
     given = [next((row[i] for row in rows if i < len(row) and row[i].strip()), "") for i in range(len(rows[0]))]
     taken = {name for name in given if name}
-    names: list[str] = []
+    names: dict[str, None] = {}
+    next_number: dict[str, int] = {}  # by name: thousands of columns may be named alike
     unnamed: list[tuple[str, str]] = []
     repeated: list[tuple[str, str]] = []
     for place, name in enumerate(given, start=1):
         if not name:
-            new = _unused(f"column_{place}", taken)
+            new = _unused(f"column_{place}", taken, {})
             unnamed.append((str(place), new))
         elif name in names:
-            new = _unused(name, taken, start=2)
+            new = _unused(name, taken, next_number)
             repeated.append((name, new))
         else:
             new = name
         taken.add(new)
-        names.append(new)
+        names[new] = None
     notes = []
     if unnamed:
         places, new_names = zip(*unnamed, strict=True)
@@ -76,13 +77,14 @@ def column_names(rows: Sequence[Sequence[str]]) -> tuple[list[str], list[str]]:
     if repeated:
         old_names, new_names = zip(*repeated, strict=True)
         notes.append(f"more than one column is named {_listed(dict.fromkeys(old_names))}: {_listed(new_names)}")
-    return names, notes
+    return list(names), notes
 
 
-def _unused(name: str, taken: set[str], start: int = 1) -> str:
-    number = start
+def _unused(name: str, taken: set[str], next_number: dict[str, int]) -> str:
+    number = next_number.get(name, 1)
     while (new := name if number == 1 else f"{name}_{number}") in taken:
         number += 1
+    next_number[name] = number + 1
     return new
 
 

@@ -6,7 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.corpus.limits import MAX_COLUMNS, MAX_DEPTH, MAX_EMPTY_CELLS, MAX_EMPTY_RATIO, too_many_columns
+from inbedder_cli.corpus.limits import MAX_COLUMNS, MAX_DEPTH, check_empty_cells, too_many_columns
 from inbedder_cli.corpus.opening import Opened, decode_lines
 from inbedder_cli.corpus.values import replace_surrogates, value_as_json
 from inbedder_cli.errors import InputError
@@ -60,13 +60,13 @@ def table_of_records(records: Iterable[tuple[int, dict[str, Any]]], name: str, l
             break
     if not n_rows:
         raise InputError("has no rows", source=name, hint="give a file with one JSON object per row")
-    n_empty = n_rows * len(columns) - n_cells
-    if n_empty > max(MAX_EMPTY_CELLS, MAX_EMPTY_RATIO * n_cells):
-        raise InputError(
-            f"{len(columns):,} different keys in {n_rows:,} rows would leave {n_empty:,} cells empty",
-            source=name,
-            hint="keep the keys that every row has, and nest the others in one: jq -c '{text, rest: .}'",
-        )
+    check_empty_cells(
+        n_rows * len(columns) - n_cells,
+        n_cells,
+        f"{len(columns):,} different keys in {n_rows:,} rows",
+        name,
+        "keep the keys that every row has, and nest the others in one: jq -c '{text, rest: .}'",
+    )
     fields = [pa.field(name, pa.string(), metadata=JSON_CELLS) for name in columns]
     return pa.table([_column(*column, n_rows) for column in columns.values()], schema=pa.schema(fields))
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 MEGABYTE = 1_000_000
 MAX_CELL = 10  # MB
 MAX_COLUMNS = 10_000
-MAX_EMPTY_CELLS = 20_000_000  # of JSON lines whose rows have different keys
+MAX_EMPTY_CELLS = 20_000_000  # of rows that have other keys, or fewer cells, than the table has columns
 MAX_EMPTY_RATIO = 50  # empty cells for each that is filled, beyond that number
 MAX_DEPTH = 100  # levels of nested JSON
 FREE_BYTES = 100 * MEGABYTE  # any file may unpack to this size
@@ -53,6 +53,20 @@ def too_many_columns(name: str, *, line: int | None = None) -> InputError:
     """
     hint = "keep the columns that you need; JSON: nest keys that differ from row to row in one object"
     return InputError(f"more than {MAX_COLUMNS:,} columns", source=name, line=line, hint=hint)
+
+
+def check_empty_cells(n_empty: int, n_filled: int, what: str, name: str, hint: str) -> None:
+    """Check that a table is not almost all empty: each cell takes memory, though the file does not have it.
+
+    :param n_empty: number of cells that the file does not have.
+    :param n_filled: number of those that it has.
+    :param what: columns and rows that leave them empty, for the message.
+    :param name: name of the input in the message.
+    :param hint: what to do next.
+    :raises InputError: for more than `MAX_EMPTY_CELLS`, and `MAX_EMPTY_RATIO` for each that is filled.
+    """
+    if n_empty > max(MAX_EMPTY_CELLS, MAX_EMPTY_RATIO * n_filled):
+        raise InputError(f"{what} would leave {n_empty:,} cells empty", source=name, hint=hint)
 
 
 def cell_too_large(

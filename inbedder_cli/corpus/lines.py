@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from inbedder_cli.corpus.columns import EMPTY_HINT, TEXT_NAMES
 from inbedder_cli.corpus.delimiters import DELIMITERS, consistency
-from inbedder_cli.corpus.opening import Opened, decode_lines
+from inbedder_cli.corpus.opening import Opened, canonical_encoding, decode_lines
 from inbedder_cli.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def is_plain_text(opened: Opened, encoding: str | None, *, is_named_text: bool) 
     :param encoding: None means UTF-8.
     :param is_named_text: whether its name ends in .txt.
     """
-    head = opened.head.decode(encoding or "utf-8", "replace").removeprefix("\ufeff").lstrip()
+    encoding = canonical_encoding(encoding, opened.name)
+    head = opened.head.decode(encoding, "replace").removeprefix("\ufeff").lstrip()
     first = head.splitlines()[0].strip() if head else ""
     share = max(consistency(opened.head, delimiter, encoding)[0] for delimiter in DELIMITERS)
     if share >= TABLE and not first.endswith((".", "!", "?")):

@@ -297,7 +297,7 @@ def canonical_encoding(encoding: str | None, name: str) -> str:
         return "utf-8"
     try:
         io.TextIOWrapper(io.BytesIO(), encoding=encoding).close()  # refuses codecs such as base64
-        b"x".decode(encoding, errors="replace")
+        b"\xff".decode(encoding, errors="replace")  # punycode replaces nothing
         "\n".encode(encoding)
     except (LookupError, ValueError) as error:
         raise InputError(

@@ -7,7 +7,14 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from inbedder_cli.corpus.delimited import Dialect, table_of_cells
-from inbedder_cli.corpus.limits import cell_too_large, unpacked_limit, unpacks_too_large
+from inbedder_cli.corpus.limits import (
+    MAX_COLUMNS,
+    cell_too_large,
+    check_empty_cells,
+    too_many_columns,
+    unpacked_limit,
+    unpacks_too_large,
+)
 from inbedder_cli.corpus.values import value_as_text
 from inbedder_cli.errors import InputError, UsageError
 
@@ -20,6 +27,7 @@ if TYPE_CHECKING:
     from inbedder_cli.corpus.opening import Opened
 
 LISTED = 10  # sheets that a message names
+MAX_ROWS = 2**20  # of a sheet
 
 
 def read_workbook(
@@ -68,15 +76,33 @@ def read_workbook(
 def _records(sheet: ReadOnlyWorksheet, opened: Opened, skipped: int) -> Iterator[tuple[int, list[str]]]:
     """Yield row number and cells, without the empty ones at the end; [] for a blank row below the header."""
     has_begun = False
+    n_empty = n_filled = n_characters = 0  # a cell far out makes all before it; many cells may share one text
+    sheet.reset_dimensions()  # what a file says about its size may be wrong
     for number, values in enumerate(sheet.iter_rows(values_only=True), start=1):
+        if number > MAX_ROWS or len(values) > MAX_COLUMNS:
+            _check_size(number, values, opened.name)
         if number <= skipped:
             continue
+        given = sum(value is not None for value in values)
+        n_filled += given
+        n_empty += len(values) - given
+        check_empty_cells(n_empty, n_filled, f"{number:,} rows of few cells", opened.name, "save it as CSV")
         cells = [value_as_text(value) for value in values]
         for cell in cells:
             if len(cell) > opened.max_cell:
                 raise cell_too_large(opened.name, opened.max_cell, row=number)
+            n_characters += len(cell)
+        if n_characters > unpacked_limit(opened.packed):
+            raise unpacks_too_large(opened.name, opened.packed)
         while cells and not cells[-1]:
             cells.pop()
         if cells or has_begun:
             has_begun = True
             yield number, cells
+
+
+def _check_size(number: int, values: tuple[object, ...], name: str) -> None:
+    if number > MAX_ROWS:
+        raise InputError(f"a row beyond the {MAX_ROWS:,} of Excel", source=name, hint="save it again, or as CSV")
+    if any(value is not None for value in values[MAX_COLUMNS:]):
+        raise too_many_columns(name, line=number)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from filelock import FileLock
 
 from inbedder_cli.encoders import encoder_backends
 from inbedder_cli.training import teaching
@@ -236,3 +237,26 @@ def test_an_existing_file_is_kept_without_force(inbedder, pairs, tiny, tmp_path)
     done = inbedder("teach", pairs, "-m", tiny, "-o", tmp_path / "x.parquet")
     assert done.exit_code == 2
     assert (tmp_path / "x.parquet").read_text() == "mine"
+
+
+def test_names_that_no_file_can_hold_do_not_lose_what_was_learned(inbedder, tiny, tmp_path):
+    data = tmp_path / "pairs.jsonl"
+    row = {"input": "The room was cold.", "instruction": "Which?", "output": "cold", "source": "half \ud800"}
+    data.write_text("".join(json.dumps(row | {"input": f"Room {i}"}) + "\n" for i in range(20)), encoding="utf-8")
+    few = ("--max-examples", 16, "--batch-size", 8, "--rank", 2, *FLOAT32)
+    done = inbedder("train", data, "-m", tiny, "-o", tmp_path / "out", *few)
+    assert done.exit_code == 0, done.stderr
+    card = json.loads((tmp_path / "out" / "card.json").read_text(encoding="utf-8"))
+    assert card["sources"] == {"half \ud800": 20}
+
+
+@pytest.mark.parametrize("verb", ["teach", "train"])
+def test_two_commands_do_not_work_on_one_output_at_once(inbedder, pairs, tiny, tmp_path, verb):
+    out = tmp_path / ("labels.parquet" if verb == "teach" else "mine")
+    partial = out.with_name(out.name + ".partial")
+    partial.mkdir()
+    with FileLock(partial / ".lock"):
+        refused = inbedder(verb, pairs, "-m", tiny, "-o", out, *FLOAT32)
+    assert refused.exit_code == 2, refused.stderr
+    assert "another command is at work" in refused.stderr
+    assert not out.exists()
