@@ -35,6 +35,7 @@ def assign(
 
     inbedder assign emotions next-week.csv -o labelled.csv
     """
+    from inbedder_cli.output.formats import check_writable
     from inbedder_cli.output.tables import RESULT_COLUMNS, column_name
     from inbedder_cli.runs.storage import load_run, own_files
 
@@ -44,6 +45,7 @@ def assign(
     corpus = source.read_like(file, saved.reading, reporter)
     names = [column_name(name, column) for name in saved.questions for column in (*RESULT_COLUMNS, "novel")]
     prefix = free_prefix(corpus, names, prefix, reporter)
+    check_writable(corpus.table, format_name)
 
     from inbedder_cli.output.documents import drift_document
     from inbedder_cli.output.formats import TABLE

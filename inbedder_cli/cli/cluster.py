@@ -100,6 +100,7 @@ def cluster(
     if deterministic:
         model, encoding = make_deterministic(model, encoding)
 
+    from inbedder_cli.output.formats import check_writable
     from inbedder_cli.output.tables import RESULT_COLUMNS, column_name
 
     reporter = TerminalReporter(quiet=quiet)
@@ -115,6 +116,7 @@ def cluster(
     corpus = source.read(file, reporter)
     names = [column_name(name, column) for name in questions for column in RESULT_COLUMNS]
     prefix = free_prefix(corpus, names, prefix, reporter)
+    check_writable(corpus.table, row_format)
     columns = [name.strip() for names in by or () for name in names.split(",") if name.strip()]
 
     from inbedder_cli.pipeline import analyze, check_analysis

@@ -89,6 +89,18 @@ def locked(folder: Path) -> Iterator[None]:
             folder.rmdir()
 
 
+def clear(folder: Path) -> None:
+    """Delete what the folder of a finished run holds; it may be a link to another disk.
+
+    :param folder: of the run, see `locked`.
+    """
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != LOCK:
+            path.unlink()
+
+
 def open_run(folder: Path, record: dict[str, Any], *, force: bool) -> str | None:
     """Return the checkpoint to continue from, or create the folder of a new run.
 

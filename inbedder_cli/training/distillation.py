@@ -12,7 +12,7 @@ from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import EncodeOptions
 from inbedder_cli.paths import expand
 from inbedder_cli.training.distributed import n_processes
-from inbedder_cli.training.examples import EDGES, Example, shorten_answer
+from inbedder_cli.training.examples import Example, bare_word, shorten_answer
 from inbedder_cli.training.recipes import MAX_WORDS, MIN_CONFIDENCE, TEACHER_TEMPERATURE
 from inbedder_cli.training.teacher_labels import TeacherLabels, write_labels
 from inbedder_cli.training.teaching import label, teacher_of
@@ -104,7 +104,7 @@ def complete_examples(
 
 def _is_short_answer(answer: str) -> bool:
     is_whole = "\ufffd" not in answer  # the rest of a character that the last token does not finish
-    return bool(EDGES.sub("", answer)) and is_whole and len(answer.split()) <= MAX_WORDS
+    return bool(bare_word(answer)) and is_whole and len(answer.split()) <= MAX_WORDS
 
 
 def teacher_record(labels: TeacherLabels) -> dict[str, Any]:

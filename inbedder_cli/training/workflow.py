@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from inbedder_cli.errors import InputError
 from inbedder_cli.evaluation.suites import read_folder
 from inbedder_cli.explanation.stop_words import load_stop_words
 from inbedder_cli.progress import SILENT
-from inbedder_cli.training.checkpoints import PARTIAL, locked, run_record
+from inbedder_cli.training.checkpoints import PARTIAL, clear, locked, run_record
 from inbedder_cli.training.distillation import complete_examples, read_or_label, teacher_record
 from inbedder_cli.training.distributed import is_first_process
 from inbedder_cli.training.examples import add_unanswerable, hold_out, read_examples
@@ -129,7 +128,7 @@ def _train(
     save_result(learner, model, base, card, folder / "finished", files.output)
     for path in folder.glob("*.parquet"):  # the labels of a teacher that was a model: hours of work
         path.replace(files.output / path.name)
-    shutil.rmtree(folder)
+    clear(folder)
     return files.output
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -141,3 +142,25 @@ def test_an_unknown_encoding_is_named(read: Callable[..., Result], file: str, en
     refused(
         read(file, "Der Raum war kühl.\nStaff ignored us.\n".encode(), "--encoding", encoding), "unknown encoding"
     )
+
+
+@pytest.mark.parametrize("file", ["b.csv", "b.jsonl"])
+def test_what_excel_cannot_hold_is_told_before_anything_is_computed(
+    inbedder: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    long = "room " * 8000
+    rows = [f"kind {i} staff" for i in range(8)]
+    if file == "b.csv":
+        Path(file).write_text(
+            "text,more\n" + "".join(f"{row},{long if i == 5 else i}\n" for i, row in enumerate(rows))
+        )
+    else:
+        every = [{"text": row, "more": long if i == 5 else {"i": [i]}} for i, row in enumerate(rows)]
+        Path(file).write_text("".join(json.dumps(row) + "\n" for row in every))
+    result = inbedder(
+        "cluster", file, "--text", "text", "-i", "What?", "-m", "nowhere", "--offline", "-o", "out.xlsx"
+    )
+    refused(result, "does not fit into Excel")
+    assert "row 6" in result.stderr
+    assert '"more"' in result.stderr

@@ -46,7 +46,7 @@ def content(path):
 
 
 @pytest.mark.parametrize(
-    ("old", "every", "suffix"), [(b"old", 1, ".csv"), (None, 4, ".csv"), (b"old", 12, ".xlsx")]
+    ("old", "every", "suffix"), [(b"old", 1, ".csv"), (None, 4, ".csv"), (b"old", 250, ".xlsx")]
 )
 def test_rows_and_clusters(inbedder, stays, tmp_path, old, every, suffix):
     vectors, out = tmp_path / "vectors.npy", tmp_path / "out"

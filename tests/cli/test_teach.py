@@ -260,3 +260,26 @@ def test_two_commands_do_not_work_on_one_output_at_once(inbedder, pairs, tiny, t
     assert refused.exit_code == 2, refused.stderr
     assert "another command is at work" in refused.stderr
     assert not out.exists()
+
+
+@pytest.mark.parametrize("verb", ["teach", "train"])
+def test_unfinished_work_may_lie_on_another_disk(inbedder, pairs, tiny, tmp_path, verb):
+    out = tmp_path / ("labels.parquet" if verb == "teach" else "mine")
+    (tmp_path / "other disk").mkdir()
+    out.with_name(out.name + ".partial").symlink_to("other disk")
+    few = ("--limit", 2) if verb == "teach" else ("--max-examples", 2, "--rank", 2)
+    data = tmp_path / "answered.jsonl"
+    rows = [{"input": f"Room {i}", "instruction": "Which?", "output": "cold"} for i in range(20)]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    done = inbedder(verb, data, "-m", tiny, "-o", out, *few, *FLOAT32)
+    assert done.exit_code == 0, done.stderr
+    assert list((tmp_path / "other disk").iterdir()) == []
+
+
+def test_a_lock_that_is_a_link_leaves_the_file_it_points_to(inbedder, pairs, tiny, tmp_path):
+    victim, out = tmp_path / "victim", tmp_path / "labels.parquet"
+    victim.write_text("precious")
+    (partial := out.with_name("labels.parquet.partial")).mkdir()
+    (partial / ".lock").symlink_to(victim)
+    assert inbedder("teach", pairs, "-m", tiny, "-o", out, *FLOAT32).exit_code == 1
+    assert victim.read_text() == "precious"
