@@ -51,6 +51,7 @@ def assign(
 
     inbedder assign emotions next-week.csv -o labelled.csv
     """
+    from inbedder_cli.output.formats import check_writable
     from inbedder_cli.output.tables import PART, column_name, result_columns
     from inbedder_cli.runs.storage import load_run, own_files
 
@@ -71,6 +72,7 @@ def assign(
     ]
     names += [PART] * explode
     prefix = free_prefix(corpus, names, prefix, reporter)
+    check_writable(corpus.table, format_name)
 
     from inbedder_cli.output.documents import drift_document
     from inbedder_cli.output.formats import FORMATS, TABLE

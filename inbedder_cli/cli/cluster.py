@@ -134,6 +134,7 @@ def cluster(
     if deterministic:
         model, encoding = make_deterministic(model, encoding)
 
+    from inbedder_cli.output.formats import check_writable
     from inbedder_cli.output.tables import PART, column_name, result_columns
 
     reporter = TerminalReporter(quiet=quiet)
@@ -156,6 +157,7 @@ def cluster(
     names = [column_name(name, column) for name in questions for column in result_columns(with_map=with_map)]
     names += [PART] * explode
     prefix = free_prefix(corpus, names, prefix, reporter)
+    check_writable(corpus.table, row_format)
     columns = split_names(by)
 
     from inbedder_cli.pipeline import analyze, check_analysis

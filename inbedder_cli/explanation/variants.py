@@ -34,6 +34,7 @@ LEAST_TYPO = 6  # letters; shorter words have real neighbors: "house", "horse"
 MOST_LETTERS = 60  # of a word that may be a typo, and of an answer that continues another one
 LEAST_SUBSTITUTION = 8  # letters, where the typo is a wrong letter: "massage" is none of "message"
 FREQUENT = 3  # rows with a form that rarer ones are counted with, if they may be typos
+MOST_NEAR = 100  # words that differ in one letter at one place, of which none is the right one
 RARE = 3  # times rarer than that form
 LEAST_BEGINNING = 4  # letters of an answer that another one continues
 NEAR = 0.8  # cosine of the mean vectors of two such answers, from which they are one
@@ -171,7 +172,8 @@ def _typos(counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:
         for part in _parts(word):
             by_part[part].add(word)
     for word in sorted(word for word in counts if len(word) <= MOST_LETTERS):
-        near = {right for part in _parts(word) for right in by_part.get(part, ())}
+        shared = (by_part.get(part, ()) for part in _parts(word))
+        near = {right for words in shared if len(words) <= MOST_NEAR for right in words}
         fitting = [right for right in near if counts[right] >= RARE * counts[word] and _is_typo(word, right)]
         if fitting:
             yield word, min(fitting, key=lambda right: (-counts[right], right))

@@ -99,6 +99,7 @@ def pull_base_from(manifest: Manifest, source: Path, *, reporter: Reporter = SIL
         _check_weights(manifest, source)
         with _staging() as staging:
             shutil.copytree(source, staging / "converted", ignore=_ignore_others)
+            _check_weights(manifest, staging / "converted")  # the source may have changed meanwhile
             return _move_in(staging / "converted", base_folder(manifest))
     candidates = sorted(source.glob(pinned.pattern)) if source.is_dir() else [source]
     if not candidates or not candidates[0].is_file():

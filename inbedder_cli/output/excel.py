@@ -11,6 +11,28 @@ if TYPE_CHECKING:
 
 MAX_CELL = 32_767  # characters; Excel's limits
 MAX_ROWS = 1_048_576
+HINT = "write CSV or Parquet"
+
+
+def check_sizes(table: pa.Table) -> None:
+    """Check that a sheet of Excel can hold a table.
+
+    :param table: what is to be written.
+    :raises InputError: for more rows, or a longer cell, than Excel takes.
+    """
+    from inbedder_cli.output.cells import rows_as_text
+
+    if table.num_rows >= MAX_ROWS:
+        raise InputError(f"{table.num_rows:,} rows do not fit into a sheet", source="Excel", hint=HINT)
+    for number, cells in enumerate(rows_as_text(table), start=1):
+        for name, text in zip(table.column_names, cells, strict=True):
+            _check_length(text, number, name)
+
+
+def _check_length(text: str, row: int, column: str) -> None:
+    if len(text) > MAX_CELL:
+        message = f"a cell of {len(text):,} characters does not fit into Excel, which takes {MAX_CELL:,}"
+        raise InputError(message, row=row, column=column, hint=HINT)
 
 
 def write_workbook(table: pa.Table, stream: IO[bytes]) -> None:
@@ -26,26 +48,22 @@ def write_workbook(table: pa.Table, stream: IO[bytes]) -> None:
 
     from inbedder_cli.output.cells import records
 
-    hint = "write CSV or Parquet"
-    if table.num_rows >= MAX_ROWS:
-        raise InputError(f"{table.num_rows:,} rows do not fit into a sheet", source="Excel", hint=hint)
+    check_sizes(table)
     book = Workbook(write_only=True)
     sheet = book.create_sheet("inbedder")
 
-    def cell(value: object, row: int) -> object:
+    def cell(value: object) -> object:
         if value is None or isinstance(value, (bool, int, float)):
             return value
         text = ILLEGAL_CHARACTERS_RE.sub("", value if isinstance(value, str) else str(value))
-        if len(text) > MAX_CELL:
-            raise InputError(f"a cell of {len(text):,} characters does not fit into Excel", row=row, hint=hint)
         shown = WriteOnlyCell(sheet, text)
         shown.data_type = "s"
         return shown
 
     try:
-        sheet.append([cell(name, 0) for name in table.column_names])
-        for number, record in enumerate(records(table), start=1):
-            sheet.append([cell(record.get(name), number) for name in table.column_names])
+        sheet.append([cell(name) for name in table.column_names])
+        for record in records(table):
+            sheet.append([cell(record.get(name)) for name in table.column_names])
     except BaseException:
         sheet.close()
         raise

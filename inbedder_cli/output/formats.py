@@ -66,6 +66,7 @@ class Format:
     :param takes_style: whether it is CSV of some `CsvStyle`.
     :param has_lists: whether a cell may hold a list; otherwise its values are joined.
     :param requires: a package that it needs; None: none beside our own.
+    :param check: raises where columns of the input cannot be written, before anything is computed; None: all can.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Format:
     takes_style: bool = False
     has_lists: bool = False
     requires: str | None = None
+    check: Callable[[pa.Table], None] | None = None
 
 
 FORMATS: Registry[Format] = Registry("format", {})
@@ -161,6 +163,18 @@ def write_table(
     FORMATS[name].write(table, stream, document=document, style=style)
 
 
+def check_writable(table: pa.Table, name: str | None) -> None:
+    """Check, before anything is computed, that the columns of an input can be written in a format.
+
+    :param table: the input.
+    :param name: of the format, "table", or None where it is not chosen yet.
+    :raises InputError: when they cannot, with the row.
+    """
+    check = FORMATS[name].check if name is not None and name != TABLE else None
+    if check is not None:
+        check(table)
+
+
 def _by_suffix() -> dict[str, str]:
     return {suffix: name for name in FORMATS for suffix in FORMATS[name].suffixes}
 
@@ -224,6 +238,12 @@ def _write_xlsx(table: pa.Table, stream: IO[bytes], **_: object) -> None:
     write_workbook(table, stream)
 
 
+def _check_xlsx(table: pa.Table) -> None:
+    from inbedder_cli.output.excel import check_sizes
+
+    check_sizes(table)
+
+
 class _Lines:
     r"""Ends the lines of csv's writer as asked.
 
@@ -269,6 +289,6 @@ for _format in (
     Format("jsonl", (".jsonl", ".ndjson"), _write_jsonl, has_lists=True),
     Format("markdown", (".md",), _write_markdown),
     Format("parquet", (".parquet", ".pq"), _write_parquet, is_binary=True, has_lists=True),
-    Format("xlsx", (".xlsx",), _write_xlsx, is_binary=True, requires="openpyxl"),
+    Format("xlsx", (".xlsx",), _write_xlsx, is_binary=True, requires="openpyxl", check=_check_xlsx),
 ):
     register_format(_format)

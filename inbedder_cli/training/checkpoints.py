@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.errors import UsageError
-from inbedder_cli.training.distributed import n_processes
+from inbedder_cli.errors import InbedderError, UsageError
+from inbedder_cli.training.distributed import is_first_process, n_processes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from inbedder_cli.training.recipes import TrainOptions
@@ -19,6 +21,7 @@ SCHEMA = 2  # of the record, and of the training card that includes it
 PARTIAL = ".partial"  # suffix of the folder: OUTPUT.partial
 SETTINGS = "settings.json"
 CHECKPOINTS = "checkpoints"
+LOCK = ".lock"
 
 
 def run_record(
@@ -49,6 +52,53 @@ def run_record(
         "processes": n_processes(),
         "batches": batches,
     }
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Let no other command work in the folder of an unfinished run meanwhile, which it would mix with its own.
+
+    The system releases the lock when the process ends, in whatever way. A folder that stays empty is removed.
+
+    :param folder: of the unfinished run; it is made.
+    :raises UsageError: when another command works in it.
+    :raises InbedderError: when it cannot be made.
+    """
+    if not is_first_process():  # of those that train together
+        yield
+        return
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / LOCK)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise UsageError(
+            f"another command is at work in {folder}", hint="wait until it ends, or choose another --output"
+        ) from error
+    except OSError as error:
+        raise InbedderError(f"cannot write to {folder}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            (folder / LOCK).unlink(missing_ok=True)
+        lock.release()
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def clear(folder: Path) -> None:
+    """Delete what the folder of a finished run holds; it may be a link to another disk.
+
+    :param folder: of the run, see `locked`.
+    """
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != LOCK:
+            path.unlink()
 
 
 def open_run(folder: Path, record: dict[str, Any], *, force: bool) -> str | None:

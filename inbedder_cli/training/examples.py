@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # The training set that was published with the paper.
 HUB_SETS = {"KomeijiForce/Inbedder-Pretrain-Data": ("main", "train")}
 TEXT, INSTRUCTION, ANSWER, SOURCE = "input", "instruction", "output", "source"
-EDGES = re.compile(r"^[^\w]+|[^\w]+$")
+BARE = re.compile(r"\w(?:.*\w)?", re.DOTALL)  # a word without the punctuation around it
 SHOWN = 5  # unusable rows that a warning lists
 NOT_MENTIONED = "not mentioned"
 
@@ -123,8 +123,21 @@ def shorten_answer(answer: str, stop_words: frozenset[str]) -> str:
     'I am'
     """
     words = answer.split()
-    kept = [w for w in words if EDGES.sub("", fold_text(w)) not in stop_words]
-    return " ".join(w for w in kept if EDGES.sub("", w)) or " ".join(words)
+    kept = [w for w in words if bare_word(fold_text(w)) not in stop_words]
+    return " ".join(w for w in kept if bare_word(w)) or " ".join(words)
+
+
+def bare_word(word: str) -> str:
+    """Return a word without the punctuation around it.
+
+    :param word: without white space.
+    :return: "" if it has no letter or digit.
+
+    >>> bare_word("(don't!)")
+    "don't"
+    """
+    found = BARE.search(word)
+    return found[0] if found else ""
 
 
 def hold_out(rows: Sequence[Example], n_dev: int) -> tuple[list[Example], list[Example]]:

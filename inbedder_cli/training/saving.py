@@ -156,4 +156,7 @@ def base_entry(files: ModelFiles, reference: str) -> dict[str, Any]:
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    content = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    path.write_bytes(
+        content.encode("utf-8", "backslashreplace")
+    )  # halves of surrogate pairs, as JSON escapes them

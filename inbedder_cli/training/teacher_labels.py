@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -81,6 +82,9 @@ class Teacher:
         return all(getattr(self, name) == getattr(other, name) for name in names)
 
 
+FIELDS = {field.name for field in fields(Teacher)}
+
+
 @dataclass(frozen=True)
 class TeacherLabels:
     """The labels of one or more files.
@@ -112,11 +116,10 @@ class TeacherLabels:
         """
         tables, teachers = zip(*map(read_labels, paths), strict=True)
         table = pa.concat_tables(tables).combine_chunks()
-        first: dict[bytes, int] = {}
-        for i, key in enumerate(table["key"].to_pylist()):
-            first.setdefault(key, i)
+        keys = table["key"].combine_chunks().dictionary_encode()  # in the order of their first rows
+        table = table.take(np.sort(np.unique(keys.indices.to_numpy(), return_index=True)[1]))
         return cls(
-            rows=first,
+            rows={key: i for i, key in enumerate(keys.dictionary.to_pylist())},
             answers=table["answer"].to_pylist(),
             confidences=table["confidence"].to_numpy(),
             words=_next_words(table, stop_words),
@@ -247,7 +250,7 @@ def _teacher(metadata: dict[bytes, bytes], path: Path) -> Teacher:
             "is not a file of labels", source=str(path), hint="write one: inbedder teach DATA -m TEACHER -o FILE"
         )
     try:
-        values = json.loads(metadata[METADATA])
+        values = msgspec.json.decode(metadata[METADATA], type=dict[str, str | int | None])
         schema = values.pop("schema")
         if schema != SCHEMA:
             raise InputError(
@@ -255,8 +258,10 @@ def _teacher(metadata: dict[bytes, bytes], path: Path) -> Teacher:
                 source=str(path),
                 hint="use that version, or label again with inbedder teach",
             )
-        return Teacher(**values)
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        if unknown := values.keys() - FIELDS:
+            raise ValueError(f"unknown: {unknown}")
+        return msgspec.convert(values, Teacher)
+    except (msgspec.MsgspecError, ValueError, KeyError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
         raise _damaged(path, "its metadata do not name a teacher") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from itertools import groupby
 from operator import itemgetter
@@ -13,7 +12,7 @@ import pyarrow as pa
 from inbedder_cli.errors import InbedderError, InputError, UsageError
 from inbedder_cli.paths import expand
 from inbedder_cli.progress import SILENT
-from inbedder_cli.training.checkpoints import PARTIAL
+from inbedder_cli.training.checkpoints import PARTIAL, clear, locked
 from inbedder_cli.training.teacher_labels import Teacher, label_key, labels_table, read_labels, write_labels
 
 if TYPE_CHECKING:
@@ -52,12 +51,13 @@ def teach(
     :param force: drop the unfinished labels of another teacher.
     :param reporter: shows progress.
     :return: number of labels.
-    :raises UsageError: when the unfinished labels are another teacher's.
+    :raises UsageError: when the unfinished labels are another teacher's, or another command is at work on them.
     """
     folder = output.with_name(output.name + PARTIAL)
-    table = label(examples, encoder, folder, options, limit=limit, force=force, reporter=reporter)
-    write_labels(table, teacher_of(encoder, options), output)
-    shutil.rmtree(folder)
+    with locked(folder):
+        table = label(examples, encoder, folder, options, limit=limit, force=force, reporter=reporter)
+        write_labels(table, teacher_of(encoder, options), output)
+        clear(folder)
     return len(table)
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import PrinterCallback, Trainer, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerState, TrainingArguments
 
-from inbedder_cli.errors import OutOfMemoryError
+from inbedder_cli.errors import InputError, OutOfMemoryError
 from inbedder_cli.training.callbacks import EvaluationCallback, ProgressCallback
 from inbedder_cli.training.checkpoints import CHECKPOINTS, open_run
 from inbedder_cli.training.distributed import n_processes
@@ -20,6 +20,8 @@ from inbedder_cli.training.plan import Batch
 from inbedder_cli.training.tokens import Collator, ExampleTokenizer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from transformers import TrainerCallback
 
     from inbedder_cli.evaluation.tasks import Suite
@@ -127,13 +129,38 @@ class PlannedTrainer(Trainer):  # type: ignore[misc]
         save_file(trained, folder / WEIGHTS)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
-        trained = load_file(Path(resume_from_checkpoint) / WEIGHTS)
-        with torch.no_grad():
+        with _reading(resume_from_checkpoint), torch.no_grad():
+            trained = load_file(Path(resume_from_checkpoint) / WEIGHTS)
             for name, parameter in self._unwrap().trained_parameters().items():
                 parameter.copy_(trained[name])
 
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        with _reading(checkpoint):
+            super()._load_optimizer_and_scheduler(checkpoint)
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        with _reading(checkpoint):
+            super()._load_rng_state(checkpoint)
+
     def _unwrap(self) -> AnsweringModel:
         return self.accelerator.unwrap_model(self.model)  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _reading(checkpoint: str | None) -> Iterator[None]:
+    """Turn whatever a damaged checkpoint raises into an error that names it.
+
+    :param checkpoint: its folder.
+    :raises InputError: for a file that is damaged, or holds anything but tensors and numbers.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    except Exception as error:  # of torch, safetensors, or transformers
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        hint = "remove it to continue from the one before, or start again with --force"
+        raise InputError(f"the checkpoint cannot be read: {reason}", source=str(checkpoint), hint=hint) from error
 
 
 def run_trainer(
@@ -181,6 +208,8 @@ def run_trainer(
         checkpoint = open_run(folder, record, force=force)
     if checkpoint:
         reporter.info(f"continuing from {checkpoint}")
+        with _reading(checkpoint):
+            TrainerState.load_from_json(str(Path(checkpoint) / "trainer_state.json"))
     with reporter.task("training", steps, unit="examples") as advance:
         callbacks: list[TrainerCallback] = [ProgressCallback(advance, examples_by_step, reporter)]
         if suite is not None:

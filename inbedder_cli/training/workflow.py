@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from inbedder_cli.errors import InputError
 from inbedder_cli.evaluation.suites import read_folder
 from inbedder_cli.explanation.stop_words import load_stop_words
 from inbedder_cli.progress import SILENT
-from inbedder_cli.training.checkpoints import PARTIAL, run_record
+from inbedder_cli.training.checkpoints import PARTIAL, clear, locked, run_record
 from inbedder_cli.training.distillation import complete_examples, read_or_label, teacher_record
 from inbedder_cli.training.distributed import is_first_process
 from inbedder_cli.training.examples import add_unanswerable, hold_out, read_examples
@@ -60,13 +59,27 @@ def train(
         not match the options.
     :raises OutOfMemoryError: when a step does not fit into the device's memory.
     """
+    check_output(files.output, force=force)
+    folder = files.output.with_name(files.output.name + PARTIAL)
+    with locked(folder):
+        return _train(files, options, model, folder, device, offline, force, reporter)
+
+
+def _train(
+    files: TrainFiles,
+    options: TrainOptions,
+    model: str,
+    folder: Path,
+    device: str,
+    offline: bool,
+    force: bool,
+    reporter: Reporter,
+) -> Path:
     stop_words = load_stop_words(options.stop_words)
     examples = read_examples(files.data, stop_words, offline=offline, needs_answers=not files.teachers)
     if warning := examples.warning():
         reporter.warn(warning)
-    check_output(files.output, force=force)
     suite = None if files.suite is None else read_folder(files.suite)
-    folder = files.output.with_name(files.output.name + PARTIAL)
     learner = load_learner(model, options, device=device, offline=offline, reporter=reporter)
     labels, teacher = _ask_teachers(files, examples, stop_words, folder, device, offline, reporter)
     learn, dev = _split(examples, files, options, learner, reporter)
@@ -115,7 +128,7 @@ def train(
     save_result(learner, model, base, card, folder / "finished", files.output)
     for path in folder.glob("*.parquet"):  # the labels of a teacher that was a model: hours of work
         path.replace(files.output / path.name)
-    shutil.rmtree(folder)
+    clear(folder)
     return files.output
 
 

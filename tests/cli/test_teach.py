@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from filelock import FileLock
 
 from inbedder_cli.encoders import encoder_backends
 from inbedder_cli.training import teaching
@@ -236,3 +237,49 @@ def test_an_existing_file_is_kept_without_force(inbedder, pairs, tiny, tmp_path)
     done = inbedder("teach", pairs, "-m", tiny, "-o", tmp_path / "x.parquet")
     assert done.exit_code == 2
     assert (tmp_path / "x.parquet").read_text() == "mine"
+
+
+def test_names_that_no_file_can_hold_do_not_lose_what_was_learned(inbedder, tiny, tmp_path):
+    data = tmp_path / "pairs.jsonl"
+    row = {"input": "The room was cold.", "instruction": "Which?", "output": "cold", "source": "half \ud800"}
+    data.write_text("".join(json.dumps(row | {"input": f"Room {i}"}) + "\n" for i in range(20)), encoding="utf-8")
+    few = ("--max-examples", 16, "--batch-size", 8, "--rank", 2, *FLOAT32)
+    done = inbedder("train", data, "-m", tiny, "-o", tmp_path / "out", *few)
+    assert done.exit_code == 0, done.stderr
+    card = json.loads((tmp_path / "out" / "card.json").read_text(encoding="utf-8"))
+    assert card["sources"] == {"half \ud800": 20}
+
+
+@pytest.mark.parametrize("verb", ["teach", "train"])
+def test_two_commands_do_not_work_on_one_output_at_once(inbedder, pairs, tiny, tmp_path, verb):
+    out = tmp_path / ("labels.parquet" if verb == "teach" else "mine")
+    partial = out.with_name(out.name + ".partial")
+    partial.mkdir()
+    with FileLock(partial / ".lock"):
+        refused = inbedder(verb, pairs, "-m", tiny, "-o", out, *FLOAT32)
+    assert refused.exit_code == 2, refused.stderr
+    assert "another command is at work" in refused.stderr
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("verb", ["teach", "train"])
+def test_unfinished_work_may_lie_on_another_disk(inbedder, pairs, tiny, tmp_path, verb):
+    out = tmp_path / ("labels.parquet" if verb == "teach" else "mine")
+    (tmp_path / "other disk").mkdir()
+    out.with_name(out.name + ".partial").symlink_to("other disk")
+    few = ("--limit", 2) if verb == "teach" else ("--max-examples", 2, "--rank", 2)
+    data = tmp_path / "answered.jsonl"
+    rows = [{"input": f"Room {i}", "instruction": "Which?", "output": "cold"} for i in range(20)]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    done = inbedder(verb, data, "-m", tiny, "-o", out, *few, *FLOAT32)
+    assert done.exit_code == 0, done.stderr
+    assert list((tmp_path / "other disk").iterdir()) == []
+
+
+def test_a_lock_that_is_a_link_leaves_the_file_it_points_to(inbedder, pairs, tiny, tmp_path):
+    victim, out = tmp_path / "victim", tmp_path / "labels.parquet"
+    victim.write_text("precious")
+    (partial := out.with_name("labels.parquet.partial")).mkdir()
+    (partial / ".lock").symlink_to(victim)
+    assert inbedder("teach", pairs, "-m", tiny, "-o", out, *FLOAT32).exit_code == 1
+    assert victim.read_text() == "precious"

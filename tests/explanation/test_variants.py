@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 
 import numpy as np
@@ -140,3 +141,10 @@ def test_a_word_of_a_hundred_thousand_letters_takes_no_time():
 def test_numbers_never_merge(n, m, word):
     answers = [f"{word}{n}"] * 5 + [f"{word}{m}"]
     assert canonical_answers(answers) == answers
+
+
+def test_very_many_words_that_differ_in_one_letter_take_linear_time():
+    answers = [f"abcd{chr(0x4E00 + i)}fgh" for i in range(10_000)] * 3
+    started = time.process_time()
+    assert unify_answers(answers) == answers
+    assert time.process_time() - started < 8

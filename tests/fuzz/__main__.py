@@ -12,6 +12,7 @@ from tests.fuzz.hunt import Hunter, describe
 from tests.fuzz.targets import TARGETS
 
 BATCH = 100
+TELL_SECONDS = 60.0
 
 
 def main() -> int:
@@ -40,12 +41,16 @@ def main() -> int:
     draw = random.Random(number)
     with Hunter(tell=lambda line: print(line, flush=True)) as hunter:
         report = hunter.report
+        told = 0.0
         while report.runs.total() < limit if limit else time.monotonic() - started < 60 * options.minutes:
             number += 1
             (name,) = draw.choices(names, weights)
             left = limit - report.runs.total() if limit else BATCH
             n = min(BATCH if not TARGETS[name].is_heavy else BATCH // 5, left)
             hunter.hunt(name, n, number=number, through_command=options.through_command is not None)
+            if time.monotonic() - told > TELL_SECONDS:
+                told = time.monotonic()
+                hunter.tell(f"{report.runs.total():,} inputs, {len(report.findings)} kinds of findings")
     print(f"\n{report.runs.total():,} inputs in {time.monotonic() - started:.0f} s, seed {number}")
     for name in names:
         kinds = sum(1 for target, _ in report.findings if target == name)

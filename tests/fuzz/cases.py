@@ -29,6 +29,18 @@ LIGHT = (
     "hdbscan",
 )
 LIGHT += ("inbedder_cli.cli", "inbedder_cli.pipeline", "inbedder_cli.report.view", "tests.fuzz.targets")
+LIGHT += (
+    "inbedder_cli.encoders.cache.cached_encoder",
+    "inbedder_cli.output.vectors",
+    "inbedder_cli.runs.assignment",
+)
+LIGHT += ("inbedder_cli.evaluation.runner", "inbedder_cli.evaluation.suites", "inbedder_cli.models.convert")
+LIGHT += (
+    "inbedder_cli.report.run_view",
+    "inbedder_cli.diagnostics.drift",
+    "inbedder_cli.output.excel",
+    "openpyxl",
+)
 HEAVY = ("torch", "transformers.models.llama.modeling_llama", "transformers.models.auto.tokenization_auto", "gguf")
 HEAVY += ("inbedder_cli.encoders.transformers.causal", "inbedder_cli.encoders.transformers.loading")
 LINKS = {"@folder": None, "@fifo": None, "@zero": "/dev/zero", "@stdin": "/dev/stdin", "@loop": "itself"}
@@ -95,6 +107,7 @@ CLUSTER = ["cluster", "rows.csv", "-k", "2", "--no-baseline", "--no-stability", 
 MADE: dict[str, list[list[str]]] = {
     "run": [[*CLUSTER, *TOY, "--id", "id", "--save", "run", "--no-cache"]],
     "cache": [[*CLUSTER, *TOY]],
+    "labels.parquet": [["teach", "examples.jsonl", "-m", "toy:", "-o", "labels.parquet", "-q"]],
     **{
         f"v{end}": [["embed", "rows.csv", *TOY, "-q", "-o", f"v{end}"]]
         for end in (".npy", ".safetensors", ".parquet")

@@ -156,6 +156,7 @@ class Hunter:
                 folder = self._made / name
                 folder.mkdir(parents=True)
                 (folder / "rows.csv").write_bytes(ROWS)
+                shutil.copy(SEEDS / "suite" / "examples.jsonl", folder)
                 for command in commands:
                     outcome = self.sandbox(is_heavy=False).run(folder, command=command)
                     if outcome["kind"] is not None or outcome.get("exit"):

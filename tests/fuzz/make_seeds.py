@@ -7,6 +7,9 @@ older layout than the program reads.
 from __future__ import annotations
 
 import json
+import re
+import zipfile
+from datetime import datetime, time
 from pathlib import Path
 
 SEEDS = Path(__file__).parent / "seeds"
@@ -44,6 +47,77 @@ def tables(folder: Path) -> None:
     table = pa.table({"id": list(range(6)), "text": TEXTS, "tags": [["x"], None, [], ["y", "z"], [None], ["x"]]})
     pq.write_table(table, folder / "reviews.parquet", compression="none")
     pq.write_table(table, folder / "packed.parquet", compression="zstd", row_group_size=2)
+
+
+def documents(folder: Path) -> None:
+    from openpyxl import Workbook
+
+    book = Workbook()
+    sheet = book.active
+    sheet.title = "Reviews"
+    sheet.append(["id", "text", "stars", "day", "sum"])
+    for i, text in enumerate(TEXTS):
+        sheet.append([f"a{i}", text, i % 3, datetime(2024, 1, 1 + i, tzinfo=None), f"=C{i + 2}+1"])
+    sheet.append(["a9", "cold room", True, time(8, 30), "#N/A"])
+    book.create_sheet("Second").append(["reviews"])
+    book.save(folder / "book.xlsx")
+    _as_excel_writes(folder / "book.xlsx")
+    rows = [
+        {
+            "id": i,
+            "ticket": {"id": i, "text": text, "items": [{"id": i, "text": text}, {"text": None}]},
+            "text": text,
+        }
+        for i, text in enumerate(TEXTS)
+    ]
+    document = {"version": 1, "data": {"rows": rows, "next": None}, "more": ["a", 1.5, None]}
+    (folder / "document.json").write_text(json.dumps(document, ensure_ascii=False, indent=1), "utf-8")
+    (folder / "lines.txt").write_text("\n".join([*TEXTS[:3], "", *TEXTS[4:]]) + "\n", encoding="utf-8")
+    ids = ['"{""ImportId"":""QID1""}"', '"{""ImportId"":""QID2_TEXT""}"']
+    qualtrics = [
+        "Q1,Q2",
+        "How many stars?,What did you think of it?",
+        ",".join(ids),
+        "3,cold room",
+        "1,kind staff",
+    ]
+    (folder / "qualtrics.csv").write_text("\n".join(qualtrics) + "\n", encoding="utf-8")
+    monkey = [
+        "Respondent ID,Collector ID,What did you think of it?,",
+        ",,Open-Ended Response,Other",
+        "1,2,cold room,x",
+    ]
+    (folder / "surveymonkey.csv").write_text("\n".join([*monkey, "2,2,kind staff,"]) + "\n", encoding="utf-8")
+    titled = ["Export of 2024", "", "id,text,text", '1,"a \\"cold\\" room",x', "2,kind staff", "3,a,b,c"]
+    (folder / "titled.csv").write_text("\n".join(titled) + "\n", encoding="utf-8")
+
+
+SHARED = "xl/sharedStrings.xml"
+SHARED_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+TEXT_CELL = re.compile(r't="inlineStr"><is>(<t.*?</t>)</is>', re.DOTALL)
+
+
+def _as_excel_writes(book: Path) -> None:
+    """Write the archive again with its texts in a file of their own, in order, and without times."""
+    with zipfile.ZipFile(book) as archive:
+        files = {name: archive.read(name).decode() for name in sorted(archive.namelist())}
+    shared: list[str] = []
+
+    def refer(cell: re.Match[str]) -> str:
+        shared.append(f"<si>{cell[1]}</si>")
+        return f't="s"><v>{len(shared) - 1}</v>'
+
+    for number in (1, 2):
+        name = f"xl/worksheets/sheet{number}.xml"
+        files[name] = TEXT_CELL.sub(refer, files[name])
+    namespace = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    files[SHARED] = f'<sst xmlns="{namespace}" uniqueCount="{len(shared)}">{"".join(shared)}</sst>'
+    types = "[Content_Types].xml"
+    part = f'<Override PartName="/{SHARED}" ContentType="{SHARED_TYPE}"/></Types>'
+    files[types] = files[types].replace("</Types>", part)
+    with zipfile.ZipFile(book, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
 
 
 def model(folder: Path) -> None:
@@ -136,6 +210,7 @@ def suite(folder: Path) -> None:
 if __name__ == "__main__":
     SEEDS.mkdir(exist_ok=True)
     tables(SEEDS)
+    documents(SEEDS)
     model(SEEDS / "model")
     gguf_file(SEEDS / "tiny.gguf", SEEDS / "model")
     suite(SEEDS / "suite")

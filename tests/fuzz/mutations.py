@@ -6,6 +6,7 @@ import bz2
 import copy
 import gzip
 import json
+import lzma
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -285,14 +286,11 @@ def grown_jsonl() -> SearchStrategy[bytes]:
     )
 
 
-CODECS: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "bz2": bz2.compress}
+CODECS: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
 
 
 def zstd(data: bytes) -> bytes:
-    """Return data as a zstd frame.
-
-    :param data: any bytes.
-    """
+    """Return data as a zstd frame."""
     import pyarrow as pa
 
     sink = pa.BufferOutputStream()

@@ -38,7 +38,7 @@ READ = {
     "sample": [1, 3, 10**6],
 }
 FLAGS = {"id_column": "--id"}
-FORMATS = ["csv", "tsv", "jsonl", "json", "parquet", "md"]
+FORMATS = ["csv", "tsv", "jsonl", "json", "parquet", "md", "xlsx"]
 
 
 def options_of_reading() -> SearchStrategy[dict[str, Any]]:
@@ -47,14 +47,26 @@ def options_of_reading() -> SearchStrategy[dict[str, Any]]:
     return st.one_of(st.just({}), st.just({}), st.lists(one, max_size=2).map(dict))
 
 
-def table_cases(inputs: SearchStrategy[tuple[str, bytes]], _: Path) -> SearchStrategy[Case]:
+def words_of(options: dict[str, Any]) -> list[str]:
+    """Return options of `read_corpus` as the command line has them.
+
+    :param options: by name.
+    """
+    words = []
+    for key, value in options.items():
+        flag = FLAGS.get(key, "--" + key.replace("_", "-"))
+        words += ["--no-" + key] if value is False else [flag, str(value)]
+    return words
+
+
+def table_cases(
+    inputs: SearchStrategy[tuple[str, bytes]], read_with: SearchStrategy[dict[str, Any]], _: Path
+) -> SearchStrategy[Case]:
     """Tables, the options they are read with, and a command that writes what was read."""
 
     def build(named: tuple[str, bytes], options: dict[str, Any], verb: str, form: str) -> Case:
         name, content = named
-        words = [
-            w for key, value in options.items() for w in (FLAGS.get(key, "--" + key.replace("_", "-")), str(value))
-        ]
+        words = words_of(options)
         command = [verb, name, *TOY, *words, "-q"]
         if verb == "cluster":
             command += [
@@ -73,7 +85,7 @@ def table_cases(inputs: SearchStrategy[tuple[str, bytes]], _: Path) -> SearchStr
     return st.builds(
         build,
         inputs,
-        options_of_reading(),
+        read_with,
         st.sampled_from(["cluster", "embed", "answer"]),
         st.sampled_from(FORMATS),
     )

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 INPUTS, HEAVY_INPUTS = 12, 4
 NUMBER = 15  # of the drawing
 
+TEACH = ["teach", "examples.jsonl", "-m", "toy:", "-o", "new.parquet"]
 ONE_OF_EACH: list[tuple[str, Case]] = [
     *[
         ("csv", Case({name: seed(name)}, {"source": name}))
@@ -25,6 +26,15 @@ ONE_OF_EACH: list[tuple[str, Case]] = [
     ],
     ("jsonl", Case({"x.jsonl": seed("reviews.jsonl")}, {"source": "x.jsonl", "text": "text"})),
     *[("parquet", Case({name: seed(name)}, {"source": name})) for name in ("reviews.parquet", "packed.parquet")],
+    ("xlsx", Case({"book.xlsx": seed("book.xlsx")}, {"source": "book.xlsx", "text": "text"})),
+    ("json", Case({"x.json": seed("document.json")}, {"source": "x.json", "text": "ticket.text"})),
+    ("lines", Case({"lines.txt": seed("lines.txt")}, {"source": "lines.txt"})),
+    *[
+        ("header", Case({f"{n}.csv": seed(f"{n}.csv")}, {"source": f"{n}.csv"}))
+        for n in ("qualtrics", "surveymonkey")
+    ],
+    ("labels", Case({"examples.jsonl": seed("suite/examples.jsonl")}, {}, TEACH)),
+    ("languages", Case({}, {"texts": ["The room was cold, and loud."], "languages": ["en"]})),
     ("manifest", Case({}, {"model": "model"})),
     ("model", Case({"rows.csv": ROWS}, {"model": "model"}, EMBED)),
     ("gguf", Case({"tiny.gguf": seed("tiny.gguf")}, {"model": "tiny.gguf"})),
@@ -35,6 +45,7 @@ ONE_OF_EACH: list[tuple[str, Case]] = [
     ("words", Case({"words.txt": seed("words.txt")}, {"source": "words.txt"})),
     *[("suite", Case({}, {"name": name})) for name in ("tasks.json", "examples.jsonl", "scores.jsonl")],
 ]
+
 
 BROKEN = {
     "raise KeyError('x')": "KeyError in ?",

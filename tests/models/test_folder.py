@@ -267,3 +267,11 @@ def test_a_wrong_setting_of_a_model_is_an_error_of_the_model(inbedder, reviews, 
     assert said in result.stderr
     assert str(folder) in result.stderr
     assert len(result.stderr) < 1000
+
+
+@pytest.mark.parametrize("positions", [-1, 0, 3])
+def test_a_model_of_hardly_any_positions_is_a_fault_of_the_model(inbedder, folder, reviews, positions):
+    set_in(folder / CONFIG, max_position_embeddings=positions)
+    result = inbedder("answer", reviews, "-i", "What?", "-m", folder)
+    assert result.exit_code == 3, result.stderr
+    assert "fetch it again" in result.stderr

@@ -128,10 +128,10 @@ def test_cosines_do_not_depend_on_order(tmp_path_factory, words, random):
 GOOD = {"a": label("anger", 0.5, ("anger", 0.5))}
 
 
-def change_metadata(path, **values):
+def change_metadata(path, content=None, **values):
     table = pq.read_table(path)
-    metadata = json.loads(table.schema.metadata[METADATA]) | values
-    pq.write_table(table.replace_schema_metadata({METADATA: json.dumps(metadata)}), path)
+    metadata = json.dumps(json.loads(table.schema.metadata[METADATA]) | values)
+    pq.write_table(table.replace_schema_metadata({METADATA: content or metadata}), path)
 
 
 def change_column(path, name, values):
@@ -153,6 +153,9 @@ def change_column(path, name, values):
         ),
         (lambda path: change_metadata(path, schema=2), "another version of inbedder"),
         (lambda path: change_metadata(path, colour="red"), "do not name a teacher"),
+        (lambda path: change_metadata(path, name=["a"]), "do not name a teacher"),
+        (lambda path: change_metadata(path, name="half of a pair: \ud800"), "do not name a teacher"),
+        (lambda path: change_metadata(path, content=b"[" * 100_000), "do not name a teacher"),
         (lambda path: pq.write_table(pq.read_table(path).drop(["words"]), path), "its columns"),
         (lambda path: change_column(path, "confidence", [float("nan")]), "no probabilities"),
         (lambda path: change_column(path, "confidence", [None]), "gaps"),

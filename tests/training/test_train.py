@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import re
 import shutil
 import signal
@@ -130,6 +131,36 @@ def test_a_killed_run_continues_and_ends_like_an_uninterrupted_one(inbedder, dat
     whole, resumed = adapter_of(tmp_path / "uninterrupted"), adapter_of(tmp_path / "killed")
     assert all(whole[name].equal(resumed[name]) for name in whole)
     assert not partial.exists()
+
+
+@pytest.fixture(scope="module")
+def killed(data, tiny_models, tmp_path_factory):
+    """A run that was killed after its first checkpoint: its command, and its unfinished folder."""
+    folder = tmp_path_factory.mktemp("killed")
+    run = ("train", data, "-m", tiny_models["llama"], *FEW, "--max-examples", 192, "--epochs", 2)
+    run = (*run, "--save-every", 5, "--eval-every", 1000)
+    command = [sys.executable, "-c", KILLED_AT_STEP_7, *map(str, run), "-o", str(folder / "out")]
+    assert subprocess.run(command, capture_output=True).returncode == -signal.SIGKILL
+    return run, folder / "out.partial"
+
+
+class Evil:
+    def __reduce__(self):
+        return os.system, ("touch code-ran",)
+
+
+@pytest.mark.parametrize("name", ["optimizer.pt", "scheduler.pt", "rng_state.pth", "trained.safetensors"])
+@pytest.mark.parametrize("content", [b"", pickle.dumps(Evil())])
+def test_a_damaged_checkpoint_is_named_and_runs_no_code(inbedder, killed, tmp_path, monkeypatch, name, content):
+    run, partial = killed
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(partial, "out.partial")
+    (file,) = Path("out.partial").rglob(name)
+    file.write_bytes(content)
+    result = inbedder(*run, "-o", "out")
+    assert result.exit_code == 5, result.stderr
+    assert "checkpoint-5: the checkpoint cannot be read" in result.stderr
+    assert not Path("code-ran").exists()
 
 
 def checkpoint(folder, step, state="{}", rng=True):

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 PROMPT_COST = 200  # cost of a row beyond its text, in characters, for the estimate of the time left
 PROBABILITY_DIGITS = 5
+MIN_POSITIONS = 16  # of a model that can read a question and a text
 WRAPPING = re.compile(r"^[\s\"“”'‘’*_`]+|[\s\"“”'‘’*_`.,;:!]+$")
 
 
@@ -228,8 +229,14 @@ class ModelEncoder(BaseEncoder):
         :param max_tokens: maximum length of a prompt, in tokens; less if the model has fewer positions.
         :param reserved: number of the model's positions that a prompt cannot use.
         :return: a prompter.
+        :raises ModelError: for a model of hardly any positions.
         """
         limit = getattr(self.config, "max_position_embeddings", None)
+        if limit is not None and limit - reserved < MIN_POSITIONS:
+            raise ModelError(
+                f"{self.name} has no room for a question and a text: max_position_embeddings is {limit}",
+                hint="is its config.json damaged? fetch it again",
+            )
         room = max_tokens if limit is None else min(max_tokens, limit - reserved)
         return Prompter(self.tokenizer, self.template, instruction, room, self.prompt_ending)
 
