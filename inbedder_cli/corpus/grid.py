@@ -111,7 +111,7 @@ def _without_repeated_header(table: pa.Table, header: list[str]) -> tuple[pa.Tab
 
     if table.num_columns < 2:
         return table, 0  # a text may be "text"
-    repeats = pc.equal(table.column(0), header[0])
+    repeats = pc.equal(pc.utf8_ltrim(table.column(0), "\ufeff"), header[0])  # a mark may stand before it
     for place in range(1, table.num_columns):
         if not pc.any(repeats).as_py():
             return table, 0

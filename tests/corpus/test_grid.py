@@ -77,7 +77,7 @@ def test_quotes_may_be_other_characters_or_none(read):
 
 
 def test_headers_of_joined_files_are_no_rows(read):
-    corpus = read("id,text\n1,late again\nid,text\n2,works well\n")
+    corpus = read("\ufeffid,text\n1,late again\n\ufeffid,text\n2,works well\n")
     assert corpus.texts == ["late again", "works well"]
     assert any("1 row left out that repeat" in note for note in corpus.notes)
 
