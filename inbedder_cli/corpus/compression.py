@@ -104,7 +104,7 @@ def _unzip(raw: IO[bytes], packed: int, name: str) -> IO[bytes]:
             zipfile.BadZipFile,
             RuntimeError,
             NotImplementedError,
-        ) as error:  # damage, a password, a new method
+        ) as error:  # damage, a password
             hint = "unzip it, and name the file that was in it"
             raise InputError(f"not a readable zip archive: {error}", source=name, hint=hint) from error
 
