@@ -55,7 +55,9 @@ def assign(
     format_name = check_targets(output, output_format, bad_rows=source.bad_rows, force=force, inputs=inputs)
     saved = load_run(run)
     corpus = source.read_like(file, saved.reading, reporter)
-    corpus = with_output_style(corpus, format_name, output, excel=excel, escape_formulas=escape_formulas)
+    corpus = with_output_style(
+        corpus, format_name, output, excel=excel, escape_formulas=escape_formulas, reporter=reporter
+    )
     names = [column_name(name, column) for name in saved.questions for column in (*RESULT_COLUMNS, "novel")]
     prefix = free_prefix(corpus, names, prefix, reporter)
 

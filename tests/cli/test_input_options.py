@@ -47,6 +47,12 @@ def test_bad_rows_are_counted_and_written_with_lines_and_reasons(cluster, tmp_pa
     assert "exists already" in again.stderr
 
 
+def test_a_suffix_of_another_format_is_told(cluster, tmp_path):
+    result = cluster("--on-bad-row", "skip", "--format", "json", "-o", tmp_path / "out.csv")
+    assert result.exit_code == 0, result.stderr
+    assert "out.csv is written as json, whatever its suffix" in result.stderr
+
+
 def test_padded_rows_stay(cluster, tmp_path):
     result = cluster("--on-bad-row", "pad", "-o", tmp_path / "out.csv", rows=10)
     assert result.exit_code == 0, result.stderr
