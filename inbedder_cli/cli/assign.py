@@ -64,7 +64,9 @@ def assign(
     if with_map and any(question.row_map is None for question in saved.questions.values()):
         raise UsageError(f"{run} was saved without a map", hint="save the run again: cluster --save")
     corpus = source.read_like(file, saved.reading, reporter)
-    corpus = with_output_style(corpus, format_name, output, excel=excel, escape_formulas=escape_formulas)
+    corpus = with_output_style(
+        corpus, format_name, output, excel=excel, escape_formulas=escape_formulas, reporter=reporter
+    )
     names = [
         column_name(name, column)
         for name in saved.questions

@@ -153,7 +153,9 @@ def cluster(
         output, output_format, clusters, save, report, bad_rows=bad_rows, force=force, inputs=inputs
     )
     corpus = source.read(file, reporter)
-    corpus = with_output_style(corpus, row_format, output, clusters, excel=excel, escape_formulas=escape_formulas)
+    corpus = with_output_style(
+        corpus, row_format, output, clusters, excel=excel, escape_formulas=escape_formulas, reporter=reporter
+    )
     names = [column_name(name, column) for name in questions for column in result_columns(with_map=with_map)]
     names += [PART] * explode
     prefix = free_prefix(corpus, names, prefix, reporter)

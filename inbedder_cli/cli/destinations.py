@@ -156,6 +156,7 @@ def with_output_style(
     *,
     excel: bool,
     escape_formulas: bool,
+    reporter: Reporter,
 ) -> Corpus:
     """Return the input with the style in which CSV is written: that of a CSV input, unless options say otherwise.
 
@@ -165,10 +166,18 @@ def with_output_style(
     :param clusters: file of the clusters.
     :param excel: whether CSV is written so that Excel opens it by a double click.
     :param escape_formulas: whether cells that a spreadsheet would run get an apostrophe.
+    :param reporter: told of a file whose suffix belongs to another format.
     :raises UsageError: for an option without an effect, where nothing is written as CSV.
     """
     from inbedder_cli.output.formats import FORMATS, format_of
 
+    if (
+        output
+        and format_name
+        and format_name in FORMATS
+        and output.suffix.lower() not in FORMATS[format_name].suffixes
+    ):
+        reporter.info(f"{output} is written as {format_name}, whatever its suffix")
     names = [format_name, format_of(clusters) if clusters else None]
     is_csv = any(name in FORMATS and FORMATS[name].takes_style for name in names if name)
     if excel and not (is_csv and (output or clusters)):

@@ -84,23 +84,29 @@ def decompress(raw: IO[bytes], packed: int, name: str) -> IO[bytes]:
 
 def _unzip(raw: IO[bytes], packed: int, name: str) -> IO[bytes]:
     try:
-        with zipfile.ZipFile(raw) as archive:
-            members = [each for each in archive.namelist() if not NO_DATA.search(each)]
-            if OFFICE.intersection(members) or any(each.endswith(".iwa") for each in members):
-                raw.seek(0)
-                return raw
-            if len(members) != 1:
-                listed = ", ".join(members[:LISTED]) or "nothing"
-                hint = f"unzip it, and name one of its files: {listed}"
-                raise InputError(f"is a zip archive of {len(members)} files", source=name, hint=hint)
-            with archive.open(members[0]) as member:
-                return spool(bound_stream(member, packed, name))
+        archive = zipfile.ZipFile(raw)
     except zipfile.BadZipFile:  # readers say what it is
         raw.seek(0)
         return raw
-    except (RuntimeError, NotImplementedError) as error:  # a password, a new method
-        hint = "unzip it, and name the file that was in it"
-        raise InputError(f"not a readable zip archive: {error}", source=name, hint=hint) from error
+    with archive:
+        members = [each for each in archive.namelist() if not NO_DATA.search(each)]
+        if OFFICE.intersection(members) or any(each.endswith(".iwa") for each in members):
+            raw.seek(0)
+            return raw
+        if len(members) != 1:
+            listed = ", ".join(members[:LISTED]) or "nothing"
+            hint = f"unzip it, and name one of its files: {listed}"
+            raise InputError(f"is a zip archive of {len(members)} files", source=name, hint=hint)
+        try:
+            with archive.open(members[0]) as member:
+                return spool(bound_stream(member, packed, name))
+        except (
+            zipfile.BadZipFile,
+            RuntimeError,
+            NotImplementedError,
+        ) as error:  # damage, a password
+            hint = "unzip it, and name the file that was in it"
+            raise InputError(f"not a readable zip archive: {error}", source=name, hint=hint) from error
 
 
 class _XzReader(io.RawIOBase):

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 CHUNK_CELLS = 2**16  # converted at a time
 END_OF_FILE = "\x1a"  # that DOS programs write
-FEW_NAMES = 0.5  # share of columns with a name, below which the header is probably further down
 
 
 def table_of_cells(
@@ -70,11 +69,19 @@ def table_of_cells(
                 break
     rows.flush()
     if not rows.n:
-        raise InputError("has a header but no rows", source=source, hint=EMPTY_HINT)
+        raise _no_rows(source, rows.bad_rows)
     table, notes = _trimmed(rows.table(), header, [cells for _, cells in first[n_header:]])
     if n_header > 1 and layout.header_rows is None:
         notes.insert(0, f"{n_header} header rows (recognized; --header-rows to change)")
     return ReadTable(table, [*notes, *rows.notes()], rows.bad_rows)
+
+
+def _no_rows(source: str, bad_rows: list[BadRow]) -> InputError:
+    if bad_rows:
+        line, reason, _ = bad_rows[0]
+        hint = "--on-bad-row pad keeps such rows; or is the header on another line? --skip-rows"
+        return InputError(f"all rows are left out (first: line {line:,}, {reason})", source=source, hint=hint)
+    return InputError("has a header but no rows", source=source, hint=EMPTY_HINT)
 
 
 def _trimmed(table: pa.Table, header: list[list[str]], below: list[list[str]]) -> tuple[pa.Table, list[str]]:
@@ -97,9 +104,8 @@ def _n_header(first: list[tuple[int, list[str]]], layout: Layout) -> int:
 
 def _note_of_header(header: list[str], below: list[list[str]], table: pa.Table) -> list[str]:
     """Return a note where the first row is probably not the header."""
-    n_named = sum(bool(cell.strip()) for cell in header[: table.num_columns])
-    if n_named < FEW_NAMES * table.num_columns:
-        return ["most columns have no name (is the header further down? --skip-rows N)"]
+    if table.num_columns > 2 and header[0].strip() and not any(map(str.strip, header[1 : table.num_columns])):
+        return ["only the first column has a name (is the header further down? --skip-rows N)"]
     if table.num_columns == 1 and below and header[0].rstrip().endswith((".", "!")):
         return [f'the header is "{header[0]}" (if it is a text: --no-header)']
     return []
@@ -111,7 +117,7 @@ def _without_repeated_header(table: pa.Table, header: list[str]) -> tuple[pa.Tab
 
     if table.num_columns < 2:
         return table, 0  # a text may be "text"
-    repeats = pc.equal(table.column(0), header[0])
+    repeats = pc.equal(pc.utf8_ltrim(table.column(0), "\ufeff"), header[0])  # a mark may stand before it
     for place in range(1, table.num_columns):
         if not pc.any(repeats).as_py():
             return table, 0

@@ -6,7 +6,7 @@ import re
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.corpus.json_parsing import PREFIX, JsonParser
+from inbedder_cli.corpus.json_parsing import PREFIX, JsonParser, kind_of_json
 from inbedder_cli.corpus.json_rows import JsonRows
 from inbedder_cli.corpus.jsonl import table_of_records
 from inbedder_cli.corpus.layout import Layout
@@ -135,7 +135,7 @@ def _objects(
         try:
             record = parser.value(_trimmed(line), number, LINE_HINT)
             if not isinstance(record, dict):
-                reason = f"a JSON {type(record).__name__} where an object is expected"
+                reason = f"{kind_of_json(record)} where an object is expected"
                 raise InputError(reason, source=parser.name, line=number, hint=LINE_HINT)
         except InputError as error:
             if bad_rows is None:

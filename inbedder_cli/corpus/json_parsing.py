@@ -110,6 +110,20 @@ class JsonParser:
         return [*self.notes, *missing]
 
 
+def kind_of_json(value: object) -> str:
+    """Return what a value is called in JSON, with an article.
+
+    >>> kind_of_json(None), kind_of_json([1]), kind_of_json(True)
+    ('null', 'a list', 'a truth value')
+
+    :param value: the value.
+    """
+    if value is None:
+        return "null"
+    kinds = {list: "a list", dict: "an object", str: "a text", bool: "a truth value"}
+    return kinds.get(type(value), "a number")
+
+
 def _kept(match: re.Match[str]) -> str:
     return match[1] or ""
 

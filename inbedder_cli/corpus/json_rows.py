@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.corpus.cell_paths import follow, parse_steps
+from inbedder_cli.corpus.json_parsing import kind_of_json
 from inbedder_cli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -68,9 +69,7 @@ class JsonRows:
         if isinstance(item, str):
             return {"text": item}
         hint = "each row must be an object, or a text"
-        raise InputError(
-            f"row {place} is a JSON {type(item).__name__}, not an object", source=self.name, hint=hint
-        )
+        raise InputError(f"row {place} is {kind_of_json(item)}, not an object", source=self.name, hint=hint)
 
     def _of_lists(self, lists: Sequence[list[Any]]) -> list[dict[str, Any]]:
         first = lists[0]

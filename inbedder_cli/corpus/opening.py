@@ -19,6 +19,8 @@ from inbedder_cli.errors import InputError
 STDIN = "-"
 DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError)  # raised for damaged archives
 PARQUET_FOLDER = "python -c \"import pandas; pandas.read_parquet('{0}').to_parquet('{0}.parquet')\""
+JOINABLE = (".csv", ".tsv", ".jsonl", ".ndjson")
+JOIN = "awk 1 {} | inbedder cluster - ..."  # unlike cat, it ends the last line of each file
 HEAD_BYTES = 64 * 1024  # first bytes, by which format, delimiter and encoding are detected
 
 
@@ -100,15 +102,18 @@ def _open_raw(path: str) -> IO[bytes]:
     try:
         return file.open("rb")
     except FileNotFoundError as error:
-        raise InputError(
-            "no such file", source=path, hint=_nearest_file(file) or "check the path, or use - to read a pipe"
-        ) from error
+        hint = _nearest_file(file) or "check the path, or use - to read a pipe"
+        if "*" in path:
+            hint = f"files of the same columns are joined by: {JOIN.format(path)}"
+        raise InputError("no such file", source=path, hint=hint) from error
 
 
 def _folder_hint(folder: Path) -> str:
     if any(folder.rglob("*.parquet")):
         return f"join its Parquet files: {PARQUET_FOLDER.format(folder)}"
-    return "name one file inside it"
+    suffix = next((suffix for suffix in JOINABLE if any(folder.glob(f"*{suffix}"))), None)
+    joined = suffix and JOIN.format(folder / f"*{suffix}")
+    return "name one file inside it" + (f"; all, if they have the same columns: {joined}" if joined else "")
 
 
 def _nearest_file(file: Path) -> str:

@@ -159,6 +159,9 @@ def _blocks_of_bytes(stream: IO[bytes], limit: int) -> Iterator[Sequence[bytes]]
 
 
 def _not_of_encoding(error: UnicodeError, encoding: str, line: int, opened: Opened) -> InputError:
+    if opened.head.startswith(tuple(WIDE_MARKS)) and encoding.startswith(("utf-16", "utf-32")):
+        hint = "is the file cut short? export it again"
+        return InputError(f"this is not {encoding.upper()}", source=opened.name, line=line, hint=hint)
     byte = f"byte 0x{error.object[error.start]:02x}" if isinstance(error, UnicodeDecodeError) else "this"
     return InputError(
         f"{byte} is not {encoding.upper()}",

@@ -65,13 +65,17 @@ def value_as_json(value: Any) -> str:  # noqa: ANN401
     :return: one JSON text; values of other types are strings in it, NaN and infinity are null.
     """
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=value_as_text)
-        text.encode()
+        text = ENCODER.encode(value)
+        if not text.isascii():
+            text.encode()
     except UnicodeEncodeError:  # half of a surrogate pair can only be written as an escape
         return json.dumps(value, allow_nan=False, default=value_as_text)
     except ValueError:
         return value_as_json(_finite(value))
     return text
+
+
+ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=value_as_text)  # made once: it takes time
 
 
 def _finite(value: Any) -> Any:  # noqa: ANN401

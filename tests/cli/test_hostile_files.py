@@ -5,10 +5,12 @@ from __future__ import annotations
 import bz2
 import csv
 import gzip
+import io
 import json
 import lzma
 import struct
 import time
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -299,6 +301,13 @@ def zst(data: bytes) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
+def zipped(data: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb.csv", data)
+    return stream.getvalue()
+
+
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress,
     "bz2": bz2.compress,
@@ -308,12 +317,14 @@ COMPRESS: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("line", [b"a b c d\n", b"a"])
-@pytest.mark.parametrize("kind", COMPRESS)
+@pytest.mark.parametrize("kind", [*COMPRESS, "zip"])
 def test_an_archive_that_unpacks_to_too_much_is_refused(
     cluster: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, kind: str, line: bytes
 ) -> None:
     monkeypatch.setattr(limits, "FREE_BYTES", 100_000)
-    Path(f"bomb.csv.{kind}").write_bytes(COMPRESS[kind](b"text\n" + line * (4_000_000 // len(line))))
+    Path(f"bomb.csv.{kind}").write_bytes(
+        (COMPRESS | {"zip": zipped})[kind](b"text\n" + line * (4_000_000 // len(line)))
+    )
     refused(cluster(f"bomb.csv.{kind}"), f"bomb.csv.{kind}", "unpacks from", hint="unpack it yourself")
 
 

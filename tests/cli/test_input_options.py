@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 
 import numpy as np
 import pytest
@@ -44,6 +45,12 @@ def test_bad_rows_are_counted_and_written_with_lines_and_reasons(cluster, tmp_pa
     again = cluster("--on-bad-row", "skip", "--bad-rows", bad, "-o", tmp_path / "out2.csv")
     assert again.exit_code == 2
     assert "exists already" in again.stderr
+
+
+def test_a_suffix_of_another_format_is_told(cluster, tmp_path):
+    result = cluster("--on-bad-row", "skip", "--format", "json", "-o", tmp_path / "out.csv")
+    assert result.exit_code == 0, result.stderr
+    assert "out.csv is written as json, whatever its suffix" in result.stderr
 
 
 def test_padded_rows_stay(cluster, tmp_path):
@@ -89,3 +96,19 @@ def test_what_excel_gets_can_be_read_again(cluster, inbedder, tmp_path):
     result = inbedder("cluster", out, "--vectors", tmp_path / "8.npy", "-k", 2, "--no-stability", "--text", "text")
     assert result.exit_code == 0, result.stderr
     assert "UTF-16 (by its byte-order mark)" in result.stderr
+
+
+def test_clusters_are_crossed_with_values_inside_cells(inbedder, tmp_path):
+    path = tmp_path / "tickets.jsonl"
+    rows = [{"text": f"text {i}", "ticket": {"priority": "high" if i % 2 else "low", "age": i}} for i in range(40)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32))
+    options = ("--vectors", tmp_path / "v.npy", "-k", 2, "--no-stability", "--by", "ticket.priority,ticket.age:4")
+    result = inbedder("cluster", path, *options, "-f", "json")
+    assert result.exit_code == 0, result.stderr
+    priority, age = json.loads(result.stdout)["crosstabs"]
+    assert (priority["column_name"], sorted(priority["columns"])) == ("ticket.priority", ["high", "low"])
+    assert (age["column_name"], len(age["columns"])) == ("ticket.age", 4)
+    refused = inbedder("cluster", path, *options[:-1], "tickets.priority")
+    assert refused.exit_code == 2
+    assert 'no column "tickets.priority"' in refused.stderr

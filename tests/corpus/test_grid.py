@@ -71,13 +71,18 @@ def test_a_header_that_is_probably_none_is_noted(read):
     assert any("--no-header" in note for note in read("The parcel came late.\nIt works.\n").notes)
 
 
+def test_a_file_of_bad_rows_alone_says_so(read):
+    with pytest.raises(InputError, match=r"all rows are left out \(first: line 2, 3 fields"):
+        read("id,text\n1,late, so\n2,a,b\n", on_bad_row="skip")
+
+
 def test_quotes_may_be_other_characters_or_none(read):
     assert read("id,text\n1,'late, again'\n", quote="'").texts == ["late, again"]
     assert read('id\ttext\n1\t5" pipe\n2\t"open\n', "x.tsv", quote="").texts == ['5" pipe', '"open']
 
 
 def test_headers_of_joined_files_are_no_rows(read):
-    corpus = read("id,text\n1,late again\nid,text\n2,works well\n")
+    corpus = read("\ufeffid,text\n1,late again\n\ufeffid,text\n2,works well\n")
     assert corpus.texts == ["late again", "works well"]
     assert any("1 row left out that repeat" in note for note in corpus.notes)
 

@@ -60,7 +60,7 @@ def test_of_several_lists_one_must_be_named(tmp_path):
     ("content", "words"),
     [
         ("{", "bad JSON"),
-        ("[1, 2]", "row 1 is a JSON int"),
+        ("[1, 2]", "row 1 is a number"),
         ('{"a": 1}', "no list of rows"),
         ("[]", "no rows"),
         ("[" * 200 + "]" * 200, "nested"),

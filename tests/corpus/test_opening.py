@@ -6,6 +6,7 @@ import io
 import lzma
 import os
 import sys
+import zipfile
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -116,6 +117,28 @@ def test_an_archive_cut_short_is_refused_not_half_read(tmp_path: Path, kind: str
         path.write_bytes(raw[:keep])
         with pytest.raises(InputError, match=path.name):
             read_corpus(str(path), text=["text"])
+
+
+def test_a_zip_archive_with_a_password_or_damage_is_refused(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("a.csv", CSV)
+    raw = bytearray(stream.getvalue())
+    path = tmp_path / "x.csv.zip"
+    for place in (6, raw.rindex(b"PK\x01\x02") + 8):
+        raw[place] |= 1  # encrypted, it says
+    path.write_bytes(raw)
+    with pytest.raises(InputError, match="encrypted") as caught:
+        read_corpus(path)
+    assert "unzip it" in (caught.value.hint or "")
+    path.write_bytes(stream.getvalue()[:-30])
+    with pytest.raises(InputError, match="zip archive"):
+        read_corpus(path)
+    damaged = bytearray(stream.getvalue())
+    damaged[45] ^= 255  # within the data
+    path.write_bytes(damaged)
+    with pytest.raises(InputError, match=r"x\.csv\.zip.*not a readable zip archive"):
+        read_corpus(path)
 
 
 @pytest.mark.parametrize("compression", ["gz", "bz2", "xz"])  # zstd as Arrow writes it has no checksum

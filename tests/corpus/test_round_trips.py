@@ -141,7 +141,7 @@ def test_parquet(read, columns):
 
 
 @QUICK
-@given(st.lists(st.text(ALL, max_size=8).map(lambda text: "".join(text.splitlines())), min_size=1, max_size=6))
+@given(st.lists(st.text(VISIBLE, max_size=8).map(lambda text: "".join(text.splitlines())), min_size=1, max_size=6))
 def test_lines(tmp_path_factory, texts):
     path = tmp_path_factory.mktemp("lines") / "x.txt"
     path.write_text("\n".join(texts) + "\n.\n", newline="", encoding="utf-8")
