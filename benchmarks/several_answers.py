@@ -78,7 +78,7 @@ PHRASES = {
         "cough": ("a dry cough|coughing|a cough that will not go away", "cough"),
         "nausea": ("nausea|feeling sick to my stomach|vomiting", "nausea|sick|stomach|vomit"),
         "fatigue": ("tiredness|feeling exhausted all day|fatigue", "tired|exhaust|fatigue"),
-        "rash": ("a rash on my arms|itchy red spots|a skin rash", "rash|itch|spot|skin|red"),
+        "rash": ("a rash on my arms|itchy red spots|a skin rash", "rash|itch|spot|skin"),
     },
     "news": {
         "football": (

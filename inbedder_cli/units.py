@@ -37,20 +37,19 @@ if TYPE_CHECKING:
     from inbedder_cli.progress import Reporter
     from inbedder_cli.results import Embeddings
 
-# Chosen on four small corpora with gold answers (benchmarks/several_answers.py).
-LEAST_RATIO = (
-    0.1  # mean probability of a word as the first of an answer: of whole texts, as a share of that of parts
-)
-LEAST_MEAN = 0.002  # of that probability of whole texts: one text in 500
+T = TypeVar("T")
+
+# The first two were chosen on four small corpora with gold answers (benchmarks/several_answers.py).
+LEAST_MEAN = 0.002  # mean probability of a word as the first of the answer to a whole text: one text in 500
+LEAST_RATIO = 0.1  # of that probability to the one of parts of texts
+LONGEST_WORD = 100  # characters
+DIGITS = 9  # of ratios, whose last digits depend on the order of the rows
 SECOND = 0.1  # probability of another likely word, as a share of that of the most likely one, from which it counts
 COMMON = 0.01  # share of the rows whose likeliest first word it is, at least two rows
 # Share of the rows from which a run without `multi` says that there is one: lists of features have 0.36 and more,
-# lists of symptoms 0.30, sample reviews and tickets, which have one answer, at most 0.07.
+# lists of symptoms 0.30; sample reviews and tickets, which have one answer, at most 0.07.
 SEVERAL = 0.15
 SAMPLE = 2000  # rows on which that is measured
-T = TypeVar("T")
-LONGEST_WORD = 100  # characters
-DIGITS = 9  # of ratios, whose last digits depend on the order of the rows
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.keywords import KeywordEncoder
+
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 
 
@@ -66,3 +68,31 @@ def test_every_way_to_select_k_finds_clear_groups_or_says_how_far_it_is(capsys):
     for name, way in ways.WAYS.items():
         ways.report(name, [table], [(way(table), table.quality[way(table)])])
     assert "-k auto" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["features", "complaints", "symptoms", "news", "apps"])
+def test_the_gold_answers_of_texts_score_best_and_others_less(name):
+    several = loaded("several_answers")
+    task = several.make_task(name)
+    assert len(task.texts) == len(task.gold) >= 30
+    assert all(text for text in task.texts)
+    names = sorted(task.patterns)
+    first = {
+        answer: pattern.split("|")[0].replace("$", "").replace("?", "")
+        for answer, pattern in task.patterns.items()
+    }
+    said = [[first[answer] for answer in sorted(gold)] for gold in task.gold]
+    assert several.score_answers(task, said) == (1, 1)
+    precision, recall = several.score_answers(task, [[*answers[:1], "turtles"] for answers in said])
+    assert precision == 0.5
+    assert recall == len(task.texts) / sum(map(len, task.gold))
+    clusters = [{names.index(answer) for answer in gold} for gold in task.gold]
+    assert several.score_clusters(task, clusters) == (1, 1)
+    assert several.score_clusters(task, [{0} for _ in clusters])[0] < 0.6
+
+
+def test_all_ways_to_find_answers_are_measured():
+    several = loaded("several_answers")
+    scores = several.measure(several.make_task("features"), KeywordEncoder())
+    assert list(scores) == ["whole texts", "all parts", "multi", "clusters, whole texts", "clusters, multi"]
+    assert scores["multi"][1] > scores["whole texts"][1]

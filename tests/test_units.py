@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from inbedder_cli import ClusterOptions, InBedder, analyze, read_corpus
 from inbedder_cli.encoders import encoder_backends
@@ -14,7 +16,7 @@ from inbedder_cli.options import EncodeOptions
 from inbedder_cli.pipeline import embed
 from inbedder_cli.results import Embeddings, RowStatus
 from inbedder_cli.units import answer_words, embed_units, share_of_several, suggest_multi
-from tests.keywords import KeywordEncoder
+from tests.keywords import KEYWORDS, KeywordEncoder
 
 QUESTION = "Which features are mentioned?"
 ROWS = [
@@ -90,6 +92,7 @@ def test_a_unit_has_the_cells_of_its_row_and_the_part_that_answers():
     own = embeddings.units.corpus
     assert own.texts[:2] == ["We came for the dark mode", "the export."]
     assert own.ids[:2] == ["1", "1"]
+    assert own.texts[embeddings.units.row_of.index(2)] == "more dark mode!"  # the most confident of the three
     assert own.table.column("text").to_pylist()[:2] == [TEXTS[0]] * 2
     assert embeddings.vectors.shape == (len(own), 32)
     assert embeddings.status[embeddings.units.row_of.index(6)] is RowStatus.empty
@@ -100,11 +103,32 @@ def test_units_of_a_row_do_not_depend_on_the_order_of_the_rows():
     assert told(units_of([TEXTS[i] for i in order])) == [ROWS[i][1] for i in order]
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.lists(st.sampled_from([*KEYWORDS, "x", ",", " and ", ". ", "n/a", "\n", "é", ""])), min_size=1))
+def test_every_row_has_a_unit_and_units_hold_a_part_or_the_whole_text(pieces):
+    texts = ["".join(row) for row in pieces]
+    corpus, encoder = read_corpus([*texts, "sync"]), KeywordEncoder()
+    whole = embed(corpus, QUESTION, encoder)
+    found = embed_units(corpus, whole, encoder)
+    own = found.units
+    assert all(own.by_row(range(len(own.row_of))))
+    for unit, row in enumerate(own.row_of):
+        text, answer = own.corpus.texts[unit], found.answers[unit]
+        assert " ".join(text.split()) in " ".join(corpus.texts[row].split())
+        assert answer == (encoder.answer(text) if text else None)
+        assert found.status[unit] is whole.status[row]
+    assert len(found.vectors) == len(found.status) == len(found.confidences) == len(own.corpus)
+
+
 def test_words_of_a_saved_run_decide_for_new_rows():
     assert told(units_of(["turtles, sync and ponies"], words=frozenset(["sync", "turtles"]))) == [
         {"turtles", "sync"}
     ]
     assert told(units_of(["apples and pears"], words=frozenset())) == [{"pears"}]
+
+
+def test_parts_that_say_nothing_are_no_units():
+    assert told(units_of(["sync, n/a", "n/a", "sync"])) == [{"sync"}, {"n/a"}, {"sync"}]
 
 
 def test_without_answers_there_are_no_units():
@@ -142,10 +166,11 @@ def test_clusters_are_counted_by_rows_and_shares_add_up_to_more_than_one():
 
 
 def test_two_answers_of_a_row_in_one_cluster_count_as_one_row():
-    texts = ["dark mode, sync", "dark mode", "sync", "export", "search, export"]
+    texts = ["dark mode, sync, export, search", "dark mode", "sync", "export", "search"]
     options = ClusterOptions(k=2, stability=False)
     result = analyze(read_corpus(texts), QUESTION, KeywordEncoder(), cluster_options=options, multi=True).result
     labels = result.units.by_row(result.labels)
+    assert len(labels[0]) == 4  # in two clusters
     for summary in result.summaries:
         assert summary.size == sum(summary.cluster in row for row in labels)
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -186,3 +187,18 @@ def test_damaged_words_of_a_run_are_refused(cluster, inbedder, feedback, tmp_pat
     said = inbedder("assign", tmp_path / "run", feedback).stderr
     assert "holds 12 rows, not 2" in said
     assert "--multi -m keywords:" in said
+
+
+def test_cells_of_jsonl_and_parquet_stay_what_they_are(inbedder, tmp_path):
+    given = [{"text": text, "x": {"é": [i]}} | ({"y": i} if i % 2 else {}) for i, text in enumerate(TEXTS)]
+    path = tmp_path / "feedback.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in given))
+    base = ["--text", "text", "-i", QUESTION, "-m", "keywords:", "--no-baseline", "-k", "4", "--multi"]
+    rows = [json.loads(line) for line in inbedder("cluster", path, *base).stdout.splitlines()]
+    assert [{key: row[key] for key in given[i]} for i, row in enumerate(rows)] == given
+    lines = [json.loads(line) for line in inbedder("cluster", path, *base, "--explode").stdout.splitlines()]
+    assert [line["x"] for line in lines] == [given[i]["x"] for i, labels in enumerate(GOLD) for _ in labels or [0]]
+    typed = tmp_path / "feedback.parquet"
+    pq.write_table(pa.table({"text": TEXTS, "when": pa.array(range(8), pa.timestamp("ns"))}), typed)
+    assert inbedder("cluster", typed, *base, "-o", tmp_path / "out.parquet").exit_code == 0
+    assert pq.read_table(tmp_path / "out.parquet").column("when") == pq.read_table(typed).column("when")
