@@ -49,6 +49,14 @@ function patterns(query) {
   ));
 }
 
+/** Red, green and blue of a color such as #1f6fb5. */
+const channels = (color) => [1, 3, 5].map((i) => parseInt(color.slice(i, i + 2), 16));
+
+function mix(one, other, share) {
+  const [from, to] = [channels(one), channels(other)];
+  return "#" + from.map((value, i) => Math.round(value * (1 - share) + to[i] * share).toString(16).padStart(2, "0")).join("");
+}
+
 const count = (number) => number.toLocaleString("en-US");
 
 function csvCell(value) {

@@ -88,39 +88,60 @@ class RowMap {
     const context = this.points.getContext("2d");
     context.clearRect(0, 0, this.width, this.height);
     const radius = this.radius;
+    // Thousands of small dots are set pixel by pixel, which is many times as fast as drawing them.
+    const image = radius < 2 ? context.createImageData(this.points.width, this.points.height) : null;
+    const dots = (rows, style, size, alpha) => (
+      image ? this.pixels(new Uint32Array(image.data.buffer), rows, style, size, alpha) : this.shapes(context, rows, style, size, alpha)
+    );
     const someFaded = this.layers.some(([faded]) => faded.length);
-    this.styles.forEach((style, bucket) => this.dots(context, this.layers[bucket][0], style, radius * 0.8, 0.2));
+    this.styles.forEach((style, bucket) => dots(this.layers[bucket][0], style, radius * 0.8, 0.2));
     const order = this.styles.map((_, bucket) => bucket).sort((a, b) => Number(this.styles[b].gray || 0) - Number(this.styles[a].gray || 0));
     for (const bucket of order) {
       const style = this.styles[bucket];
-      this.dots(context, this.layers[bucket][1], style, radius, style.gray ? 0.75 : someFaded ? 1 : 0.88);
+      dots(this.layers[bucket][1], style, radius, style.gray ? 0.75 : someFaded ? 1 : 0.88);
     }
+    if (image) context.putImageData(image, 0, 0);
     this.labels = drawLabels(context, this);
     this.follow();
   }
 
-  dots(context, rows, style, radius, alpha) {
+  pixels(buffer, rows, style, radius, alpha) {
+    const { x, y } = this;
+    const ratio = this.points.width / this.width;
+    const scale = this.scale * ratio;
+    const [width, height] = [this.points.width, this.points.height];
+    const [left, top] = [width / 2 - this.center[0] * scale, height / 2 + this.center[1] * scale];
+    const [red, green, blue] = channels(mix(this.ground, style.color, alpha));
+    const color = ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+    const side = Math.max(2, Math.round(2 * radius * ratio));
+    for (let row = 0; row < rows.length; row++) {
+      const a = Math.round(left + x[rows[row]] * scale - side / 2);
+      const b = Math.round(top - y[rows[row]] * scale - side / 2);
+      if (a < 0 || b < 0 || a + side > width || b + side > height) continue;
+      for (let line = b * width + a; line < (b + side) * width + a; line += width) {
+        for (let pixel = line; pixel < line + side; pixel++) buffer[pixel] = color;
+      }
+    }
+  }
+
+  shapes(context, rows, style, radius, alpha) {
     if (!rows.length) return;
     const { x, y, width, height, center } = this;
     const scale = this.scale;
     const [left, top] = [width / 2 - center[0] * scale, height / 2 + center[1] * scale];
     context.globalAlpha = alpha;
     context.fillStyle = style.color;
-    const isPlain = radius < 2;
-    if (!isPlain) context.beginPath();
-    for (const i of rows) {
-      const [a, b] = [left + x[i] * scale, top - y[i] * scale];
-      if (a < -9 || b < -9 || a > width + 9 || b > height + 9) continue;
-      if (isPlain) context.fillRect(a - radius, b - radius, 2 * radius, 2 * radius);
-      else trace(context, style.shape, a, b, radius);
+    context.beginPath();
+    for (let row = 0; row < rows.length; row++) {
+      const a = left + x[rows[row]] * scale;
+      const b = top - y[rows[row]] * scale;
+      if (a > -9 && b > -9 && a < width + 9 && b < height + 9) trace(context, style.shape, a, b, radius);
     }
-    if (!isPlain) {
-      context.fill();
-      if (radius > 3 && alpha > 0.5) {
-        context.strokeStyle = this.ground;
-        context.lineWidth = 0.8;
-        context.stroke();
-      }
+    context.fill();
+    if (radius > 3 && alpha > 0.5) {
+      context.strokeStyle = this.ground;
+      context.lineWidth = 0.8;
+      context.stroke();
     }
     context.globalAlpha = 1;
   }

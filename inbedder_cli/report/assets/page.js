@@ -223,12 +223,6 @@ class Page {
   }
 }
 
-function mix(one, other, share) {
-  const channel = (color, i) => parseInt(color.slice(1 + 2 * i, 3 + 2 * i), 16);
-  const mixed = [0, 1, 2].map((i) => Math.round(channel(one, i) * (1 - share) + channel(other, i) * share));
-  return `rgb(${mixed.join(",")})`;
-}
-
 document.documentElement.classList.add("scripted");
 readData().then((data) => { window.report = new Page(data); }).catch((error) => {
   document.documentElement.classList.remove("scripted");
