@@ -10,7 +10,7 @@ import typer
 from inbedder_cli.cli.parameters import INPUT, MAX_COUNT
 from inbedder_cli.corpus.readers import READERS
 from inbedder_cli.errors import UsageError
-from inbedder_cli.options import MAX_SEED, EmptyTexts, EncodingErrors, OnBadRow
+from inbedder_cli.options import EmptyTexts, EncodingErrors, OnBadRow
 
 Text = Annotated[
     list[str] | None,
@@ -120,7 +120,4 @@ MaxCell = Annotated[
 ]
 Sample = Annotated[
     int | None, typer.Option(min=1, max=MAX_COUNT, help="Take a random sample of N rows.", rich_help_panel=INPUT)
-]
-Seed = Annotated[
-    int, typer.Option(min=0, max=MAX_SEED, help="Seed of every random choice.", rich_help_panel=INPUT)
 ]

@@ -60,7 +60,7 @@ class InputOptions:
     empty: input_parameters.Empty = EmptyTexts.skip
     limit: input_parameters.Limit = None
     sample: input_parameters.Sample = None
-    seed: input_parameters.Seed = 0
+    seed: parameters.Seed = 0
     max_cell: input_parameters.MaxCell = 10
 
     def read(self, file: str, reporter: Reporter) -> Corpus:

@@ -10,6 +10,7 @@ import typer
 from inbedder_cli.errors import UsageError
 from inbedder_cli.options import (
     DEFAULT_MODEL,
+    MAX_SEED,
     Dtype,
     Pooling,
 )
@@ -42,6 +43,10 @@ Instructions = Annotated[
         help="The question to ask about each text; repeat for several, with names: reason='Why ...?'.",
         show_default=False,
     ),
+]
+
+Seed = Annotated[
+    int, typer.Option(min=0, max=MAX_SEED, help="Seed of every random choice.", rich_help_panel=INPUT)
 ]
 
 Model = Annotated[
