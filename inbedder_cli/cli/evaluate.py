@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inbedder_cli.cli import parameters
+from inbedder_cli.cli import input_parameters, parameters
 from inbedder_cli.cli.console import TerminalReporter, stdout_console
 from inbedder_cli.cli.option_groups import report_corpus
 from inbedder_cli.errors import UsageError
@@ -92,8 +92,8 @@ def evaluate(
         str | None,
         typer.Option(
             "--input-format",
-            callback=parameters.known_input_format,
-            metavar=parameters.INPUT_FORMATS,
+            callback=input_parameters.known_input_format,
+            metavar=input_parameters.INPUT_FORMATS,
             help="Format of the table; detected from suffix or content if not given.",
             rich_help_panel=TABLE,
         ),

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from inbedder_cli.cli import parameters
+from inbedder_cli.cli import input_parameters, parameters
 from inbedder_cli.corpus.columns import list_names
 from inbedder_cli.corpus.layout import Reading, option_of
 from inbedder_cli.corpus.readers import format_of_suffix, taken_options
@@ -41,27 +41,27 @@ if TYPE_CHECKING:
 class InputOptions:
     """Which rows and columns of the input are read."""
 
-    text: parameters.Text = None
-    text_template: parameters.TextTemplate = None
-    id_column: parameters.IdColumn = None
-    input_format: parameters.InputFormatOption = None
-    delimiter: parameters.Delimiter = None
-    encoding: parameters.Encoding = None
-    encoding_errors: parameters.EncodingErrorsOption = EncodingErrors.fail
-    header: parameters.Header = True
-    header_rows: parameters.HeaderRows = None
-    skip_rows: parameters.SkipRows = 0
-    quote: parameters.Quote = '"'
-    escape: parameters.Escape = None
-    on_bad_row: parameters.BadRow = OnBadRow.fail
-    bad_rows: parameters.BadRowsFile = None
-    json_path: parameters.JsonPath = None
-    sheet: parameters.Sheet = None
-    empty: parameters.Empty = EmptyTexts.skip
-    limit: parameters.Limit = None
-    sample: parameters.Sample = None
+    text: input_parameters.Text = None
+    text_template: input_parameters.TextTemplate = None
+    id_column: input_parameters.IdColumn = None
+    input_format: input_parameters.InputFormatOption = None
+    delimiter: input_parameters.Delimiter = None
+    encoding: input_parameters.Encoding = None
+    encoding_errors: input_parameters.EncodingErrorsOption = EncodingErrors.fail
+    header: input_parameters.Header = True
+    header_rows: input_parameters.HeaderRows = None
+    skip_rows: input_parameters.SkipRows = 0
+    quote: input_parameters.Quote = '"'
+    escape: input_parameters.Escape = None
+    on_bad_row: input_parameters.BadRow = OnBadRow.fail
+    bad_rows: input_parameters.BadRowsFile = None
+    json_path: input_parameters.JsonPath = None
+    sheet: input_parameters.Sheet = None
+    empty: input_parameters.Empty = EmptyTexts.skip
+    limit: input_parameters.Limit = None
+    sample: input_parameters.Sample = None
     seed: parameters.Seed = 0
-    max_cell: parameters.MaxCell = 10
+    max_cell: input_parameters.MaxCell = 10
 
     def read(self, file: str, reporter: Reporter) -> Corpus:
         """Return the corpus, and report what was read.

@@ -75,6 +75,17 @@ class Reading:
     empty: EmptyTexts = EmptyTexts.skip
     layout: Layout = field(default_factory=Layout)
 
+    @classmethod
+    def of_options(cls, values: dict[str, Any]) -> Reading:
+        """Return how a file was read, from what `options` returned and the columns.
+
+        :param values: by name; lists are taken as tuples.
+        """
+        layout = Layout(**{each.name: values[each.name] for each in fields(Layout)})
+        own = {each.name: values[each.name] for each in fields(cls) if each.name != "layout"}
+        lists = {name: tuple(value) for name, value in own.items() if isinstance(value, list)}
+        return cls(**own | lists, layout=layout)
+
     def options(self) -> dict[str, Any]:
         """Return the arguments of `read_corpus` that read another file alike, by name."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}

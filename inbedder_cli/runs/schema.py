@@ -7,14 +7,13 @@ names its place, and what is not in the schema costs no memory, however much of 
 from __future__ import annotations
 
 import shlex
-from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from inbedder_cli.clustering import NOISE
-from inbedder_cli.corpus.layout import Layout, Reading
+from inbedder_cli.corpus.layout import Reading
 from inbedder_cli.encoders.base import ModelRecord
 from inbedder_cli.errors import InputError
 from inbedder_cli.options import (
@@ -268,11 +267,7 @@ class Manifest(Struct, frozen=True):
     @property
     def reading(self) -> Reading | None:
         """How the file was read; None where the rows were in memory, or an older version saved the run."""
-        if self.input is None:
-            return None
-        values = msgspec.structs.asdict(self.input)
-        layout = Layout(**{each.name: values.pop(each.name) for each in fields(Layout)})
-        return Reading(**values | {name: tuple(values[name]) for name in ("columns", "text")}, layout=layout)
+        return None if self.input is None else Reading.of_options(msgspec.structs.asdict(self.input))
 
     @property
     def model_record(self) -> ModelRecord:
