@@ -99,7 +99,7 @@ def pull_base_from(manifest: Manifest, source: Path, *, reporter: Reporter = SIL
         _check_weights(manifest, source)
         with _staging() as staging:
             shutil.copytree(source, staging / "converted", ignore=_ignore_others)
-            _check_weights(manifest, staging / "converted")  # the source may have changed meanwhile
+            _check_weights(manifest, staging / "converted", source)  # which may have changed meanwhile
             return _move_in(staging / "converted", base_folder(manifest))
     candidates = sorted(source.glob(pinned.pattern)) if source.is_dir() else [source]
     if not candidates or not candidates[0].is_file():
@@ -148,12 +148,12 @@ def _check_private(folder: Path) -> None:
         check_private(path)
 
 
-def _check_weights(manifest: Manifest, folder: Path) -> None:
+def _check_weights(manifest: Manifest, folder: Path, shown: Path | None = None) -> None:
     from inbedder_cli.models.convert import weights_sha256
 
     if weights_sha256(folder) != manifest.base.weights_sha256:
         raise ModelError(
-            f"{folder} contains other weights than {manifest.name} needs",
+            f"{shown or folder} contains other weights than {manifest.name} needs",
             hint="remove that folder, and fetch it again",
         )
 

@@ -9,12 +9,12 @@ import pytest
 from tests.fuzz.cases import EMBED, LINKS, ROWS, TOY, Case, seed
 from tests.fuzz.hunt import Hunter, describe
 from tests.fuzz.targets import TARGETS
+from tests.fuzz.teachers import LABELS
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 INPUTS, HEAVY_INPUTS = 12, 4
 NUMBER = 15  # of the drawing
 
-TEACH = ["teach", "examples.jsonl", "-m", "toy:", "-o", "new.parquet"]
 ONE_OF_EACH: list[tuple[str, Case]] = [
     *[
         ("csv", Case({name: seed(name)}, {"source": name}))
@@ -29,11 +29,11 @@ ONE_OF_EACH: list[tuple[str, Case]] = [
     ("xlsx", Case({"book.xlsx": seed("book.xlsx")}, {"source": "book.xlsx", "text": "text"})),
     ("json", Case({"x.json": seed("document.json")}, {"source": "x.json", "text": "ticket.text"})),
     ("lines", Case({"lines.txt": seed("lines.txt")}, {"source": "lines.txt"})),
-    *[
-        ("header", Case({f"{n}.csv": seed(f"{n}.csv")}, {"source": f"{n}.csv"}))
-        for n in ("qualtrics", "surveymonkey")
-    ],
-    ("labels", Case({"examples.jsonl": seed("suite/examples.jsonl")}, {}, TEACH)),
+    ("header", Case({"x.csv": seed("qualtrics.csv")}, {"source": "x.csv"})),
+    (
+        "header",
+        Case({"x.csv": seed("surveymonkey.csv")}, {"source": "x.csv", "text": "What did you think of it?"}),
+    ),
     ("languages", Case({}, {"texts": ["The room was cold, and loud."], "languages": ["en"]})),
     ("manifest", Case({}, {"model": "model"})),
     ("model", Case({"rows.csv": ROWS}, {"model": "model"}, EMBED)),
@@ -73,6 +73,11 @@ def test_whole_files_are_read(hunter, name, case):
     """Of a seed that the program refuses, only the refusal would be tried."""
     outcome = hunter.run(name, case, through_command=False)
     assert (outcome["kind"], outcome.get("exit")) == (None, 0), outcome.get("typed") or outcome["message"]
+
+
+def test_whole_labels_are_read(hunter):
+    case = Case({LABELS: (hunter.made / LABELS / LABELS).read_bytes()}, {"path": LABELS})
+    assert hunter.run("labels", case, through_command=False)["exit"] == 0
 
 
 @pytest.mark.parametrize("name", TARGETS)

