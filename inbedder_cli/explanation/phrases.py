@@ -94,9 +94,10 @@ def text_phrases(texts: Sequence[str], options: ExplainOptions) -> list[list[str
 def answer_phrases(answer: str, stop_words: frozenset[str], repeated: frozenset[str]) -> list[str]:
     """Return the different 1- to 3-grams of an answer that neither begin nor end with a stop word.
 
-    Stop words inside a phrase stay, and so does "too" before a word. A negation and the word that it negates are kept together. The parts of a
-    hyphenated word are phrases too. Words of the question are left out where the answer holds another word that is
-    neither a stop word nor a negation. An answer that consists of stop words alone keeps them.
+    Stop words inside a phrase stay, and so does "too" before a word. A negation and the word that it negates are
+    kept together. The parts of a hyphenated word are phrases too. Words of the question are left out where the
+    answer holds another word that is neither a stop word nor a negation. An answer that consists of stop words
+    alone keeps them.
 
     >>> answer_phrases("The emotion is anger", frozenset({"the", "is"}), frozenset({"emotion"}))
     ['anger']
