@@ -75,8 +75,8 @@ def choose_labels(
     """Return the phrases that name each cluster: one (`choose_phrases`), or up to three.
 
     Where the first phrase is in the answers of less than half of the rows, or names another cluster too, others
-    join it. Each of them adds rows, is more frequent here than elsewhere, names no other cluster which it fits
-    better, and improves the F measure of the label.
+    join it. Each of them adds rows, is more frequent here than elsewhere, is not the first phrase of a cluster
+    which it fits better, and improves the F measure of the label.
 
     :param phrases_by_row: phrases of each row.
     :param labels: cluster of each row, int64, shape (n_rows,), -1 for noise.
@@ -115,14 +115,7 @@ def _further_phrases(
             ]
             complete = dict.fromkeys(_complete(p, fitting) for p in fitting)
             further[cluster] = [p for p in complete if not _is_taken(p, others, beta)]
-    return {
-        cluster: [
-            p
-            for p in phrases
-            if not any(_is_taken(p, others, beta) for c, others in further.items() if c != cluster)
-        ]
-        for cluster, phrases in further.items()
-    }
+    return further
 
 
 def _join_phrases(

@@ -24,6 +24,7 @@ CANDIDATES = 100  # best phrases of a cluster that are compared with each other
 PRIOR_SHARE = 0.1  # weight of the corpus as a prior: larger values favor phrases of one cluster only
 LEAST_PART = 4  # letters of a part of a hyphenated word that is a phrase by itself
 LEAST_WORD = 2  # characters of a word of a text: Chinese words are short
+DEGREES = frozenset(["too"])  # stop words that stay before another word: "too small" is not "small"
 COVERED = 0.8  # share of a shorter phrase's rows from which a longer phrase replaces it
 
 
@@ -93,9 +94,10 @@ def text_phrases(texts: Sequence[str], options: ExplainOptions) -> list[list[str
 def answer_phrases(answer: str, stop_words: frozenset[str], repeated: frozenset[str]) -> list[str]:
     """Return the different 1- to 3-grams of an answer that neither begin nor end with a stop word.
 
-    Stop words inside a phrase stay. A negation and the word that it negates are kept together. The parts of a
-    hyphenated word are phrases too. Words of the question are left out where the answer holds another word that is
-    neither a stop word nor a negation. An answer that consists of stop words alone keeps them.
+    Stop words inside a phrase stay, and so does "too" before a word. A negation and the word that it negates are
+    kept together. The parts of a hyphenated word are phrases too. Words of the question are left out where the
+    answer holds another word that is neither a stop word nor a negation. An answer that consists of stop words
+    alone keeps them.
 
     >>> answer_phrases("The emotion is anger", frozenset({"the", "is"}), frozenset({"emotion"}))
     ['anger']
@@ -126,7 +128,8 @@ def _grams(
     for n in range(1, LONGEST_PHRASE + 1):
         for start in range(len(words) - n + 1):
             gram = words[start : start + n]
-            if gram[0] in dropped or gram[-1] in dropped or (n > 1 and repeated.intersection(gram) & dropped):
+            begins_empty = gram[0] in dropped and not (n > 1 and gram[0] in DEGREES)
+            if begins_empty or gram[-1] in dropped or (n > 1 and repeated.intersection(gram) & dropped):
                 continue
             if start in negated or start + n in negated:
                 continue

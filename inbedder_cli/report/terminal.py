@@ -57,7 +57,7 @@ def _clusters(result: ClusteringResult, width: int) -> Table:
     title.append(f"   {visible(result.corpus.source)}", style="dim")
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, expand=True, padding=(0, 1))
     table.add_column("", justify="right", style="dim", no_wrap=True)
-    table.add_column("cluster", style="bold cyan", ratio=4 if heading else 3, overflow="fold")
+    table.add_column("cluster", style="bold cyan", ratio=4, overflow="fold")
     table.add_column("rows", justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
     table.add_column(answers_heading(result), ratio=5 if heading else 4, overflow="fold")

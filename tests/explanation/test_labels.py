@@ -70,9 +70,13 @@ def test_a_label_holds_several_answers_where_no_answer_is_that_of_most_rows():
     assert (first.label, first.check.coverage) == ("espresso / tank / coffee", 0.6)
 
 
-def test_a_further_answer_is_in_the_label_that_it_fits_best():
+def test_a_further_answer_may_be_in_two_labels_but_not_the_first_one_of_another_cluster():
     answers = ["sadness"] * 4 + ["regret"] * 3 + list("abc") + ["disgust"] * 4 + ["regret"] * 2 + list("defg")
-    assert [s.label for s in explained([0] * 10 + [1] * 10, answers)] == ["sadness / regret", "disgust"]
+    summaries = explained([0] * 10 + [1] * 10 + [2] * 10, answers + ["joy"] * 10)
+    assert [s.label for s in summaries] == ["sadness / regret", "disgust / regret", "joy"]
+    answers = ["sadness"] * 4 + ["anger"] * 3 + list("abc") + ["anger"] * 8 + list("de") + ["joy"] * 30
+    summaries = explained([0] * 10 + [1] * 10 + [2] * 30, answers)
+    assert [s.label for s in summaries] == ["sadness", "anger", "joy"]
 
 
 def test_an_answer_that_is_as_frequent_elsewhere_does_not_join_a_label():

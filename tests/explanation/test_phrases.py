@@ -41,6 +41,13 @@ def test_the_score_is_the_z_score_of_the_log_odds():
     assert "anger" not in phrases_of(summaries[1])
 
 
+def test_too_stays_before_the_word_that_it_changes():
+    stop_words = frozenset({"too", "is", "it"})
+    assert answer_phrases("it is too small", stop_words, NONE) == ["small", "too small"]
+    assert answer_phrases("me too", stop_words, NONE) == ["me"]
+    assert answer_phrases("not too small", stop_words, NONE) == ["not too small"]
+
+
 def test_support_and_lift_are_shares_of_rows():
     labels = [0] * 4 + [1] * 6
     answers = ["anger anger", "anger", "anger", "joy", "anger", "joy", "joy", "joy", "joy", "fear"]
