@@ -23,7 +23,7 @@ from inbedder_cli.cli.option_groups import (
     make_deterministic,
     with_groups,
 )
-from inbedder_cli.cli.page_options import PageOptions, split_names, write_report
+from inbedder_cli.cli.page_options import PageOptions, split_names, write_pictures
 from inbedder_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -86,6 +86,14 @@ def cluster(
             rich_help_panel=parameters.OUTPUT,
         ),
     ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Draw the map and the shares of the clusters: .svg, .png or .pdf (needs the extra plot).",
+            rich_help_panel=parameters.OUTPUT,
+        ),
+    ] = None,
     with_map: parameters.Map = False,
     prefix: parameters.Prefix = "",
     force: parameters.Force = False,
@@ -125,7 +133,7 @@ def cluster(
             "a saved run needs the model that encoded the texts", hint="leave out --vectors, or --save"
         )
     inputs = (file, vectors, explanation.stop_words)
-    row_format = check_targets(output, output_format, clusters, save, report, force=force, inputs=inputs)
+    row_format = check_targets(output, output_format, clusters, save, report, plot, force=force, inputs=inputs)
     corpus = source.read(file, reporter)
     names = [column_name(name, column) for name in questions for column in result_columns(with_map=with_map)]
     prefix = free_prefix(corpus, names, prefix, reporter)
@@ -157,15 +165,13 @@ def cluster(
         reporter=reporter,
     )
     analysis = replace(analysis, columns=(*analysis.columns, *page.settings().columns))
-    if report or save or with_map:
+    if report or plot or save or with_map:
         analysis = with_maps(analysis, reporter)
     if clusters:  # before stdout, whose reader may close the pipe
         write_clusters(analysis, clusters)
     if save:
         save_analysis(analysis, save, reporter)
-    if report:
-        write_report(analysis, report, page)
-        reporter.info(f"report: {report}")
+    write_pictures(analysis, report, plot, page, reporter)
     write_analysis(analysis, row_format, output, prefix, reporter, with_map=with_map)
     for result in analysis:
         warn_about_embeddings(result.embeddings, encoding.max_tokens, reporter)

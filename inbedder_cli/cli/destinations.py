@@ -28,6 +28,7 @@ def check_targets(
     clusters: Path | None = None,
     save: Path | None = None,
     report: Path | None = None,
+    plot: Path | None = None,
     *,
     force: bool,
     inputs: Iterable[str | Path | None] = (),
@@ -39,6 +40,7 @@ def check_targets(
     :param clusters: file of the clusters.
     :param save: folder of the saved run.
     :param report: file of the report.
+    :param plot: file of the picture.
     :param force: whether existing files may be replaced.
     :param inputs: files that are read, "-" for standard input; None where one is not given.
     :raises UsageError: for a file that exists, an unknown suffix, an output that would replace another one or an
@@ -47,8 +49,10 @@ def check_targets(
     from inbedder_cli.output.files import check_distinct, check_target
     from inbedder_cli.output.formats import TABLE, format_of
 
-    check_distinct({"-o": output, "--clusters": clusters, "--save": save, "--report": report}, inputs)
-    for target in (output, clusters, report):
+    check_distinct(
+        {"-o": output, "--clusters": clusters, "--save": save, "--report": report, "--plot": plot}, inputs
+    )
+    for target in (output, clusters, report, plot):
         check_target(target, force=force)
     if save is not None:
         from inbedder_cli.runs.storage import check_run_folder
@@ -56,6 +60,10 @@ def check_targets(
         check_run_folder(save, force=force)
     if clusters:
         format_of(clusters)
+    if plot:
+        from inbedder_cli.report.plot import check_plot
+
+        check_plot(plot)
     format_name = format_name or (format_of(output) if output else None)
     if output is not None and format_name == TABLE:
         raise UsageError("--format table prints to the terminal only", hint="choose another --format for the file")

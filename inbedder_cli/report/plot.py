@@ -125,7 +125,7 @@ def _draw_shares(axes: Any, result: ClusteringResult) -> None:  # noqa: ANN401
     axes.set_yticks(rows, [truncate(view.label, LABEL_LENGTH) for view in views])
     for row, (view, share) in enumerate(zip(views, shares, strict=True)):
         axes.text(share, row, f" {view.share}", va="center", color=INK)
-        mark = ", ".join(mark.split()[0] for mark in view.marks)
+        mark = ", ".join("weak label" if mark.startswith("weak") else mark.split()[0] for mark in view.marks)
         axes.text(max(shares) * 1.18, row, mark, va="center", color=MUTED, size=8)
     axes.invert_yaxis()
     axes.set_xlim(0, max(shares, default=1) * 1.15)
