@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 MODEL := INBEDDER_CACHE=$${INBEDDER_CACHE:-.cache}
 
-.PHONY: demo test check fuzz bench format clean
+.PHONY: demo test check fuzz bench pictures format clean
 
 demo: .venv/ready  ## set up, and cluster the sample reviews by two questions
 	$(MODEL) $(BIN)/inbedder cluster sample_data/reviews.csv --id id -i "What emotion is expressed?" -k 8 --format table
@@ -26,6 +26,10 @@ fuzz: .venv/ready-dev  ## ten minutes of damaged files for everything that reads
 bench: .venv/ready-dev  ## how fast rows are read, and how each step grows with them
 	$(MODEL) $(BIN)/python benchmarks/throughput.py
 	$(MODEL) $(BIN)/python benchmarks/growth.py
+
+pictures: .venv/ready-dev  ## draw the picture in the README from the sample data
+	$(MODEL) $(BIN)/inbedder cluster sample_data/reviews.csv --id id -i "What emotion is expressed?" -k 8 \
+		--plot docs/reviews.png --force -q -o - >/dev/null
 
 format: .venv/ready-dev  ## put the code into its usual form
 	$(BIN)/ruff check --fix .

@@ -30,7 +30,7 @@ from inbedder_cli.cli.option_groups import (
     make_deterministic,
     with_groups,
 )
-from inbedder_cli.cli.page_options import PageOptions, split_names, write_report
+from inbedder_cli.cli.page_options import PageOptions, split_names, write_pictures
 from inbedder_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -104,6 +104,14 @@ def cluster(
             rich_help_panel=parameters.OUTPUT,
         ),
     ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Draw the map and the shares of the clusters: .svg, .png or .pdf (needs the extra plot).",
+            rich_help_panel=parameters.OUTPUT,
+        ),
+    ] = None,
     with_map: parameters.Map = False,
     prefix: parameters.Prefix = "",
     force: parameters.Force = False,
@@ -145,12 +153,12 @@ def cluster(
         raise UsageError(
             "a saved run needs the model that encoded the texts", hint="leave out --vectors, or --save"
         )
-    one = {"--explode": explode, "--save": save, "--report": report}
+    one = {"--explode": explode, "--save": save, "--report": report, "--plot": plot}
     _check_multi(questions, [name for name, value in one.items() if value], vectors, multi=multi)
     inputs = (file, vectors, explanation.stop_words)
     bad_rows = source.bad_rows
     row_format = check_targets(
-        output, output_format, clusters, save, report, bad_rows=bad_rows, force=force, inputs=inputs
+        output, output_format, clusters, save, report, plot, bad_rows=bad_rows, force=force, inputs=inputs
     )
     corpus = source.read(file, reporter)
     corpus = with_output_style(
@@ -189,15 +197,13 @@ def cluster(
         reporter=reporter,
     )
     analysis = replace(analysis, columns=(*analysis.columns, *page.settings().columns))
-    if report or save or with_map:
+    if report or plot or save or with_map:
         analysis = with_maps(analysis, reporter)
     if clusters:  # before stdout, whose reader may close the pipe
         write_clusters(analysis, clusters)
     if save:
         save_analysis(analysis, save, reporter)
-    if report:
-        write_report(analysis, report, page)
-        reporter.info(f"report: {report}")
+    write_pictures(analysis, report, plot, page, reporter)
     write_analysis(analysis, row_format, output, prefix, reporter, explode=explode, with_map=with_map)
     for result in analysis:
         warn_about_embeddings(result.embeddings, encoding.max_tokens, reporter)

@@ -29,6 +29,7 @@ def check_targets(
     clusters: Path | None = None,
     save: Path | None = None,
     report: Path | None = None,
+    plot: Path | None = None,
     *,
     bad_rows: Path | None = None,
     force: bool,
@@ -41,6 +42,7 @@ def check_targets(
     :param clusters: file of the clusters.
     :param save: folder of the saved run.
     :param report: file of the report.
+    :param plot: file of the picture.
     :param bad_rows: file of the rows that are left out.
     :param force: whether existing files may be replaced.
     :param inputs: files that are read, "-" for standard input; None where one is not given.
@@ -50,9 +52,9 @@ def check_targets(
     from inbedder_cli.output.files import check_distinct, check_target
     from inbedder_cli.output.formats import TABLE, format_of
 
-    targets = {"--clusters": clusters, "--save": save, "--report": report, "--bad-rows": bad_rows}
+    targets = {"--clusters": clusters, "--save": save, "--report": report, "--plot": plot, "--bad-rows": bad_rows}
     check_distinct({"-o": output} | targets, inputs)
-    for target in (output, clusters, report, bad_rows):
+    for target in (output, clusters, report, plot, bad_rows):
         check_target(target, force=force)
     if save is not None:
         from inbedder_cli.runs.storage import check_run_folder
@@ -60,6 +62,10 @@ def check_targets(
         check_run_folder(save, force=force)
     if clusters:
         format_of(clusters)
+    if plot:
+        from inbedder_cli.report.plot import check_plot
+
+        check_plot(plot)
     format_name = format_name or (format_of(output) if output else None)
     if output is not None and format_name == TABLE:
         raise UsageError("--format table prints to the terminal only", hint="choose another --format for the file")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inbedder_cli.corpus import Corpus
+    from inbedder_cli.progress import Reporter
     from inbedder_cli.results import Analysis
 
 PANEL = "Report"
@@ -96,6 +97,27 @@ def split_names(given: list[str] | None) -> list[str]:
     :param given: values such as "rating,product".
     """
     return [name.strip() for names in given or () for name in names.split(",") if name.strip()]
+
+
+def write_pictures(
+    analysis: Analysis, report: Path | None, plot: Path | None, options: PageOptions, reporter: Reporter
+) -> None:
+    """Write the report and the plot, those that are asked for.
+
+    :param analysis: the results.
+    :param report: file of the report; None: there is none.
+    :param plot: file of the plot; None: there is none.
+    :param options: what the report shows.
+    :param reporter: receives where they are.
+    """
+    if report:
+        write_report(analysis, report, options)
+        reporter.info(f"report: {report}")
+    if plot:
+        from inbedder_cli.report.plot import write_plot
+
+        write_plot(analysis, plot)
+        reporter.info(f"plot: {plot}")
 
 
 def write_report(analysis: Analysis, path: Path, options: PageOptions) -> None:

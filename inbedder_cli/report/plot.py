@@ -58,7 +58,7 @@ def write_plot(analysis: Analysis, path: Path) -> None:
     from matplotlib.figure import Figure
 
     suffix = path.suffix.lower()
-    settings = {"svg.hashsalt": "inbedder", "font.size": 10, "text.usetex": False, "text.parse_math": False}
+    settings: Any = {"svg.hashsalt": "inbedder", "font.size": 10, "text.usetex": False, "text.parse_math": False}
     with mpl.rc_context(settings):
         figure = Figure(figsize=(WIDTH, HEIGHT * len(analysis)), layout="constrained")
         panels = figure.subplots(len(analysis), 2, squeeze=False, width_ratios=[1.5, 1])
@@ -125,7 +125,7 @@ def _draw_shares(axes: Any, result: ClusteringResult) -> None:  # noqa: ANN401
     axes.set_yticks(rows, [truncate(view.label, LABEL_LENGTH) for view in views])
     for row, (view, share) in enumerate(zip(views, shares, strict=True)):
         axes.text(share, row, f" {view.share}", va="center", color=INK)
-        mark = ", ".join(mark.split()[0] for mark in view.marks)
+        mark = ", ".join("weak label" if mark.startswith("weak") else mark.split()[0] for mark in view.marks)
         axes.text(max(shares) * 1.18, row, mark, va="center", color=MUTED, size=8)
     axes.invert_yaxis()
     axes.set_xlim(0, max(shares, default=1) * 1.15)

@@ -9,8 +9,11 @@ import json
 import re
 from html.parser import HTMLParser
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
+from inbedder_cli import ClusterOptions, Embeddings, RowStatus, analyze, corpus_from_table
 from inbedder_cli.errors import InbedderError, UsageError
 from inbedder_cli.options import ReportOptions
 from inbedder_cli.report import page as page_module
@@ -149,6 +152,22 @@ def test_titles_and_columns(analysis):
         page(analysis, ReportOptions(color_by=("nowhere",)))
     with pytest.raises(UsageError, match='"region" holds no dates'):
         page(analysis, ReportOptions(date="region"))
+
+
+def test_without_answers_and_with_noise():
+    corpus = corpus_from_table(pa.table({"text": [f"text {i}" for i in range(80)]}), text="text")
+    rng = np.random.default_rng(0)
+    vectors = (6 * np.eye(8)[np.arange(80) % 3] + rng.normal(size=(80, 8))).astype(np.float32)
+    vectors[:6] = 30 * rng.normal(size=(6, 8))
+    embeddings = Embeddings(vectors, None, [RowStatus.ok] * 80)
+    options = ClusterOptions(algorithm="hdbscan", min_cluster_size=8, stability=False)
+    text = page(analyze(corpus, "", embeddings=embeddings, cluster_options=options, baseline=False)).decode()
+    assert "80 texts fall into 3 clusters. The largest" in text
+    assert "resemble no cluster" in text
+    assert '<h1 dir="auto">table</h1>' in text
+    assert 'data-sort="stability"' not in text
+    assert data_of(text)["questions"][0]["answers"] is None
+    assert Elements(text).open == []
 
 
 def test_to_html_writes_the_page_or_nothing(analysis, tmp_path):
