@@ -58,7 +58,12 @@ def write_plot(analysis: Analysis, path: Path) -> None:
     from matplotlib.figure import Figure
 
     suffix = path.suffix.lower()
-    settings: Any = {"svg.hashsalt": "inbedder", "font.size": 10, "text.usetex": False, "text.parse_math": False}
+    settings: dict[Any, Any] = {
+        "svg.hashsalt": "inbedder",
+        "font.size": 10,
+        "text.usetex": False,
+        "text.parse_math": False,
+    }
     with mpl.rc_context(settings):
         figure = Figure(figsize=(WIDTH, HEIGHT * len(analysis)), layout="constrained")
         panels = figure.subplots(len(analysis), 2, squeeze=False, width_ratios=[1.5, 1])
