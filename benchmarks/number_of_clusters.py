@@ -138,7 +138,7 @@ def report(name: str, tables: Sequence[Table], chosen: Sequence[tuple[int, tuple
     print(f"{name:40s}  {error}    {np.median(ks):6.0f}     {v:.1f}  {ami:.1f}  {ari:.1f}")
 
 
-def measure(vectors: Vectors, answers: Sequence[str], classes: Sequence[str], fast: bool) -> Table:
+def measure(vectors: Vectors, answers: Sequence[str], classes: Sequence[str], fast: bool = False) -> Table:
     """Return all measures of a task, or the fast ones."""
     order = canonical_order(vectors)
     points, _ = center_and_normalize(vectors[order])

@@ -65,7 +65,9 @@ def test_every_way_to_select_k_finds_clear_groups_or_says_how_far_it_is(capsys):
     assert (table.n_classes, round(table.perplexity), round(table.n_answers)) == (3, 3, 3)
     for name in ("silhouette", "AMI with the answers", "-k auto", "number of classes (oracle)"):
         assert ways.WAYS[name](table) == 3, name
-    for name, way in ways.WAYS.items():
+    fast = ways.measure(vectors, names, names, fast=True)
+    assert all(way(fast) == way(table) for way in ways.WAYS.values())
+    for name, way in (ways.WAYS | ways.COSTLY_WAYS).items():
         ways.report(name, [table], [(way(table), table.quality[way(table)])])
     assert "-k auto" in capsys.readouterr().out
 
