@@ -10,6 +10,15 @@ import pytest
 from inbedder_cli.signals import STOPPING, interrupt_on_signals
 
 
+@pytest.fixture(autouse=True)
+def heeded():
+    """None of the signals is ignored, as those of a shell's background job are."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in STOPPING}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize("number", STOPPING)
 def test_a_signal_interrupts_and_names_itself(number):
     before = signal.getsignal(number)

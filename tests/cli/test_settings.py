@@ -73,14 +73,12 @@ def test_what_belongs_to_one_call_is_no_setting(folders, inbedder, option, monke
     assert f"inbedder.toml: {option} cannot be a setting" in result.stderr
 
 
-def test_every_option_that_names_a_file_to_write_belongs_to_one_call():
-    writing = {
-        name
-        for _, name, parameter in options_of(get_command(app), ())
-        if "write" in (parameter.help or "").lower() or "overwrite" in (parameter.help or "").lower()
-    }
-    assert {"output", "force"} <= writing
-    assert writing <= ONCE
+def test_every_path_belongs_to_one_call_unless_it_is_only_read():
+    options = {name: parameter for _, name, parameter in options_of(get_command(app), ())}
+    paths = {name for name, parameter in options.items() if parameter.bare_type() == "Path"}
+    assert {"output", "save", "report"} <= paths
+    assert paths - ONCE == {"wordings", "dev", "eval"}
+    assert {"force", "open"} <= ONCE
 
 
 @pytest.mark.parametrize(

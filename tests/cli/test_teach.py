@@ -60,6 +60,7 @@ from inbedder_cli.cli import main
 from inbedder_cli.encoders import encoder_backends
 from inbedder_cli.training import teaching
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 teaching.PART_SECONDS = 0.0
 teaching.POOL = 4
 n_kept = 0
