@@ -237,10 +237,11 @@ def result_sentence(result: ClusteringResult) -> str:
     named = [f"“{short(s.label)}” ({percent(s.share)})" for s in others]
     after = f", then {' and '.join(named)}" if named else ""
     n_clusters = "1 cluster" if len(clusters) == 1 else f"{len(clusters)} clusters"
+    several = " A text may be in several." if result.units else ""
     by = " by their answers" if result.embeddings.answers is not None else ""
     return (
         f"{n_rows:,} texts fall into {n_clusters}{by}. "
-        f"The largest is “{short(first.label)}” with {percent(first.share)} of them{after}.{rest}"
+        f"The largest is “{short(first.label)}” with {percent(first.share)} of them{after}.{several}{rest}"
     )
 
 

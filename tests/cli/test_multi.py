@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -202,3 +203,35 @@ def test_cells_of_jsonl_and_parquet_stay_what_they_are(inbedder, tmp_path):
     pq.write_table(pa.table({"text": TEXTS, "when": pa.array(range(8), pa.timestamp("ns"))}), typed)
     assert inbedder("cluster", typed, *base, "-o", tmp_path / "out.parquet").exit_code == 0
     assert pq.read_table(tmp_path / "out.parquet").column("when") == pq.read_table(typed).column("when")
+
+
+def _data(page):
+    block = re.search(r'<script[^>]*type="application/json"[^>]*>(.*?)</script>', page, re.S)
+    return json.loads(block[1])
+
+
+def test_in_the_report_each_answer_is_a_dot_and_figures_count_rows(cluster, inbedder, tmp_path):
+    page, run, again = tmp_path / "r.html", tmp_path / "run", tmp_path / "again.html"
+    cluster("--multi", "--report", page, "--save", run)
+    text = page.read_text(encoding="utf-8")
+    assert f"{len(TEXTS)} texts fall into 4 clusters" in text
+    assert "A text may be in several." in text
+    assert "Every dot is one answer." in text
+    data = _data(text)
+    assert data["total"] == len(data["texts"]) == sum(max(1, len(labels)) for labels in GOLD)
+    assert inbedder("report", run, "-o", again).exit_code == 0
+    restored = again.read_text(encoding="utf-8")
+    assert f"{len(TEXTS)} texts fall into 4 clusters" in restored
+    assert _data(restored)["total"] == data["total"]
+
+
+def test_a_row_gets_the_place_of_each_answer_on_the_map(cluster):
+    rows = [json.loads(line) for line in cluster("--multi", "--map", "--format", "jsonl").stdout.splitlines()]
+    for row, labels in zip(rows, GOLD, strict=True):
+        assert len(row["map_x"] or []) == len(row["map_y"] or []) == len(labels)
+
+
+@pytest.mark.parametrize("option", ["--report", "--plot", "--save"])
+def test_what_shows_answers_takes_one_question(cluster, tmp_path, option):
+    result = cluster("--multi", "-i", "Which one is missing?", option, tmp_path / "out.png", code=2)
+    assert f"--multi with {option} takes one question" in result.stderr
