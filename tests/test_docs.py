@@ -50,7 +50,7 @@ def test_every_command_is_in_the_reference(command):
 def test_every_option_that_a_page_names_exists(page, options):
     found = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page.read_text(encoding="utf-8")))
     if page.parent.name == "benchmarks":
-        found -= {"--rows", "--embed", "--readout"}  # of the scripts there, and one by its old name
+        found -= {"--rows", "--embed", "--plain", "--lines", "--readout"}  # of scripts, and one by its old name
     assert found - OTHERS_OPTIONS <= options
 
 
