@@ -138,7 +138,8 @@ def _blocks(stream: IO[bytes], encoding: str, limit: int) -> Iterator[Sequence[b
     try:
         yield from ((line,) for line in iter(partial(wrapper.readline, limit + 1), ""))
     finally:
-        wrapper.detach()
+        if not stream.closed:  # by who stopped reading in the middle
+            wrapper.detach()
 
 
 def _blocks_of_bytes(stream: IO[bytes], limit: int) -> Iterator[Sequence[bytes]]:

@@ -165,6 +165,8 @@ def _check_numbers(value: object, file: Path, key: str = "") -> None:
             _check_numbers(inner, file, key)
     elif isinstance(value, int) and abs(value) > MAX_INT:
         raise ModelError(f"{file} is damaged: {key[:80]} is out of range", hint="fetch the model again")
+    elif value != value:
+        raise ModelError(f"{file} is damaged: {key[:80]} is not a number", hint="fetch the model again")
 
 
 def read_weights(name: str, folder: Path) -> Weights:

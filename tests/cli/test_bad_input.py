@@ -603,3 +603,12 @@ def test_the_other_commands_refuse_bad_files_alike(
     (folder / "bad.csv").write_text("id,text\n1,fine\n2,cold, and loud\n")
     result = inbedder(command, "bad.csv", "-i", "What?", "--model", tiny, "-o", "out/result.jsonl")
     check(result, INPUT, "bad.csv, row 2 (line 3)", hint="--delimiter")
+
+
+def test_a_bad_row_in_a_wide_encoding_is_told_without_a_second_error(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_bytes(("id,text\n1,a,b\n" + "2,c\n" * 50).encode("utf-16"))
+    command = [sys.executable, "-m", "inbedder_cli", "answer", "x.csv", "-i", "What?"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 5
+    assert "3 fields where the header has 2" in done.stderr
+    assert "Exception ignored" not in done.stderr

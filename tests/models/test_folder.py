@@ -19,7 +19,7 @@ from inbedder_cli.errors import InbedderError, ModelError
 from inbedder_cli.models import resolve_model
 from inbedder_cli.models.bounds import bounded_construction
 from inbedder_cli.models.clean import clean_copy
-from inbedder_cli.models.folder import CONFIG, check_folder
+from inbedder_cli.models.folder import CONFIG, check_folder, read_settings
 from tests.conftest import KINDS, MASKED, SEQ2SEQ
 from tests.encoders.plain import load_by_name
 
@@ -275,3 +275,12 @@ def test_a_model_of_hardly_any_positions_is_a_fault_of_the_model(inbedder, folde
     result = inbedder("answer", reviews, "-i", "What?", "-m", folder)
     assert result.exit_code == 3, result.stderr
     assert "fetch it again" in result.stderr
+
+
+def test_a_setting_that_is_no_number_is_refused(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text('{"time_step_limit": [0.0, Infinity], "rms_norm_eps": 1e-6}')
+    assert read_settings(path)["rms_norm_eps"] == 1e-6
+    path.write_text('{"layers": [{"rms_norm_eps": NaN}]}')
+    with pytest.raises(ModelError, match=r"config\.json is damaged: rms_norm_eps is not a number"):
+        read_settings(path)
