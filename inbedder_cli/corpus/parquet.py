@@ -105,7 +105,14 @@ def _check_declared(file: pq.ParquetFile, name: str, packed: int) -> None:
     check_column_names(file.schema_arrow.names, name)
     leaves = [file.schema.column(i) for i in range(len(file.schema))]
     widths = {leaf.path: max(WIDTH, leaf.length) for leaf in leaves}  # only types of fixed length have one
-    declared = sum(max(c.total_uncompressed_size, c.num_values * widths[c.path_in_schema]) for c in _chunks(file))
+    chunks = _chunks(file)
+    if unknown := {chunk.path_in_schema for chunk in chunks} - widths.keys():
+        raise InputError(
+            f"not a readable Parquet file: its rows have a column {min(unknown)} that its schema has not",
+            source=name,
+            hint="write it again",
+        )
+    declared = sum(max(c.total_uncompressed_size, c.num_values * widths[c.path_in_schema]) for c in chunks)
     if declared > unpacked_limit(packed):
         raise unpacks_too_large(name, packed)
 

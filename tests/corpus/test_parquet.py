@@ -126,6 +126,15 @@ def test_a_file_damaged_inside_is_refused(tmp_path: Path) -> None:
         read_corpus(str(path))
 
 
+def test_a_column_that_the_schema_has_not_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"text": ["a", "b"], "tags": [["x"], ["y"]]}), path)
+    before, _, after = path.read_bytes().rpartition(b"element")
+    path.write_bytes(before + b"elemenu" + after)
+    with pytest.raises(InputError, match="not a readable Parquet file"):
+        read_corpus(str(path))
+
+
 def test_text_that_is_not_utf_8_inside_parquet_is_no_crash(tmp_path: Path) -> None:
     bad = pa.Array.from_buffers(
         pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\x05\0\0\0"), pa.py_buffer(b"caf\xe9s")]
