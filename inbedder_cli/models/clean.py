@@ -192,4 +192,10 @@ def _clean_tokenizer(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _clean_generation(settings: dict[str, Any]) -> dict[str, Any]:
-    return {key: settings[key] for key in GENERATION_SETTINGS if key in settings}
+    kept = {key: settings[key] for key in GENERATION_SETTINGS if key in settings}
+    for key, value in kept.items():
+        if not all(type(id_) is int for id_ in (value if isinstance(value, list) else [value or 0])):
+            raise ModelError(
+                f"{key} in {GENERATION_CONFIG} is no token id: {str(value)[:80]!r}", hint="fetch the model again"
+            )
+    return kept

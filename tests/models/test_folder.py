@@ -284,3 +284,14 @@ def test_a_setting_that_is_no_number_is_refused(tmp_path):
     path.write_text('{"layers": [{"rms_norm_eps": NaN}]}')
     with pytest.raises(ModelError, match=r"config\.json is damaged: rms_norm_eps is not a number"):
         read_settings(path)
+
+
+@pytest.mark.parametrize("value", [1.5, "x", {"": 1}, [1, "x"], [[1]], True])
+def test_an_end_that_is_no_token_id_is_refused(folder, inbedder, tmp_path, value):
+    (tmp_path / "x.csv").write_text("text\na cat\na dog\n")
+    command = ("answer", tmp_path / "x.csv", "-i", "Which animal?", "-m", folder, "--no-cache")
+    assert inbedder(*command).exit_code == 0
+    set_in(folder / "generation_config.json", eos_token_id=value)
+    result = inbedder(*command)
+    assert result.exit_code == 3
+    assert "eos_token_id in generation_config.json is no token id" in result.stderr
