@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from inbedder_cli.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from inbedder_cli.clustering.base import ClusterAlgorithm
 
@@ -87,3 +87,18 @@ algorithms: Registry[type[ClusterAlgorithm]] = Registry(
         "hdbscan": "inbedder_cli.clustering.hdbscan:HDBSCANClusterer",
     },
 )
+
+
+def check_suffixes(name: str, suffixes: Sequence[str], owners: Mapping[str, str]) -> None:
+    """Check the suffixes of a format of files that is to be registered.
+
+    :param name: of the format.
+    :param suffixes: of its files.
+    :param owners: name of the format of each suffix that is known.
+    :raises ValueError: when a suffix is malformed or belongs to another format.
+    """
+    for suffix in suffixes:
+        if not suffix.startswith(".") or suffix != suffix.lower():
+            raise ValueError(f'the suffix "{suffix}" must be in lower case and start with a dot')
+        if owners.get(suffix, name) != name:
+            raise ValueError(f'the suffix "{suffix}" belongs to the format "{owners[suffix]}"')

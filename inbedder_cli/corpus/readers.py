@@ -29,7 +29,7 @@ from inbedder_cli.corpus.parquet import is_parquet, read_parquet
 from inbedder_cli.corpus.text_lines import head_text
 from inbedder_cli.corpus.workbook import is_workbook, read_workbook
 from inbedder_cli.errors import UsageError
-from inbedder_cli.registry import Registry
+from inbedder_cli.registry import Registry, check_suffixes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,12 +78,7 @@ def register_reader(new: Reader) -> None:
     :param new: the format. Those that were registered before are sniffed before.
     :raises ValueError: when a suffix is malformed or belongs to another format.
     """
-    owners = _by_suffix()
-    for suffix in new.suffixes:
-        if not suffix.startswith(".") or suffix != suffix.lower():
-            raise ValueError(f'the suffix "{suffix}" must be in lower case and start with a dot')
-        if owners.get(suffix, new.name) != new.name:
-            raise ValueError(f'the suffix "{suffix}" belongs to the format "{owners[suffix]}"')
+    check_suffixes(new.name, new.suffixes, _by_suffix())
     READERS.register(new.name, new)
 
 

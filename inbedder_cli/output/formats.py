@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 from inbedder_cli.errors import UsageError, did_you_mean
 from inbedder_cli.options import CsvStyle
 from inbedder_cli.output.files import write_json
-from inbedder_cli.registry import Registry
+from inbedder_cli.registry import Registry, check_suffixes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,12 +90,7 @@ def register_format(new: Format) -> None:
     """
     if new.name == TABLE:
         raise ValueError(f'"{TABLE}" is the format of terminals')
-    owners = _by_suffix()
-    for suffix in new.suffixes:
-        if not suffix.startswith(".") or suffix != suffix.lower():
-            raise ValueError(f'the suffix "{suffix}" must be in lower case and start with a dot')
-        if owners.get(suffix, new.name) != new.name:
-            raise ValueError(f'the suffix "{suffix}" belongs to the format "{owners[suffix]}"')
+    check_suffixes(new.name, new.suffixes, _by_suffix())
     FORMATS.register(new.name, new)
 
 
