@@ -21,6 +21,7 @@ from inbedder_cli.encoders.workers.worker_layout import (
     Layout,
     bytes_of_worker,
     candidates,
+    fastest,
     n_in_memory,
     n_physical_cores,
     n_worth_starting,
@@ -41,7 +42,6 @@ BATCHES = 4  # per job: a worker decodes answers of so many together, and is ask
 CHARACTERS_PER_TOKEN = 4
 HEATS = 2  # of each layout in a race; they alternate
 RACE_SHARE = 1 / 3  # of the jobs that a race may take
-MIN_GAIN = 1.1  # of another layout over the first, which must be faster for sure
 NAMED_TEXTS = 3  # of those that fail, in the warning
 NAMED_CHARACTERS = 40
 
@@ -237,10 +237,8 @@ class ParallelEncoder(BaseEncoder):
                 start = time.perf_counter()
                 yield from pool.encode(iter(heat), *layout, run)
                 rates[layout] += sum(_cost(text) for job in heat for text in job) / (time.perf_counter() - start)
-            fastest = max(layouts, key=rates.__getitem__)
-            best = fastest if rates[fastest] > MIN_GAIN * rates[best] else best
-            n_cores = n_physical_cores()
-            remember(race_key(self, n_cores), list(best))
+            best = fastest(rates)
+            remember(race_key(self, n_physical_cores()), list(best))
             if best != layouts[0]:
                 run.reporter.info(f"encoding with {best}, which is faster here")
         yield from pool.encode(rest, *best, run)

@@ -12,7 +12,7 @@ from inbedder_cli.models.memo import machine
 from inbedder_cli.models.speed import last_speed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from inbedder_cli.encoders.base import Encoder
 
@@ -21,6 +21,7 @@ WORTH = 3  # a worker is started for three times that much work
 GUESSED_SPEED = 20.0  # texts per second of a model that has not run on this machine yet
 PROCESS_BYTES = 600_000_000  # of a worker without its weights: Python, torch, activations
 MEMORY_SHARE = 0.6  # of the available memory that workers may take
+MIN_GAIN = 1.1  # of another layout over the first
 MAX_DEVICES = 1024
 
 
@@ -47,6 +48,15 @@ def candidates(n_cores: int) -> list[Layout]:
     :param n_cores: physical cores that this process may use.
     """
     return [Layout(n_cores, 1), *([Layout(n_cores // 2, 2)] if n_cores > 1 else [])]
+
+
+def fastest(rates: Mapping[Layout, float]) -> Layout:
+    """Return the winner of a race: the first layout, unless another is faster for sure.
+
+    :param rates: speed of each layout, in any unit.
+    """
+    first, best = next(iter(rates)), max(rates, key=rates.__getitem__)
+    return best if rates[best] > MIN_GAIN * rates[first] else first
 
 
 def n_physical_cores() -> int:
