@@ -61,7 +61,7 @@ def analyze(
     :param by: columns of the corpus to cross the clusters with; "created_at:month" and "amount:5" say how dates
         and numbers are cut.
     :param multi: whether a row may have several answers, and then is in several clusters (`units`).
-    :param baseline: whether at most 500 rows are also encoded under a neutral question, to compare the clusters.
+    :param baseline: whether some rows (150 on a CPU, 500 on a GPU) are also encoded under a neutral question.
     :param reporter: receives messages and progress.
     :return: one result per question, and the cross-tables.
     :raises InbedderError: for invalid options, checked before any row is encoded, or when a step fails.
@@ -312,7 +312,9 @@ def cluster(embeddings: Embeddings, options: ClusterOptions | None = None) -> Cl
     if not rows and embeddings.unanswered:
         return no_clusters(embeddings.vectors.shape[1], options)
     try:
-        return fit_clusters(embeddings.vectors[rows], options, embeddings.unified_answers)
+        vectors = embeddings.vectors
+        chosen = vectors if len(rows) == len(vectors) else vectors[rows]  # a copy of all would take as much again
+        return fit_clusters(chosen, options, embeddings.unified_answers)
     except InputError as error:
         raise _too_few(error, embeddings) from error
 

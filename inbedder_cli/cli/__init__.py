@@ -23,6 +23,7 @@ from inbedder_cli.cli.env import env
 from inbedder_cli.cli.evaluate import evaluate
 from inbedder_cli.cli.models_commands import app as models_app
 from inbedder_cli.cli.report_command import report
+from inbedder_cli.cli.shards_commands import app as shards_app
 from inbedder_cli.cli.show import show
 from inbedder_cli.cli.streams import bound_terminal_size, prepare_streams
 from inbedder_cli.cli.teach import teach
@@ -110,6 +111,7 @@ app.command(no_args_is_help=True, epilog=EXIT_CODES)(evaluate)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(train)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(teach)
 app.command()(env)
+app.add_typer(shards_app, name="shards")
 app.add_typer(models_app, name="models")
 app.add_typer(cache_app, name="cache")
 app.add_typer(config_app, name="config")
