@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -22,6 +23,7 @@ from inbedder_cli.cli.env import env
 from inbedder_cli.cli.evaluate import evaluate
 from inbedder_cli.cli.models_commands import app as models_app
 from inbedder_cli.cli.report_command import report
+from inbedder_cli.cli.shards_commands import app as shards_app
 from inbedder_cli.cli.show import show
 from inbedder_cli.cli.streams import bound_terminal_size, prepare_streams
 from inbedder_cli.cli.teach import teach
@@ -54,6 +56,7 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
         """Run the chosen command, with the user's settings as defaults of its options."""
         with show_errors(debug=bool(ctx.params.get("debug"))), interrupt_on_signals():
+            _check_current_folder()
             settings = Settings(self)
             ctx.default_map = settings.default_map()
             try:
@@ -62,6 +65,13 @@ class Commands(TyperGroup):
                 if setting := _setting_of(error, settings):
                     raise UsageError(f"{setting.source}: {setting.option}: {error.message}") from None
                 raise
+
+
+def _check_current_folder() -> None:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise UsageError("the current folder has been removed", hint="change to another one: cd ~") from None
 
 
 def _setting_of(error: typer.BadParameter, settings: Settings) -> Setting | None:
@@ -101,6 +111,7 @@ app.command(no_args_is_help=True, epilog=EXIT_CODES)(evaluate)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(train)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(teach)
 app.command()(env)
+app.add_typer(shards_app, name="shards")
 app.add_typer(models_app, name="models")
 app.add_typer(cache_app, name="cache")
 app.add_typer(config_app, name="config")

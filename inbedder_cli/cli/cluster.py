@@ -31,6 +31,7 @@ from inbedder_cli.cli.option_groups import (
     with_groups,
 )
 from inbedder_cli.cli.page_options import PageOptions, split_names, write_pictures
+from inbedder_cli.cli.shard_options import Question, ShardedRun, plan_options
 from inbedder_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def cluster(
     clustering: ClusteringOptions,
     explanation: ExplanationOptions,
     page: PageOptions,
+    sharded: ShardedRun,
     instruction: parameters.Instructions = None,
     by: Annotated[
         list[str] | None,
@@ -137,6 +139,8 @@ def cluster(
 
     inbedder cluster feedback.csv -i "Which features are mentioned?" --multi -f jsonl
 
+    inbedder cluster 'reviews/*.parquet' -i "What emotion is expressed?" --engine ray -o clustered
+
     cat tickets.jsonl | inbedder cluster - -i "What does the user want?" | jq -r .cluster_label
     """
     if deterministic:
@@ -153,6 +157,14 @@ def cluster(
         raise UsageError(
             "a saved run needs the model that encoded the texts", hint="leave out --vectors, or --save"
         )
+    if sharded.is_asked_for():
+        whole: dict[str, object] = {"--vectors": vectors, "--multi": multi, "--by": by, "--explode": explode}
+        whole |= {"--clusters": clusters, "--save": save, "--report": report, "--plot": plot, "--map": with_map}
+        whole |= {"--limit": source.limit, "--sample": source.sample, "--bad-rows": source.bad_rows}
+        whole |= {"--dry-run": dry_run, "--format": output_format, "several questions": len(questions) > 1}
+        asked = Question(list(questions.values()), cluster_options[0], answers.settings(), explain_options)
+        sharded.run(file, asked, model, encoding, plan_options(source), output, prefix, whole, reporter)
+        return
     one = {"--explode": explode, "--save": save, "--report": report, "--plot": plot}
     _check_multi(questions, [name for name, value in one.items() if value], vectors, multi=multi)
     inputs = (file, vectors, explanation.stop_words)

@@ -14,7 +14,7 @@ from inbedder_cli.explanation.yes_no import is_yes_no_question
 from inbedder_cli.options import ExplainOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -172,36 +172,57 @@ def describe_phrases(
         return {}
     counter = CountVectorizer(analyzer=lambda phrases: phrases, binary=True, dtype=np.int64)
     counts = counter.fit_transform(phrases_by_row)
-    names = counter.get_feature_names_out()
+    names = list(map(str, counter.get_feature_names_out()))
     total = np.asarray(counts.sum(axis=0)).ravel()
     alone = Counter(
         (label, max(row, key=len)) for row, label in zip(phrases_by_row, labels.tolist(), strict=True) if row
     )
-    prior, prior_rows = PRIOR_SHARE * total, PRIOR_SHARE * len(labels)
     described = {}
     for cluster in sorted(set(labels.tolist()) - {NOISE}):
         inside = labels == cluster
-        n, m = int(inside.sum()), int((~inside).sum())
-        a = np.asarray(counts[inside].sum(axis=0)).ravel()
-        b = total - a
-        odds_in = (a + prior) / (n + prior_rows - a - prior + 0.5)
-        odds_out = (b + prior) / (m + prior_rows - b - prior + 0.5)
-        score = (np.log(odds_in) - np.log(odds_out)) / np.sqrt(1 / (a + prior) + 1 / (b + prior))
-        lift = ((a + 0.5) / (n + 1)) / ((b + 0.5) / (m + 1))
-        found = [
-            Phrase(
-                text=str(names[j]),
-                support=float(a[j] / n),
-                lift=float(lift[j]),
-                score=float(score[j]),
-                specificity=float(a[j] / total[j]),
-                n_rows=int(a[j]),
-                n_alone=alone[cluster, names[j]],
-            )
-            for j in np.flatnonzero(a)
-        ]
-        described[cluster] = sorted(found, key=lambda p: (-p.score, -len(p.text), p.text))
+        own = np.asarray(counts[inside].sum(axis=0)).ravel()
+        said_alone = {name: n for (label, name), n in alone.items() if label == cluster}
+        described[cluster] = phrases_of_counts(names, own, total, int(inside.sum()), len(labels), said_alone)
     return described
+
+
+def phrases_of_counts(
+    names: Sequence[str],
+    own: npt.NDArray[np.int64],
+    total: npt.NDArray[np.int64],
+    n_own: int,
+    n_rows: int,
+    alone: Mapping[str, int],
+) -> list[Phrase]:
+    """Return the phrases of one cluster, the most distinctive first, from counts of rows (`describe_phrases`).
+
+    :param names: all phrases.
+    :param own: rows of the cluster that contain each, int64, shape (n_phrases,).
+    :param total: rows of all clusters, and of noise, that contain each, same shape.
+    :param n_own: rows of the cluster.
+    :param n_rows: rows of all clusters, and of noise.
+    :param alone: rows of the cluster that say nothing but a phrase, by phrase.
+    """
+    prior, prior_rows, n_others = PRIOR_SHARE * total, PRIOR_SHARE * n_rows, n_rows - n_own
+    others = total - own
+    odds_in = (own + prior) / (n_own + prior_rows - own - prior + 0.5)
+    odds_out = (others + prior) / (n_others + prior_rows - others - prior + 0.5)
+    with np.errstate(divide="ignore", invalid="ignore"):  # of a phrase that no row contains
+        score = (np.log(odds_in) - np.log(odds_out)) / np.sqrt(1 / (own + prior) + 1 / (others + prior))
+    lift = ((own + 0.5) / (n_own + 1)) / ((others + 0.5) / (n_others + 1))
+    found = [
+        Phrase(
+            text=names[j],
+            support=float(own[j] / n_own),
+            lift=float(lift[j]),
+            score=float(score[j]),
+            specificity=float(own[j] / total[j]),
+            n_rows=int(own[j]),
+            n_alone=alone.get(names[j], 0),
+        )
+        for j in np.flatnonzero(own).tolist()
+    ]
+    return sorted(found, key=lambda p: (-p.score, -len(p.text), p.text))
 
 
 def distinctive_phrases(phrases: Sequence[Phrase]) -> list[Phrase]:

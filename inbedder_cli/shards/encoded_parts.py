@@ -1,0 +1,240 @@
+"""The files that a shard's embeddings are written to and read from.
+
+    vectors/part-00017.parquet   row_id, status, answer, confidence, next words, vector, for all rows of the shard
+    sample/part-00017.parquet    the same with id and text, for the rows of which clusters are made
+
+The footer of the first holds the fingerprint of the plan and a hash of the texts. It is written last: where it is
+valid, the shard is done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inbedder_cli.encoders.next_words import NextWords, next_words
+from inbedder_cli.errors import InputError
+from inbedder_cli.output.vectors import texts_sha256
+from inbedder_cli.results import Embeddings, RowStatus
+from inbedder_cli.shards.sharding import SAMPLE, VECTORS, ChangedError, in_sample, part_name
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    from inbedder_cli.corpus import Corpus
+    from inbedder_cli.shards.sharding import Plan
+    from inbedder_cli.shards.stores import Store
+
+FINGERPRINT, TEXTS, TRUNCATED = "inbedder.fingerprint", "inbedder.texts_sha256", "inbedder.n_truncated"
+AGAIN = "delete it and run the shard again"
+DIGITS = 6  # of probabilities
+
+
+def rounded(embeddings: Embeddings, plan: Plan) -> Embeddings:
+    """Return embeddings as they are stored: a row whose numbers are too large for the dtype has failed.
+
+    :param embeddings: as they were encoded.
+    :param plan: the plan.
+    """
+    with np.errstate(over="ignore"):
+        vectors = embeddings.vectors.astype(plan.vector_dtype).astype(np.float32)
+    finite = np.isfinite(vectors).all(axis=1)
+    pairs = zip(embeddings.status, np.atleast_1d(finite).tolist(), strict=True)
+    status = [RowStatus.failed if one is RowStatus.ok and not whole else one for one, whole in pairs]
+    return replace(embeddings, vectors=vectors, status=status)
+
+
+def write_embeddings(work: Store, plan: Plan, shard: int, corpus: Corpus, embeddings: Embeddings) -> None:
+    """Write the two files of a shard, that of its vectors last.
+
+    :param work: the folder of the plan.
+    :param plan: the plan.
+    :param shard: number of the shard.
+    :param corpus: its rows.
+    :param embeddings: their embeddings (`rounded`).
+    :raises WriteError: when a file cannot be written.
+    """
+    import pyarrow as pa
+
+    rows = plan.rows_of(shard)
+    table = _table(embeddings, rows, plan)
+    chosen = np.flatnonzero(in_sample(plan.n_rows, plan.sample_rows, np.arange(rows.start, rows.stop))).tolist()
+    sample = table.take(pa.array(chosen, pa.int64()))
+    for name, values in (("text", corpus.texts), ("id", corpus.ids)):
+        sample = sample.add_column(1, name, pa.array([values[place] for place in chosen], pa.string()))
+    work.write(part_name(SAMPLE, shard), file_of(sample, {FINGERPRINT: plan.fingerprint}))
+    work.write(
+        part_name(VECTORS, shard),
+        file_of(
+            table,
+            {
+                FINGERPRINT: plan.fingerprint,
+                TEXTS: texts_sha256(corpus),
+                TRUNCATED: str(embeddings.n_truncated),
+            },
+        ),
+    )
+
+
+def file_of(table: pa.Table, metadata: dict[str, str]) -> pa.Buffer:
+    """Return a Parquet file: the same bytes for the same table.
+
+    :param table: its rows.
+    :param metadata: what its footer holds.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    schema = table.schema.with_metadata((table.schema.metadata or {}) | metadata)
+    whole = pa.Table.from_arrays(table.columns, schema=schema)
+    pq.write_table(whole, sink, compression="zstd", write_page_checksum=True)
+    return sink.getvalue()
+
+
+def metadata_of(store: Store, name: str) -> dict[str, str] | None:
+    """Return what the footer of a Parquet file holds; None where there is no whole file.
+
+    :param store: the folder.
+    :param name: of the file.
+    :raises InbedderError: when the store does not answer.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if store.state(name) is None:
+        return None
+    try:
+        with store.open(name) as opened, pq.ParquetFile(opened) as file:
+            found = file.metadata.metadata or {}
+    except (InputError, pa.ArrowException, OSError):
+        return None
+    return {key.decode(errors="replace"): value.decode(errors="replace") for key, value in found.items()}
+
+
+def is_done(work: Store, plan: Plan, shard: int) -> bool:
+    """Return whether the vectors of a shard are there.
+
+    :param work: the folder of the plan.
+    :param plan: the plan.
+    :param shard: number of the shard.
+    :raises ChangedError: when they were made by another plan.
+    """
+    name = part_name(VECTORS, shard)
+    metadata = metadata_of(work, name)
+    if metadata is None:
+        return False
+    if metadata.get(FINGERPRINT) != plan.fingerprint:
+        hint = "choose a new folder for the new plan, or delete the vectors of the old one"
+        raise ChangedError("was made by another plan", source=work.shown(name), hint=hint)
+    return True
+
+
+def read_embeddings(work: Store, plan: Plan, shard: int, corpus: Corpus) -> Embeddings:
+    """Return the embeddings of a shard.
+
+    :param work: the folder of the plan.
+    :param plan: the plan.
+    :param shard: number of the shard.
+    :param corpus: its rows.
+    :raises ChangedError: when they were made by another plan, or of other texts.
+    :raises InputError: for a missing or damaged file.
+    """
+    name = part_name(VECTORS, shard)
+    table, metadata = read_part(work, plan, name)
+    if metadata.get(TEXTS) != texts_sha256(corpus):
+        raise ChangedError("belongs to other texts than the input has now", source=work.shown(name), hint=AGAIN)
+    return replace(embeddings_of(table, plan), n_truncated=int(metadata.get(TRUNCATED, "0")))
+
+
+def read_part(work: Store, plan: Plan, name: str) -> tuple[pa.Table, dict[str, str]]:
+    """Return the rows of a file of the plan, and what its footer holds.
+
+    :param work: the folder of the plan.
+    :param plan: the plan.
+    :param name: of the file.
+    :raises ChangedError: when it was made by another plan.
+    :raises InputError: for a missing or damaged file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    metadata = metadata_of(work, name)
+    if metadata is None:
+        raise InputError(
+            "is missing or not whole", source=work.shown(name), hint="run the shard: inbedder shards run"
+        )
+    if metadata.get(FINGERPRINT) != plan.fingerprint:
+        raise ChangedError("was made by another plan", source=work.shown(name), hint=AGAIN)
+    try:
+        with work.open(name) as opened, pq.ParquetFile(opened, page_checksum_verification=True) as file:
+            return file.read(), metadata
+    except pa.ArrowException as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"cannot be read: {reason}", source=work.shown(name), hint=AGAIN) from error
+
+
+def embeddings_of(table: pa.Table, plan: Plan) -> Embeddings:
+    """Return the rows of a file of vectors as embeddings.
+
+    :param table: the rows.
+    :param plan: the plan.
+    """
+    answers = table.column("answer").to_pylist() if plan.encoding.answers else None
+    words = None
+    if answers is not None:
+        pairs = zip(table.column("next_words").to_pylist(), table.column("next_probs").to_pylist(), strict=True)
+        words = next_words(list(zip(names or (), probs or (), strict=True)) for names, probs in pairs)
+    return Embeddings(
+        vectors=_vectors(table.column("vector").combine_chunks()),
+        answers=answers,
+        status=[RowStatus(status) for status in table.column("status").to_pylist()],
+        instruction=plan.instruction,
+        model=plan.model.description,
+        confidences=None if answers is None else table.column("confidence").to_numpy().astype(np.float32),
+        next_words=words,
+        record=plan.model_record,
+        options=plan.encode_options,
+    )
+
+
+def _vectors(column: Any) -> npt.NDArray[np.float32]:  # noqa: ANN401
+    width = column.type.list_size
+    valid = column.is_valid().to_numpy(zero_copy_only=False)
+    vectors = np.full((len(column), width), np.nan, np.float32)
+    vectors[valid] = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)  # flatten drops nulls
+    return vectors
+
+
+def _table(embeddings: Embeddings, rows: range, plan: Plan) -> pa.Table:
+    import pyarrow as pa
+
+    n, vectors = len(embeddings.status), embeddings.vectors.astype(plan.vector_dtype)
+    missing = ~np.isfinite(vectors).all(axis=1)
+    confidences = [None] * n if embeddings.confidences is None else embeddings.confidences
+    words, probs = _word_lists(embeddings.next_words, n)
+    width = vectors.shape[1]
+    return pa.table(
+        {
+            "row_id": pa.array(range(rows.start, rows.stop), pa.int64()),
+            "status": pa.array(list(map(str, embeddings.status)), pa.string()),
+            "answer": pa.array(embeddings.answers or [None] * n, pa.string()),
+            "confidence": pa.array(confidences, pa.float32(), from_pandas=True),
+            "next_words": pa.array(words, pa.list_(pa.string())),
+            "next_probs": pa.array(probs, pa.list_(pa.float32())),
+            "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), width, mask=pa.array(missing)),
+        }
+    )
+
+
+def _word_lists(table: NextWords | None, n: int) -> tuple[list[list[str]], list[list[float]]]:
+    """Return the likely next words of each row, and their probabilities."""
+    if table is None:
+        return [[]] * n, [[]] * n
+    counts = (table.probabilities > 0).sum(axis=1).tolist()
+    ids, probs = table.ids.tolist(), np.round(table.probabilities, DIGITS).tolist()
+    words = [[table.words[i] for i in row[:m]] for row, m in zip(ids, counts, strict=True)]
+    return words, [row[:m] for row, m in zip(probs, counts, strict=True)]

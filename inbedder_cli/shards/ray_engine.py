@@ -1,0 +1,187 @@
+"""Runs shards on a Ray cluster, or with several processes of this machine.
+
+Ray starts the workers and tells when one dies; it moves no data. Workers read and write the files of shards
+themselves and return counts, so that neither Ray's object store nor the order of its tasks matters.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter, deque
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from inbedder_cli.errors import InbedderError, UsageError
+from inbedder_cli.progress import SILENT
+from inbedder_cli.shards.engines import ATTEMPTS, Outcome, attempt_shard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from inbedder_cli.progress import Reporter
+    from inbedder_cli.shards.jobs import Job
+
+T = TypeVar("T")
+SHARED_CORES = 4  # cores of a machine from which a worker gets two of them
+DIED = "the worker process died, perhaps for lack of memory"
+# No data leaves the machine, and nothing but results reaches standard output.
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "1"}
+OPTIONS: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
+
+
+class RayEngine:
+    """Runs shards in workers of a Ray cluster, each of which loads the model once.
+
+    :param address: of a cluster, or "auto"; None takes RAY_ADDRESS, or starts Ray on this machine.
+    :param workers: most workers; None takes one per GPU, or where there are none as many as leave one core free.
+    :param reporter: receives messages.
+    """
+
+    def __init__(
+        self, address: str | None = None, workers: int | None = None, reporter: Reporter = SILENT
+    ) -> None:
+        self.address, self.workers, self.reporter = address, workers, reporter
+
+    def run(
+        self, job: Job[T], shards: Sequence[int], on_progress: Callable[[int, float], None]
+    ) -> Iterator[Outcome[T]]:
+        """Yield what becomes of each shard, in the order in which they end; see `Engine`.
+
+        :param job: the work.
+        :param shards: their numbers.
+        :param on_progress: not called: shards report when they end.
+        :yield: one outcome per shard.
+        :raises InbedderError: what would fail on every shard, or workers that cannot start.
+        """
+        del on_progress
+        with _cluster(self.address) as ray:
+            n_workers, resources = _workers(ray, self.workers, len(shards))
+            self.reporter.info(f"Ray: {n_workers} workers, each with {_shown(resources)}")
+            pool = _Pool(ray, job, n_workers, resources)
+            try:
+                yield from pool.run(shards)
+            finally:
+                pool.stop()
+
+
+class _Worker:
+    """Runs in a process of its own: does the work on one shard at a time."""
+
+    def start(self, job: Job[Any]) -> InbedderError | None:
+        """Load what the job needs; return an error instead of raising it, since Ray would wrap it."""
+        try:
+            self.work = job.start()
+        except InbedderError as error:
+            return error
+        return None
+
+    def run(self, shard: int) -> Outcome[Any] | InbedderError:
+        try:
+            return attempt_shard(self.work, shard)
+        except InbedderError as error:
+            return error
+
+
+class _Pool:
+    """Workers, and the shards that they are at.
+
+    :param ray: the module.
+    :param job: the work.
+    :param n_workers: number of workers.
+    :param resources: of each.
+    """
+
+    def __init__(self, ray: Any, job: Job[Any], n_workers: int, resources: dict[str, float]) -> None:  # noqa: ANN401
+        self.ray, self.job = ray, job
+        self.kind = ray.remote(max_restarts=0, **resources)(_Worker)
+        self.tasks: dict[Any, tuple[Any, int | None]] = {}  # future -> worker and shard; None: it is starting
+        self.failed_starts = 0
+        for _ in range(n_workers):
+            self.add()
+
+    def add(self) -> None:
+        """Start a worker. On a cluster that is full it waits, and the others go on."""
+        worker = self.kind.remote()
+        self.tasks[worker.start.remote(self.job)] = worker, None
+
+    def run(self, shards: Sequence[int]) -> Iterator[Outcome[Any]]:
+        pending, attempts = deque(shards), Counter[int]()
+        left = set(shards)
+        while left:
+            (future,), _ = self.ray.wait(list(self.tasks), num_returns=1)
+            worker, shard = self.tasks.pop(future)
+            try:
+                result = self.ray.get(future)
+            except (self.ray.exceptions.RayActorError, self.ray.exceptions.WorkerCrashedError) as error:
+                result = Outcome(-1 if shard is None else shard, error=DIED)
+                self.failed_starts += shard is None
+                if self.failed_starts > ATTEMPTS:
+                    raise InbedderError(f"workers cannot start: {DIED}", hint="give fewer --workers") from error
+                self.add()
+                worker = None
+            if isinstance(result, InbedderError):
+                raise result
+            if shard is not None and result is not None:
+                attempts[shard] += 1
+                if result.error is not None and attempts[shard] < ATTEMPTS:
+                    pending.append(shard)
+                else:
+                    left.remove(shard)
+                    yield result
+            if worker is not None:
+                if pending:
+                    following = pending.popleft()
+                    self.tasks[worker.run.remote(following)] = worker, following
+                else:
+                    self.ray.kill(worker)  # which gives its resources back
+
+    def stop(self) -> None:
+        """End all workers at once; a shard that was being written leaves nothing that counts as done."""
+        for worker, _ in self.tasks.values():
+            self.ray.kill(worker)
+        self.tasks.clear()
+
+
+@contextmanager
+def _cluster(address: str | None) -> Iterator[Any]:
+    """Yield the module, connected to a cluster; one that is started here ends with the block."""
+    os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+    try:
+        import ray
+    except ImportError as error:
+        raise UsageError(
+            "--engine ray needs Ray", hint="pip install 'inbedder[ray]', or use --engine local"
+        ) from error
+    own = not ray.is_initialized()
+    address = address or os.environ.get("RAY_ADDRESS") or ("local" if own else None)
+    try:
+        if own:
+            ray.init(address=address, **OPTIONS)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        hint = "is it running? ray status; without --address Ray is started on this machine"
+        raise InbedderError(f"no Ray cluster at {address}: {reason}", hint=hint) from error
+    try:
+        yield ray
+    finally:
+        if own:
+            ray.shutdown()
+
+
+def _workers(ray: Any, asked: int | None, n_shards: int) -> tuple[int, dict[str, float]]:  # noqa: ANN401
+    """Return the number of workers, and the resources of each."""
+    total = ray.cluster_resources()
+    cpus, gpus = total.get("CPU", 1.0), total.get("GPU", 0.0)
+    if gpus >= 1:
+        return min(n_shards, asked or int(gpus)), {"num_gpus": 1.0, "num_cpus": 1.0}
+    each = 2.0 if cpus >= SHARED_CORES else 1.0
+    n_workers = min(n_shards, asked or max(1, int((cpus - 1) // each)))
+    nodes = [node for node in ray.nodes() if node.get("Alive")]
+    if len(nodes) == 1 and n_workers * each > cpus:  # a larger cluster may grow
+        each = max(0.1, int(10 * cpus / n_workers) / 10)
+    return n_workers, {"num_cpus": each}
+
+
+def _shown(resources: dict[str, float]) -> str:
+    return ", ".join(f"{n:g} {name.removeprefix('num_').upper()}" for name, n in resources.items())

@@ -1,0 +1,152 @@
+"""Files that cannot be read in parts (CSV, JSON, Excel) -> Parquet files beside the plan, written once."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from inbedder_cli.corpus.jsonl import cell_value, has_json_cells
+from inbedder_cli.corpus.layout import Layout
+from inbedder_cli.corpus.limits import MAX_CELL
+from inbedder_cli.corpus.opening import open_input
+from inbedder_cli.corpus.readers import reader_of
+from inbedder_cli.corpus.values import value_as_text
+from inbedder_cli.errors import InputError
+from inbedder_cli.shards.sharding import INPUT, ChangedError, Origin, part_name
+from inbedder_cli.shards.stores import Store, is_remote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pyarrow as pa
+
+    from inbedder_cli.progress import Reporter
+    from inbedder_cli.shards.sharding import Plan
+
+GROUP_ROWS = 10_000
+BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Staging:
+    """How files of text are read.
+
+    :param layout: how they are laid out.
+    :param input_format: name of the format; None detects it.
+    :param max_cell: largest cell or line, in MB.
+    """
+
+    layout: Layout = field(default_factory=Layout)
+    input_format: str | None = None
+    max_cell: int = MAX_CELL
+
+    def record(self) -> dict[str, Any]:
+        """Return the settings that were given, for the plan."""
+        values = asdict(self.layout)
+        given = {name: values[name] for name in self.layout.given}
+        own = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "layout"}
+        defaults = {"input_format": None, "max_cell": MAX_CELL}
+        return given | {name: value for name, value in own.items() if value != defaults[name]}
+
+
+def is_parquet_file(place: Store) -> bool:
+    """Return whether a file is Parquet, by its first bytes.
+
+    :param place: the file.
+    :raises InputError: when it cannot be read.
+    """
+    with place.open() as opened:
+        if isinstance(opened, str):
+            with Path(opened).open("rb") as stream:
+                return stream.read(4) == b"PAR1"
+        return bool(opened.read(4) == b"PAR1")
+
+
+def stage(
+    paths: Sequence[str], work: Store, old: Plan | None, staging: Staging, reporter: Reporter
+) -> dict[str, tuple[Store, Origin]]:
+    """Write files as Parquet beside the plan, and return where, by path; what an older plan wrote is kept.
+
+    :param paths: of the files.
+    :param work: the folder of the plan.
+    :param old: the plan that is there; None if there is none.
+    :param staging: how the files are read.
+    :param reporter: receives what was noticed in them.
+    :raises ChangedError: for a file that differs from that of the older plan.
+    :raises InputError: for a file that cannot be read.
+    """
+    known = {} if old is None else {f.origin.sha256: f.path for f in old.files if f.origin}
+    made = {}
+    for number, path in enumerate(paths):
+        with tempfile.TemporaryDirectory(prefix="inbedder-") as folder:
+            local = _local_copy(path, Path(folder))
+            origin = Origin(path, _sha256(local))
+            name = known.get(origin.sha256)
+            if old is not None and (name is None or old.layout != staging.record()):
+                raise ChangedError(
+                    "is not the input of the plan: it was added or changed, or is read with other options",
+                    source=path,
+                    hint="choose a new folder: rows of two versions are never mixed",
+                )
+            if name is None or work.state(name) is None:
+                name = name or part_name(INPUT, number)
+                whole = Path(folder) / "staged.parquet"
+                _write(whole, _read(local, path, staging, reporter))
+                work.write(name, whole)
+            made[path] = Store(work.shown(name)), origin
+    return made
+
+
+def _local_copy(path: str, folder: Path) -> Path:
+    if not is_remote(path):
+        return Path(path)
+    copy = folder / PurePosixPath(path).name
+    with Store(path).open() as remote, copy.open("wb") as stream:
+        shutil.copyfileobj(remote, stream, BLOCK_BYTES)
+    return copy
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", source=str(path)) from error
+
+
+def _read(local: Path, shown: str, staging: Staging, reporter: Reporter) -> Iterator[pa.Table]:
+    """Yield the rows of a file in chunks, with texts as cells."""
+    with closing(open_input(str(local), staging.max_cell)) as opened:
+        reader, found = reader_of(opened, staging.layout, staging.input_format)
+        read = reader.read(opened, staging.layout, None)
+        for note in [*found, *read.notes]:
+            reporter.info(f"{shown}: {note}")
+        for start in range(0, read.table.num_rows, GROUP_ROWS):
+            yield _as_texts(read.table.slice(start, GROUP_ROWS))
+
+
+def _as_texts(table: pa.Table) -> pa.Table:
+    """Return the table with cells of JSON as texts: their type may differ from row to row."""
+    import pyarrow as pa
+
+    for place, column_field in enumerate(table.schema):
+        if has_json_cells(column_field):
+            values = [cell_value(cell) for cell in table.column(place).to_pylist()]
+            cells = [None if value is None else value_as_text(value) for value in values]
+            table = table.set_column(place, column_field.name, pa.array(cells, pa.string()))
+    return table
+
+
+def _write(path: Path, tables: Iterator[pa.Table]) -> None:
+    import pyarrow.parquet as pq
+
+    first = next(tables)
+    with pq.ParquetWriter(path, first.schema, compression="zstd") as writer:
+        writer.write_table(first)
+        for table in tables:
+            writer.write_table(table)
