@@ -177,7 +177,7 @@ class PlainPass:
     def states(self, **inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:  # noqa: ANN401
         """Return the states of the wanted layer and, without an early exit, of the last: (batch, tokens, size).
 
-        :param inputs: keyword arguments of the model's forward pass.
+        :param **inputs: keyword arguments of the model's forward pass.
         :return: two tensors, or the same one twice.
         """
         wanted = self.wanted
