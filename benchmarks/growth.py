@@ -1,12 +1,11 @@
 """How time and memory grow with the number of rows, step by step.
 
-    python benchmarks/growth.py [--rows 1000 5000 20000 50000 100000 200000] [--embed 500 1000 2000]
+    python benchmarks/growth.py [--rows 1000 10000 100000 1000000] [--embed 500 1000 2000] [--size 576]
 
-Each measurement runs in a process of its own, so that its peak of memory is its own. Reading, KMeans, HDBSCAN,
-explaining and writing take made-up rows: texts of the sample reviews, vectors of 1,024 numbers around 12
-centroids,
-answers of few words. Embeddings runs the bundled encoder on fewer rows. The exponent is the slope of log time over
-log rows: 1 is linear.
+Each measurement runs in a process of its own. Its peak of memory is what a step needs beyond what was there
+before, also as a multiple of the vectors. Embedding runs the bundled encoder, without a cache. All other steps
+take made-up rows: texts of the sample reviews' words, vectors around 12 centroids, answers of few words. The
+exponent is the slope of log time over log rows, and that of memory: 1 is linear.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import resource
+import re
 import subprocess
 import sys
 import tempfile
@@ -25,48 +24,62 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 QUESTION = "What emotion is expressed?"
-GROUPS, SIZE = 12, 1024
-STEPS = ("reading", "kmeans", "hdbscan", "explaining", "writing")
+GROUPS = 12
+STEPS = ("reading", "kmeans", "hdbscan", "explaining", "writing", "report")
 
 
 def main() -> None:
     """Print one table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", nargs="+", type=int, default=[1000, 5000, 20_000, 50_000, 100_000, 200_000])
+    parser.add_argument("--rows", nargs="+", type=int, default=[1000, 10_000, 100_000, 1_000_000])
     parser.add_argument("--embed", nargs="*", type=int, default=[500, 1000, 2000])
+    parser.add_argument("--size", type=int, default=576, help="numbers of each vector")
+    parser.add_argument("--steps", nargs="+", choices=("embedding", *STEPS), default=("embedding", *STEPS))
     parser.add_argument("--step", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.step:
-        print(json.dumps(measured(chosen.step, chosen.rows[0])))
+        print(json.dumps(measured(chosen.step, chosen.rows[0], chosen.size)))
         return
-    print(("{:>12} " * 5).format("step", "rows", "seconds", "peak MB", "k rows/s"))
-    for step, sizes in [("embedding", chosen.embed), *((step, chosen.rows) for step in STEPS)]:
-        seconds = []
+    print(("{:>12} " * 6).format("step", "rows", "seconds", "peak MB", "x vectors", "k rows/s"))
+    for step in chosen.steps:
+        sizes = chosen.embed if step == "embedding" else chosen.rows
+        seconds, peaks = [], []
         for n in sizes:
-            command = [sys.executable, __file__, "--step", step, "--rows", str(n)]
+            command = [sys.executable, __file__, "--step", step, "--rows", str(n), "--size", str(chosen.size)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             found = json.loads(done.stdout.splitlines()[-1])
             seconds.append(found["seconds"])
-            cells = (step, f"{n:,}", f"{found['seconds']:.2f}", f"{found['peak']:.0f}")
-            print(("{:>12} " * 5).format(*cells, f"{n / found['seconds'] / 1000:.2f}"), flush=True)
+            peaks.append(max(1.0, found["peak"]))
+            share = found["peak"] * 2**20 / (4 * n * chosen.size)
+            cells = (step, f"{n:,}", f"{found['seconds']:.2f}", f"{found['peak']:.0f}", f"{share:.2f}")
+            print(("{:>12} " * 6).format(*cells, f"{n / found['seconds'] / 1000:.2f}"), flush=True)
         if len(sizes) > 1:
-            slope = np.polyfit(np.log(sizes), np.log(seconds), 1)[0]
-            print(f"{step:>12} grows with rows to the power {slope:.2f}", flush=True)
+            time_slope, memory_slope = (np.polyfit(np.log(sizes), np.log(y), 1)[0] for y in (seconds, peaks))
+            print(
+                f"{step:>12} grows with rows to the power {time_slope:.2f}, its memory {memory_slope:.2f}",
+                flush=True,
+            )
 
 
-def measured(step: str, n: int) -> dict[str, float]:
-    """Run one step on so many rows; its peak of memory is over what was there before it began."""
+def measured(step: str, n: int, size: int) -> dict[str, float]:
+    """Run one step on so many rows, and return its seconds and its peak of memory, in MB."""
     with tempfile.TemporaryDirectory() as folder:
-        run = prepared(step, n, Path(folder))
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        run = prepared(step, n, Path(folder), size)
+        Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+        before = memory("VmRSS")
         start = time.perf_counter()
         run()
         seconds = time.perf_counter() - start
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    return {"seconds": seconds, "peak": peak / 1024}
+        return {"seconds": seconds, "peak": memory("VmHWM") - before}
 
 
-def prepared(step: str, n: int, folder: Path):  # noqa: ANN201
+def memory(name: str) -> float:
+    """Return a figure of this process's memory, in MB, as Linux gives it."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(rf"^{name}:\s+(\d+) kB", status, re.MULTILINE)[1]) / 1024
+
+
+def prepared(step: str, n: int, folder: Path, size: int = 64):  # noqa: ANN201
     """Return a step that is ready to run, with all that it needs loaded and warm."""
     import pyarrow as pa
 
@@ -83,7 +96,7 @@ def prepared(step: str, n: int, folder: Path):  # noqa: ANN201
     if step == "embedding":
         from inbedder_cli import load_encoder
 
-        encoder = load_encoder(cache=False)
+        encoder = load_encoder(cache=False, workers=1)
         encoder.encode(some_texts[:8], QUESTION)
         return lambda: encoder.encode(some_texts, QUESTION)
     if step == "reading":
@@ -93,7 +106,7 @@ def prepared(step: str, n: int, folder: Path):  # noqa: ANN201
         read_corpus(str(ROOT / "sample_data" / "reviews.csv"))
         return lambda: read_corpus(str(path))
     group = rng.integers(0, GROUPS, n)
-    centroids = rng.normal(size=(GROUPS, SIZE)).astype(np.float32)
+    centroids = rng.normal(size=(GROUPS, size)).astype(np.float32)
     vectors = centroids[group]
     for start in range(0, n, 10_000):
         vectors[start : start + 10_000] += rng.normal(size=vectors[start : start + 10_000].shape).astype(
@@ -111,6 +124,8 @@ def prepared(step: str, n: int, folder: Path):  # noqa: ANN201
     result = analyze(corpus, QUESTION, embeddings=embedding, cluster_options=options).result
     if step == "explaining":
         return lambda: explain(corpus, result.embeddings, result.clustering)
+    if step == "report":
+        return lambda: result.to_html(folder / "report.html")
 
     def written() -> None:
         with open_output(folder / "rows.csv") as stream:

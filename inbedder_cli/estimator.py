@@ -55,7 +55,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
     :param flag_unanswered: whether rows that do not answer the question are kept out of the clusters.
     :param min_confidence: answers below this confidence, 0 to 1, count as unanswered.
     :param multi: whether a text may have several answers, and then is in several clusters.
-    :param baseline: whether at most 500 rows are also encoded under a neutral question, to compare the clusters.
+    :param baseline: whether some rows (150 on a CPU, 500 on a GPU) are also encoded under a neutral question.
     :param stability: whether the stability of each cluster and row is measured.
     :param consensus: whether KMeans starts from the consensus of many runs.
     :param stop_words: a file of words to leave out of labels, "none", or None for English ones.
@@ -67,6 +67,8 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
     :param template: prompt template; None: the model's own.
     :param device: auto, cpu, cuda, cuda:N or mps.
     :param dtype: auto, float32, bfloat16 or float16.
+    :param workers: number of processes that encode; None chooses it on a CPU, and takes one on a GPU.
+    :param devices: GPUs that encode with a process each: "cuda:0,cuda:1"; None for one device.
     :param offline: never use the network.
     :param cache: whether encoded rows are stored in the cache and reused.
     :param random_state: seed of every random choice, an integer.
@@ -109,6 +111,8 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         template: str | None = None,
         device: str = "auto",
         dtype: str = "auto",
+        workers: int | None = None,
+        devices: str | None = None,
         offline: bool = False,
         cache: bool = True,
         random_state: int = 0,
@@ -137,6 +141,8 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         self.template = template
         self.device = device
         self.dtype = dtype
+        self.workers = workers
+        self.devices = devices
         self.offline = offline
         self.cache = cache
         self.random_state = random_state
@@ -241,7 +247,8 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
 
         :param folder: the folder of the run; the renames and merges of its names.txt apply.
         :param question: the name of the question, for a run of several.
-        :param **runtime: parameters that may differ from machine to machine: device, offline, cache, reporter.
+        :param **runtime: parameters that may differ from machine to machine: device, workers,
+            devices, offline, cache, reporter.
         :raises InputError: for a folder without a run, or a damaged run.
         :raises UsageError: for an unknown question, or if a run of several questions needs one.
         """
@@ -318,7 +325,8 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         """Return the encoder, or what `load_encoder` needs."""
         if self.model is not None and not isinstance(self.model, str):
             return self.model
-        return {name: getattr(self, name) for name in ("model", "template", "device", "dtype", "offline", "cache")}
+        names = ("model", "template", "device", "dtype", "workers", "devices", "offline", "cache")
+        return {name: getattr(self, name) for name in names}
 
     def _load_encoder(self, source: Encoder | dict[str, Any]) -> Encoder:
         """Return the encoder; it is loaded again only if its parameters have changed."""

@@ -26,7 +26,7 @@ What is taken, and why:
 With `--english`, for a base that reads nothing else, the sources in other languages are left out, unless they ask
 for the language; labels are not named in the question, and no label set is left out for how its labels begin.
 
-With `--plain` every label is taken as it is, also unclear ones and those in other languages.
+With `--plain` every label is taken as it is, also unclear ones; with `--english` too, those of English sources.
 
 Choice and order depend on hashes of the lines only. `mix.py --lines 200 facets-dev.jsonl > dev.jsonl` makes a
 small file to watch the loss on.
@@ -85,9 +85,8 @@ def main() -> None:
     parser.add_argument("facets", type=Path)
     parser.add_argument("qa", type=Path, nargs="?")
     parser.add_argument("--lines", type=int, help="keep only the first N lines of the result")
-    labels = parser.add_mutually_exclusive_group()
-    labels.add_argument("--english", action="store_true", help="leave out sources in other languages")
-    labels.add_argument("--plain", action="store_true", help="take all labels as they are, also unclear ones")
+    parser.add_argument("--english", action="store_true", help="leave out sources in other languages")
+    parser.add_argument("--plain", action="store_true", help="take all labels as they are, also unclear ones")
     options = parser.parse_args()
     facets, qa = read(options.facets), read(options.qa) if options.qa else []
     if not options.english and not options.plain:
@@ -98,7 +97,9 @@ def main() -> None:
     for row in kept:
         row["output"] = lower_first(row["output"], small, alone="facet" not in row)
     rows = sorted(without_repeats(kept), key=sort_key)
-    rows = (english(clear(rows)) if options.english else rows)[: options.lines]
+    if options.english:
+        rows = english(rows if options.plain else clear(rows))
+    rows = rows[: options.lines]
     write(rows, sys.stdout)
     report(rows, sys.stderr)
 

@@ -22,7 +22,7 @@ def loaded(name):
     return module
 
 
-@pytest.mark.parametrize("step", ["reading", "kmeans", "hdbscan", "explaining", "writing"])
+@pytest.mark.parametrize("step", ["reading", "kmeans", "hdbscan", "explaining", "writing", "report"])
 def test_every_step_whose_growth_is_measured_runs(step, tmp_path):
     growth = loaded("growth")
     assert step in growth.STEPS

@@ -139,7 +139,8 @@ class ModelOptions:
     offline: parameters.Offline = False
     cache: parameters.Cache = True
     refresh: parameters.Refresh = False
-    devices: parameters.Devices = 1
+    workers: parameters.Workers = None
+    devices: parameters.Devices = None
 
     def load(self, reporter: Reporter) -> Encoder:
         """Return the encoder; its weights are loaded when the first text is encoded.
@@ -166,7 +167,8 @@ class RuntimeOptions:
     offline: parameters.Offline = False
     cache: parameters.Cache = True
     refresh: parameters.Refresh = False
-    devices: parameters.Devices = 1
+    workers: parameters.Workers = None
+    devices: parameters.Devices = None
 
     def load(self, run: SavedRun, reporter: Reporter) -> Encoder:
         """Return the encoder of a saved run.
@@ -215,14 +217,14 @@ def make_deterministic(model: ModelOptions, encoding: EncodingOptions) -> tuple[
     :param encoding: how they are encoded.
     :raises UsageError: for options that it excludes.
     """
-    if encoding.batch_tokens is not None or model.devices > 1 or model.refresh:
+    if encoding.batch_tokens is not None or (model.workers or 1) > 1 or model.devices or model.refresh:
         raise UsageError(
-            "--deterministic excludes --batch-tokens, --devices and --refresh",
+            "--deterministic excludes --batch-tokens, --workers, --devices and --refresh",
             hint="it encodes each text by itself, and does not use the cache; leave them out",
         )
     os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
     dtype = Dtype.float32 if model.dtype is Dtype.auto else model.dtype
-    return replace(model, dtype=dtype, cache=False), replace(encoding, batch_tokens=1)
+    return replace(model, dtype=dtype, cache=False, workers=1), replace(encoding, batch_tokens=1)
 
 
 @dataclass(frozen=True)

@@ -87,14 +87,18 @@ Cache = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
-Devices = Annotated[
-    int,
+Workers = Annotated[
+    int | None,
     typer.Option(
         min=1,
         max=1024,
-        help="Encode with N processes, each on its own GPU (cuda:0, cuda:1, ...).",
+        help="Encode with N processes. Default: chosen by cores, memory and rows; 1 on a GPU.",
         rich_help_panel=MODEL,
     ),
+]
+Devices = Annotated[
+    str | None,
+    typer.Option(metavar="LIST", help="GPUs that encode, a process each: cuda:0,cuda:1.", rich_help_panel=MODEL),
 ]
 Refresh = Annotated[bool, typer.Option("--refresh", help="Encode cached rows again.", rich_help_panel=MODEL)]
 

@@ -82,8 +82,8 @@ Workers = Annotated[
     typer.Option(
         min=1,
         max=100_000,
-        help="Most workers of the engine ray.",
-        show_default="one per GPU, or all cores but one in twos",
+        help="Processes that encode; of the engine ray, its workers.",
+        show_default="by cores; one per GPU",
         rich_help_panel=SHARDS,
     ),
 ]
@@ -103,6 +103,11 @@ class EngineOptions:
     engine: EngineOption = EngineName.local
     address: Address = None
     workers: Workers = None
+
+    @property
+    def n_processes(self) -> int | None:
+        """Number of processes that encode a shard: one in a worker of Ray, of which there are several."""
+        return 1 if self.engine is EngineName.ray else self.workers
 
     def open(self, reporter: Reporter) -> Engine:
         """Return the engine.
@@ -209,15 +214,14 @@ class ShardedRun:
 
     engine: OptionalEngine = None
     address: Address = None
-    workers: Workers = None
 
     def is_asked_for(self) -> bool:
         """Return whether the input is clustered in parts.
 
         :raises UsageError: for options that need an engine.
         """
-        if self.engine is None and (self.address is not None or self.workers is not None):
-            raise UsageError("--address and --workers are for --engine ray", hint="add --engine ray -o FOLDER")
+        if self.engine is None and self.address is not None:
+            raise UsageError("--address is for --engine ray", hint="add --engine ray -o FOLDER")
         return self.engine is not None
 
     def run(
@@ -258,14 +262,18 @@ class ShardedRun:
             raise UsageError(f"{given}: this needs all rows at once, which --engine does not keep", hint=hint)
         if output is None:
             raise UsageError("--engine writes a folder of Parquet files", hint="name it: -o FOLDER")
-        engine = EngineOptions(self.engine or EngineName.local, self.address, self.workers).open(reporter)
+        if model.devices:
+            raise UsageError("--devices is for one process", hint="--engine ray has a worker on each GPU")
+        options_of_engine = EngineOptions(self.engine or EngineName.local, self.address, model.workers)
+        engine = options_of_engine.open(reporter)
         folder = Store(SLASHES.sub(r"\1://", str(output)))
         work = Store(folder.shown(WORK))
         encoder = replace(model, cache=False, refresh=False).load(reporter)
         plan = make_plan(files, question.texts[0], encoder, encoding.settings(), work, options, reporter)
         check_columns(plan, prefix)
         reporter.info(f"{plan.n_rows:,} rows in {len(plan.starts):,} shards")
-        run_embedding(work, EmbedJob(work.location, model.device, model.offline), engine, None, reporter)
+        job = EmbedJob(work.location, model.device, model.offline, options_of_engine.n_processes)
+        run_embedding(work, job, engine, None, reporter)
         fit_sample(work, question.clustering, question.unanswered, question.explanation, reporter=reporter)
         labelled = label_rows(work, folder, engine, prefix=prefix, reporter=reporter)
         reporter.info(f"written: {folder.location} (inbedder show {work.shown('run')})")

@@ -120,7 +120,7 @@ def run(
     from inbedder_cli.shards.stores import Store
 
     reporter = TerminalReporter(quiet=quiet)
-    job = EmbedJob(work, device, offline)
+    job = EmbedJob(work, device, offline, engine.n_processes)
     n_failed = run_embedding(Store(work), job, engine.open(reporter), shard, reporter)
     raise_for_failed_rows(n_failed)
 

@@ -40,7 +40,7 @@ def verify(
 
     reporter = TerminalReporter(quiet=quiet)
     saved = load_run(run)
-    encoder = replace(runtime, cache=False, devices=1).load(saved, reporter)  # the cache is left as it is
+    encoder = replace(runtime, cache=False).load(saved, reporter)  # the cache is left as it is
     results = {name: verify_run(saved, name, encoder, sample, reporter) for name in saved.questions}
     for name, result in results.items():
         print_line((f"{name}: " if name else "") + _summary(result))

@@ -109,7 +109,7 @@ def fit_clusters(
     options = options or ClusterOptions()
     check_options(options, len(vectors))
     order = canonical_order(vectors)
-    points, mean = center_and_normalize(vectors[order])
+    points, mean = center_and_normalize(vectors, order)
     answers = None if answers is None else [answers[i] for i in order]
     kind = algorithms[options.algorithm]
     options, choice = kind.with_defaults(options, len(points)), None
@@ -168,7 +168,7 @@ def sweep(
     check_tunable(options)
     check_options(options, len(vectors))
     order = canonical_order(vectors)
-    points, _ = center_and_normalize(vectors[order])
+    points, _ = center_and_normalize(vectors, order)
     if algorithms[options.algorithm].takes_k:
         return select_n_clusters(points, options, None if answers is None else [answers[i] for i in order])
     return sweep_sizes(points, options)
@@ -285,8 +285,13 @@ def _numbers_by_size(labels: Labels, groups: Labels) -> Labels:
 
 def _means(points: Vectors, labels: Labels) -> Vectors:
     k = int(labels.max(initial=NOISE)) + 1
-    means = [points[labels == cluster].mean(axis=0, dtype=np.float64) for cluster in range(k)]
-    return np.array(means, np.float32).reshape(k, points.shape[1])
+    totals = np.zeros((k, points.shape[1]))
+    for start in range(0, len(points), CHUNK):
+        some = labels[start : start + CHUNK]
+        for cluster in np.unique(some[some != NOISE]):
+            totals[cluster] += points[start : start + CHUNK][some == cluster].sum(axis=0, dtype=np.float64)
+    sizes = np.bincount(labels[labels != NOISE], minlength=k)
+    return (totals / np.maximum(sizes, 1)[:, None]).astype(np.float32)
 
 
 def _check_different(points: Vectors, k: int) -> None:

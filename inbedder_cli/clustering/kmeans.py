@@ -41,6 +41,8 @@ class KMeansClusterer(ClusterMixin, BaseEstimator, ClusterAlgorithm):  # type: i
     :param n_runs: runs whose consensus is the start; 0 starts from k-means++.
     :param n_init: number of k-means++ starts, if `n_runs` is 0; the best one is kept.
     :param random_state: seed of the runs, starts and mini-batches.
+    :param copy_x: whether points are never changed; else, above 50,000 rows, KMeans centers them in place and
+        moves them back afterwards, which saves a copy of them and may change their last digit.
     """
 
     takes_k = True
@@ -52,11 +54,13 @@ class KMeansClusterer(ClusterMixin, BaseEstimator, ClusterAlgorithm):  # type: i
         n_runs: int = N_RUNS,
         n_init: int = N_INIT,
         random_state: int | np.random.RandomState | None = 0,
+        copy_x: bool = True,
     ) -> None:
         self.n_clusters = n_clusters
         self.n_runs = n_runs
         self.n_init = n_init
         self.random_state = random_state
+        self.copy_x = copy_x
 
     @classmethod
     def min_rows(cls, options: ClusterOptions) -> int:
@@ -80,6 +84,7 @@ class KMeansClusterer(ClusterMixin, BaseEstimator, ClusterAlgorithm):  # type: i
             n_runs=0 if not options.consensus else QUICK_N_RUNS if quick else N_RUNS,
             n_init=QUICK_N_INIT if quick else N_INIT,
             random_state=options.seed,
+            copy_x=False,  # the points are made for the algorithm
         )
 
     def fit(self, X: Vectors, y: None = None) -> Self:
@@ -104,7 +109,8 @@ class KMeansClusterer(ClusterMixin, BaseEstimator, ClusterAlgorithm):  # type: i
         if start is None:
             kmeans = KMeans(self.n_clusters, n_init=self.n_init, random_state=seed)
         else:
-            kmeans = KMeans(len(start), init=start, n_init=1, max_iter=LAST_STEPS if many else MAX_ITER)
+            max_iter, copies = (LAST_STEPS, self.copy_x) if many else (MAX_ITER, True)
+            kmeans = KMeans(len(start), init=start, n_init=1, max_iter=max_iter, copy_x=copies)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             fitted = kmeans.fit(points)

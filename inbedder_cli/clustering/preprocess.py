@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy.typing as npt
     from sklearn.decomposition import PCA
 
@@ -15,35 +17,47 @@ if TYPE_CHECKING:
     Labels = npt.NDArray[np.int64]
 
 NOISE = -1
-CHUNK = 16_384  # rows that are copied to float64 at a time
+CHUNK = 4096  # rows that are copied, for example to float64, at a time
 TINY = 1e-6  # share of the largest value: a centered row shorter than this is at the mean
 
 
-def center_and_normalize(vectors: Vectors) -> tuple[Vectors, Vectors]:
+def center_and_normalize(vectors: Vectors, order: Labels | None = None) -> tuple[Vectors, Vectors]:
     """Subtract the mean and scale each row to unit length (a row at the mean stays zero).
 
     :param vectors: float32, shape (n_rows, hidden_size).
+    :param order: numbers of the rows, in the order of the points; None for that of the vectors.
     :return: the points, float32, shape (n_rows, hidden_size), and the mean, float32, shape (hidden_size,).
     """
-    mean = vectors.mean(axis=0, dtype=np.float64)
-    return normalize(vectors, mean), mean.astype(np.float32)
+    total = np.zeros(vectors.shape[1])
+    for rows in _chunks(vectors, order):
+        total += vectors[rows].sum(axis=0, dtype=np.float64)
+    mean = total / max(1, len(vectors))
+    return normalize(vectors, mean, order), mean.astype(np.float32)
 
 
-def normalize(vectors: Vectors, mean: npt.NDArray[np.floating]) -> Vectors:
+def normalize(vectors: Vectors, mean: npt.NDArray[np.floating], order: Labels | None = None) -> Vectors:
     """Subtract a given mean and scale each row to unit length (a row at the mean stays zero).
 
     :param vectors: float32, shape (n_rows, hidden_size).
     :param mean: shape (hidden_size,).
-    :return: the points, float32, shape (n_rows, hidden_size).
+    :param order: numbers of the rows, in the order of the points; None for that of the vectors.
+    :return: the points, float32, shape (n_rows, hidden_size); nothing else of this size is made.
     """
     least = TINY * max(float(vectors.max(initial=0)), -float(vectors.min(initial=0)))
     points = np.empty(vectors.shape, np.float32)
-    for start in range(0, len(vectors), CHUNK):
-        centered = vectors[start : start + CHUNK] - mean
+    for i, rows in enumerate(_chunks(vectors, order)):
+        centered = vectors[rows] - mean
         norms = np.linalg.norm(centered, axis=1, keepdims=True)
         away = norms > least
-        points[start : start + CHUNK] = np.where(away, centered / np.where(away, norms, 1), 0)
+        points[i * CHUNK : (i + 1) * CHUNK] = np.where(away, centered / np.where(away, norms, 1), 0)
     return points
+
+
+def _chunks(vectors: Vectors, order: Labels | None) -> Iterator[Labels | slice]:
+    """Yield the rows of each chunk."""
+    for start in range(0, len(vectors), CHUNK):
+        rows = slice(start, start + CHUNK)
+        yield rows if order is None else order[rows]
 
 
 def canonical_order(vectors: Vectors) -> npt.NDArray[np.int64]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 BASELINE_INSTRUCTION = "What does the text say?"
 ROWS = 500  # size of the sample that is encoded a second time
+CPU_ROWS = 150  # on a CPU, where encoding takes most of a run (benchmarks/growth.md has what that costs)
 SAME = 0.5  # agreement at or above which the question changed little
 OBVIOUS = 0.3  # agreement of the baseline's clusters with the answers, from which the texts divide that way anyway
 
@@ -60,9 +61,9 @@ class BaselineAgreement:
 def encode_baseline(
     corpus: Corpus, encoder: Encoder, options: EncodeOptions, reporter: Reporter = SILENT
 ) -> BaselineSample:
-    """Return at most 500 rows, encoded under the neutral question.
+    """Return at most 500 rows, on a CPU 150, encoded under the neutral question.
 
-    The choice of rows depends on the texts alone, not on their order.
+    The choice of rows depends on the texts alone, not on their order. The smaller sample is a part of the larger.
 
     :param corpus: the rows.
     :param encoder: the encoder that the user's question is encoded with.
@@ -76,7 +77,8 @@ def encode_baseline(
         text = corpus.texts[row]
         keys[row] = _digest(f"{seen[text]} {text}")  # with one key, all copies of a text would be in or out
         seen[text] += 1
-    ranked = sorted(corpus.readable, key=keys.__getitem__)[:ROWS]
+    n_rows = CPU_ROWS if encoder.device.startswith("cpu") else ROWS
+    ranked = sorted(corpus.readable, key=keys.__getitem__)[:n_rows]
     reporter.info(
         f"encoding {len(ranked):,} rows under a neutral question, as a baseline (skip with --no-baseline)"
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from inbedder_cli.encoders.base import BaseEncoder, Encoder
+from inbedder_cli.encoders.workers.worker_layout import parse_devices
 from inbedder_cli.errors import UsageError
 from inbedder_cli.options import DEFAULT_MODEL, GPU_MODEL, Dtype
 from inbedder_cli.paths import expand
@@ -14,6 +14,8 @@ from inbedder_cli.progress import SILENT
 from inbedder_cli.registry import Registry
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inbedder_cli.encoders.cache.row_cache import RowCache
     from inbedder_cli.progress import Reporter
 
@@ -36,7 +38,8 @@ def load_encoder(
     offline: bool = False,
     cache: bool | RowCache = True,
     refresh: bool = False,
-    devices: int = 1,
+    workers: int | None = None,
+    devices: str | int | Sequence[str] | None = None,
     reporter: Reporter = SILENT,
 ) -> Encoder:
     """Return the encoder of a model reference. The weights are loaded when the first text is encoded.
@@ -50,33 +53,51 @@ def load_encoder(
     :param offline: never use the network.
     :param cache: whether vectors and answers are cached on this machine, or the cache to use.
     :param refresh: encode all texts again and replace what is cached.
-    :param devices: number of processes that encode, each on a device of its own; they share the cache.
+    :param workers: number of processes that encode; None chooses it on a CPU by its cores, the memory, and what
+        there is to do, and takes this process on a GPU.
+    :param devices: GPUs that encode with a process each: "cuda:0,cuda:1", a list of such names, or a number N for
+        the first N.
     :param reporter: receives progress and warnings.
     :return: an encoder, which looks into the cache first unless `cache` is False.
     :raises ModelError: when the model cannot be found, fetched or verified.
-    :raises UsageError: for an unknown device or dtype, or for several devices without a cache.
+    :raises UsageError: for an unknown device or dtype, or for devices together with a device or workers.
     """
-    if devices > 1 and cache is False:
-        raise UsageError("several devices share their results through the cache", hint="leave out --no-cache")
+    gpus = parse_devices(devices)
+    if gpus:
+        if device != "auto" or workers is not None:
+            raise UsageError(
+                "--devices says where workers run, and how many", hint="leave out --device and --workers"
+            )
+        device = gpus[0]
     if model is None:
         model = default_model(device)
     name, colon, rest = model.partition(":")
     backend, reference = (name, rest) if colon and name in encoder_backends else (TRANSFORMERS, model)
     chosen = Dtype(dtype)
-    load = partial(encoder_backends[backend], reference, template=template, dtype=chosen, offline=offline)
-    encoder = load(device=device, reporter=reporter)
+    load = encoder_backends[backend]
+    settings = {"template": template, "device": device, "dtype": str(chosen), "offline": offline}
+    encoder = load(reference, **settings, reporter=reporter)
     if isinstance(encoder, BaseEncoder):
         path = expand(model)
         encoder.loaded_as = (str(path.resolve()) if path.exists() else model, template, str(chosen))
+    if workers != 1 and len(gpus) != 1 and (place := _importable(load)):
+        from inbedder_cli.encoders.workers.messages import Start
+        from inbedder_cli.encoders.workers.parallel_encoder import ParallelEncoder
+
+        encoder = ParallelEncoder(encoder, Start(place, reference, settings), workers, gpus)
     if cache is False:
         return encoder
     from inbedder_cli.encoders.cache.cached_encoder import CachedEncoder
     from inbedder_cli.encoders.cache.row_cache import RowCache
-    from inbedder_cli.encoders.cache.workers import Workers
 
     rows = RowCache(reporter=reporter) if cache is True else cache
-    workers = Workers(load, devices, device) if devices > 1 else None
-    return CachedEncoder(encoder, rows, refresh=refresh, workers=workers)
+    return CachedEncoder(encoder, rows, refresh=refresh)
+
+
+def _importable(backend: Backend) -> str | None:
+    """Return where a worker finds a backend; None for one of the user's script, or one made by a function."""
+    module, name = getattr(backend, "__module__", "__main__"), getattr(backend, "__qualname__", "<lambda>")
+    return None if module == "__main__" or "<" in name else f"{module}:{name}"
 
 
 def default_model(device: str = "auto") -> str:

@@ -12,6 +12,7 @@ from inbedder_cli.progress import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
+    from pathlib import Path
 
     from inbedder_cli.encoders.encoded import Encoded, EncodedText
     from inbedder_cli.progress import Reporter
@@ -166,11 +167,15 @@ class BaseEncoder:
         @property
         def languages(self) -> tuple[str, ...] | None: ...  # noqa: D102
 
+        @property
+        def weights_bytes(self) -> int: ...  # noqa: D102
+
     else:
         dtype = "float32"
         device = "cpu"
         hidden_size = 0  # only needed for the shape of no vectors
         languages = None
+        weights_bytes = 0  # memory that loading the weights takes, if it is known
 
     def __deepcopy__(self, memo: object) -> Self:
         return self  # an encoder does not change: scikit-learn's clone need not copy the weights
@@ -230,6 +235,20 @@ class BaseEncoder:
         seconds = (time.perf_counter() - start) * len(unique) / max(1, len(probe))
         n_tokens = sum(len(text.split()) + len(instruction.split()) for text in unique)
         return Preview(f"{instruction}\n\n{texts[0]}", len(unique), n_tokens, encoded.n_truncated, seconds)
+
+    def write_weights(self, path: Path) -> bool:
+        """Write the weights to a file that other processes map, so that they are in memory once.
+
+        :param path: the file to make.
+        :return: whether it was written; the default writes none.
+        """
+        return False
+
+    def map_weights(self, path: Path) -> None:
+        """Replace the weights by those in a file of `write_weights`, which must be the same.
+
+        :param path: the file; it is mapped into memory, and must stay as it is.
+        """
 
     @property
     def record(self) -> ModelRecord | None:

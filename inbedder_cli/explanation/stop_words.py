@@ -62,10 +62,15 @@ def load_stop_words(source: str | None = None) -> frozenset[str]:
     """
     if source == "none":
         return frozenset()
-    if source is None:
-        text = files("inbedder_cli").joinpath("stop_words.txt").read_text(encoding="utf-8")
-    else:
-        text = _read_list(source)
+    return _english_words() if source is None else _words_in(_read_list(source))
+
+
+@cache
+def _english_words() -> frozenset[str]:
+    return _words_in(files("inbedder_cli").joinpath("stop_words.txt").read_text(encoding="utf-8"))
+
+
+def _words_in(text: str) -> frozenset[str]:
     lines = (line for line in text.splitlines() if not line.startswith("#"))
     return frozenset(word for line in lines for word in fold_text(line).split())
 

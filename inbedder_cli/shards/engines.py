@@ -131,13 +131,13 @@ def make_engine(
 
     :param name: local or ray.
     :param address: of a Ray cluster; None takes RAY_ADDRESS, or starts Ray on this machine.
-    :param workers: most workers of Ray; None chooses by the cluster.
+    :param workers: most workers of Ray; None chooses by the cluster. The engine local has none.
     :param reporter: receives messages.
     :raises UsageError: for an unknown engine, or options that it does not take.
     """
     if name == "local":
-        if address is not None or workers is not None:
-            raise UsageError("--address and --workers are for --engine ray", hint="add --engine ray")
+        if address is not None:
+            raise UsageError("--address is for --engine ray", hint="add --engine ray")
         return LocalEngine()
     if name == "ray":
         from inbedder_cli.shards.ray_engine import RayEngine

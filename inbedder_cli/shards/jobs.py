@@ -55,11 +55,13 @@ class EmbedJob:
     :param work: the folder of the plan.
     :param device: auto, cpu, cuda, cuda:N or mps.
     :param offline: never use the network for the model.
+    :param workers: number of processes that encode a shard; None chooses it on a CPU.
     """
 
     work: str
     device: str = "auto"
     offline: bool = False
+    workers: int | None = 1
 
     def start(self) -> Callable[[int, Reporter], EmbedCounts]:
         """Load the plan and the model.
@@ -71,7 +73,8 @@ class EmbedJob:
         plan = read_plan(work)
         if plan.is_deterministic:  # before torch is loaded
             os.environ.update(dict.fromkeys(THREADS, "1"))
-        encoder = load_planned_encoder(plan, self.device, offline=self.offline)
+        workers = 1 if plan.is_deterministic else self.workers
+        encoder = load_planned_encoder(plan, self.device, offline=self.offline, workers=workers)
 
         def run(shard: int, reporter: Reporter) -> EmbedCounts:
             return embed_shard(plan, work, encoder, shard, reporter)
@@ -79,17 +82,26 @@ class EmbedJob:
         return run
 
 
-def load_planned_encoder(plan: Plan, device: str = "auto", *, offline: bool = False) -> Encoder:
+def load_planned_encoder(
+    plan: Plan, device: str = "auto", *, offline: bool = False, workers: int | None = 1
+) -> Encoder:
     """Return the encoder of a plan; the files of shards take the place of the cache.
 
     :param plan: the plan.
     :param device: auto, cpu, cuda, cuda:N or mps.
     :param offline: never use the network.
+    :param workers: number of processes that encode; None chooses it on a CPU.
     :raises ModelError: when this machine has another model by that name.
     """
     record = plan.model_record
     encoder = load_encoder(
-        record.reference, template=record.template, device=device, dtype=record.dtype, offline=offline, cache=False
+        record.reference,
+        template=record.template,
+        device=device,
+        dtype=record.dtype,
+        offline=offline,
+        cache=False,
+        workers=workers,
     )
     if encoder.identity != record.identity:
         raise ModelError(

@@ -275,18 +275,6 @@ def test_what_is_made_is_private_under_any_umask(answer, monkeypatch, tmp_path):
     assert answer() == ["4 of 4 texts are cached"]
 
 
-def test_processes_that_share_an_unusable_cache_are_refused(answer, inbedder, tmp_path):
-    if os.name == "nt":
-        pytest.skip("modes are of POSIX")
-    answer.folder.chmod(0o777)
-    many = tmp_path / "many.csv"
-    many.write_text("text\n" + "".join(f"row {i}\n" for i in range(300)))
-    result = inbedder("answer", many, "-i", "What is it about?", "-m", "toy:x", "--devices", 2)
-    assert result.exit_code == 1
-    assert "where processes exchange their results" in result.stderr
-    assert "inbedder cache info" in result.stderr
-
-
 def test_a_home_that_does_not_exist_is_told(inbedder, monkeypatch):
     monkeypatch.setenv("INBEDDER_CACHE", "~nosuchuser/cache")
     result = inbedder("cache", "path")

@@ -11,6 +11,7 @@ import pytest
 from inbedder_cli.corpus import read_corpus
 from inbedder_cli.diagnostics.baseline import (
     BASELINE_INSTRUCTION,
+    CPU_ROWS,
     ROWS,
     BaselineSample,
     baseline_agreement,
@@ -62,6 +63,7 @@ def test_fewer_than_two_clusters_have_no_agreement(labels, vectors):
 class Recorder:
     """An encoder that remembers what it was asked."""
 
+    device: str = "cuda:0"
     asked: list[tuple[list[str], str, EncodeOptions]] = field(default_factory=list)
 
     def encode(self, texts, instruction, options, reporter):
@@ -83,3 +85,10 @@ def test_the_sample_is_encoded_under_the_neutral_question_and_does_not_depend_on
         samples.append(sorted(asked))
     assert samples[0] == samples[1]
     assert 100 < samples[0].count("frequent") < 300
+
+
+def test_a_cpu_encodes_fewer_rows_which_are_among_those_of_a_gpu():
+    corpus = read_corpus([f"text {i}" for i in range(3 * ROWS)])
+    few, many = (encode_baseline(corpus, Recorder(device), EncodeOptions()).rows for device in ("cpu", "cuda:0"))
+    assert (len(few), len(many)) == (CPU_ROWS, ROWS)
+    assert few == many[:CPU_ROWS]

@@ -14,7 +14,7 @@ from inbedder_cli.encoders.base import describe
 from inbedder_cli.encoders.cache.cached_encoder import CachedEncoder
 from inbedder_cli.encoders.cache.row_cache import RowCache
 from inbedder_cli.encoders.transformers.lazy_encoder import LazyEncoder
-from inbedder_cli.errors import ModelError, UsageError
+from inbedder_cli.errors import ModelError
 from inbedder_cli.models.manifest import bundled_manifests
 from inbedder_cli.models.store import base_folder
 from inbedder_cli.options import DEFAULT_MODEL, GPU_MODEL, EncodeOptions
@@ -93,7 +93,8 @@ def test_no_texts_and_previews(toy):
 
 
 def test_everything_else_is_for_transformers(tiny):
-    assert isinstance(load_encoder(tiny, cache=False), LazyEncoder)
+    assert isinstance(load_encoder(tiny, cache=False, workers=1), LazyEncoder)
+    assert isinstance(load_encoder(tiny, cache=False).encoder, LazyEncoder)
     assert load_encoder(f"transformers:{tiny}").identity == load_encoder(tiny).identity
     with pytest.raises(ModelError, match='unknown model "toys:x"'):
         load_encoder("toys:x")
@@ -121,11 +122,6 @@ def test_without_a_gpu_the_small_model_is_the_default(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     base_folder(bundled_manifests()[GPU_MODEL]).mkdir(parents=True)
     assert default_model("auto") == DEFAULT_MODEL
-
-
-def test_several_devices_need_the_cache(tiny):
-    with pytest.raises(UsageError, match="through the cache"):
-        load_encoder(tiny, devices=2, cache=False)
 
 
 def test_the_command_line_takes_a_registered_backend(toy, inbedder, reviews, tmp_path):

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
 from inbedder_cli.encoders import load_encoder
-from inbedder_cli.encoders.cache.cached_encoder import CachedEncoder
 from inbedder_cli.encoders.cache.row_cache import RowCache
-from inbedder_cli.encoders.cache.workers import Workers
 from inbedder_cli.encoders.transformers.causal import _CausalBatchEncoder
 from inbedder_cli.encoders.transformers.model_encoder import BatchEncoder
-from inbedder_cli.errors import InbedderError, UsageError
 from inbedder_cli.options import Dtype, EncodeOptions, Pooling
-from inbedder_cli.progress import SilentReporter
 from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE
-from tests.encoders.toy import ToyEncoder
 
 OPTIONS = EncodeOptions(max_answer_tokens=3)
 
@@ -198,13 +191,6 @@ def test_another_dtype_than_the_last_time_is_noticed(encoder, sizes, monkeypatch
     assert sizes == []
 
 
-def test_a_cache_that_others_wait_for_and_that_cannot_be_written_is_an_error(encoder):
-    sharing = encoder()
-    sharing.cache.is_disabled = True
-    with pytest.raises(InbedderError, match="cannot write to"):
-        sharing.fill(TEXTS, QUESTION, OPTIONS)
-
-
 def test_a_preview_checks_fast_paths_before_it_looks_at_the_clock(encoder, monkeypatch):
     tried, moments = [], []
     monkeypatch.setattr(_CausalBatchEncoder, "_matches_reference", lambda self, prompts: not tried.append(prompts))
@@ -221,29 +207,3 @@ def test_texts_are_not_kept(encoder, tmp_path):
     assert (tmp_path / "rows.sqlite").is_file()
     for file in tmp_path.glob("rows.sqlite*"):
         assert b"secret" not in file.read_bytes()
-
-
-def test_several_processes_give_what_one_gives(encoder, tmp_path):
-    texts = [f"text {i} was {'very ' * (i % 7)}cold" for i in range(150)]
-    expected = encoder().encode(texts, QUESTION, OPTIONS)
-    other = encoder(dtype=Dtype.auto, devices=2, cache=RowCache(tmp_path / "other.sqlite"))
-    counts = []
-
-    class Counting(SilentReporter):
-        @contextmanager
-        def task(self, *_, **__):
-            yield lambda done, rows: counts.append(rows)
-
-    found = other.encode(texts, QUESTION, OPTIONS, Counting())
-    same(found, expected)
-    assert counts[-1] == 150
-    assert other.cache.info().rows == 150
-    assert not other.encoder.is_loaded
-
-
-def test_an_error_of_a_process_is_the_error(tmp_path):
-    workers = Workers(partial(ToyEncoder, "x"), 2)
-    other = CachedEncoder(ToyEncoder("x"), RowCache(tmp_path / "other.sqlite"), workers=workers)
-    with pytest.raises(UsageError, match="there is no layer 77") as caught:
-        other.encode([f"text {i}" for i in range(150)], QUESTION, replace(OPTIONS, layer=77))
-    assert caught.value.hint == "leave out --layer"

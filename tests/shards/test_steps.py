@@ -373,5 +373,12 @@ def test_what_needs_all_rows_does_not_go_with_an_engine(inbedder, toy, reviews_f
 
 
 def test_options_of_ray_need_it(inbedder, shards, planned, reviews_folder):
-    assert "--engine ray" in shards("run", planned(), "--workers", "2", code=2).stderr
-    assert "--engine ray" in inbedder("cluster", reviews_folder, "-i", QUESTION, "--workers", "2").stderr
+    assert "--engine ray" in shards("run", planned(), "--address", "auto", code=2).stderr
+    assert "--engine ray" in inbedder("cluster", reviews_folder, "-i", QUESTION, "--address", "auto").stderr
+
+
+def test_devices_are_not_for_engines(inbedder, reviews_folder, tmp_path):
+    run = ("cluster", reviews_folder, "-i", QUESTION, "--engine", "local", "-o", tmp_path / "out")
+    result = inbedder(*run, "--devices", "cuda:0,cuda:1")
+    assert result.exit_code == 2
+    assert "--engine ray has a worker on each GPU" in result.stderr

@@ -8,9 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from inbedder_cli.encoders.base import BaseEncoder, Preview
-from inbedder_cli.encoders.cache.workers import MIN_TEXTS, Workers, encode_in_parallel
 from inbedder_cli.encoders.encoded import Encoded, ResultBuffer
-from inbedder_cli.errors import InbedderError
 from inbedder_cli.options import EncodeOptions
 from inbedder_cli.progress import SILENT
 
@@ -33,13 +31,11 @@ class CachedEncoder(BaseEncoder):
     :param encoder: encodes the texts that are not cached. Texts are cached by its `identity` and `dtype`.
     :param cache: stores vectors and answers.
     :param refresh: encode all texts again and replace what is cached.
-    :param workers: the processes that encode, if there are several.
     """
 
     encoder: Encoder
     cache: RowCache
     refresh: bool = False
-    workers: Workers | None = None
 
     @property
     def name(self) -> str:
@@ -94,12 +90,6 @@ class CachedEncoder(BaseEncoder):
             self._look_up(buffer, instruction, options)
         if buffer.n_done:
             reporter.info(f"{buffer.n_done:,} of {len(buffer.texts):,} texts are cached")
-        missing = [text for text in buffer.texts if text not in buffer]
-        if self.workers and len(missing) >= self.workers.n * MIN_TEXTS:
-            self._require_writable()
-            device = self.device.partition(":")[0]
-            encode_in_parallel(self.workers, device, self.cache.path, missing, instruction, options, reporter)
-            self._look_up(buffer, instruction, options)
         if buffer.n_done < len(buffer.texts):
             dtype = self.dtype
             for rows in self.encode_batches(buffer.texts, instruction, options, reporter, buffer):
@@ -131,20 +121,6 @@ class CachedEncoder(BaseEncoder):
             self.cache.put({key_of(text): row for text, row in rows.items()})
             yield rows
 
-    def fill(
-        self, texts: Sequence[str], instruction: str, options: EncodeOptions, reporter: Reporter = SILENT
-    ) -> None:
-        """Encode texts into the cache.
-
-        :param texts: distinct texts.
-        :param instruction: the question to ask about each text.
-        :param options: how texts become vectors and answers.
-        :param reporter: receives progress and warnings.
-        :raises InbedderError: where the cache cannot be written to.
-        """
-        for _ in self.encode_batches(texts, instruction, options, reporter):
-            self._require_writable()
-
     def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
         """Return the estimate of `encode` as if nothing were cached; see `Encoder`.
 
@@ -154,17 +130,6 @@ class CachedEncoder(BaseEncoder):
         :return: the prompt of the first text, counts, and the estimated time.
         """
         return self.encoder.preview(texts, instruction, options)
-
-    def _require_writable(self) -> None:
-        """Check that other processes can give their results.
-
-        :raises InbedderError: when they cannot.
-        """
-        if not self.cache.is_writable:
-            raise InbedderError(
-                f"cannot write to {self.cache.path}, where processes exchange their results",
-                hint="make the cache writable (see inbedder cache info), or leave out --devices",
-            )
 
     def _look_up(self, buffer: ResultBuffer, instruction: str, options: EncodeOptions) -> None:
         """Add cached texts to a buffer."""

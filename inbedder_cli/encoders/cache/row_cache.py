@@ -97,11 +97,6 @@ class RowCache:
     def __reduce__(self) -> tuple[Any, ...]:
         return RowCache, (self.path, self.reporter)  # another process opens the file itself
 
-    @property
-    def is_writable(self) -> bool:
-        """Whether nothing has prevented writing so far."""
-        return not self.is_disabled and self._unwritable is None
-
     def get(self, keys: Sequence[bytes]) -> dict[bytes, EncodedText]:
         """Return cached rows by key.
 

@@ -108,6 +108,44 @@ class LazyEncoder(BaseEncoder):
         return self._model
 
     @property
+    def weights_bytes(self) -> int:
+        """Memory that loading takes at most: those of an adapter are merged in float32, and then cast."""
+        weights = sum(file.stat().st_size for file in self.files.folder.glob("*.safetensors"))
+        return weights * (3 if self.files.adapter else 1)
+
+    def write_weights(self, path: Path) -> bool:
+        """Write the weights to a file, and map them from it; see `BaseEncoder`.
+
+        :param path: the file to make.
+        :return: whether it was written: only those on a CPU are.
+        """
+        from safetensors.torch import save_file
+
+        model = self.model.model
+        if model.device.type != "cpu":
+            return False
+        save_file({name: value.detach().contiguous() for name, value in model.named_parameters()}, path)
+        self.map_weights(path)
+        return True
+
+    def map_weights(self, path: Path) -> None:
+        """Replace the weights by those in a file; see `BaseEncoder`.
+
+        :param path: the file.
+        :raises ValueError: when it holds others.
+        """
+        from safetensors import safe_open
+
+        parameters = dict(self.model.model.named_parameters())
+        with safe_open(path, framework="pt") as file:
+            mapped = {name: file.get_tensor(name) for name in parameters}
+        for name, value in mapped.items():
+            if (value.shape, value.dtype) != (parameters[name].shape, parameters[name].dtype):
+                raise ValueError(f"{path} holds another {name}")
+        for name, value in mapped.items():
+            parameters[name].data = value
+
+    @property
     def is_loaded(self) -> bool:
         """Whether the model is in memory."""
         return self._model is not None
