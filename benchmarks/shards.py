@@ -93,10 +93,10 @@ def register(width: int) -> None:
             rng = np.random.default_rng(len(texts))
             group = np.array([sum(text.encode()) % GROUPS for text in texts])
             vectors = centers[group]
-            for start in range(0, len(texts), 10_000):
-                vectors[start : start + 10_000] += rng.normal(size=vectors[start : start + 10_000].shape).astype(
-                    np.float32
-                )
+            noise = rng.normal(size=(1000, width)).astype(np.float32)
+            for start in range(0, len(texts), 1000):
+                part = vectors[start : start + 1000]
+                part += np.roll(noise, start, axis=1)[: len(part)]
             answers = [ANSWERS[g] for g in group.tolist()]
             words = next_words([((answer.split()[0], 0.75), ("calm", 0.125)) for answer in answers])
             confidences = np.full(len(texts), 0.9, np.float32)
