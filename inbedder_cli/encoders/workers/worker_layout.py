@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ from inbedder_cli.models.memo import machine
 from inbedder_cli.models.speed import last_speed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from inbedder_cli.encoders.base import Encoder
 
@@ -21,6 +22,7 @@ WORTH = 3  # a worker is started for three times that much work
 GUESSED_SPEED = 20.0  # texts per second of a model that has not run on this machine yet
 PROCESS_BYTES = 600_000_000  # of a worker without its weights: Python, torch, activations
 MEMORY_SHARE = 0.6  # of the available memory that workers may take
+MIN_GAIN = 1.1  # of another layout over the first
 MAX_DEVICES = 1024
 
 
@@ -39,30 +41,44 @@ class Layout(NamedTuple):
         return f"{self.n_workers} worker process{'es' * (self.n_workers > 1)} of {threads}"
 
 
-def candidates(n_cores: int) -> list[Layout]:
+def candidates(cores: int) -> list[Layout]:
     """Return the layouts that race on a machine: one thread a worker, then two.
 
     The products of a small model are too small to be shared by many threads.
 
-    :param n_cores: physical cores that this process may use.
+    :param cores: physical cores that this process may use.
     """
-    return [Layout(n_cores, 1), *([Layout(n_cores // 2, 2)] if n_cores > 1 else [])]
+    return [Layout(cores, 1), *([Layout(cores // 2, 2)] if cores > 1 else [])]
 
 
-def n_physical_cores() -> int:
-    """Return the number of physical cores that this process may use, as its container and its affinity allow."""
+def fastest(rates: Mapping[Layout, float]) -> Layout:
+    """Return the winner of a race: the first layout, unless another is faster for sure.
+
+    :param rates: speed of each layout, in any unit.
+    """
+    first, best = next(iter(rates)), max(rates, key=rates.__getitem__)
+    return best if rates[best] > MIN_GAIN * rates[first] else first
+
+
+def n_cores() -> int:
+    """Return the number of physical cores that this process may use.
+
+    Its container, its affinity, and the user's OMP_NUM_THREADS limit them.
+    """
     from joblib import cpu_count
 
-    return int(cpu_count(only_physical_cores=True))
+    limit = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    physical = int(cpu_count(only_physical_cores=True))
+    return max(1, min(physical, int(limit))) if limit.strip().isdecimal() else physical
 
 
-def race_key(encoder: Encoder, n_cores: int) -> str:
+def race_key(encoder: Encoder, cores: int) -> str:
     """Return the name under which the winner of a race is remembered.
 
     :param encoder: the encoder.
-    :param n_cores: physical cores that this process may use.
+    :param cores: physical cores that this process may use.
     """
-    return f"workers: {encoder.name} {encoder.dtype} {n_cores} cores {machine()}"
+    return f"workers: {encoder.name} {encoder.dtype} {cores} cores {machine()}"
 
 
 def n_worth_starting(model: str, n_texts: int) -> int:
