@@ -18,7 +18,13 @@ PYTHON = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
 FILES = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
 TRUST = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
 PROSE = [page for page in PAGES if page.name != "CHANGELOG.md"]  # which also names what was renamed
-OTHERS_OPTIONS = {"--nproc-per-node", "--head", "--array", "--gres", "--cpus-per-task"}  # of torchrun, Ray and Slurm
+OTHERS_OPTIONS = {
+    "--nproc-per-node",
+    "--head",
+    "--array",
+    "--gres",
+    "--cpus-per-task",
+}  # of torchrun, Ray and Slurm
 ROWS = 60
 
 

@@ -37,3 +37,14 @@ def test_a_dtype_that_is_asked_for_is_taken():
 
 def test_dtypes_are_timed_here():
     assert device.choose_dtype(Dtype.auto, torch.device("cpu"), 64) in (torch.float32, torch.bfloat16)
+
+
+@pytest.mark.parametrize(
+    ("free", "reserved", "tokens"), [(80e9, 0, 16_384), (2e9, 0, 5000), (1e9, 1e9, 5000), (0, 0, 1024)]
+)
+def test_batches_of_a_gpu_are_as_large_as_its_free_memory_allows(monkeypatch, free, reserved, tokens):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (int(free), 10**11))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: int(reserved))
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 0)
+    assert device.default_batch_tokens(torch.device("cuda:0")) == tokens
+    assert device.default_batch_tokens(torch.device("cpu")) == device.CPU_BATCH_TOKENS

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -180,7 +181,7 @@ def test_no_worker_is_started_for_little_work(broken, monkeypatch):
 @posix
 def test_a_race_decides_and_is_remembered(broken, monkeypatch):
     monkeypatch.setattr(parallel_encoder, "n_worth_starting", lambda model, n_texts: 99)
-    monkeypatch.setattr(parallel_encoder, "n_physical_cores", lambda: 4)
+    monkeypatch.setattr(parallel_encoder, "n_cores", lambda: 4)
     encoder, used = broken(workers=None, dtype="float32"), []
     whole = parallel_encoder.WorkerPool.encode
 
@@ -204,6 +205,34 @@ def test_the_first_layout_wins_unless_another_is_faster_for_sure():
     assert worker_layout.fastest({Layout(4, 1): 100.0, Layout(2, 2): 120.0}) == Layout(2, 2)
 
 
+def test_a_system_that_allows_no_more_processes_is_told_or_works_with_fewer(broken, monkeypatch):
+    from inbedder_cli.encoders.workers import pool
+
+    started = []
+    whole = pool.Worker
+
+    def scarce(*arguments):
+        if len(started) == most:
+            raise OSError(11, "Resource temporarily unavailable")
+        started.append(whole(*arguments))
+        return started[-1]
+
+    monkeypatch.setattr(pool, "Worker", scarce)
+    most = 0
+    with pytest.raises(InbedderError, match="cannot start a worker process: Resource temporarily") as caught:
+        broken().encode(texts_of(40), QUESTION, MANY_JOBS)
+    assert caught.value.hint == "try --workers 1"
+    most = 1
+    assert np.isfinite(broken().encode(texts_of(40), QUESTION, MANY_JOBS).vectors).all()
+
+
+def test_more_workers_than_memory_are_warned_of(broken, monkeypatch):
+    monkeypatch.setattr(worker_layout, "available_bytes", lambda: 1)
+    listener = Listener()
+    assert len(broken().encode(texts_of(40), QUESTION, MANY_JOBS, listener).vectors) == 40
+    assert listener.warnings == ["2 workers may need more memory than is free; if they die, give fewer --workers"]
+
+
 def test_memory_limits_the_workers(monkeypatch):
     monkeypatch.setattr(worker_layout, "available_bytes", lambda: 4_000_000_000)
     assert worker_layout.n_in_memory(0) == 4
@@ -213,11 +242,15 @@ def test_memory_limits_the_workers(monkeypatch):
     assert worker_layout.n_in_memory(0) is None
 
 
-def test_layouts_of_machines():
+def test_layouts_of_machines(monkeypatch):
     assert worker_layout.candidates(1) == [Layout(1, 1)]
     assert worker_layout.candidates(2) == [Layout(2, 1), Layout(1, 2)]
     assert worker_layout.candidates(8) == [Layout(8, 1), Layout(4, 2)]
-    assert worker_layout.n_physical_cores() >= 1
+    assert worker_layout.n_cores() >= 1
+    monkeypatch.setattr(joblib, "cpu_count", lambda **_: 8)
+    for limit, cores in (("", 8), ("3", 3), ("3,1", 3), ("99", 8), ("0", 1), ("all", 8)):
+        monkeypatch.setenv("OMP_NUM_THREADS", limit)
+        assert worker_layout.n_cores() == cores
     assert worker_layout.available_bytes() is None or worker_layout.available_bytes() > 0
 
 
@@ -331,18 +364,3 @@ def is_alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-@pytest.mark.gpu
-def test_gpus_give_what_one_gives(tiny):
-    """Runs on a machine with several GPUs, and on one with a single GPU as far as that goes."""
-    import torch
-
-    names = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
-    texts = texts_of(600)
-    expected = load_encoder(tiny, device="cuda:0", dtype="float32", cache=False, workers=1).encode(texts, QUESTION)
-    settings = {"devices": names} if len(names) > 1 else {"device": "cuda:0", "workers": 2}
-    encoder = load_encoder(tiny, dtype="float32", cache=False, **settings)
-    found = encoder.encode(texts, QUESTION, EncodeOptions(batch_tokens=512))
-    np.testing.assert_allclose(found.vectors, expected.vectors, atol=1e-3)
-    encoder.close()

@@ -59,7 +59,9 @@ def test_the_name_of_a_part_tells_its_shard(shard):
 
 def shard_counts(rng):
     label = rng.randrange(-2, 3)
-    rows = [Candidate(rng.random(), rng.randrange(10**6), "a", "joy", f"text {rng.randrange(9)}") for _ in range(3)]
+    rows = [
+        Candidate(rng.random(), rng.randrange(10**6), "a", "joy", f"text {rng.randrange(9)}") for _ in range(3)
+    ]
     return ShardCounts(
         "digest",
         {"ok": rng.randrange(9)},

@@ -18,6 +18,8 @@ MIN_SPEEDUP = 1.3  # of bfloat16 over float32, to make up for its rounding
 MAX_TIMED_SIZE = 2048  # larger products have the same ratio, and take seconds
 CPU_BATCH_TOKENS = 1024  # larger batches do not fit into the cache of ordinary CPUs
 ACCELERATOR_BATCH_TOKENS = 16_384
+MIN_ACCELERATOR_TOKENS = 1024
+TOKEN_BYTES = 400_000  # of keys, values and activations in a model of a few billion weights, at most
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -102,9 +104,17 @@ def _time_dtypes(device: torch.device, hidden_size: int) -> tuple[float, float]:
 
 
 def default_batch_tokens(device: torch.device) -> int:
-    """Return the default size of a batch, in tokens after padding.
+    """Return the default size of a batch, in tokens after padding; on a GPU, fewer where little memory is free.
 
-    :param device: where the model computes.
+    :param device: where the model computes; its weights are there already.
     :return: a number of tokens.
     """
-    return CPU_BATCH_TOKENS if device.type == "cpu" else ACCELERATOR_BATCH_TOKENS
+    import torch
+
+    if device.type == "cpu":
+        return CPU_BATCH_TOKENS
+    if device.type != "cuda":
+        return ACCELERATOR_BATCH_TOKENS
+    free, _ = torch.cuda.mem_get_info(device)
+    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # of earlier batches
+    return max(MIN_ACCELERATOR_TOKENS, min(ACCELERATOR_BATCH_TOKENS, free // TOKEN_BYTES))

@@ -22,8 +22,8 @@ from inbedder_cli.encoders.workers.worker_layout import (
     bytes_of_worker,
     candidates,
     fastest,
+    n_cores,
     n_in_memory,
-    n_physical_cores,
     n_worth_starting,
     race_key,
 )
@@ -188,10 +188,12 @@ class ParallelEncoder(BaseEncoder):
         weights_bytes = getattr(self.encoder, "weights_bytes", 0)
         if self.devices:
             n = min(len(self.devices), n_jobs)
-            chosen = [Layout(n, max(1, n_physical_cores() // len(self.devices)))]
+            chosen = [Layout(n, max(1, n_cores() // len(self.devices)))]
         elif self.n_workers is not None:
             n = min(self.n_workers, n_jobs)
-            chosen = [Layout(n, max(1, n_physical_cores() // n))]
+            chosen = [Layout(n, max(1, n_cores() // n))]
+            if n > (n_in_memory(weights_bytes) or n):
+                reporter.warn(f"{n} workers may need more memory than is free; if they die, give fewer --workers")
         elif not self.device.startswith("cpu"):
             return []
         else:
@@ -205,19 +207,17 @@ class ParallelEncoder(BaseEncoder):
         if (most := n_worth_starting(self.name, n_texts)) < 2:
             return []
         most = min(most, n_jobs, n_in_memory(weights_bytes) or n_jobs)
-        n_cores = n_physical_cores()
-        if (won := recall(race_key(self, n_cores))) is not None:
-            layouts = [Layout(*won)]
-        else:
-            layouts = candidates(n_cores)
-        layouts = [layout for layout in layouts if layout.n_workers <= most] or [Layout(min(most, n_cores), 1)]
+        cores = n_cores()
+        won = recall(race_key(self, cores))
+        layouts = candidates(cores) if won is None else [Layout(*won)]
+        layouts = [layout for layout in layouts if layout.n_workers <= most] or [Layout(min(most, cores), 1)]
         n_raced = sum(layout.n_workers for layout in layouts) * HEATS + layouts[0].n_workers
         if n_raced > RACE_SHARE * n_jobs:
             layouts = layouts[:1]
         return [] if layouts[0].n_workers < 2 else layouts
 
     def _starts(self, layouts: Sequence[Layout]) -> list[Start]:
-        n = max(len(self.devices), *(layout.n_workers for layout in layouts), self.n_workers or n_physical_cores())
+        n = max(len(self.devices), *(layout.n_workers for layout in layouts), self.n_workers or n_cores())
         devices = self.devices or [self.start.settings["device"]] * n
         return [
             Start(self.start.backend, self.start.reference, self.start.settings | {"device": device})
@@ -238,7 +238,7 @@ class ParallelEncoder(BaseEncoder):
                 yield from pool.encode(iter(heat), *layout, run)
                 rates[layout] += sum(_cost(text) for job in heat for text in job) / (time.perf_counter() - start)
             best = fastest(rates)
-            remember(race_key(self, n_physical_cores()), list(best))
+            remember(race_key(self, n_cores()), list(best))
             if best != layouts[0]:
                 run.reporter.info(f"encoding with {best}, which is faster here")
         yield from pool.encode(rest, *best, run)

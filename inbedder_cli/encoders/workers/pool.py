@@ -221,6 +221,8 @@ class WorkerPool:
                 run.reporter.warn(message.message)
             case Shared():
                 self._is_shared = message.is_written
+                for other in filter(None, self._workers):
+                    self._share_weights(other)
             case None:
                 self._bury(worker, run)
         return None
@@ -238,12 +240,29 @@ class WorkerPool:
                 continue
             if (job := self._next_job(jobs, worker, n_workers, run)) is None:
                 continue
-            if worker is None:
-                worker = self._workers[i] = Worker(self.starts[i], threads, self._events)
+            if worker is None and (worker := self._start(i, threads)) is None:
+                run.retries.append(job)
+                break
             worker.job, worker.sent = job, job.texts
             texts, options = [pack_text(text) for text in job.texts], asdict(run.options)
             worker.send(Encode(texts, pack_text(run.instruction), options, threads))
         return any(worker is not None and worker.job is not None for worker in self._workers)
+
+    def _start(self, i: int, threads: int) -> Worker | None:
+        """Return a new worker; None where the system allows no more, but some are at work.
+
+        :raises InbedderError: where it allows none.
+        """
+        try:
+            worker = Worker(self.starts[i], threads, self._events)
+        except OSError as error:
+            if any(worker is not None and worker.job is not None for worker in self._workers):
+                return None
+            raise InbedderError(
+                f"cannot start a worker process: {error.strerror or error}", hint="try --workers 1"
+            ) from error
+        self._workers[i] = worker
+        return worker
 
     @staticmethod
     def _next_job(jobs: Iterator[list[str]], worker: Worker | None, n_workers: int, run: Run) -> Job | None:
@@ -256,7 +275,7 @@ class WorkerPool:
         return None if texts is None else Job(texts)
 
     def _share_weights(self, worker: Worker) -> None:
-        """Let the first worker that is done write its weights, and the others map them."""
+        """Let the first worker that is done write its weights, and the others map them after their jobs."""
         if len(self.starts) == 1 or worker.shares_weights:
             return
         if self._shared is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -40,14 +41,14 @@ class Layout(NamedTuple):
         return f"{self.n_workers} worker process{'es' * (self.n_workers > 1)} of {threads}"
 
 
-def candidates(n_cores: int) -> list[Layout]:
+def candidates(cores: int) -> list[Layout]:
     """Return the layouts that race on a machine: one thread a worker, then two.
 
     The products of a small model are too small to be shared by many threads.
 
-    :param n_cores: physical cores that this process may use.
+    :param cores: physical cores that this process may use.
     """
-    return [Layout(n_cores, 1), *([Layout(n_cores // 2, 2)] if n_cores > 1 else [])]
+    return [Layout(cores, 1), *([Layout(cores // 2, 2)] if cores > 1 else [])]
 
 
 def fastest(rates: Mapping[Layout, float]) -> Layout:
@@ -59,20 +60,25 @@ def fastest(rates: Mapping[Layout, float]) -> Layout:
     return best if rates[best] > MIN_GAIN * rates[first] else first
 
 
-def n_physical_cores() -> int:
-    """Return the number of physical cores that this process may use, as its container and its affinity allow."""
+def n_cores() -> int:
+    """Return the number of physical cores that this process may use.
+
+    Its container, its affinity, and the user's OMP_NUM_THREADS limit them.
+    """
     from joblib import cpu_count
 
-    return int(cpu_count(only_physical_cores=True))
+    limit = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    physical = int(cpu_count(only_physical_cores=True))
+    return max(1, min(physical, int(limit))) if limit.strip().isdecimal() else physical
 
 
-def race_key(encoder: Encoder, n_cores: int) -> str:
+def race_key(encoder: Encoder, cores: int) -> str:
     """Return the name under which the winner of a race is remembered.
 
     :param encoder: the encoder.
-    :param n_cores: physical cores that this process may use.
+    :param cores: physical cores that this process may use.
     """
-    return f"workers: {encoder.name} {encoder.dtype} {n_cores} cores {machine()}"
+    return f"workers: {encoder.name} {encoder.dtype} {cores} cores {machine()}"
 
 
 def n_worth_starting(model: str, n_texts: int) -> int:
