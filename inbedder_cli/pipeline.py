@@ -15,7 +15,7 @@ from inbedder_cli.diagnostics.baseline import baseline_agreement, encode_baselin
 from inbedder_cli.diagnostics.crosstab import crosstabs, pairs_of
 from inbedder_cli.diagnostics.groupings import Grouping, column_grouping, split_bins
 from inbedder_cli.diagnostics.languages import warn_of_languages
-from inbedder_cli.errors import InputError, UsageError, did_you_mean
+from inbedder_cli.errors import InputError, ModelError, UsageError, did_you_mean
 from inbedder_cli.explanation.summaries import explain as summarize
 from inbedder_cli.explanation.summaries import summary_of_unanswered
 from inbedder_cli.explanation.unanswered import is_unanswered
@@ -231,6 +231,7 @@ def embed(
     :param options: how rows are encoded.
     :param reporter: receives messages and progress.
     :raises UsageError: for an empty instruction, or options that the encoder does not support.
+    :raises ModelError: when no text gets a finite vector.
     :raises OutOfMemoryError: when even a single text does not fit into memory.
     """
     _check_types(corpus, encoder)
@@ -242,6 +243,11 @@ def embed(
     vectors[rows] = encoded.vectors
     status = [RowStatus.empty] * len(corpus)
     answers: list[str | None] | None = None if encoded.answers is None else [None] * len(corpus)
+    if rows and not np.isfinite(encoded.vectors).all(axis=1).any():
+        raise ModelError(
+            f"{encoder.name} gives no finite vector for any of the {len(rows):,} texts",
+            hint="try --dtype float32; if that does not help, the model is damaged: fetch it again",
+        )
     for place, row in enumerate(rows):
         status[row] = RowStatus.ok if np.isfinite(vectors[row]).all() else RowStatus.failed
         if answers is not None and encoded.answers is not None:

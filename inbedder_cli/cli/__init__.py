@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -55,6 +56,7 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
         """Run the chosen command, with the user's settings as defaults of its options."""
         with show_errors(debug=bool(ctx.params.get("debug"))), interrupt_on_signals():
+            _check_current_folder()
             settings = Settings(self)
             ctx.default_map = settings.default_map()
             try:
@@ -63,6 +65,13 @@ class Commands(TyperGroup):
                 if setting := _setting_of(error, settings):
                     raise UsageError(f"{setting.source}: {setting.option}: {error.message}") from None
                 raise
+
+
+def _check_current_folder() -> None:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise UsageError("the current folder has been removed", hint="change to another one: cd ~") from None
 
 
 def _setting_of(error: typer.BadParameter, settings: Settings) -> Setting | None:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from inbedder_cli.progress import Reporter
     from inbedder_cli.runs.storage import SavedRun
 
+MANY_ROWS = 300_000  # from which texts and vectors of 1,024 numbers, with their copies, take more than 4 GB
+
 
 @dataclass(frozen=True)
 class InputOptions:
@@ -356,3 +358,6 @@ def report_corpus(corpus: Corpus, reporter: Reporter) -> None:
     if different < len(corpus) - n_empty:
         counts.append(f"{different:,} different texts")
     reporter.info(f"{corpus.source}: {', '.join([*counts, *corpus.notes])}")
+    if len(corpus) > MANY_ROWS:
+        command = f"inbedder cluster {corpus.source} -i QUESTION --engine local -o FOLDER"
+        reporter.info(f"all rows are held in memory; to work on them in parts: {command}")

@@ -132,6 +132,10 @@ class Settings:
             raise UsageError(
                 f"{source}: {option} takes one value", hint=f"see: inbedder {' '.join(command)} --help"
             )
+        if any(
+            isinstance(each, int) and abs(each) >= 2**63 for each in (value if parameter.multiple else [value])
+        ):
+            raise UsageError(f"{source}: {option} is out of range", hint="TOML has whole numbers of 64 bits")
         self.by_option[command, parameter.name] = Setting(command, option, parameter.name, value, source)
 
 

@@ -296,8 +296,11 @@ def join_texts(
     values = column_values if allow_numbers else text_values
     columns = [values(table, name, source, rows, notes) for name in names]
     if len(columns) == 1:
-        return [(cell or "").strip() for cell in columns[0]]
-    return ["\n".join(c.strip() for c in cells if c and c.strip()) for cells in zip(*columns, strict=True)]
+        texts = ((cell or "").strip() for cell in columns[0])
+    else:
+        texts = ("\n".join(c.strip() for c in cells if c and c.strip()) for cells in zip(*columns, strict=True))
+    shared: dict[str, str] = {}  # equal texts take memory once
+    return [shared.setdefault(text, text) for text in texts]
 
 
 def fill_text_template(table: pa.Table, template: str, source: str) -> tuple[list[str], tuple[str, ...]]:

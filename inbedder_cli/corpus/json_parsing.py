@@ -87,7 +87,7 @@ class JsonParser:
         values, place = [], _skip(text, 0)
         while place < len(text):
             value, end = self.decoder.raw_decode(text, place)
-            self._check_depth(value, text, None)
+            self._check_depth(value, text[place:end], None)
             values.append(value)
             place = _skip(text, end)
         if not values:

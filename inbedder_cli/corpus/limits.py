@@ -16,12 +16,13 @@ MAX_COLUMNS = 10_000
 MAX_EMPTY_CELLS = 20_000_000  # of rows that have other keys, or fewer cells, than the table has columns
 MAX_EMPTY_RATIO = 50  # empty cells for each that is filled, beyond that number
 MAX_DEPTH = 100  # levels of nested JSON
-FREE_BYTES = 100 * MEGABYTE  # any file may unpack to this size
+FREE_BYTES = 100 * MEGABYTE  # any Parquet file or workbook may unpack to this size
+FREE_TEXT_BYTES = 20 * MEGABYTE  # any other file: a short line takes 40 times its size in memory
 MAX_RATIO = 200  # and beyond that to this multiple of its own; texts are packed 3 to 10 times
 
 
 def unpacked_limit(packed: int) -> int:
-    """Return the size to which compressed data may unpack.
+    """Return the size to which a Parquet file or a workbook may unpack.
 
     :param packed: size of the compressed data, in bytes.
     :return: the limit, in bytes.
@@ -29,14 +30,15 @@ def unpacked_limit(packed: int) -> int:
     return FREE_BYTES + MAX_RATIO * packed
 
 
-def unpacks_too_large(name: str, packed: int) -> InputError:
-    """Return the error for data that unpacks to more than `unpacked_limit`.
+def unpacks_too_large(name: str, packed: int, limit: int | None = None) -> InputError:
+    """Return the error for data that unpacks to more than a limit.
 
     :param name: name of the input in the message.
     :param packed: size of the compressed data, in bytes.
+    :param limit: in bytes; None takes `unpacked_limit`.
     :return: the error, to be raised.
     """
-    limit = unpacked_limit(packed)
+    limit = unpacked_limit(packed) if limit is None else limit
     return InputError(
         f"unpacks from {packed:,} bytes to more than {limit:,}, which no table of texts does",
         source=name,
@@ -90,7 +92,7 @@ def cell_too_large(
 
 
 def bound_stream(stream: IO[bytes], packed: int, name: str) -> IO[bytes]:
-    """Return a stream of decompressed bytes that ends with an error at `unpacked_limit`.
+    """Return a stream of decompressed bytes that ends with an error where there are too many.
 
     :param stream: the decompressed bytes; it is closed with the new stream.
     :param packed: size of the compressed data, in bytes.
@@ -103,6 +105,7 @@ def bound_stream(stream: IO[bytes], packed: int, name: str) -> IO[bytes]:
 class _Bounded(io.RawIOBase):
     def __init__(self, stream: IO[bytes], packed: int, name: str) -> None:
         self.stream, self.packed, self.name = stream, packed, name
+        self.limit = FREE_TEXT_BYTES + MAX_RATIO * packed
         self.position = 0
 
     def readable(self) -> bool:
@@ -116,8 +119,8 @@ class _Bounded(io.RawIOBase):
         data = self.stream.read(len(view))
         view[: len(data)] = data
         self.position += len(data)
-        if self.position > unpacked_limit(self.packed):
-            raise unpacks_too_large(self.name, self.packed)
+        if self.position > self.limit:
+            raise unpacks_too_large(self.name, self.packed, self.limit)
         return len(data)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:

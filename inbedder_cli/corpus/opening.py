@@ -60,6 +60,8 @@ def open_input(path: str, max_cell: int = MAX_CELL) -> Opened:
     :return: the stream.
     :raises InputError: for a missing file, a folder or an empty file.
     """
+    if not path:
+        raise InputError("the name of the input is empty", hint="name a file, or use - to read a pipe")
     name = "standard input" if path == STDIN else path
     with ExitStack() as streams:
         try:

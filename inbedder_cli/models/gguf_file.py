@@ -24,12 +24,14 @@ MAX_LAYERS = 1000
 MAX_INT = 2**32
 MAX_DIMENSIONS = 8
 LAYER = re.compile(r"blk\.([0-9]+)\.")
+POSITIVE = ("_epsilon", ".freq_base")
 HEAD = "output.weight"
 # Where a file has no head, transformers takes the embeddings for it. That is wrong for these: llama.cpp requires
 # their head, which was trained apart from the embeddings.
 UNTIED = {"gpt-oss", "gpt_oss", "minimax-m2", "nemotron", "stablelm"}
 STRING, ARRAY = 8, 9
 WIDTHS = {0: 1, 1: 1, 7: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 10: 8, 11: 8, 12: 8}
+FLOATS = {6: "<f", 12: "<d"}
 INTEGERS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 10: "<Q", 11: "<q"}
 
 
@@ -93,6 +95,10 @@ class _Header:
                 raise ValueError(f"{key[:80]} is {value:,}")
             elif key.endswith(".block_count"):
                 self.n_layers = value
+        elif kind in FLOATS:
+            (number,) = struct.unpack(FLOATS[kind], self.read(WIDTHS[kind]))
+            if not math.isfinite(number) or (number <= 0 and key.endswith(POSITIVE)):
+                raise ValueError(f"{key[:80]} is {number}")
         elif key == "general.architecture" and kind == STRING:
             self.architecture = self.text()
         else:

@@ -58,13 +58,10 @@ def write_plot(analysis: Analysis, path: Path) -> None:
     from matplotlib.figure import Figure
 
     suffix = path.suffix.lower()
-    settings: dict[Any, Any] = {
-        "svg.hashsalt": "inbedder",
-        "font.size": 10,
-        "text.usetex": False,
-        "text.parse_math": False,
-    }
-    with mpl.rc_context(settings):
+    settings: dict[Any, Any] = {"svg.hashsalt": "inbedder", "text.parse_math": False}
+    with mpl.rc_context():
+        mpl.rcdefaults()  # a matplotlibrc in the current folder may choose anything
+        mpl.rcParams.update(settings)
         figure = Figure(figsize=(WIDTH, HEIGHT * len(analysis)), layout="constrained")
         panels = figure.subplots(len(analysis), 2, squeeze=False, width_ratios=[1.5, 1])
         for result, (left, right) in zip(with_maps(analysis), panels, strict=True):

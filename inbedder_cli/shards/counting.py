@@ -55,9 +55,9 @@ class ShardCounts(Struct, frozen=True):
     :param statuses: rows by status.
     :param sizes: rows by cluster.
     :param novel: novel rows by cluster.
-    :param phrases: (cluster, phrase, rows that contain it, rows that say nothing else).
-    :param answers: (cluster, answer, rows).
-    :param words: (cluster, word, sum of its probabilities in millionths).
+    :param phrases: table of cluster, phrase, rows that contain it, rows that say nothing else (`pack`).
+    :param answers: table of cluster, answer, rows.
+    :param words: table of cluster, word, sum of its probabilities in millionths.
     :param central: the rows nearest to each centroid, of different texts.
     :param borderline: the rows nearest to another cluster, of different texts.
     """
@@ -66,11 +66,30 @@ class ShardCounts(Struct, frozen=True):
     statuses: dict[str, int]
     sizes: dict[int, int]
     novel: dict[int, int]
-    phrases: list[tuple[int, int, int, int]]
-    answers: list[tuple[int, int, int]]
-    words: list[tuple[int, int, int]]
+    phrases: bytes
+    answers: bytes
+    words: bytes
     central: dict[int, list[Candidate]]
     borderline: dict[int, list[Candidate]]
+
+
+def pack(rows: list[tuple[int, ...]]) -> bytes:
+    """Return a table of whole numbers as bytes: int64, little endian, row by row.
+
+    :param rows: of the same length.
+    """
+    return np.array(rows, "<i8").tobytes()
+
+
+def unpack(content: bytes, n_columns: int) -> npt.NDArray[np.int64]:
+    """Return the columns of a table.
+
+    :param content: what `pack` returned.
+    :param n_columns: their number.
+    :return: int64, shape (n_columns, n_rows).
+    :raises ValueError: for other bytes.
+    """
+    return np.frombuffer(content, "<i8").reshape(-1, n_columns).T
 
 
 def encode_counts(counts: ShardCounts) -> bytes:
@@ -115,9 +134,9 @@ def count_rows(
         dict(sorted(Counter(map(str, result.status)).items())),
         dict(sorted(sizes.items())),
         dict(sorted(n_novel.items())),
-        _phrase_counts(answers, vocabulary, result.instruction),
-        _known_answers(answers, vocabulary),
-        _word_counts(result, vocabulary),
+        pack(_phrase_counts(answers, vocabulary, result.instruction)),
+        pack(_known_answers(answers, vocabulary)),
+        pack(_word_counts(result, vocabulary)),
         *_examples(result, vocabulary, first_row),
     )
 
@@ -135,7 +154,7 @@ def _answer_counts(result: ClusteringResult, vocabulary: Vocabulary) -> Counter[
 
 def _phrase_counts(
     answers: Counter[tuple[int, str]], vocabulary: Vocabulary, instruction: str
-) -> list[tuple[int, int, int, int]]:
+) -> list[tuple[int, ...]]:
     said = sorted({answer for label, answer in answers if label != UNANSWERED})
     phrases = dict(zip(said, phrases_by_row(said, instruction, vocabulary.options), strict=True))
     ids = vocabulary.phrase_ids
@@ -150,12 +169,12 @@ def _phrase_counts(
     return [(label, phrase, n, alone) for (label, phrase), (n, alone) in sorted(counts.items())]
 
 
-def _known_answers(answers: Counter[tuple[int, str]], vocabulary: Vocabulary) -> list[tuple[int, int, int]]:
+def _known_answers(answers: Counter[tuple[int, str]], vocabulary: Vocabulary) -> list[tuple[int, ...]]:
     ids = vocabulary.answer_ids
     return sorted((label, ids[answer], n) for (label, answer), n in answers.items() if answer in ids)
 
 
-def _word_counts(result: ClusteringResult, vocabulary: Vocabulary) -> list[tuple[int, int, int]]:
+def _word_counts(result: ClusteringResult, vocabulary: Vocabulary) -> list[tuple[int, ...]]:
     table = result.embeddings.next_words
     if table is None or not table.words or not vocabulary.words:
         return []
@@ -164,7 +183,7 @@ def _word_counts(result: ClusteringResult, vocabulary: Vocabulary) -> list[tuple
     labels, rows = result.clustering.labels, np.array(result.rows, np.int64)
     millionths = np.rint(table.probabilities[rows].astype(np.float64) * MILLION).astype(np.int64)
     ids = places[table.ids[rows]]
-    counts = []
+    counts: list[tuple[int, ...]] = []
     for label in np.unique(labels).tolist():
         inside = labels == label
         sums = np.zeros(n_words + 1, np.int64)

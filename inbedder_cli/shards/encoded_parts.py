@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 FINGERPRINT, TEXTS, TRUNCATED = "inbedder.fingerprint", "inbedder.texts_sha256", "inbedder.n_truncated"
 AGAIN = "delete it and run the shard again"
+LEAVES = {name: f"{name}.list.element" for name in ("next_words", "next_probs")}
 DIGITS = 6  # of probabilities
 
 
@@ -65,7 +66,7 @@ def write_embeddings(work: Store, plan: Plan, shard: int, corpus: Corpus, embedd
     sample = table.take(pa.array(chosen, pa.int64()))
     for name, values in (("text", corpus.texts), ("id", corpus.ids)):
         sample = sample.add_column(1, name, pa.array([values[place] for place in chosen], pa.string()))
-    work.write(part_name(SAMPLE, shard), file_of(sample, {FINGERPRINT: plan.fingerprint}))
+    work.write(part_name(SAMPLE, shard), file_of(sample, {FINGERPRINT: plan.fingerprint}, has_vectors=True))
     work.write(
         part_name(VECTORS, shard),
         file_of(
@@ -75,15 +76,17 @@ def write_embeddings(work: Store, plan: Plan, shard: int, corpus: Corpus, embedd
                 TEXTS: texts_sha256(corpus),
                 TRUNCATED: str(embeddings.n_truncated),
             },
+            has_vectors=True,
         ),
     )
 
 
-def file_of(table: pa.Table, metadata: dict[str, str]) -> pa.Buffer:
+def file_of(table: pa.Table, metadata: dict[str, str], *, has_vectors: bool = False) -> pa.Buffer:
     """Return a Parquet file: the same bytes for the same table.
 
     :param table: its rows.
     :param metadata: what its footer holds.
+    :param has_vectors: whether it is of `write_embeddings`: its vectors, which do not shrink, are not compressed.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -91,7 +94,9 @@ def file_of(table: pa.Table, metadata: dict[str, str]) -> pa.Buffer:
     sink = pa.BufferOutputStream()
     schema = table.schema.with_metadata((table.schema.metadata or {}) | metadata)
     whole = pa.Table.from_arrays(table.columns, schema=schema)
-    pq.write_table(whole, sink, compression="zstd", write_page_checksum=True)
+    others = [LEAVES.get(name, name) for name in table.column_names if name != "vector"]
+    options = {"compression": dict.fromkeys(others, "zstd"), "use_dictionary": others} if has_vectors else {}
+    pq.write_table(whole, sink, **{"compression": "zstd", "write_page_checksum": True} | options)
     return sink.getvalue()
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inbedder_cli.errors import UsageError
+from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.output.documents import results_document
 from inbedder_cli.output.tables import assigned_table, result_columns
 from inbedder_cli.progress import SILENT
@@ -211,7 +211,14 @@ def merge_counts(output: Store, labeller: Labeller, shards: Iterable[int]) -> Me
     merged = MergedCounts(labeller.vocabulary, len(labeller.question.predictor.centroids))
     for shard in shards:
         name = _counts_name(shard)
-        merged.add(decode_counts(output.read(name, MAX_BYTES) or b"", output.shown(name)))
+        counts = decode_counts(output.read(name, MAX_BYTES) or b"", output.shown(name))
+        try:
+            merged.add(counts)
+        except (ValueError, IndexError) as error:
+            hint = "delete it and assign again"
+            raise InputError(
+                f"does not fit the clusters: {error}", source=output.shown(name), hint=hint
+            ) from error
     return merged
 
 

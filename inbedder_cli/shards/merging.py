@@ -19,7 +19,7 @@ from inbedder_cli.explanation.summaries import (
     ClusterSummary,
     Exemplar,
 )
-from inbedder_cli.shards.counting import MILLION, Candidate, ShardCounts, merge_candidates
+from inbedder_cli.shards.counting import MILLION, Candidate, ShardCounts, merge_candidates, unpack
 
 if TYPE_CHECKING:
     from inbedder_cli.results import ClusteringResult
@@ -48,18 +48,18 @@ class MergedCounts:
         """Add the counts of a shard.
 
         :param counts: what `count_rows` returned.
+        :raises ValueError: for counts that do not fit the vocabulary, or the number of clusters.
+        :raises IndexError: likewise.
         """
         self.statuses.update(counts.statuses)
         self.sizes.update(counts.sizes)
         self.novel.update(counts.novel)
-        if counts.phrases:
-            labels, ids, n_rows, n_alone = np.array(counts.phrases, np.int64).T
-            self.phrases[labels, ids] += n_rows
-            self.alone[labels, ids] += n_alone
-        for table, triples in ((self.answers, counts.answers), (self.words, counts.words)):
-            if triples:
-                labels, ids, n_rows = np.array(triples, np.int64).T
-                table[labels, ids] += n_rows
+        labels, ids, n_rows, n_alone = unpack(counts.phrases, 4)
+        self.phrases[labels, ids] += n_rows
+        self.alone[labels, ids] += n_alone
+        for table, packed in ((self.answers, counts.answers), (self.words, counts.words)):
+            labels, ids, n_rows = unpack(packed, 3)
+            table[labels, ids] += n_rows
         n = self.vocabulary.n_exemplars
         for label, central in counts.central.items():
             self.central[label] = merge_candidates(self.central[label], central, label, n)

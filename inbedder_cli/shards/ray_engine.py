@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import socket
 from collections import Counter, deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from inbedder_cli.shards.jobs import Job
 
 T = TypeVar("T")
+HOST_AND_PORT = re.compile(r"(?:ray://)?([\w.-]+):(\d{1,5})")
+CONNECT_SECONDS = 10.0
 SHARED_CORES = 4  # cores of a machine from which a worker gets two of them
 DIED = "the worker process died, perhaps for lack of memory"
 # No data leaves the machine, and nothing but results reaches standard output.
@@ -154,19 +158,38 @@ def _cluster(address: str | None) -> Iterator[Any]:
             "--engine ray needs Ray", hint="pip install 'inbedder[ray]', or use --engine local"
         ) from error
     own = not ray.is_initialized()
-    address = address or os.environ.get("RAY_ADDRESS") or ("local" if own else None)
-    try:
-        if own:
-            ray.init(address=address, **OPTIONS)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        hint = "is it running? ray status; without --address Ray is started on this machine"
-        raise InbedderError(f"no Ray cluster at {address}: {reason}", hint=hint) from error
+    if own:
+        _connect(ray, address or os.environ.get("RAY_ADDRESS") or "local")
     try:
         yield ray
     finally:
         if own:
             ray.shutdown()
+
+
+def _connect(ray: Any, address: str) -> None:  # noqa: ANN401
+    """Connect to a cluster, or start one here; on a busy machine that may take several attempts.
+
+    :raises InbedderError: when there is none.
+    """
+    hint = "is it running? ray status; without --address Ray is started on this machine"
+    if place := HOST_AND_PORT.fullmatch(address):
+        try:
+            socket.create_connection((place[1], int(place[2])), CONNECT_SECONDS).close()
+        except OSError as error:  # Ray itself would wait for minutes
+            raise InbedderError(f"no Ray cluster at {address}: {error.strerror or error}", hint=hint) from error
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            ray.init(address=address, **OPTIONS)
+        except Exception as error:  # Ray raises bare exceptions
+            ray.shutdown()
+            if address == "local" and attempt < ATTEMPTS:
+                continue
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            if address == "local":
+                raise InbedderError(f"Ray cannot start: {reason}", hint="use --engine local") from error
+            raise InbedderError(f"no Ray cluster at {address}: {reason}", hint=hint) from error
+        return
 
 
 def _workers(ray: Any, asked: int | None, n_shards: int) -> tuple[int, dict[str, float]]:  # noqa: ANN401

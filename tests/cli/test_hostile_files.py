@@ -321,7 +321,7 @@ COMPRESS: dict[str, Callable[[bytes], bytes]] = {
 def test_an_archive_that_unpacks_to_too_much_is_refused(
     cluster: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, kind: str, line: bytes
 ) -> None:
-    monkeypatch.setattr(limits, "FREE_BYTES", 100_000)
+    monkeypatch.setattr(limits, "FREE_TEXT_BYTES", 100_000)
     Path(f"bomb.csv.{kind}").write_bytes(
         (COMPRESS | {"zip": zipped})[kind](b"text\n" + line * (4_000_000 // len(line)))
     )

@@ -8,7 +8,9 @@ from __future__ import annotations
 from functools import partial
 
 from tests.fuzz.cases import EMBED, Target
+from tests.fuzz.commands import answer_cases, settings_cases
 from tests.fuzz.documents import excel_files, header_files, json_files, line_files, options_of
+from tests.fuzz.exports import export_files, zip_files
 from tests.fuzz.models import gguf_cases, load_and_encode, model_cases, resolve
 from tests.fuzz.saved import cache_cases, read_suite, read_words, run_cases, suite_cases, word_cases
 from tests.fuzz.tables import (
@@ -48,6 +50,10 @@ TARGETS: dict[str, Target] = {
     "json": Target("readers", partial(table_cases, json_files(), options_of("json")), read_table, weight=6),
     "lines": Target("readers", partial(table_cases, line_files(), options_of("lines")), read_table, weight=4),
     "header": Target("readers", partial(table_cases, header_files(), options_of("header")), read_table, weight=6),
+    "zip": Target("readers", partial(table_cases, zip_files(), options_of_reading()), read_table, weight=4),
+    "exports": Target("readers", partial(table_cases, export_files(), options_of("json")), read_table, weight=6),
+    "answers": Target("other", answer_cases, None, weight=4),
+    "settings": Target("other", settings_cases, None, weight=4),
     "vectors": Target("readers", vector_cases, read_vector_file, weight=6),
     "manifest": Target("models", partial(model_cases, MANIFEST, EMBED), resolve, ("model",), weight=4),
     "model": Target(

@@ -95,6 +95,8 @@ def write_gguf(path: Path, source: Path, *, drop: str = "", **settings: Any) -> 
     writer.add_head_count(settings.get("head_count", config["num_attention_heads"]))
     writer.add_head_count_kv(config["num_key_value_heads"])
     writer.add_layer_norm_rms_eps(settings.get("eps", config["rms_norm_eps"]))
+    if "rope" in settings:
+        writer.add_rope_freq_base(settings["rope"])
     writer.add_vocab_size(settings.get("vocab_size", len(tokens)))
     writer.add_tokenizer_model(settings.get("tokenizer", "gpt2"))
     writer.add_token_list(tokens)
@@ -559,7 +561,8 @@ def of_gguf() -> Iterator[Case]:
         "merges": (["x"], ["a b c"], [""]),
         "bos": (10**6,),
         "eos": (2**32 - 1,),
-        "eps": (0.0, float("nan")),
+        "eps": (0.0, float("nan"), float("inf"), -1.0, 1e30),
+        "rope": (0.0, float("nan"), float("inf"), -1.0, 1e30),
         "scale": (float("nan"), 3e38),
         "chat": ("{{ 'a' * 10 ** 10 }}", "{% for %}"),
         "drop": ("embed", "norm", "lm_head", "layers.1", "up_proj"),

@@ -12,19 +12,25 @@ function labelAnchors(map) {
     const key = cell(map.x[i], left, right) * CELLS + cell(map.y[i], low, high);
     const grid = grids[map.groups[i]];
     if (!grid) continue;
-    if (!grid.has(key)) grid.set(key, []);
-    grid.get(key).push(i);
+    if (!grid.has(key)) grid.set(key, { n: 0, x: 0, y: 0 });
+    const sums = grid.get(key);
+    sums.n += 1;
+    sums.x += map.x[i];
+    sums.y += map.y[i];
   }
   return grids.map((grid) => {
-    let best = [];
+    let best = { n: 0 };
     for (const key of grid.keys()) {
-      const around = [-1, 0, 1].flatMap((dx) => [-1, 0, 1].flatMap((dy) => (
-        (key % CELLS) + dy < 0 || (key % CELLS) + dy >= CELLS ? [] : grid.get(key + dx * CELLS + dy) || []
-      )));
-      if (around.length > best.length) best = around;
+      const around = { n: 0, x: 0, y: 0 };
+      for (const dx of [-1, 0, 1]) {
+        for (const dy of [-1, 0, 1]) {
+          const sums = (key % CELLS) + dy < 0 || (key % CELLS) + dy >= CELLS ? null : grid.get(key + dx * CELLS + dy);
+          for (const name in sums) around[name] += sums[name];
+        }
+      }
+      if (around.n > best.n) best = around;
     }
-    const mean = (values) => best.reduce((sum, i) => sum + values[i], 0) / best.length;
-    return best.length ? [mean(map.x), mean(map.y)] : null;
+    return best.n ? [best.x / best.n, best.y / best.n] : null;
   });
 }
 

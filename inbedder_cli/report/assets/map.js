@@ -16,10 +16,17 @@ class RowMap {
   /** Show places; `groups` and `clusters` give the names, `paint` the colors: a bucket for each row. */
   load(x, y, groups, clusters) {
     Object.assign(this, { x, y, groups, clusters });
-    const known = Array.from(x.keys()).filter((i) => x[i] >= 0);
+    const known = [];
+    for (let i = 0; i < x.length; i++) if (x[i] >= 0) known.push(i);
     this.known = Int32Array.from(known);
-    const range = (values) => known.reduce(([low, high], i) => [Math.min(low, values[i]), Math.max(high, values[i])], [1e9, -1e9]);
-    this.extent = known.length ? [range(x), range(y)] : [[0, 1], [0, 1]];
+    this.extent = [x, y].map((values) => {
+      let [low, high] = known.length ? [Infinity, -Infinity] : [0, 1];
+      for (const i of known) {
+        if (values[i] < low) low = values[i];
+        if (values[i] > high) high = values[i];
+      }
+      return [low, high];
+    });
     this.anchors = labelAnchors(this);
     this.fit();
   }

@@ -1,0 +1,109 @@
+"""Shards on a Ray cluster of this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from inbedder_cli.shards import jobs
+from inbedder_cli.shards.jobs import EmbedJob
+from inbedder_cli.shards.running import run_embedding
+from inbedder_cli.shards.stores import Store
+from tests.shards.conftest import QUESTION, content, texts
+
+pytest.importorskip("ray", reason="needs the extra ray")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::FutureWarning", "ignore::ResourceWarning", "ignore::DeprecationWarning"
+)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """48 rows in one file of 6 row groups."""
+    path = tmp_path_factory.mktemp("input") / "rows.parquet"
+    pq.write_table(pa.table({"text": texts(48)}), path, row_group_size=8)
+    return path
+
+
+@pytest.fixture
+def plan(inbedder, tiny, small, tmp_path):
+    def make(folder):
+        fixed = ["-i", QUESTION, "-m", tiny, "--device", "cpu", "--rows-per-shard", "16", "--deterministic"]
+        result = inbedder("shards", "plan", small, *fixed, "-o", tmp_path / folder)
+        assert result.exit_code == 0, result.stderr
+        return tmp_path / folder
+
+    return make
+
+
+@dataclass(frozen=True)
+class KilledOnce(EmbedJob):
+    """Kills its process when shard 1 is encoded and about to be written, the first time."""
+
+    marker: str = ""
+
+    def start(self):
+        run = super().start()
+
+        def killed(shard, reporter):
+            if shard == 1 and not Path(self.marker).exists():
+                Path(self.marker).touch()
+                jobs.write_embeddings = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+            return run(shard, reporter)
+
+        return killed
+
+
+@dataclass(frozen=True)
+class AlwaysKilled(EmbedJob):
+    """Kills its process on shard 1."""
+
+    def start(self):
+        run = super().start()
+        return lambda shard, reporter: os.kill(os.getpid(), signal.SIGKILL) if shard == 1 else run(shard, reporter)
+
+
+def test_workers_give_the_files_of_one_process(inbedder, plan):
+    from inbedder_cli.errors import RowsFailedError
+    from inbedder_cli.shards.ray_engine import RayEngine
+
+    local = plan("local")
+    assert inbedder("shards", "run", local).exit_code == 0
+    one, two, killed, dead = map(plan, ("one", "two", "killed", "dead"))
+    result = inbedder("shards", "run", one, "--engine", "ray", "--workers", "1")
+    assert (result.exit_code, result.stdout) == (0, ""), result.stderr
+    engine = RayEngine(workers=2)
+    run_embedding(Store(str(two)), EmbedJob(str(two)), engine)
+    run_embedding(Store(str(killed)), KilledOnce(str(killed), marker=str(killed / "marker")), engine)
+    assert (killed / "marker").exists()
+    for folder in (one, two, killed):
+        for part in ("vectors", "sample"):
+            assert content(folder / part) == content(local / part)
+    with pytest.raises(
+        RowsFailedError, match="1 shards failed, the others are done: shard 1: the worker process died"
+    ):
+        run_embedding(Store(str(dead)), AlwaysKilled(str(dead)), engine)
+    assert list(content(dead / "vectors")) == ["part-00000.parquet", "part-00002.parquet"]
+
+
+def test_what_would_fail_everywhere_ends_the_run(inbedder, plan, small):
+    work, before = plan("changed"), small.read_bytes()
+    pq.write_table(pa.table({"text": ["other"] * 48}), small, row_group_size=8)
+    try:
+        result = inbedder("shards", "run", work, "--engine", "ray", "--workers", "1")
+    finally:
+        small.write_bytes(before)
+    assert result.exit_code == 5
+    assert "has changed since the plan was made" in result.stderr
+
+
+def test_a_cluster_that_is_not_there_is_an_error(inbedder, plan):
+    result = inbedder("shards", "run", plan("none"), "--engine", "ray", "--address", "127.0.0.1:1")
+    assert result.exit_code == 1
+    assert "no Ray cluster at 127.0.0.1:1" in result.stderr
