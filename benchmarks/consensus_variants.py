@@ -1,6 +1,6 @@
 """Other ways to make the consensus of KMeans runs, compared with today's.
 
-    python benchmarks/consensus_variants.py --suite FOLDER --limit 200
+    python benchmarks/consensus_variants.py --suite FOLDER --limit 200 --tasks 6
 
 On both questions about the sample reviews and on each task of a suite, for each way: adjusted Rand index between
 seeds, between two random two thirds of the rows (on the rows of both) and with ten rows less; V-measure x 100.
