@@ -62,6 +62,7 @@ def test_all_ways_of_reading_whose_speed_is_measured_give_the_same_vectors(tiny_
         throughput.plain,
         partial(throughput.ours, answers=False),
         partial(throughput.ours, answers=True),
+        partial(throughput.unfused, answers=True),
     ):
         way = throughput.timed(encoder, read, rows, 2)
         assert throughput.median_cosine(way.vectors, expected.vectors) > 0.999
