@@ -160,6 +160,9 @@ def simulate(n_rows: int, n_shards: int, folder: Path) -> None:
     files = [
         {"path": f"/data/{i:05d}.parquet", "rows": n, "size": n, "digest": "0" * 64} for i, n in enumerate(groups)
     ]
+    per_shard = n_rows // n_shards
+    while len(starts := cut(groups, per_shard)) > n_shards:
+        per_shard += per_shard // 20
     columns = {"names": ["text"], "text": ["text"], "text_template": None, "id_column": None, "empty": "skip"}
     own = {"schema": 1, "source": "/data", "instruction": QUESTION, "vector_dtype": "float16", "layout": {}}
     own |= {
@@ -168,7 +171,7 @@ def simulate(n_rows: int, n_shards: int, folder: Path) -> None:
         "columns": columns,
         "sample_rows": 100_000,
     }
-    made = msgspec.convert(own | {"files": files, "starts": cut(groups, n_rows // n_shards * 2)}, Plan)
+    made = msgspec.convert(own | {"files": files, "starts": starts}, Plan)
     write_plan(work, made)
     plan = read_plan(work)
     n = len(plan.starts)

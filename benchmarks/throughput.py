@@ -1,21 +1,27 @@
 """How fast rows are read, against the reference way and against plain transformers, side by side in one run.
 
-    python benchmarks/throughput.py [--rows 256 96 32] [--lengths short middle long] [--rounds 2]
+    python benchmarks/throughput.py [--rows 256 96 32] [--lengths short middle long] [--rounds 2] [--threads 1]
 
 The same rows, template, layer, weights and at most 3 answer tokens for all:
 
 a    the reference way, as the paper's code does it: float32, batches of 32 in the order of the file, `generate`
      with the hidden states of all layers and steps, and each row's vector picked in Python
-b    plain transformers: the base model, the fast number format, batches of 32 of sorted rows, one hidden state
+b    plain transformers: the base model, the fast dtype, batches of 32 of sorted rows, one hidden state
 c    inbedder, vectors only
 d    inbedder, vectors and answers
-d32  the same in float32
+c-   c and d without the fused forward pass
+d-
+c32  c and d in float32, where the fast dtype is another
+d32
 
-All take turns, and the best of each one's rounds counts. Whether inbedder's fast_paths hold for a model is tried
-on three rows (the command line remembers it): that time, with the reading of the three, has a column of its own.
+All take turns, and the best of each one's rounds counts. With one thread, times are those of the processor, so
+that other work on the machine disturbs them less; with several, those of the clock. Whether the fast paths work
+for a model is checked on three rows (the command line remembers it), before the rounds: that time, with the
+encoding of the three, has a column of its own.
 
-Tokens needed are each row's own and, once, what all prompts begin with. The rate of the machine is that of
-matrix products of the model's own shapes, 1,024 rows at a time, in the format that is used.
+Tokens needed are each row's own and, once, what all prompts begin with; those computed include padding and
+answers. The rate of the machine is that of a layer's own matrix products, one after another as the fused pass has
+them, with as many threads, for 1,024 tokens: the best of all rounds.
 """
 
 from __future__ import annotations
@@ -24,9 +30,11 @@ import argparse
 import csv
 import platform
 import time
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -46,6 +54,8 @@ QUESTION = "What emotion is expressed?"
 WORDS = {"short": 15, "middle": 60, "long": 250}
 MAX_NEW = 3
 BATCH = 32
+MATRIX_ROWS = 1024
+MATRIX_ROUNDS = 4
 
 
 class Way(NamedTuple):
@@ -62,17 +72,17 @@ def main() -> None:
     parser.add_argument("--rows", nargs=3, type=int, default=(256, 96, 32), metavar="N")
     parser.add_argument("--lengths", nargs="+", choices=list(WORDS), default=list(WORDS))
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--layer", type=int, default=29)
     parser.add_argument("--model", default="inbedder-135m")
     chosen = parser.parse_args()
+    torch.set_num_threads(chosen.threads)
     exact = load_encoder(chosen.model, device="cpu", dtype=Dtype.float32, cache=False).model
     fast = load_encoder(chosen.model, device="cpu", cache=False).model
-    own = fast.model.dtype != torch.float32
     print(
-        f"{machine()}; {fast.description}; layer {chosen.layer} of {fast.n_layers}; at most {MAX_NEW} tokens said"
+        f"{date.today()}; {machine()}; {fast.description}; layer {chosen.layer} of {fast.n_layers}; "
+        f"at most {MAX_NEW} answer tokens; {'processor time' if chosen.threads == 1 else 'time of the clock'}"
     )
-    rates = {e.model.dtype: matrix_rate(e) for e in (exact, fast)}
-    print("matrix rate: " + ", ".join(f"{str(t)[6:]} {rate / 1e9:.0f} GFLOP/s" for t, rate in rates.items()))
     header = (
         "texts",
         "way",
@@ -82,46 +92,52 @@ def main() -> None:
         "computed/needed",
         "of matrix rate",
         "median cosine with (a)",
-        "fast_paths tried",
     )
-    print(("{:>18} " * len(header)).format(*header))
+    print(("{:>18} " * len(header)).format(*header), "   check of fast paths")
     ways: dict[str, tuple[CausalEncoder, Callable[..., np.ndarray]]] = {
         "a": (exact, reference),
         "b": (fast, plain),
-        "c": (fast, partial(ours, answers=False)),
-        "d": (fast, partial(ours, answers=True)),
     }
-    if own:
-        ways["d32"] = (exact, partial(ours, answers=True))
+    for name, answers in (("c", False), ("d", True)):
+        ways[name] = (fast, partial(ours, answers=answers))
+        ways[f"{name}-"] = (fast, partial(unfused, answers=answers))
+        if fast.model.dtype != torch.float32:
+            ways[f"{name}32"] = (exact, partial(ours, answers=answers))
     for length, n in zip(WORDS, chosen.rows, strict=True):
         if length not in chosen.lengths:
             continue
         rows = texts(WORDS[length], n)
         order = canonical_order(rows)
-        three = [rows[order[i]] for i in (0, n // 2, n - 1)]  # that are tried
-        trials = {name: timed(*ways[name], three, chosen.layer).seconds for name in ways if name not in "ab"}
-        rounds = [
-            {name: timed(*way, rows, chosen.layer) for name, way in ways.items()} for _ in range(chosen.rounds)
-        ]
-        results = {name: min((turn[name] for turn in rounds), key=lambda way: way.seconds) for name in ways}
+        three = [rows[order[i]] for i in (0, n // 2, n - 1)]
+        checks = {name: timed(*ways[name], three, chosen.layer).seconds for name in ways if name not in "ab"}
+        results: dict[str, Way] = {}
+        rates: dict[torch.dtype, float] = {}
+        for _ in range(chosen.rounds):
+            for encoder in (exact, fast):
+                dtype = encoder.model.dtype
+                rates[dtype] = max(rates.get(dtype, 0.0), matrix_rate(encoder))
+            for name, way in ways.items():
+                turn = timed(*way, rows, chosen.layer)
+                results[name] = min(results.get(name, turn), turn, key=lambda way: way.seconds)
         prompter = fast.prompter(QUESTION, 1024)
         prompts, shared = prompter.encode(rows)[0], len(find_prefix(prompter))
         needed = sum(len(ids) - shared for ids in prompts) + shared
         for name, way in results.items():
             encoder = ways[name][0]
-            work = 2 * needed * weights_below(encoder, chosen.layer if name == "c" else encoder.n_layers)
+            work = 2 * needed * weights_below(encoder, chosen.layer if name[0] in "bc" else encoder.n_layers)
             cells = (
                 f"{length} ({needed / n:.0f} tokens)",
                 name,
                 f"{n / way.seconds:.1f}",
                 f"{results['a'].seconds / way.seconds:.1f}",
-                f"{results['b'].seconds / way.seconds:.1f}",
+                f"{results['b'].seconds / way.seconds:.2f}",
                 f"{way.tokens / needed:.2f}",
                 f"{100 * work / way.seconds / rates[encoder.model.dtype]:.0f} %",
                 f"{median_cosine(way.vectors, results['a'].vectors):.5f}",
-                f"{trials[name]:.1f} s" if name in trials else "",
             )
-            print(("{:>18} " * len(cells)).format(*cells), flush=True)
+            check = f"{checks[name]:.1f} s" if name in checks else ""
+            print(("{:>18} " * len(cells)).format(*cells), f"{check:>22}", flush=True)
+        print("matrix rate: " + ", ".join(f"{str(t)[6:]} {rate / 1e9:.0f} GFLOP/s" for t, rate in rates.items()))
 
 
 def texts(n_words: int, n: int) -> list[str]:
@@ -177,20 +193,25 @@ def ours(encoder: CausalEncoder, rows: list[str], layer: int, *, answers: bool) 
     return np.asarray(encoder.encode(rows, QUESTION, options).vectors)
 
 
+def unfused(encoder: CausalEncoder, rows: list[str], layer: int, *, answers: bool) -> np.ndarray:
+    """Read rows with inbedder, by the model's own forward pass."""
+    with patch("inbedder_cli.encoders.transformers.causal.is_fusable", lambda _: False):
+        return ours(encoder, rows, layer, answers=answers)
+
+
 def timed(encoder: CausalEncoder, read: Callable[..., np.ndarray], rows: list[str], layer: int) -> Way:
-    """Run a way of reading and count the tokens that go into the first layer before answers are spoken."""
+    """Run a way of reading and count the tokens whose embeddings it looks up."""
     count = 0
 
     def hook(_: torch.nn.Module, args: tuple[torch.Tensor, ...], __: object) -> None:
         nonlocal count
-        rows, tokens = args[0].shape[:2]
-        count += rows * tokens if tokens > 1 else 0
+        count += args[0].numel()
 
-    stack = next(m for m in encoder.model.modules() if isinstance(m, torch.nn.ModuleList))
-    handle = stack[0].register_forward_hook(hook)
-    start = time.perf_counter()
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    handle = encoder.model.get_input_embeddings().register_forward_hook(hook)
+    start = clock()
     vectors = read(encoder, rows, layer)
-    seconds = time.perf_counter() - start
+    seconds = clock() - start
     handle.remove()
     return Way(seconds, count, vectors)
 
@@ -207,17 +228,20 @@ def weights_below(encoder: CausalEncoder, layer: int) -> int:
 
 
 def matrix_rate(encoder: CausalEncoder) -> float:
-    """Return the operations per second of matrix products of the model's own shapes."""
-    some = matrices(encoder)[:56]
-    inputs = {w.shape[1]: torch.randn(1024, w.shape[1]).to(w.dtype) for w in some}
+    """Return the operations per second of the matrix products of some layers."""
+    some = matrices(encoder)[: 7 * 8]
+    shapes = {(weight.shape, weight.dtype) for weight in some}
+    inputs = {shape: torch.randn(MATRIX_ROWS, shape[1]).to(dtype) for shape, dtype in shapes}
+    outputs = {shape: torch.empty(MATRIX_ROWS, shape[0], dtype=dtype) for shape, dtype in shapes}
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     best = float("inf")
     with torch.inference_mode():
-        for _ in range(5):
-            start = time.perf_counter()
+        for _ in range(MATRIX_ROUNDS):
+            start = clock()
             for weight in some:
-                torch.nn.functional.linear(inputs[weight.shape[1]], weight)
-            best = min(best, time.perf_counter() - start)
-    return 2 * 1024 * sum(weight.numel() for weight in some) / best
+                torch.mm(inputs[weight.shape], weight.t(), out=outputs[weight.shape])
+            best = min(best, clock() - start)
+    return 2 * MATRIX_ROWS * sum(weight.numel() for weight in some) / best
 
 
 def median_cosine(one: np.ndarray, other: np.ndarray) -> float:

@@ -161,7 +161,8 @@ def cluster(
         whole: dict[str, object] = {"--vectors": vectors, "--multi": multi, "--by": by, "--explode": explode}
         whole |= {"--clusters": clusters, "--save": save, "--report": report, "--plot": plot, "--map": with_map}
         whole |= {"--limit": source.limit, "--sample": source.sample, "--bad-rows": source.bad_rows}
-        whole |= {"--dry-run": dry_run, "--format": output_format, "several questions": len(questions) > 1}
+        whole |= {"--dry-run": dry_run, "--format": output_format, "--excel": excel}
+        whole |= {"--escape-formulas": escape_formulas, "several questions": len(questions) > 1}
         asked = Question(list(questions.values()), cluster_options[0], answers.settings(), explain_options)
         sharded.run(file, asked, model, encoding, plan_options(source), output, prefix, whole, reporter)
         return

@@ -134,8 +134,11 @@ def _save(work: Store, analysis: Analysis, reporter: Reporter) -> None:
         if renamed := save_run(folder, analysis):
             reporter.warn(f"names.txt of {work.shown(RUN)} belongs to other clusters: renamed to {renamed.name}")
         if not work.is_local:
-            for path in folder.iterdir():
-                work.write(f"{RUN}/{path.name}", path)
+            own = {path.name: path for path in folder.iterdir()}
+            for name, path in own.items():
+                work.write(f"{RUN}/{name}", path)
+            for name in work.states(RUN).keys() - own.keys():  # names.txt, where it was renamed
+                work.remove(f"{RUN}/{name}")
 
 
 @contextmanager

@@ -73,9 +73,9 @@ def test_fast_paths_are_checked_once_for_prompts_of_like_lengths(encoder, sizes,
     tried = []
     whole = _CausalBatchEncoder._matches_reference
 
-    def counting(self, prompts):
-        tried.append(max(map(len, prompts)))
-        return whole(self, prompts)
+    def counting(self, forward_pass, parts):
+        tried.append(parts)
+        return whole(self, forward_pass, parts)
 
     monkeypatch.setattr(_CausalBatchEncoder, "_matches_reference", counting)
     encoder(template="question-first").encode(TEXTS, QUESTION, OPTIONS)
@@ -92,10 +92,10 @@ def test_fast_paths_are_checked_once_for_prompts_of_like_lengths(encoder, sizes,
 
 
 def test_fast_paths_that_do_not_work_are_checked_again(encoder, monkeypatch):
-    monkeypatch.setattr(_CausalBatchEncoder, "_matches_reference", lambda self, prompts: False)
+    monkeypatch.setattr(_CausalBatchEncoder, "_matches_reference", lambda *_: False)
     encoder(template="question-first").encode(TEXTS, QUESTION, OPTIONS)
     tried = []
-    monkeypatch.setattr(_CausalBatchEncoder, "_matches_reference", lambda self, prompts: not tried.append(prompts))
+    monkeypatch.setattr(_CausalBatchEncoder, "_matches_reference", lambda *given: not tried.append(given))
     encoder(template="question-first", refresh=True).encode(TEXTS, QUESTION, OPTIONS)
     assert tried
 
@@ -193,7 +193,7 @@ def test_another_dtype_than_the_last_time_is_noticed(encoder, sizes, monkeypatch
 
 def test_a_preview_checks_fast_paths_before_it_looks_at_the_clock(encoder, monkeypatch):
     tried, moments = [], []
-    monkeypatch.setattr(_CausalBatchEncoder, "_matches_reference", lambda self, prompts: not tried.append(prompts))
+    monkeypatch.setattr(_CausalBatchEncoder, "_matches_reference", lambda *given: not tried.append(given))
     monkeypatch.setattr("time.perf_counter", lambda: float(len(moments.append(len(tried)) or moments)))
     texts = [f"text {i} was {'very ' * i}cold" for i in range(40)]
     encoder(template="question-first").preview(texts, QUESTION, OPTIONS)

@@ -1,6 +1,7 @@
 """A shared beginning read once, and a stop at the layer that is read: never at the price of other vectors.
 
 That the vectors are right, tests/encoders/test_causal.py says of every architecture and both orders of the prompt.
+Of the fused forward pass, which comes before these where a model has one, tests/encoders/test_fused.py.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inbedder_cli.encoders.transformers import fast_paths
+from inbedder_cli.encoders.transformers import causal, fast_paths
 from inbedder_cli.encoders.transformers.fast_paths import find_prefix
 from inbedder_cli.options import EncodeOptions, Pooling
 from inbedder_cli.progress import SilentReporter
@@ -16,6 +17,11 @@ from tests.conftest import KINDS
 from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE, load, load_fresh, plain_causal
 
 VECTORS = EncodeOptions(answers=False)
+
+
+@pytest.fixture(autouse=True)
+def own_forward_pass(monkeypatch):
+    monkeypatch.setattr(causal, "is_fusable", lambda _: False)
 
 
 class Recorder(SilentReporter):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from inbedder_cli.encoders.transformers.fused import FusedPass
 from inbedder_cli.errors import OutOfMemoryError
 from inbedder_cli.options import EncodeOptions
 from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE, load
@@ -63,5 +64,14 @@ def scarce_memory(encoder, monkeypatch, most_rows: int, error=None) -> list[int]
             raise error or torch.OutOfMemoryError("no memory")
         return forward(**inputs)
 
+    whole = FusedPass.run
+
+    def limited_fused(self, ids, positions, segments, *rest):
+        sizes.append(sum(segment.rows.stop - segment.rows.start for segment in segments))
+        if sizes[-1] > most_rows:
+            raise error or torch.OutOfMemoryError("no memory")
+        return whole(self, ids, positions, segments, *rest)
+
     monkeypatch.setattr(run, "forward", limited)
+    monkeypatch.setattr(FusedPass, "run", limited_fused)
     return sizes

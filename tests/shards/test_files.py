@@ -85,6 +85,10 @@ def test_remote_files_give_the_same_rows(shards, clustered, reviews_folder, memo
     memory.pipe("/bucket/work/run/names.txt", b"0 = furious\n")
     shards("assign", work, "-o", out)
     assert json.loads(memory.cat_file("/bucket/out/_clusters.json"))["clusters"][0]["label"] == "furious"
+    assert "names.txt.old" in shards("fit", work, "-k", "2").stderr
+    names = {name.rpartition("/")[2] for name in memory.ls("/bucket/work/run", detail=False)}
+    assert "names.txt.old" in names
+    assert "names.txt" not in names
 
 
 def test_a_vanished_object_is_named(shards, reviews_folder, memory, toy):

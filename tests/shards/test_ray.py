@@ -99,11 +99,11 @@ def test_what_would_fail_everywhere_ends_the_run(inbedder, plan, small):
         result = inbedder("shards", "run", work, "--engine", "ray", "--workers", "1")
     finally:
         small.write_bytes(before)
-    assert result.exit_code == 5
+    assert result.exit_code == 5, result.stderr
     assert "has changed since the plan was made" in result.stderr
 
 
 def test_a_cluster_that_is_not_there_is_an_error(inbedder, plan):
     result = inbedder("shards", "run", plan("none"), "--engine", "ray", "--address", "127.0.0.1:1")
-    assert result.exit_code == 1
+    assert result.exit_code == 1, result.stderr
     assert "no Ray cluster at 127.0.0.1:1" in result.stderr

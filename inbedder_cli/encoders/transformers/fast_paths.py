@@ -1,4 +1,4 @@
-"""Ways to encode faster: a shared prompt prefix, joined prefills, and an early exit at the layer that is used.
+"""Ways to encode faster: a shared prompt prefix, and an early exit at the layer that is used.
 
 Whether they give the same vectors for a model is checked at run time; see `causal.py`.
 """
@@ -6,7 +6,7 @@ Whether they give the same vectors for a model is checked at run time; see `caus
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,57 +76,6 @@ class SharedPrefix:
         cache = copy.deepcopy(self.cache)
         cache.batch_repeat_interleave(n)
         return cache
-
-
-class Prefill(NamedTuple):
-    """The results of one forward pass over prompts.
-
-    :param state: s1 of each row, shape (batch, hidden_size).
-    :param logits: of the first answer token, shape (batch, vocabulary), or None where they are not needed.
-    :param prompt: sum and number of the hidden states of each prompt, or None where they are not needed.
-    :param real: which positions of the cache hold tokens and not padding, boolean, shape (batch, positions).
-    :param cache: keys and values, a `DynamicCache`, or None where no answers are decoded.
-    """
-
-    state: torch.Tensor
-    logits: Any
-    prompt: tuple[torch.Tensor, torch.Tensor] | None
-    real: torch.Tensor
-    cache: Any
-
-
-def join_prefills(parts: Sequence[Prefill]) -> Prefill:
-    """Return all rows as one batch, with their caches padded on the right.
-
-    A decoding step is bound by memory bandwidth, whatever the number of rows; a prefill is fastest while its
-    states fit into a CPU's cache. So prompts are prefilled in small batches, and answers decoded in large ones.
-
-    :param parts: passes over some prompts each, at least one.
-    :return: one batch with the rows of all parts.
-    """
-    import torch
-    from torch.nn.functional import pad
-
-    if len(parts) == 1:
-        return parts[0]
-    first, width = parts[0], max(part.real.shape[1] for part in parts)
-
-    def concat(tensors: list[Any]) -> Any:  # noqa: ANN401
-        return None if tensors[0] is None else torch.cat(tensors)
-
-    def widen(part: Prefill, states: torch.Tensor) -> torch.Tensor:  # (batch, heads, positions, size)
-        return pad(states, (0, 0, 0, width - part.real.shape[1]))
-
-    for i, layer in enumerate(first.cache.layers if first.cache else []):
-        layer.keys = torch.cat([widen(part, part.cache.layers[i].keys) for part in parts])
-        layer.values = torch.cat([widen(part, part.cache.layers[i].values) for part in parts])
-    return Prefill(
-        concat([part.state for part in parts]),
-        concat([part.logits for part in parts]),
-        first.prompt and tuple(concat(tensors) for tensors in zip(*(part.prompt for part in parts), strict=True)),
-        torch.cat([pad(part.real, (0, width - part.real.shape[1])) for part in parts]),
-        first.cache,
-    )
 
 
 class _Exit(Exception):

@@ -345,12 +345,20 @@ class BatchEncoder(ABC):
         lengths = torch.tensor([len(ids) for ids in prompts])
         width = int(lengths.max())
         ids = torch.tensor([ids + [self.pad_id] * (width - len(ids)) for ids in prompts])
+        self.check_ids(ids)
+        return self._to_device(ids), self._to_device(torch.arange(width)[None] < lengths[:, None])
+
+    def check_ids(self, ids: torch.Tensor) -> None:
+        """Check that the model has an embedding for every id.
+
+        :param ids: of any shape, not empty, on the CPU.
+        :raises ModelError: when it has not.
+        """
         if not 0 <= int(ids.min()) <= int(ids.max()) < self.n_tokens:  # a GPU would not say which
             raise ModelError(
                 f"{self.name} has {self.n_tokens:,} tokens, but its tokenizer has a token {int(ids.max()):,}",
                 hint="weights and tokenizer must be those of one model; fetch it again",
             )
-        return self._to_device(ids), self._to_device(torch.arange(width)[None] < lengths[:, None])
 
     def _to_device(self, tensor: torch.Tensor) -> torch.Tensor:
         """Move a tensor; a GPU copies it from pinned memory while the CPU continues."""
