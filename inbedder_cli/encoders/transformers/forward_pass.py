@@ -104,7 +104,7 @@ def concat(prefills: Sequence[Prefill]) -> Prefill:
     return Prefill(
         torch.cat(states),
         None if logits[0] is None else torch.cat(logits),
-        None if prompts[0] is None else tuple(torch.cat(tensors) for tensors in zip(*prompts, strict=True)),
+        None if prompts[0] is None else (torch.cat([p[0] for p in prompts]), torch.cat([p[1] for p in prompts])),
     )
 
 
