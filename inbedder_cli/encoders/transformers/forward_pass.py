@@ -100,11 +100,14 @@ def concat(prefills: Sequence[Prefill]) -> Prefill:
 
     if len(prefills) == 1:
         return prefills[0]
-    states, logits, prompts = zip(*prefills, strict=True)
+    states, logits, _ = zip(*prefills, strict=True)
+    prompts = [prefill.prompt for prefill in prefills if prefill.prompt is not None]
     return Prefill(
         torch.cat(states),
         None if logits[0] is None else torch.cat(logits),
-        None if prompts[0] is None else (torch.cat([p[0] for p in prompts]), torch.cat([p[1] for p in prompts])),
+        (torch.cat([total for total, _ in prompts]), torch.cat([count for _, count in prompts]))
+        if prompts
+        else None,
     )
 
 
