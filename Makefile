@@ -25,6 +25,7 @@ fuzz: .venv/ready-dev  ## ten minutes of damaged files for everything that reads
 
 bench: .venv/ready-dev  ## how fast rows are read, and how each step grows with them
 	$(MODEL) $(BIN)/python benchmarks/throughput.py
+	$(MODEL) $(BIN)/python benchmarks/workers.py
 	$(MODEL) $(BIN)/python benchmarks/growth.py
 
 docs: .venv/ready-docs  ## build the documentation in build/docs: no network, no warning

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -31,6 +33,17 @@ def test_every_step_whose_growth_is_measured_runs(step, tmp_path):
         assert len((tmp_path / "rows.csv").read_text().splitlines()) == 601
 
 
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="memory as Linux gives it")
+def test_the_memory_of_workers_is_measured():
+    workers = loaded("workers")
+    block = np.ones(30_000_000)  # 240 MB
+    shared, private = workers.memory_of(os.getpid())
+    assert shared >= private > block.nbytes / 2**20
+    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as child:
+        assert child.pid in workers.children()
+    assert workers.memory_of(child.pid) == (0.0, 0.0)
+
+
 def test_all_ways_of_reading_whose_speed_is_measured_give_the_same_vectors(tiny_models):
     from inbedder_cli.encoders.transformers.loading import encoder_from_files
     from inbedder_cli.models import ModelFiles
@@ -49,6 +62,7 @@ def test_all_ways_of_reading_whose_speed_is_measured_give_the_same_vectors(tiny_
         throughput.plain,
         partial(throughput.ours, answers=False),
         partial(throughput.ours, answers=True),
+        partial(throughput.unfused, answers=True),
     ):
         way = throughput.timed(encoder, read, rows, 2)
         assert throughput.median_cosine(way.vectors, expected.vectors) > 0.999

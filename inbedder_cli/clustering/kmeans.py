@@ -109,8 +109,9 @@ class KMeansClusterer(ClusterMixin, BaseEstimator, ClusterAlgorithm):  # type: i
         if start is None:
             kmeans = KMeans(self.n_clusters, n_init=self.n_init, random_state=seed)
         else:
-            max_iter, copies = (LAST_STEPS, self.copy_x) if many else (MAX_ITER, True)
-            kmeans = KMeans(len(start), init=start, n_init=1, max_iter=max_iter, copy_x=copies)
+            kmeans = KMeans(len(start), init=start, n_init=1, max_iter=LAST_STEPS if many else MAX_ITER)
+            if many and not self.copy_x:
+                kmeans.set_params(copy_x=False, tol=0)  # the variance, to which tol is relative, takes a copy too
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             fitted = kmeans.fit(points)

@@ -168,3 +168,21 @@ import inbedder_cli.clustering
 assert not {"sklearn", "hdbscan", "scipy"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_kmeans_on_many_points_of_its_own_copies_none_of_them():
+    import tracemalloc
+
+    from inbedder_cli.clustering.kmeans import MANY_ROWS, KMeansClusterer
+
+    points = np.random.default_rng(0).normal(size=(MANY_ROWS + 1, 200)).astype(np.float32)
+    before = points.copy()
+    peaks = {}
+    for copy_x in (True, False):
+        tracemalloc.start()
+        KMeansClusterer(3, n_runs=0, n_init=1, copy_x=copy_x).fit(points)
+        peaks[copy_x] = tracemalloc.get_traced_memory()[1] / points.nbytes
+        tracemalloc.stop()
+    np.testing.assert_allclose(points, before, atol=1e-6)
+    assert peaks[False] < 0.8  # a sample to start from
+    assert peaks[True] > 1

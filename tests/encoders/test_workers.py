@@ -233,6 +233,17 @@ def test_more_workers_than_memory_are_warned_of(broken, monkeypatch):
     assert listener.warnings == ["2 workers may need more memory than is free; if they die, give fewer --workers"]
 
 
+def test_workers_that_ended_between_two_questions_are_started_again(broken):
+    encoder = broken()
+    encoder.encode(texts_of(40), QUESTION, MANY_JOBS)
+    before = [worker.process for worker in encoder._pool._workers]
+    for process in before:
+        process.kill()
+        process.wait()
+    assert np.isfinite(encoder.encode(texts_of(40), "Why?", MANY_JOBS).vectors).all()
+    assert not set(before) & {worker.process for worker in encoder._pool._workers}
+
+
 def test_memory_limits_the_workers(monkeypatch):
     monkeypatch.setattr(worker_layout, "available_bytes", lambda: 4_000_000_000)
     assert worker_layout.n_in_memory(0) == 4

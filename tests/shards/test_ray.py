@@ -69,6 +69,12 @@ class AlwaysKilled(EmbedJob):
         return lambda shard, reporter: os.kill(os.getpid(), signal.SIGKILL) if shard == 1 else run(shard, reporter)
 
 
+def skip_if_busy(result):
+    """Ray gives a machine half a minute to start, three times."""
+    if "Ray cannot start" in result.stderr:
+        pytest.skip("Ray cannot start: this machine is too busy")
+
+
 def test_workers_give_the_files_of_one_process(inbedder, plan):
     from inbedder_cli.errors import RowsFailedError
     from inbedder_cli.shards.ray_engine import RayEngine
@@ -77,6 +83,7 @@ def test_workers_give_the_files_of_one_process(inbedder, plan):
     assert inbedder("shards", "run", local).exit_code == 0
     one, two, killed, dead = map(plan, ("one", "two", "killed", "dead"))
     result = inbedder("shards", "run", one, "--engine", "ray", "--workers", "1")
+    skip_if_busy(result)
     assert (result.exit_code, result.stdout) == (0, ""), result.stderr
     engine = RayEngine(workers=2)
     run_embedding(Store(str(two)), EmbedJob(str(two)), engine)
@@ -99,6 +106,7 @@ def test_what_would_fail_everywhere_ends_the_run(inbedder, plan, small):
         result = inbedder("shards", "run", work, "--engine", "ray", "--workers", "1")
     finally:
         small.write_bytes(before)
+    skip_if_busy(result)
     assert result.exit_code == 5, result.stderr
     assert "has changed since the plan was made" in result.stderr
 

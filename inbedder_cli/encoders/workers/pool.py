@@ -192,6 +192,7 @@ class WorkerPool:
         :raises UsageError: when the encoder does.
         :raises InbedderError: when workers fail before any text is encoded, or cannot be started.
         """
+        self._drop_idle()
         try:
             while self._assign(jobs, n_workers, threads, run):
                 worker, message = self._events.get()
@@ -231,6 +232,14 @@ class WorkerPool:
         """End all workers."""
         _end(self._workers, self._stack)
         self._shared, self._is_shared = None, False
+
+    def _drop_idle(self) -> None:
+        """Forget the workers that have ended since the last call, for lack of work."""
+        for i, worker in enumerate(self._workers):
+            if worker is not None and worker.process.poll() is not None:
+                worker.close()
+                worker.wait(0)
+                self._workers[i] = None
 
     def _assign(self, jobs: Iterator[list[str]], n_workers: int, threads: int, run: Run) -> bool:
         """Give each idle worker a job, and return whether any is at work."""
