@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 MODEL := INBEDDER_CACHE=$${INBEDDER_CACHE:-.cache}
 
-.PHONY: demo test check fuzz bench pictures format clean
+.PHONY: demo test check fuzz bench docs docs-reference docs-outputs format clean
 
 demo: .venv/ready  ## set up, and cluster the sample reviews by two questions
 	$(MODEL) $(BIN)/inbedder cluster sample_data/reviews.csv --id id -i "What emotion is expressed?" -k 8 --format table
@@ -28,16 +28,23 @@ bench: .venv/ready-dev  ## how fast rows are read, and how each step grows with 
 	$(MODEL) $(BIN)/python benchmarks/workers.py
 	$(MODEL) $(BIN)/python benchmarks/growth.py
 
-pictures: .venv/ready-dev  ## draw the picture in the README from the sample data
-	$(MODEL) $(BIN)/inbedder cluster sample_data/reviews.csv --id id -i "What emotion is expressed?" -k 8 \
-		--plot docs/reviews.png --force -q -o - >/dev/null
+docs: .venv/ready-docs  ## build the documentation in build/docs: no network, no warning
+	$(BIN)/sphinx-build -q -W --keep-going -c docs -b html . build/docs
+	@echo "build/docs/docs/index.html"
+
+docs-reference: .venv/ready-docs  ## write docs/options.md from the command line itself
+	$(BIN)/python -m docs.tools.options
+
+docs-outputs: .venv/ready-dev  ## run the commands of README and docs with the bundled encoder; write what they print
+	$(MODEL) $(BIN)/python -m docs.tools.outputs
+	$(MODEL) $(BIN)/python -m docs.tools.pictures
 
 format: .venv/ready-dev  ## put the code into its usual form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:  ## remove what the other targets made here
-	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .fuzz
+	rm -rf .venv .cache build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .fuzz
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -46,4 +53,8 @@ clean:  ## remove what the other targets made here
 
 .venv/ready-dev: .venv/ready
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+.venv/ready-docs: .venv/ready
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	touch $@

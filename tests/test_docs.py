@@ -3,28 +3,36 @@ from __future__ import annotations
 import csv
 import inspect
 import re
+import subprocess
+import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
+import inbedder_cli
+from docs.tools.blocks import read_blocks
+from docs.tools.options import PAGE as OPTIONS_PAGE
+from docs.tools.options import options_page
+from docs.tools.sandbox import prepare
+from tests import gold
 from tests.test_readme import commands
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = ("docs", "benchmarks", "sample_data")
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(p for f in FOLDERS for p in sorted((ROOT / f).glob("*.md")))]
+FOLDERS = ("docs", "benchmarks", "sample_data", "recipes")
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")),
+    *(page for folder in FOLDERS for page in sorted((ROOT / folder).rglob("*.md"))),
+]
 COMMAND_LINE = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
 PYTHON = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
 FILES = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
 TRUST = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
-PROSE = [page for page in PAGES if page.name != "CHANGELOG.md"]  # which also names what was renamed
-OTHERS_OPTIONS = {
-    "--nproc-per-node",
-    "--head",
-    "--array",
-    "--gres",
-    "--cpus-per-task",
-}  # of torchrun, Ray and Slurm
+# Without CHANGELOG.md, which also names what was renamed, and recipes, which name options of scripts.
+PROSE = [page for page in PAGES if page.name != "CHANGELOG.md" and "recipes" not in page.parts]
+# Of torchrun, pip, Ray and Slurm.
+OTHERS_OPTIONS = set("--nproc-per-node --no-index --find-links --head --array --gres --cpus-per-task".split())
+# Of scripts, and an old name.
+OWN_OPTIONS = set("--rows --embed --plain --lines --readout --through-command".split())
 ROWS = 60
 
 
@@ -55,8 +63,8 @@ def test_every_command_is_in_the_reference(command):
 @pytest.mark.parametrize("page", PROSE, ids=named)
 def test_every_option_that_a_page_names_exists(page, options):
     found = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page.read_text(encoding="utf-8")))
-    if page.parent.name == "benchmarks":
-        found -= {"--rows", "--embed", "--plain", "--lines", "--readout"}  # of scripts, and one by its old name
+    if page.parent.name != "docs":
+        found -= OWN_OPTIONS
     assert found - OTHERS_OPTIONS <= options
 
 
@@ -91,39 +99,36 @@ def test_every_relative_link_leads_to_a_file_and_a_heading(page):
 
 def test_every_page_is_in_the_index():
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-    for page in (ROOT / "docs").glob("*.md"):
-        assert page.name == "index.md" or f"({page.name})" in index
+    for page in (ROOT / "docs").rglob("*.md"):
+        assert page.name == "index.md" or f"({page.relative_to(ROOT / 'docs')})" in index
+
+
+def test_the_reference_of_options_is_that_of_the_command_line():
+    assert OPTIONS_PAGE.read_text(encoding="utf-8") == options_page(), "run: make docs-reference"
+
+
+def test_the_documentation_builds_without_a_warning(tmp_path):
+    pytest.importorskip("sphinx")
+    build = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-c", "docs", "-b", "html", ".", tmp_path]
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    reference = (tmp_path / "docs" / "api.html").read_text(encoding="utf-8")
+    for name in inbedder_cli.__all__:
+        assert name == "__version__" or f'id="inbedder_cli.{name}"' in reference, name
+    page = (tmp_path / "docs" / "index.html").read_text(encoding="utf-8")
+    assert not re.search(r"<(?:script|link|img)[^>]+(?:src|href)=\"(?:https?:)?//", page)  # it loads nothing
 
 
 @pytest.fixture
 def gold_encoder(monkeypatch):
     """Make an encoder without weights the default model: it answers with the gold columns of the sample data."""
     from inbedder_cli import InBedder, load_encoder
-    from inbedder_cli.encoders import BaseEncoder, EncodedText, encoder_backends
-    from inbedder_cli.encoders.encoded import Answer
+    from inbedder_cli.encoders import encoder_backends
 
-    with (ROOT / "sample_data" / "reviews.csv").open(encoding="utf-8", newline="") as file:
-        gold = {row["text"].strip(): row for row in csv.DictReader(file)}
-
-    class GoldEncoder(BaseEncoder):
-        name = identity = "gold"
-        hidden_size = 16
-
-        def __init__(self, reference, **_):
-            pass
-
-        def encode_batches(self, texts, instruction, options=None, reporter=None, known=()):
-            column = "product" if "product" in instruction else "emotion"
-            rng = np.random.default_rng(0)
-            for text in texts:
-                answer = gold.get(text, {}).get(column, "neutral")
-                vector = np.random.default_rng(sum(answer.encode())).normal(size=self.hidden_size)
-                noisy = (vector + 0.3 * rng.normal(size=self.hidden_size)).astype(np.float32)
-                yield {text: EncodedText(noisy, Answer(answer, 0.9, ((answer, 0.9),)), truncated=False)}
-
-    encoder_backends.register("gold", GoldEncoder)
-    monkeypatch.setattr(load_encoder, "__defaults__", ("gold:",))
-    monkeypatch.setitem(InBedder.__init__.__kwdefaults__, "model", "gold:")
+    gold.register()
+    monkeypatch.setattr(load_encoder, "__defaults__", (gold.REFERENCE,))
+    monkeypatch.setitem(InBedder.__init__.__kwdefaults__, "model", gold.REFERENCE)
+    monkeypatch.setenv("INBEDDER_MODEL", gold.REFERENCE)
     yield
     encoder_backends.unregister("gold")
 
@@ -153,6 +158,25 @@ def test_the_python_of_the_docs_runs(gold_encoder, tmp_path, monkeypatch, capsys
         encoder_backends.unregister("words")
     assert "gratitude" in capsys.readouterr().out
     assert (tmp_path / "emotions" / "run.json").is_file()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/scale.md"])
+def test_the_python_of_other_pages_runs(page, gold_encoder, tmp_path, monkeypatch):
+    prepare(tmp_path, ROWS)
+    monkeypatch.chdir(tmp_path)
+    blocks = [
+        block for block in read_blocks((ROOT / page).read_text(encoding="utf-8")) if block.language == "python"
+    ]
+    assert blocks
+    session: dict[str, object] = {"__name__": "docs"}
+    for block in blocks:
+        if "not-run" not in block.options:
+            exec(compile(block.code, page, "exec"), session)
+
+
+def test_no_other_page_has_python():
+    pages = {named(page) for page in PAGES if "```python" in page.read_text(encoding="utf-8")}
+    assert pages <= {"README.md", "docs/python.md", "docs/scale.md"}
 
 
 def keys_of(document) -> set[str]:

@@ -23,6 +23,7 @@ from inbedder_cli.cli.env import env
 from inbedder_cli.cli.evaluate import evaluate
 from inbedder_cli.cli.models_commands import app as models_app
 from inbedder_cli.cli.report_command import report
+from inbedder_cli.cli.review import review
 from inbedder_cli.cli.shards_commands import app as shards_app
 from inbedder_cli.cli.show import show
 from inbedder_cli.cli.streams import bound_terminal_size, prepare_streams
@@ -34,6 +35,7 @@ from inbedder_cli.cli.verify import verify
 from inbedder_cli.errors import UsageError
 from inbedder_cli.signals import interrupt_on_signals
 
+DOCUMENTATION = "Documentation: README.md and docs/index.md of the source; make docs builds it for a browser."
 EXIT_CODES = (
     "Exit codes: 0 ok, 1 failure, 2 usage, 3 model or network, 4 finished with failed rows, "
     "5 input, 6 out of memory, 130 interrupted (Ctrl-C), 128 + N stopped by signal N."
@@ -92,7 +94,7 @@ def _setting_of(error: typer.BadParameter, settings: Settings) -> Setting | None
 app = typer.Typer(
     cls=Commands,
     help="Cluster texts by their answers to your question.",
-    epilog=EXIT_CODES,
+    epilog=f"{EXIT_CODES}\n\n{DOCUMENTATION}",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_show_locals=False,
@@ -104,6 +106,7 @@ app.command(no_args_is_help=True, epilog=EXIT_CODES)(answer)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(tune)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(compare)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(show)
+app.command(no_args_is_help=True, epilog=EXIT_CODES)(review)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(report)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(assign)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(verify)

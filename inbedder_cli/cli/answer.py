@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from inbedder_cli.cli import parameters
-from inbedder_cli.cli.checks import warn_about_embeddings
+from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
 from inbedder_cli.cli.console import TerminalReporter
 from inbedder_cli.cli.destinations import check_terminal
 from inbedder_cli.cli.instructions import check_instruction
@@ -25,6 +25,7 @@ def answer(
     output_format: parameters.Format = None,
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
+    dry_run: parameters.DryRun = False,
 ) -> None:
     """Print the answer of each row of FILE, one per line; rows without text get an empty line.
 
@@ -55,7 +56,11 @@ def answer(
 
     from inbedder_cli.pipeline import embed
 
-    embeddings = embed(corpus, question, model.load(reporter), encoding.settings(), reporter)
+    encoder = model.load(reporter)
+    if dry_run:
+        show_preview(encoder, corpus, [question], encoding.settings())
+        return
+    embeddings = embed(corpus, question, encoder, encoding.settings(), reporter)
     answers = embeddings.answers or []
     with open_output(output) as stream:
         if format_name is None:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from inbedder_cli.cli import parameters
-from inbedder_cli.cli.checks import warn_about_embeddings
+from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
 from inbedder_cli.cli.console import TerminalReporter, stdout_console
 from inbedder_cli.cli.destinations import (
     check_targets,
@@ -21,6 +21,10 @@ from inbedder_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from inbedder_cli.corpus import Corpus
+    from inbedder_cli.encoders import Encoder
+    from inbedder_cli.runs.storage import SavedRun
 
 
 @with_groups
@@ -38,6 +42,7 @@ def assign(
     prefix: parameters.Prefix = "",
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
+    dry_run: parameters.DryRun = False,
 ) -> None:
     """Assign the rows of FILE to the clusters of a saved run, and report how the shares of the clusters changed.
 
@@ -59,10 +64,7 @@ def assign(
     inputs: list[str | Path | None] = [file, *own_files(run)]
     format_name = check_targets(output, output_format, bad_rows=source.bad_rows, force=force, inputs=inputs)
     saved = load_run(run)
-    if explode and not any(question.words is not None for question in saved.questions.values()):
-        raise UsageError("--explode is for runs that were made with --multi", hint="leave out --explode")
-    if with_map and any(question.row_map is None for question in saved.questions.values()):
-        raise UsageError(f"{run} was saved without a map", hint="save the run again: cluster --save")
+    _check(saved, explode=explode, with_map=with_map)
     corpus = source.read_like(file, saved.reading, reporter)
     corpus = with_output_style(
         corpus, format_name, output, excel=excel, escape_formulas=escape_formulas, reporter=reporter
@@ -86,6 +88,9 @@ def assign(
     from inbedder_cli.units import embed_units
 
     encoder = runtime.load(saved, reporter)
+    if dry_run:
+        _preview(saved, encoder, corpus)
+        return
     assigned, drifts = {}, {}
     for name, question in saved.questions.items():
         embeddings = embed(corpus, question.instruction, encoder, saved.encode_options, reporter)
@@ -111,3 +116,18 @@ def assign(
             reporter.info(f"{name}: {drift_line(report)}" if name else drift_line(report))
     for result, _ in assigned.values():
         warn_about_embeddings(result.embeddings, saved.encode_options.max_tokens, reporter)
+
+
+def _preview(run: SavedRun, encoder: Encoder, corpus: Corpus) -> None:
+    questions = run.questions.values()
+    multi = any(question.words is not None for question in questions)
+    show_preview(
+        encoder, corpus, [question.instruction for question in questions], run.encode_options, multi=multi
+    )
+
+
+def _check(run: SavedRun, *, explode: bool, with_map: bool) -> None:
+    if explode and not any(question.words is not None for question in run.questions.values()):
+        raise UsageError("--explode is for runs that were made with --multi", hint="leave out --explode")
+    if with_map and any(question.row_map is None for question in run.questions.values()):
+        raise UsageError(f"{run.folder} was saved without a map", hint="save the run again: cluster --save")

@@ -10,6 +10,7 @@ import typer
 
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
+from inbedder_cli.cli.completion import complete_columns
 from inbedder_cli.cli.console import TerminalReporter
 from inbedder_cli.cli.destinations import (
     check_targets,
@@ -55,6 +56,7 @@ def cluster(
     by: Annotated[
         list[str] | None,
         typer.Option(
+            autocompletion=complete_columns,
             help="Cross-tabulate the clusters with columns of the input: rating,product.",
             rich_help_panel=parameters.OUTPUT,
         ),
@@ -116,11 +118,10 @@ def cluster(
     ] = None,
     with_map: parameters.Map = False,
     prefix: parameters.Prefix = "",
+    no_truncate: parameters.NoTruncate = False,
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show one prompt, counts and the estimated time, then exit.")
-    ] = False,
+    dry_run: parameters.DryRun = False,
 ) -> None:
     """Cluster the rows of FILE by their answers to a question, and explain the clusters.
 
@@ -217,7 +218,9 @@ def cluster(
     if save:
         save_analysis(analysis, save, reporter)
     write_pictures(analysis, report, plot, page, reporter)
-    write_analysis(analysis, row_format, output, prefix, reporter, explode=explode, with_map=with_map)
+    write_analysis(
+        analysis, row_format, output, prefix, reporter, explode=explode, with_map=with_map, whole=no_truncate
+    )
     for result in analysis:
         warn_about_embeddings(result.embeddings, encoding.max_tokens, reporter)
 

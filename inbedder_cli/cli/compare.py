@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from inbedder_cli.cli import parameters
-from inbedder_cli.cli.checks import warn_about_embeddings
+from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
 from inbedder_cli.cli.console import TerminalReporter, stdout_console
 from inbedder_cli.cli.destinations import check_targets
 from inbedder_cli.cli.instructions import parse_instructions
@@ -38,6 +38,7 @@ def compare(
     output_format: parameters.Format = None,
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
+    dry_run: parameters.DryRun = False,
 ) -> None:
     """Compare wordings of a question on a sample of 500 rows (--sample, --limit).
 
@@ -67,10 +68,14 @@ def compare(
     from inbedder_cli.report.wordings_view import print_wordings
 
     check_analysis(corpus, [cluster_options])
+    encoder = model.load(reporter)
+    if dry_run:
+        show_preview(encoder, corpus, list(questions.values()), encoding.settings())
+        return
     analysis = analyze(
         corpus,
         questions,
-        model.load(reporter),
+        encoder,
         encode_options=encoding.settings(),
         cluster_options=cluster_options,
         unanswered_options=answers.settings(),

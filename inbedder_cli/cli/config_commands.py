@@ -9,7 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from inbedder_cli.cli import parameters
+from inbedder_cli.cli.completion import complete_command
 from inbedder_cli.cli.console import print_line
+from inbedder_cli.cli.option_groups import with_groups
 from inbedder_cli.cli.user_settings import ONCE, Settings, options_of, settings_files
 from inbedder_cli.errors import UsageError, did_you_mean
 
@@ -17,6 +19,7 @@ app = typer.Typer(help="Show the settings of inbedder.toml and the environment."
 
 
 @app.command()
+@with_groups
 def path() -> None:
     """Print the paths of the files that may hold settings, the strongest first."""
     for file in reversed(settings_files()):
@@ -24,10 +27,14 @@ def path() -> None:
 
 
 @app.command()
+@with_groups
 def show(
     context: typer.Context,
     command: Annotated[
-        str | None, typer.Argument(help="Show all options of this command, with their defaults.")
+        str | None,
+        typer.Argument(
+            autocompletion=complete_command, help="Show all options of this command, with their defaults."
+        ),
     ] = None,
     output: parameters.Output = None,
     output_format: parameters.Format = None,

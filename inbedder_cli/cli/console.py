@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import sys
 import time
@@ -15,13 +17,34 @@ from inbedder_cli.errors import INTERRUPTED, InbedderError, OutOfMemoryError
 from inbedder_cli.report.text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from rich.console import Console
 
 PLAIN_SECONDS = 5.0  # between progress lines where there is no terminal
 MAX_MESSAGE = 5000  # characters: it may quote what a file holds
+LIBRARIES = 2  # from this verbosity on, libraries may speak and errors show tracebacks
 PIPE_WIDTH = 120  # of tables that do not go to a terminal, unless COLUMNS is set
+
+
+_verbosity = 0
+
+
+def set_console(*, verbose: int = 0, color: bool | None = None) -> None:
+    """Set what holds for everything that this process prints.
+
+    :param verbose: 1 prints how long steps take, 2 also tracebacks and the messages of libraries.
+    :param color: whether tables and messages are colored; None: on a terminal, unless NO_COLOR is set.
+    """
+    global _verbosity
+    _verbosity = verbose
+    if color is not None:  # rich reads these, whichever part of the program asks it
+        os.environ.pop("FORCE_COLOR" if not color else "NO_COLOR", None)
+        os.environ["FORCE_COLOR" if color else "NO_COLOR"] = "1"
+    if verbose >= LIBRARIES:
+        import logging
+
+        logging.basicConfig(level=logging.INFO, stream=sys.stderr)
 
 
 class TerminalReporter:
@@ -64,6 +87,14 @@ class TerminalReporter:
         :param total: amount of work; None when unknown.
         :param unit: what is counted per second; "" shows no rate.
         """
+        started = time.monotonic()
+        with self._task(description, total, unit) as advance:
+            yield advance
+        if _verbosity:
+            self.info(f"{description}: {time.monotonic() - started:.1f} s")
+
+    @contextmanager
+    def _task(self, description: str, total: float | None, unit: str) -> Iterator[Callable[[float, float], None]]:
         if self.quiet:
             yield lambda done, units: None
         elif sys.stderr.isatty():
@@ -123,6 +154,19 @@ def print_line(line: str) -> None:
         sys.stdout.buffer.write(line.encode("utf-8", "surrogateescape") + b"\n")
 
 
+def print_values(values: Mapping[str, object], *, as_json: bool) -> None:
+    """Write values by name to stdout: a line each, with a tab after the name, or one JSON object.
+
+    :param values: by name.
+    :param as_json: whether to write JSON.
+    """
+    if as_json:
+        print_line(json.dumps(values, ensure_ascii=False, indent=2, default=str))
+    else:
+        for name, value in values.items():
+            print_line(f"{name}\t{value}")
+
+
 def stdout_console() -> Console:
     """Return a rich console on standard output, 120 columns wide off a terminal so that few cells are cut."""
     from rich.console import Console
@@ -164,7 +208,7 @@ def _hint(error: typer.TyperException) -> str | None:
 
 
 def _show(message: str, hint: str | None, *, debug: bool = False) -> None:
-    if debug:
+    if debug or _verbosity >= LIBRARIES:
         traceback.print_exc()
     _print(f"inbedder: {message}")
     if hint:

@@ -115,6 +115,7 @@ def write_analysis(
     *,
     explode: bool = False,
     with_map: bool = False,
+    whole: bool = False,
 ) -> None:
     """Write the rows, or print the tables of clusters on a terminal.
 
@@ -125,6 +126,7 @@ def write_analysis(
     :param reporter: receives the line about the baseline where no table shows it.
     :param explode: whether a row with several answers becomes a line for each.
     :param with_map: whether rows get their places on the map.
+    :param whole: whether the tables show texts whole.
     """
     from inbedder_cli.output.formats import TABLE
     from inbedder_cli.report.view import baseline_line
@@ -134,20 +136,20 @@ def write_analysis(
     if format_name != TABLE or output is not None:
         _write_rows(analysis, format_name, output, prefix, explode=explode, with_map=with_map)
     if format_name == TABLE or (output is not None and sys.stdout.isatty()):
-        _print(analysis)
+        _print(analysis, whole=whole)
         return
     for result in analysis:
         if result.baseline:
             reporter.info(baseline_line(result.baseline))
 
 
-def _print(analysis: Analysis) -> None:
+def _print(analysis: Analysis, *, whole: bool) -> None:
     from inbedder_cli.report.crosstab_view import print_crosstab
     from inbedder_cli.report.terminal import print_result
 
     console = stdout_console()
     for result in analysis:
-        print_result(console, result)
+        print_result(console, result, whole=whole)
     if analysis.crosstabs:
         console.print()
     for table in analysis.crosstabs:

@@ -36,9 +36,7 @@ def embed(
     output: parameters.Output = None,
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show one prompt, counts and the estimated time, then exit.")
-    ] = False,
+    dry_run: parameters.DryRun = False,
 ) -> None:
     """Write one vector per row of FILE: the hidden state from which the model decodes its answer.
 

@@ -7,7 +7,9 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
-from inbedder_cli.cli.console import TerminalReporter, print_line
+from inbedder_cli.cli import parameters
+from inbedder_cli.cli.console import TerminalReporter, print_values
+from inbedder_cli.cli.option_groups import with_groups
 from inbedder_cli.cli.user_settings import settings_files
 from inbedder_cli.version import __version__
 
@@ -19,7 +21,8 @@ HIDDEN_SIZE = 576  # of the default model: whether bfloat16 is fast depends on i
 VARIABLES = ("HF_HUB_OFFLINE", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "TMPDIR")  # besides our own
 
 
-def env() -> None:
+@with_groups
+def env(as_json: parameters.AsJson = False) -> None:
     """Print versions, device, dtype, models, cache and settings: paste it into a bug report.
 
     Nothing is fetched, and no model is loaded. It holds paths, but no texts and no tokens.
@@ -34,24 +37,22 @@ def env() -> None:
     from inbedder_cli.options import Dtype
     from inbedder_cli.paths import models_dir
 
-    _show("inbedder", __version__)
-    _show("python", f"{platform.python_version()}, {sys.executable}")
-    _show("platform", platform.platform())
-    for package in PACKAGES:
-        _show(package, _version(package))
+    values = {"inbedder": __version__, "python": f"{platform.python_version()}, {sys.executable}"}
+    values["platform"] = platform.platform()
+    values |= {package: _version(package) for package in PACKAGES}
 
     import torch
 
     device = choose_device()
-    _show("device", torch.cuda.get_device_name(device) if device.type == "cuda" else device.type)
-    _show("dtype", str(choose_dtype(Dtype.auto, device, HIDDEN_SIZE)).removeprefix("torch."))
-    _show("threads", f"{torch.get_num_threads()} of {os.cpu_count()} cores")
-    _show("models", f"{models_dir()}: {', '.join(folder.name for folder in installed_models()) or 'none'}")
+    values["device"] = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    values["dtype"] = str(choose_dtype(Dtype.auto, device, HIDDEN_SIZE)).removeprefix("torch.")
+    values["threads"] = f"{torch.get_num_threads()} of {os.cpu_count()} cores"
+    values["models"] = f"{models_dir()}: {', '.join(folder.name for folder in installed_models()) or 'none'}"
     usage = RowCache(reporter=TerminalReporter(quiet=True)).info()
-    _show("cache", f"{usage.path}: {usage.state}, {usage.bytes / 1e6:.1f} MB")
-    _show("settings", ", ".join(str(path.absolute()) for path in settings_files() if path.exists()) or "none")
-    for name in sorted(name for name in os.environ if name.startswith("INBEDDER_") or name in VARIABLES):
-        _show(name, os.environ[name])
+    values["cache"] = f"{usage.path}: {usage.state}, {usage.bytes / 1e6:.1f} MB"
+    values["settings"] = ", ".join(str(path.absolute()) for path in settings_files() if path.exists()) or "none"
+    names = (name for name in os.environ if name.startswith("INBEDDER_") or name in VARIABLES)
+    print_values(values | {name: os.environ[name] for name in sorted(names)}, as_json=as_json)
 
 
 def _version(package: str) -> str:
@@ -59,7 +60,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
-
-
-def _show(name: str, value: str) -> None:
-    print_line(f"{name}\t{value}")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inbedder_cli.cli import input_parameters, parameters
+from inbedder_cli.cli import parameters
 from inbedder_cli.cli.console import TerminalReporter, stdout_console
-from inbedder_cli.cli.option_groups import report_corpus
+from inbedder_cli.cli.option_groups import TableOptions, with_groups
 from inbedder_cli.errors import UsageError
 from inbedder_cli.evaluation.settings import EvaluateOptions, EvaluationFormat, Part, ProtocolName
 from inbedder_cli.options import DEFAULT_MODEL, Dtype, Pooling
@@ -25,6 +25,7 @@ TESTS = "Tests"
 TABLE = "Your own table"
 
 
+@with_groups
 def evaluate(
     suites: Annotated[
         list[str],
@@ -32,6 +33,7 @@ def evaluate(
             metavar="SUITE...", help="Folder of tasks, labeled table (with --gold), or name of a set on the hub."
         ),
     ],
+    table: TableOptions,
     only: Annotated[
         str | None,
         typer.Option(
@@ -83,26 +85,6 @@ def evaluate(
         typer.Option(
             "--instruction", "-i", help="The question that asks for these classes.", rich_help_panel=TABLE
         ),
-    ] = None,
-    text: Annotated[
-        list[str] | None,
-        typer.Option("--text", help="Text column; detected if not given.", rich_help_panel=TABLE),
-    ] = None,
-    input_format: Annotated[
-        str | None,
-        typer.Option(
-            "--input-format",
-            callback=input_parameters.known_input_format,
-            metavar=input_parameters.INPUT_FORMATS,
-            help="Format of the table; detected from suffix or content if not given.",
-            rich_help_panel=TABLE,
-        ),
-    ] = None,
-    delimiter: Annotated[
-        str | None, typer.Option(help="CSV delimiter; detected if not given.", rich_help_panel=TABLE)
-    ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="Text encoding; UTF-8 if not given.", rich_help_panel=TABLE)
     ] = None,
     model: Annotated[
         list[str] | None,
@@ -170,9 +152,12 @@ def evaluate(
     from inbedder_cli.output.files import check_distinct, check_target
 
     reporter = TerminalReporter(quiet=quiet)
-    check_distinct({"-o": output, "--resume": resume}, [*suites, wordings, *(model or ())])
+    check_distinct(
+        {"-o": output, "--resume": resume, "--bad-rows": table.bad_rows}, [*suites, wordings, *(model or ())]
+    )
     check_target(output, force=force)
     check_target(resume, force=True)
+    check_target(table.bad_rows, force=force)
     output_format = _format(output_format, output)
     options = EvaluateOptions(
         parts=_parts(only),
@@ -186,13 +171,9 @@ def evaluate(
         batch_tokens=batch_tokens,
     )
     if gold or instruction:
-        table_options: dict[str, Any] = {
-            "text": text or (),
-            "input_format": input_format,
-            "delimiter": delimiter,
-            "encoding": encoding,
-        }
-        suite = _table_suite(suites, gold or [], instruction or [], table_options, reporter)
+        suite = _table_suite(suites, gold or [], instruction or [], table, reporter)
+    elif table != TableOptions():
+        raise UsageError("options of a table are for --gold", hint="leave them out, or add --gold COLUMN and -i")
     else:
         suite = _named_suite(suites, offline, wordings)
     for note in suite.notes:
@@ -228,6 +209,8 @@ def _parts(only: str | None) -> tuple[Part, ...]:
 def _format(output_format: EvaluationFormat | None, output: Path | None) -> EvaluationFormat:
     from inbedder_cli.output.formats import format_of
 
+    if output_format is not None:
+        output_format = EvaluationFormat(output_format)  # --json gives its name
     if output_format is None and output is not None:
         name = format_of(output)
         if name not in [str(known) for known in EvaluationFormat]:
@@ -239,9 +222,8 @@ def _format(output_format: EvaluationFormat | None, output: Path | None) -> Eval
 
 
 def _table_suite(
-    files: list[str], gold: list[str], instructions: list[str], table_options: dict[str, Any], reporter: Reporter
+    files: list[str], gold: list[str], instructions: list[str], table: TableOptions, reporter: Reporter
 ) -> Suite:
-    from inbedder_cli.corpus import read_corpus
     from inbedder_cli.evaluation.suites import table_suite
 
     if len(files) != 1:
@@ -251,9 +233,7 @@ def _table_suite(
             f"{len(gold)} --gold but {len(instructions)} -i",
             hint='give each --gold its own -i: --gold emotion -i "What emotion is expressed?"',
         )
-    corpus = read_corpus(files[0], **table_options)
-    report_corpus(corpus, reporter)
-    return table_suite(corpus, gold, instructions)
+    return table_suite(table.read(files[0], reporter), gold, instructions)
 
 
 def _named_suite(names: list[str], offline: bool, wordings: Path | None) -> Suite:

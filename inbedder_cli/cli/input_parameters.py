@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from inbedder_cli.cli.completion import complete_column, complete_input_format
 from inbedder_cli.cli.parameters import INPUT, MAX_COUNT
 from inbedder_cli.corpus.readers import READERS
 from inbedder_cli.errors import UsageError
@@ -16,6 +17,7 @@ Text = Annotated[
     list[str] | None,
     typer.Option(
         "--text",
+        autocompletion=complete_column,
         help="Text column; detected if not given. Repeat to join several.",
         rich_help_panel=INPUT,
     ),
@@ -24,7 +26,13 @@ TextTemplate = Annotated[
     str | None, typer.Option(help="Text made from columns: '{title}. {body}'.", rich_help_panel=INPUT)
 ]
 IdColumn = Annotated[
-    str | None, typer.Option("--id", help="Column of row ids. Default: row numbers.", rich_help_panel=INPUT)
+    str | None,
+    typer.Option(
+        "--id",
+        autocompletion=complete_column,
+        help="Column of row ids. Default: row numbers.",
+        rich_help_panel=INPUT,
+    ),
 ]
 INPUT_FORMATS = f"[{'|'.join(READERS)}]"
 
@@ -46,6 +54,7 @@ InputFormatOption = Annotated[
     typer.Option(
         "--input-format",
         callback=known_input_format,
+        autocompletion=complete_input_format,
         metavar=INPUT_FORMATS,
         help="Format of the input. Default: by suffix, else by content.",
         rich_help_panel=INPUT,

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inbedder_cli.cli import parameters
+from inbedder_cli.cli.completion import complete_bundled_model, complete_installed_model
 from inbedder_cli.cli.console import TerminalReporter, print_line, stdout_console
+from inbedder_cli.cli.option_groups import with_groups
 from inbedder_cli.cli.parameters import Offline, Quiet
 from inbedder_cli.errors import ModelError, did_you_mean
 from inbedder_cli.options import DEFAULT_MODEL
@@ -33,10 +35,11 @@ MODEL_COLUMNS = [
     ("description", "string"),
 ]
 
-Name = Annotated[str, typer.Argument(help="Bundled model.")]
+Name = Annotated[str, typer.Argument(autocompletion=complete_bundled_model, help="Bundled model.")]
 
 
 @app.command("list")
+@with_groups
 def list_models(
     output: parameters.Output = None, output_format: parameters.Format = None, force: parameters.Force = False
 ) -> None:
@@ -93,6 +96,7 @@ def _models_table() -> pa.Table:
 
 
 @app.command()
+@with_groups
 def pull(
     name: Name = DEFAULT_MODEL,
     source: Annotated[
@@ -120,6 +124,7 @@ def pull(
 
 
 @app.command()
+@with_groups
 def path(name: Name = DEFAULT_MODEL) -> None:
     """Print the folder of a model's converted base."""
     from inbedder_cli.models.store import base_folder
@@ -131,8 +136,15 @@ def path(name: Name = DEFAULT_MODEL) -> None:
 
 
 @app.command("rm")
+@with_groups
 def remove_model(
-    name: Annotated[str, typer.Argument(help="A bundled model, or a converted one as `models list` names it.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            autocompletion=complete_installed_model,
+            help="A bundled model, or a converted one as `models list` names it.",
+        ),
+    ],
 ) -> None:
     """Delete a model's converted base from this machine."""
     from inbedder_cli.models.manifest import bundled_manifests

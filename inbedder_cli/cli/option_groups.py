@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from inbedder_cli.cli import input_parameters, parameters
+from inbedder_cli.cli.amounts import parse_bytes
+from inbedder_cli.cli.console import set_console
 from inbedder_cli.corpus.columns import list_names
 from inbedder_cli.corpus.layout import Reading, option_of
 from inbedder_cli.corpus.readers import format_of_suffix, taken_options
@@ -39,9 +41,12 @@ if TYPE_CHECKING:
 MANY_ROWS = 300_000  # from which texts and vectors of 1,024 numbers, with their copies, take more than 4 GB
 
 
+JSON = "as_json"
+
+
 @dataclass(frozen=True)
-class InputOptions:
-    """Which rows and columns of the input are read."""
+class TableOptions:
+    """How a table is read: its layout, its text columns, and a sample of its rows."""
 
     text: input_parameters.Text = None
     text_template: input_parameters.TextTemplate = None
@@ -60,7 +65,6 @@ class InputOptions:
     json_path: input_parameters.JsonPath = None
     sheet: input_parameters.Sheet = None
     empty: input_parameters.Empty = EmptyTexts.skip
-    limit: input_parameters.Limit = None
     sample: input_parameters.Sample = None
     seed: parameters.Seed = 0
     max_cell: input_parameters.MaxCell = 10
@@ -87,6 +91,13 @@ class InputOptions:
         if self.bad_rows is not None:
             write_bad_rows(corpus.bad_rows, self.bad_rows)
         return corpus
+
+
+@dataclass(frozen=True)
+class InputOptions(TableOptions):
+    """Which rows and columns of the input are read."""
+
+    limit: input_parameters.Limit = None
 
     def read_like(self, file: str, reading: Reading | None, reporter: Reporter) -> Corpus:
         """Return the corpus of a file, read as that of a saved run was where no option says otherwise.
@@ -138,6 +149,7 @@ class ModelOptions:
     dtype: parameters.DtypeOption = Dtype.auto
     offline: parameters.Offline = False
     cache: parameters.Cache = True
+    cache_max_size: parameters.CacheMaxSize = "5GB"
     refresh: parameters.Refresh = False
     workers: parameters.Workers = None
     devices: parameters.Devices = None
@@ -149,10 +161,15 @@ class ModelOptions:
         :return: the encoder.
         """
         from inbedder_cli.encoders import load_encoder
+        from inbedder_cli.encoders.cache.row_cache import RowCache
 
-        encoder = load_encoder(
-            **{field.name: getattr(self, field.name) for field in fields(self)}, reporter=reporter
-        )
+        size = parse_bytes("--cache-max-size", self.cache_max_size)
+        values = {
+            field.name: getattr(self, field.name) for field in fields(self) if field.name != "cache_max_size"
+        }
+        if self.cache:
+            values["cache"] = RowCache(reporter=reporter, max_bytes=size)
+        encoder = load_encoder(**values, reporter=reporter)
         reporter.info(f"model: {encoder.description}")
         if self.model is None and encoder.name == DEFAULT_MODEL and not encoder.device.startswith("cpu"):
             reporter.info(f"on a GPU, {GPU_MODEL} answers better; get it with: inbedder models pull {GPU_MODEL}")
@@ -166,6 +183,7 @@ class RuntimeOptions:
     device: parameters.Device = "auto"
     offline: parameters.Offline = False
     cache: parameters.Cache = True
+    cache_max_size: parameters.CacheMaxSize = "5GB"
     refresh: parameters.Refresh = False
     workers: parameters.Workers = None
     devices: parameters.Devices = None
@@ -310,8 +328,18 @@ class ExplanationOptions:
         return ExplainOptions(self.stop_words, exemplars=self.exemplars)
 
 
+@dataclass(frozen=True)
+class ConsoleOptions:
+    """How much is said, and whether in color; every command has these."""
+
+    verbose: parameters.Verbose = 0
+    color: parameters.Color = None
+
+
 def with_groups(command: Callable[..., None]) -> Callable[..., None]:
     """Return the command with one option for each field of the dataclasses among its parameters.
+
+    Every command also gets `ConsoleOptions`, and --json if it has --format.
 
     :param command: a function whose keyword parameters may be dataclasses of options.
     Typer reads the signature that this sets, so every option is defined once, with one help text.
@@ -320,18 +348,25 @@ def with_groups(command: Callable[..., None]) -> Callable[..., None]:
     groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
     keyword = inspect.Parameter.KEYWORD_ONLY
     own = [p for p in inspect.signature(command).parameters.values() if p.name not in groups]
-    parameters = [p.replace(annotation=hints[p.name], kind=keyword) for p in own]  # listed first in the help
-    for group in groups.values():
-        parameters += _as_parameters(group)
+    listed = [p.replace(annotation=hints[p.name], kind=keyword) for p in own]  # listed first in the help
+    for group in (*groups.values(), ConsoleOptions):
+        listed += _as_parameters(group)
+    if has_format := "output_format" in hints:
+        listed.append(inspect.Parameter(JSON, keyword, default=False, annotation=parameters.Json))
 
     @functools.wraps(command)
     def run(**values: Any) -> None:  # noqa: ANN401
+        set_console(verbose=values.pop("verbose"), color=values.pop("color"))
+        if has_format and values.pop(JSON):
+            if values["output_format"] not in (None, "json"):
+                raise UsageError(f"--json and --format {values['output_format']} exclude each other")
+            values["output_format"] = "json"
         for name, group in groups.items():
             values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
         command(**values)
 
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    run.__signature__ = inspect.Signature(listed)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in listed}
     return run
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inbedder_cli.cli import parameters
+from inbedder_cli.cli.completion import complete_column, complete_columns
 from inbedder_cli.errors import UsageError
 from inbedder_cli.options import ReportOptions
 
@@ -46,6 +47,7 @@ class PageOptions:
         list[str] | None,
         typer.Option(
             "--color-by",
+            autocompletion=complete_columns,
             help="Columns by which the map can be colored, and the clusters are broken down: rating,product.",
             rich_help_panel=PANEL,
         ),
@@ -53,6 +55,7 @@ class PageOptions:
     date: Annotated[
         str | None,
         typer.Option(
+            autocompletion=complete_column,
             help="Column of dates, for the shares of the clusters over time: created_at:month.",
             rich_help_panel=PANEL,
         ),

@@ -7,6 +7,13 @@ from typing import Annotated
 
 import typer
 
+from inbedder_cli.cli.completion import (
+    complete_algorithm,
+    complete_device,
+    complete_format,
+    complete_model,
+    complete_template,
+)
 from inbedder_cli.errors import UsageError
 from inbedder_cli.options import (
     DEFAULT_MODEL,
@@ -56,6 +63,7 @@ Model = Annotated[
         "--model",
         "-m",
         envvar="INBEDDER_MODEL",
+        autocompletion=complete_model,
         help="Bundled name, folder, .gguf file, or Hugging Face id (org/name@revision).",
         show_default=f"{DEFAULT_MODEL}; on a GPU {GPU_MODEL}, if it was pulled",
         rich_help_panel=MODEL,
@@ -65,11 +73,15 @@ TemplateOption = Annotated[
     str | None,
     typer.Option(
         "--template",
+        autocompletion=complete_template,
         help="Prompt template: paper, question-first, chat, or a pattern with {text} and {instruction}.",
         rich_help_panel=MODEL,
     ),
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=MODEL)]
+Device = Annotated[
+    str,
+    typer.Option(autocompletion=complete_device, help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=MODEL),
+]
 DtypeOption = Annotated[
     Dtype,
     typer.Option(
@@ -84,6 +96,14 @@ Cache = Annotated[
     typer.Option(
         "--cache/--no-cache",
         help="Store encoded rows and reuse them (see: inbedder cache).",
+        rich_help_panel=MODEL,
+    ),
+]
+CacheMaxSize = Annotated[
+    str,
+    typer.Option(
+        "--cache-max-size",
+        help="Largest size of the cache; after a run, the least recently used rows beyond it are removed.",
         rich_help_panel=MODEL,
     ),
 ]
@@ -184,6 +204,7 @@ AlgorithmOption = Annotated[
         "--algorithm",
         "-a",
         callback=_known_algorithm,
+        autocompletion=complete_algorithm,
         metavar="|".join(algorithms),
         rich_help_panel=CLUSTERING,
         help="Clustering algorithm.",
@@ -268,7 +289,7 @@ Format = Annotated[
         "--format",
         "-f",
         callback=_known_format,
-        autocompletion=format_names,
+        autocompletion=complete_format,
         metavar=f"[{'|'.join(format_names())}]",
         help="Output format. Default: by the file's suffix; a table on a terminal, rows in a pipe.",
         rich_help_panel=OUTPUT,
@@ -299,6 +320,33 @@ EscapeFormulas = Annotated[
 ]
 Prefix = Annotated[str, typer.Option(help="Prefix of the new columns' names.", rich_help_panel=OUTPUT)]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.", rich_help_panel=OUTPUT)]
+Json = Annotated[bool, typer.Option("--json", help="The same as --format json.", rich_help_panel=OUTPUT)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON document.", rich_help_panel=OUTPUT)]
+NoTruncate = Annotated[
+    bool, typer.Option("--no-truncate", help="Print texts in tables whole.", rich_help_panel=OUTPUT)
+]
+Verbose = Annotated[
+    int,
+    typer.Option(
+        "--verbose",
+        "-v",
+        count=True,
+        help="Print how long each step takes; -vv also the messages of libraries, and tracebacks of errors.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Color = Annotated[
+    bool | None,
+    typer.Option(
+        "--color/--no-color",
+        help="Color in tables and messages.",
+        rich_help_panel=OUTPUT,
+        show_default="on a terminal, unless NO_COLOR is set",
+    ),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show one prompt, counts and the estimated time, then exit.")
+]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print only warnings and errors on stderr.", rich_help_panel=OUTPUT)
 ]

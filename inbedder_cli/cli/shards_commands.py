@@ -126,6 +126,7 @@ def run(
 
 
 @app.command(no_args_is_help=True)
+@with_groups
 def status(
     work: Work,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,

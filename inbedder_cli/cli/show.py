@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inbedder_cli.cli import parameters
+from inbedder_cli.cli.completion import complete_cluster, complete_question
 from inbedder_cli.cli.console import stdout_console
+from inbedder_cli.cli.option_groups import with_groups
 from inbedder_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,16 +19,21 @@ if TYPE_CHECKING:
     from inbedder_cli.runs.storage import SavedRun
 
 
+@with_groups
 def show(
     run: parameters.Run,
     cluster: Annotated[
         str | None,
         typer.Argument(
-            help="Number or label of a cluster, noise, or no-answer. Default: a table of all clusters."
+            autocompletion=complete_cluster,
+            help="Number or label of a cluster, noise, or no-answer. Default: a table of all clusters.",
         ),
     ] = None,
     question: Annotated[
-        str | None, typer.Option("--question", help="Name of the question, in a run of several.")
+        str | None,
+        typer.Option(
+            "--question", autocompletion=complete_question, help="Name of the question, in a run of several."
+        ),
     ] = None,
     borderline: Annotated[
         bool, typer.Option("--borderline", help="Show the rows nearest to another cluster first.")
@@ -34,6 +41,7 @@ def show(
     limit: Annotated[
         int | None, typer.Option(min=1, max=parameters.MAX_COUNT, help="Show at most N rows.")
     ] = None,
+    no_truncate: parameters.NoTruncate = False,
     output: parameters.Output = None,
     output_format: parameters.Format = None,
     force: parameters.Force = False,
@@ -53,23 +61,24 @@ def show(
     from inbedder_cli.output.formats import TABLE, write_table
     from inbedder_cli.output.tables import saved_clusters_table
     from inbedder_cli.report.run_view import print_table
+    from inbedder_cli.runs.reviews import with_precisions
     from inbedder_cli.runs.storage import load_run, own_files
 
     format_name = check_targets(output, output_format, force=force, inputs=own_files(run))
     format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
     saved = load_run(run)
     if cluster is None and question is None:
-        table = saved_clusters_table(saved)
+        table = with_precisions(saved_clusters_table(saved), saved)
     else:
         name = _question_of(saved, question)
         table = (
-            saved_clusters_table(saved, name)
+            with_precisions(saved_clusters_table(saved, name), saved)
             if cluster is None
             else _rows(saved, name, cluster, borderline=borderline)
         )
     table = table.slice(0, limit) if limit else table
     if format_name == TABLE:
-        print_table(stdout_console(), table)
+        print_table(stdout_console(), table, whole=no_truncate)
         return
     with open_output(output) as stream:
         write_table(table, stream, format_name)

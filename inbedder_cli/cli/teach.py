@@ -9,12 +9,14 @@ import typer
 
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.console import TerminalReporter
+from inbedder_cli.cli.option_groups import with_groups
 from inbedder_cli.errors import UsageError
 from inbedder_cli.options import Dtype, EncodeOptions
 
 SUFFIX = ".parquet"
 
 
+@with_groups
 def teach(
     data: Annotated[
         list[str],

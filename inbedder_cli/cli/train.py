@@ -9,6 +9,7 @@ import typer
 
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.console import TerminalReporter
+from inbedder_cli.cli.option_groups import with_groups
 from inbedder_cli.errors import UsageError
 from inbedder_cli.options import MAX_SEED, Dtype, Pooling
 from inbedder_cli.progress import SILENT
@@ -19,6 +20,7 @@ RECIPE = "Recipe (defaults depend on --recipe)"
 MONITORING = "Monitoring and resuming"
 
 
+@with_groups
 def train(
     data: Annotated[
         list[str],

@@ -6,7 +6,7 @@ import sys
 from functools import partial
 
 from inbedder_cli.cli import parameters
-from inbedder_cli.cli.checks import warn_about_embeddings
+from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
 from inbedder_cli.cli.console import TerminalReporter, stdout_console
 from inbedder_cli.cli.destinations import check_targets
 from inbedder_cli.cli.instructions import check_instruction
@@ -29,6 +29,7 @@ def tune(
     output_format: parameters.Format = None,
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
+    dry_run: parameters.DryRun = False,
 ) -> None:
     """Compare numbers of clusters by silhouette, stability and agreement with the answers.
 
@@ -62,7 +63,11 @@ def tune(
     from inbedder_cli.report.tuning_view import print_tuning
 
     pipeline.check_analysis(corpus, [clustering])
-    embeddings = pipeline.embed(corpus, question, model.load(reporter), encoding.settings(), reporter)
+    encoder = model.load(reporter)
+    if dry_run:
+        show_preview(encoder, corpus, [question], encoding.settings())
+        return
+    embeddings = pipeline.embed(corpus, question, encoder, encoding.settings(), reporter)
     tuning = pipeline.tune(pipeline.flag_unanswered(corpus, embeddings, answers.settings()), clustering)
     if format_name == TABLE:
         print_tuning(stdout_console(), tuning)

@@ -24,8 +24,8 @@ MAX_BYTES = 10**6
 PREFIX = "INBEDDER_"
 # What belongs to one call: above all what it writes or removes, since a settings file may come with a folder.
 ONCE = frozenset(
-    "output save clusters report plot bad-rows open force resume from older-than max-size vectors dry-run help "
-    "version".split()
+    "output save sheet clusters report plot bad-rows open force resume from older-than max-size vectors dry-run "
+    "help version".split()
 )
 OTHER_VARIABLES = frozenset({"cache"})  # INBEDDER_CACHE is a folder
 OWN = frozenset(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inbedder_cli.cli import parameters
-from inbedder_cli.cli.console import TerminalReporter, print_line
+from inbedder_cli.cli.console import TerminalReporter, print_line, print_values
 from inbedder_cli.cli.option_groups import RuntimeOptions, with_groups
 from inbedder_cli.errors import InbedderError
 
@@ -24,6 +24,7 @@ def verify(
     run: parameters.Run,
     runtime: RuntimeOptions,
     sample: Annotated[int, typer.Option(min=2, max=parameters.MAX_COUNT, help="Rows to encode again.")] = 200,
+    as_json: parameters.AsJson = False,
     quiet: parameters.Quiet = False,
 ) -> None:
     """Encode some rows of a saved run again, and check that they get the same answers and clusters.
@@ -42,7 +43,9 @@ def verify(
     saved = load_run(run)
     encoder = replace(runtime, cache=False).load(saved, reporter)  # the cache is left as it is
     results = {name: verify_run(saved, name, encoder, sample, reporter) for name in saved.questions}
-    for name, result in results.items():
+    if as_json:
+        print_values({name: _numbers(result) for name, result in results.items()}, as_json=True)
+    for name, result in results.items() if not as_json else ():
         print_line((f"{name}: " if name else "") + _summary(result))
     worst = min(result.same_cluster for result in results.values())
     if worst < SAME:
@@ -51,6 +54,10 @@ def verify(
             f"only {100 * worst:.0f} % of the rows get the same cluster again",
             hint=f"the run was made with {versions}",
         )
+
+
+def _numbers(result: Verification) -> dict[str, float | None]:
+    return {name: None if math.isnan(value) else value for name, value in asdict(result).items()}
 
 
 def _summary(result: Verification) -> str:

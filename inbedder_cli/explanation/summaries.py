@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.encoders.next_words import NextWords
+    from inbedder_cli.explanation.precision import Precision
 
 TEXTS = 20_000  # sample of texts whose words explain clusters where there are no answers: they hold many phrases
 NO_LABEL = "(no common answer)"
@@ -97,6 +98,7 @@ class ClusterSummary:
     :param label_is_weak: whether the label hardly describes the cluster, or describes other rows as well; None for
         noise and unanswered rows.
     :param likely_next_words: first words of an answer that are more probable in this cluster than in all rows.
+    :param precision: what people said of the label, in a saved run that was reviewed.
     """
 
     cluster: int
@@ -113,6 +115,7 @@ class ClusterSummary:
     check: LabelCheck | None = None
     label_is_weak: bool | None = None
     likely_next_words: list[str] = field(default_factory=list)
+    precision: Precision | None = None
 
 
 def explain(

@@ -211,11 +211,20 @@ def _times(lift: float) -> str:
 
 def _fit(summary: ClusterSummary) -> str:
     answers = "answers" if summary.answers else "texts"
-    check = summary.check
-    if check is None:
-        return ""
-    inside, elsewhere = percent(check.coverage), percent(check.elsewhere)
-    return f"The words of this name are in {inside} of its {answers}, and in {elsewhere} of all others."
+    check, precision = summary.check, summary.precision
+    sentences = []
+    if check is not None:
+        inside, elsewhere = percent(check.coverage), percent(check.elsewhere)
+        sentences.append(
+            f"The words of this name are in {inside} of its {answers}, and in {elsewhere} of all others."
+        )
+    if precision is not None:
+        low, high = map(percent, precision.interval())
+        sentences.append(
+            f"Somebody read {precision.n_reviewed:,} of its rows: the name fits {percent(precision.share)} of "
+            f"them (95 % interval {low} to {high})."
+        )
+    return " ".join(sentences)
 
 
 def result_sentence(result: ClusteringResult) -> str:

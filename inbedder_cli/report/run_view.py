@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -20,11 +21,12 @@ MIN_WIDTH = 6
 NUMBERS = ("int64", "double", "float", "bool")
 
 
-def print_table(console: Console, table: pa.Table) -> None:
+def print_table(console: Console, table: pa.Table, *, whole: bool = False) -> None:
     """Print a table, with long texts cut to a few lines.
 
     :param console: where to print.
     :param table: of numbers and texts.
+    :param whole: whether texts are shown whole, however long they are.
     """
     shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1), expand=True)
     for field in table.schema:
@@ -37,7 +39,7 @@ def print_table(console: Console, table: pa.Table) -> None:
             ratio=None if is_number or field.name == "id" else 4 if field.name == "text" else 2,
             min_width=MIN_WIDTH,
         )
-    room = int(CELL_LINES * CELL_SHARE * console.width)
+    room = sys.maxsize if whole else int(CELL_LINES * CELL_SHARE * console.width)
     for row in table.to_pylist():
         shown.add_row(*(Text(truncate(printable(_cell(value)), room)) for value in row.values()))
     console.print(shown)

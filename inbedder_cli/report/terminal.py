@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -29,13 +30,14 @@ EXAMPLE_LINES = 4
 MAX_QUESTION = 2000  # characters
 
 
-def print_result(console: Console, result: ClusteringResult) -> None:
+def print_result(console: Console, result: ClusteringResult, *, whole: bool = False) -> None:
     """Print the clusters, how k was chosen, and which rows are in no cluster.
 
     :param console: where to print.
     :param result: one question, answered over a corpus.
+    :param whole: whether examples are shown whole, however long they are.
     """
-    console.print(_clusters(result, console.width))
+    console.print(_clusters(result, console.width, whole=whole))
     print_notes(console, closing_lines(result))
 
 
@@ -49,7 +51,7 @@ def print_notes(console: Console, lines: list[str]) -> None:
         console.print(Text(printable(line), style="dim"))
 
 
-def _clusters(result: ClusteringResult, width: int) -> Table:
+def _clusters(result: ClusteringResult, width: int, *, whole: bool) -> Table:
     is_narrow = width < NARROW
     views = cluster_views(result)
     heading = "" if is_narrow else phrases_heading(views)
@@ -65,6 +67,7 @@ def _clusters(result: ClusteringResult, width: int) -> Table:
         table.add_column(heading, ratio=5, overflow="fold")
     table.add_column("for example", ratio=6 if is_narrow else 9, overflow="fold")
     room = EXAMPLE_LINES * max(20, int((width - 24) * (0.42 if is_narrow else 0.55)))
+    room = sys.maxsize if whole else room
     for view in views:
         style = "dim" if view.is_outside else ""
         lists = [view.answers, view.phrases] if heading else [view.answers]

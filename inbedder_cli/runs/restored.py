@@ -28,11 +28,13 @@ from inbedder_cli.output.tables import MAP_COLUMNS, column_name
 from inbedder_cli.report.distributions import chosen_columns
 from inbedder_cli.results import ClusteringResult, Embeddings, RowStatus, with_crosstabs
 from inbedder_cli.runs.contents import KEPT
+from inbedder_cli.runs.reviews import precisions, read_judgments
 from inbedder_cli.units import Units
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from inbedder_cli.explanation.precision import Precision
     from inbedder_cli.results import Analysis
     from inbedder_cli.runs.schema import Answer, Cluster, Question, SavedExemplar
     from inbedder_cli.runs.storage import SavedQuestion, SavedRun
@@ -98,7 +100,7 @@ def _result(
             units=None if saved.words is None else _units(corpus, saved.words),
         ),
         clustering=_clustering(run, name, [rows[i] for i in inside]),
-        summaries=_summaries(question, saved, first),
+        summaries=_summaries(question, saved, first, precisions(run, name, read_judgments(run))),
         rows=inside,
         status=status,
         unanswered=_unanswered(question, first),
@@ -155,7 +157,9 @@ def _clustering(run: SavedRun, name: str, rows: Sequence[Mapping[str, Any]]) -> 
     )
 
 
-def _summaries(question: Question, saved: SavedQuestion, first: Mapping[str, int]) -> list[ClusterSummary]:
+def _summaries(
+    question: Question, saved: SavedQuestion, first: Mapping[str, int], reviewed: Mapping[int, Precision]
+) -> list[ClusterSummary]:
     """Return the clusters with the user's names, those that were merged as one."""
     parts: dict[int, list[Cluster]] = defaultdict(list)
     for cluster in question.clusters:
@@ -180,6 +184,7 @@ def _summaries(question: Question, saved: SavedQuestion, first: Mapping[str, int
             check=None if check is None else LabelCheck(**msgspec.structs.asdict(check)),
             label_is_weak=None if number == NOISE else number in saved.weak,
             likely_next_words=cluster.likely_next_words,
+            precision=reviewed.get(number),
         )
         summaries.append(_joined(summary, parts[number]) if len(parts[number]) > 1 else summary)
     return summaries

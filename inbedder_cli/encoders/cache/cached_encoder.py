@@ -96,6 +96,7 @@ class CachedEncoder(BaseEncoder):
                 if self.dtype != dtype:  # loading has changed it, and with it the keys: look up again
                     return self.encode(texts, instruction, options, reporter)
                 buffer.add(rows)
+            self.cache.trim()
         return buffer.encoded()
 
     def encode_batches(

@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 QUERY_KEYS = 500  # keys per query; SQLite allows 999
 MAX_LOCKED = 3  # consecutive lock timeouts after which the cache is disabled
 DAY = 86_400  # seconds
+MAX_BYTES = 5 * 10**9  # of the file, above which `trim` removes rows
+KEPT = 0.9  # share of the largest size that `trim` leaves, so that it is not due at each run
 T = TypeVar("T")
 
 
@@ -81,11 +83,13 @@ class RowCache:
 
     :param path: the file; None takes `rows.sqlite` in the cache folder.
     :param reporter: receives warnings about the file.
+    :param max_bytes: the size above which `trim` removes rows.
     """
 
-    def __init__(self, path: Path | None = None, reporter: Reporter = SILENT) -> None:
+    def __init__(self, path: Path | None = None, reporter: Reporter = SILENT, max_bytes: int = MAX_BYTES) -> None:
         self.path = path or cache_dir() / "rows.sqlite"
         self.reporter = reporter
+        self.max_bytes = max_bytes
         self.is_disabled = False  # neither read nor written anymore
         self._unwritable: str | None = None  # why nothing can be written, where the file can be read
         self._warned: set[str] = set()
@@ -95,7 +99,7 @@ class RowCache:
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return RowCache, (self.path, self.reporter)  # another process opens the file itself
+        return RowCache, (self.path, self.reporter, self.max_bytes)  # another process opens the file itself
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, EncodedText]:
         """Return cached rows by key.
@@ -189,6 +193,22 @@ class RowCache:
             problem = f"cannot prune the cache ({removed:,} rows removed): {explain(error, self.path)}"
             raise InbedderError(problem, hint=hint) from error
         return removed
+
+    def trim(self) -> None:
+        """Remove the least recently used rows if the file is larger than `max_bytes`, and report it."""
+        is_readonly = self.is_disabled or self._unwritable is not None
+        if is_readonly or sum(map(_size, files_of(self.path))) <= self.max_bytes:
+            return
+        try:
+            removed = self.prune(max_bytes=int(KEPT * self.max_bytes))
+        except InbedderError as error:
+            self._warn_once("large", f"{error}; it is larger than {self.max_bytes / 1e9:g} GB")
+            return
+        if removed:
+            self.reporter.info(
+                f"cache: {removed:,} rows removed, the least recently used first; it may take "
+                f"{self.max_bytes / 1e9:g} GB (--cache-max-size)"
+            )
 
     def clear(self) -> int:
         """Remove the file and damaged ones that were renamed, and return their size in bytes.

@@ -1,0 +1,179 @@
+"""`inbedder review`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from inbedder_cli.cli import parameters
+from inbedder_cli.cli.completion import complete_cluster, complete_question
+from inbedder_cli.cli.console import TerminalReporter, stdout_console
+from inbedder_cli.cli.option_groups import with_groups
+from inbedder_cli.errors import UsageError
+from inbedder_cli.report.text import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inbedder_cli.runs.reviews import Judgment
+    from inbedder_cli.runs.storage import SavedRun
+
+KEYS = {"y": True, "yes": True, "n": False, "no": False, "s": None, "skip": None}
+STOP = ("q", "quit")
+HELP = "y: the name fits, n: it does not, s: skip, q: stop"
+
+
+@with_groups
+def review(
+    run: parameters.Run,
+    cluster: Annotated[
+        str | None,
+        typer.Argument(
+            autocompletion=complete_cluster, help="Number or label of a cluster. Default: all, in turn."
+        ),
+    ] = None,
+    question: Annotated[
+        str | None,
+        typer.Option(
+            "--question", autocompletion=complete_question, help="Name of the question, in a run of several."
+        ),
+    ] = None,
+    rows: Annotated[
+        int, typer.Option(min=1, max=parameters.MAX_COUNT, help="Rows of each cluster to judge in all.")
+    ] = 10,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the rows to this file instead of asking: to fill in elsewhere."),
+    ] = None,
+    filled: Annotated[
+        str | None,
+        typer.Option("--from", metavar="FILE", help="Take the judgments from a sheet that was filled in."),
+    ] = None,
+    seed: parameters.Seed = 0,
+    output: parameters.Output = None,
+    output_format: parameters.Format = None,
+    force: parameters.Force = False,
+    quiet: parameters.Quiet = False,
+) -> None:
+    """Judge random rows of each cluster: does its name fit? Then print the precision of each name.
+
+    Press y, n, s (skip) or q (stop). In a pipe, one of these is read per line. Judgments are kept with the run;
+    show and the report have them, with a 95 % interval. Repeat the command to go on; --rows 30 asks for more.
+
+    [bold]Examples[/bold]
+
+    inbedder review emotions --sheet sheet.csv
+
+    inbedder review emotions --from sheet.csv
+
+    yes | inbedder review emotions 0 --rows 2
+    """
+    from inbedder_cli.cli.destinations import check_targets
+    from inbedder_cli.output.files import check_target, open_output
+    from inbedder_cli.output.formats import TABLE, format_of, write_table
+    from inbedder_cli.output.tables import saved_clusters_table
+    from inbedder_cli.report.run_view import print_table
+    from inbedder_cli.runs.reviews import choose_clusters, read_judgments, with_precisions, write_judgments
+    from inbedder_cli.runs.storage import load_run, own_files
+
+    reporter = TerminalReporter(quiet=quiet)
+    if sheet and filled:
+        raise UsageError("--sheet writes a sheet, --from reads one", hint="give one of them")
+    inputs = [*own_files(run), filled]
+    format_name = check_targets(output, output_format, force=force, inputs=inputs)
+    check_target(sheet, force=force)
+    saved = load_run(run)
+    names = [question] if question is not None else list(saved.questions)
+    if unknown := [name for name in names if name not in saved.questions]:
+        raise UsageError(f'no question is named "{unknown[0]}"', hint=f"--question {' | '.join(saved.questions)}")
+    judgments = read_judgments(saved)
+    places = [(name, number) for name in names for number in choose_clusters(saved, name, cluster)]
+    if sheet:
+        table = _sheet(saved, places, rows, seed, judgments)
+        with open_output(sheet) as stream:
+            write_table(table, stream, format_of(sheet))
+        reporter.info(
+            f"{sheet}: {table.num_rows:,} rows; fill in the column fits, then: "
+            f"inbedder review {run} --from {sheet}"
+        )
+        return
+    for judgment in _filled(saved, filled) if filled else _asked(saved, places, rows, seed, judgments):
+        judgments.append(judgment)
+        if not filled:
+            write_judgments(saved, judgments)  # each one, so that nothing is lost
+    if filled:
+        write_judgments(saved, judgments)
+    table = with_precisions(saved_clusters_table(saved), saved)
+    chosen = ("question", "cluster", "label", "size", "reviewed", "precision", "precision_low", "precision_high")
+    table = table.select([name for name in chosen if name in table.column_names])
+    format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
+    if format_name == TABLE:
+        print_table(stdout_console(), table)
+        return
+    with open_output(output) as stream:
+        write_table(table, stream, format_name)
+
+
+def _sheet(run: SavedRun, places: list[tuple[str, int]], n_rows: int, seed: int, judgments: list[Judgment]) -> Any:  # noqa: ANN401
+    import pyarrow as pa
+
+    from inbedder_cli.runs.reviews import SHEET_COLUMNS, rows_to_review
+
+    listed = [row for place in places for row in rows_to_review(run, *place, n_rows, seed, judgments)]
+    numbers = ("cluster", "row")
+    return pa.table(
+        {
+            name: pa.array([row[name] for row in listed], pa.int64() if name in numbers else pa.string())
+            for name in SHEET_COLUMNS
+        }
+    )
+
+
+def _filled(run: SavedRun, path: str) -> list[Judgment]:
+    from inbedder_cli.corpus import read_corpus
+    from inbedder_cli.runs.reviews import judgments_of_sheet
+
+    return judgments_of_sheet(run, read_corpus(path, text="text", require_text=False).table, path)
+
+
+def _asked(
+    run: SavedRun, places: list[tuple[str, int]], n_rows: int, seed: int, judgments: list[Judgment]
+) -> Iterator[Judgment]:
+    from inbedder_cli.runs.reviews import Judgment, rows_to_review
+
+    for name, number in places:
+        listed = rows_to_review(run, name, number, n_rows, seed, judgments)
+        for place, row in enumerate(listed, start=1):
+            instruction = run.questions[name].instruction
+            _say(f"\n{instruction}\n{row['label']}   ({place} of {len(listed)})\n\n{row['text']}\n")
+            key = _key()
+            if key is None:
+                return
+            if KEYS[key] is not None:
+                yield Judgment(name, row["row"], row["label"], bool(KEYS[key]))
+
+
+def _key() -> str | None:
+    """Return one of `KEYS`; None to stop, or at the end of a pipe."""
+    while True:
+        _say(f"{HELP} > ", end="")
+        if sys.stdin.isatty():
+            typed = typer.getchar()
+            _say(typed)
+        else:
+            typed = sys.stdin.readline()
+            if not typed:
+                return None
+        key = typed.strip().lower()
+        if key in STOP:
+            return None
+        if key in KEYS:
+            return key
+
+
+def _say(text: str, end: str = "\n") -> None:
+    sys.stderr.write("\n".join(map(visible, text.split("\n"))) + end)
+    sys.stderr.flush()

@@ -1,0 +1,221 @@
+"""Reviews of a saved run: which rows of a cluster its label fits, in the eyes of people.
+
+They are kept in reviews.json, in the folder of the run. A judgment is about a row and a name: it no longer counts
+when the cluster gets another name, or when the folder gets the rows of another run.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from inbedder_cli.errors import InputError, UsageError
+from inbedder_cli.explanation.precision import Precision
+from inbedder_cli.runs.schema import SHA256, Count, QuestionName
+from inbedder_cli.untrusted import UnsafeFileError, read_regular
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import pyarrow as pa
+
+    from inbedder_cli.runs.storage import SavedRun
+
+REVIEWS = "reviews.json"
+MAX_BYTES = 32_000_000
+FITS = {"y": True, "yes": True, "1": True, "true": True, "n": False, "no": False, "0": False, "false": False}
+SHEET_COLUMNS = ("question", "cluster", "label", "row", "id", "answer", "text", "fits")
+
+
+class Judgment(Struct, frozen=True):
+    """What somebody says of a row and the name of its cluster.
+
+    :param question: name of the question, "" for the only one.
+    :param row: index in the rows of the run, from 0.
+    :param label: the name.
+    :param fits: whether it fits the row.
+    """
+
+    question: QuestionName
+    row: Count
+    label: Annotated[str, Meta(max_length=200_000)]
+    fits: bool
+
+
+class _Reviews(Struct, frozen=True):
+    schema: Literal[1]
+    rows_sha256: SHA256
+    judgments: list[Judgment]
+
+
+def read_judgments(run: SavedRun) -> list[Judgment]:
+    """Return the judgments about a run; none if the file belongs to the rows of another one.
+
+    :param run: the saved run.
+    :raises InputError: for a file that is damaged.
+    """
+    path = run.folder / REVIEWS
+    try:
+        saved = msgspec.json.decode(read_regular(path, MAX_BYTES), type=_Reviews)
+    except FileNotFoundError:
+        return []
+    except (msgspec.MsgspecError, UnsafeFileError, RecursionError, ValueError) as error:
+        raise InputError(
+            f"holds no reviews: {error}", source=str(path), hint="remove it, and review again"
+        ) from error
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", source=str(path)) from error
+    return saved.judgments if saved.rows_sha256 == run.manifest.files.rows else []
+
+
+def write_judgments(run: SavedRun, judgments: Iterable[Judgment]) -> None:
+    """Keep judgments with a run, in place of those that are there.
+
+    :param run: the saved run.
+    :param judgments: all of them; the last one about a row and a name counts.
+    :raises InbedderError: when the file cannot be written.
+    """
+    from inbedder_cli.output.files import atomic_write
+
+    last = {(each.question, each.row, each.label): each for each in judgments}
+    with atomic_write(run.folder / REVIEWS) as stream:
+        stream.write(msgspec.json.encode(_Reviews(1, run.manifest.files.rows, list(last.values()))))
+
+
+def precisions(run: SavedRun, question: str, judgments: Iterable[Judgment]) -> dict[int, Precision]:
+    """Return the precision of each cluster's name, by number, for the clusters that were reviewed.
+
+    :param run: the saved run.
+    :param question: name of the question.
+    :param judgments: those about the run.
+    """
+    own = [each for each in judgments if each.question == question]
+    if not own:
+        return {}
+    clusters, names = _clusters(run, question), run.questions[question].names
+    counts: dict[int, Counter[bool]] = {}
+    for each in own:
+        number = clusters[each.row] if each.row < len(clusters) else None
+        if number is not None and names.get(number) == each.label:
+            counts.setdefault(number, Counter())[each.fits] += 1
+    return {number: Precision(count[True], count.total()) for number, count in sorted(counts.items())}
+
+
+def rows_to_review(
+    run: SavedRun, question: str, cluster: int, n_rows: int, seed: int, judgments: Iterable[Judgment] = ()
+) -> list[dict[str, Any]]:
+    """Return random rows of a cluster that were not judged yet, in an order that the seed gives.
+
+    :param run: the saved run.
+    :param question: name of the question.
+    :param cluster: its number, after the user's merges.
+    :param n_rows: how many rows to judge in all: those that were judged count.
+    :param seed: of the order; a larger `n_rows` goes on with the same order.
+    :param judgments: those about the run.
+    :return: rows as a sheet has them, by the names of `SHEET_COLUMNS`.
+    """
+    label = run.questions[question].names[cluster]
+    done = {each.row for each in judgments if each.question == question and each.label == label}
+    members = [row for row, number in enumerate(_clusters(run, question)) if number == cluster]
+    random.Random(f"{seed} {question} {cluster}").shuffle(members)  # noqa: S311
+    rows = run.rows(question)
+    return [
+        {
+            **{"question": question, "cluster": cluster, "label": label, "row": row, "fits": ""},
+            **{name: rows[row][name] or "" for name in ("id", "answer", "text")},
+        }
+        for row in members[:n_rows]
+        if row not in done
+    ]
+
+
+def judgments_of_sheet(run: SavedRun, table: pa.Table, source: str) -> list[Judgment]:
+    """Return what a filled-in sheet says; rows without y or n are left out.
+
+    :param run: the saved run.
+    :param table: with the columns row, label and fits, as `inbedder review --sheet` wrote them.
+    :param source: its name, for messages.
+    :raises InputError: for a sheet of another kind or of another run, and a value that is neither y nor n.
+    """
+    if missing := [name for name in ("question", "row", "label", "fits") if name not in table.column_names]:
+        raise InputError(f'no column "{missing[0]}"', source=source, hint="take the sheet that --sheet wrote")
+    found, n_rows = [], {name: len(run.rows(name)) for name in run.questions}
+    for number, cells in enumerate(table.to_pylist(), start=1):
+        said = str(cells["fits"] or "").strip().lower()
+        if not said:
+            continue
+        question = cells["question"] or ""
+        if said not in FITS or question not in run.questions:
+            message = f'"{said}" is neither y nor n' if said not in FITS else f'no question is named "{question}"'
+            raise InputError(message, source=source, row=number, hint="leave the cell empty to skip a row")
+        row = _index(cells["row"], n_rows[question], source, number)
+        found.append(Judgment(question, row, cells["label"] or "", FITS[said]))
+    return found
+
+
+def with_precisions(table: pa.Table, run: SavedRun) -> pa.Table:
+    """Return a table of the clusters of a run with what people said of their names, if anything was said.
+
+    :param table: one row per cluster, with the columns cluster and, in a run of several questions, question.
+    :param run: the saved run.
+    """
+    import pyarrow as pa
+
+    judgments = read_judgments(run)
+    found = {name: precisions(run, name, judgments) for name in run.questions}
+    if not any(found.values()):
+        return table
+    numbers = table["cluster"].to_pylist()
+    names = (
+        table["question"].to_pylist() if "question" in table.column_names else [next(iter(found))] * len(numbers)
+    )
+    each = [found[name].get(number) for name, number in zip(names, numbers, strict=True)]
+    ends = [one.interval() if one else (None, None) for one in each]
+    columns: Mapping[str, Sequence[Any]] = {
+        "reviewed": [one.n_reviewed if one else 0 for one in each],
+        "precision": [one.share if one else None for one in each],
+        "precision_low": [low for low, _ in ends],
+        "precision_high": [high for _, high in ends],
+    }
+    for name, values in columns.items():
+        table = table.append_column(name, pa.array(values, pa.int64() if name == "reviewed" else pa.float64()))
+    return table
+
+
+def choose_clusters(run: SavedRun, question: str, cluster: str | None) -> list[int]:
+    """Return the numbers of the clusters to review, after the user's merges.
+
+    :param run: the saved run.
+    :param question: name of the question.
+    :param cluster: number or name of one; None for all.
+    :raises UsageError: for one that the run has not.
+    """
+    saved = run.questions[question]
+    names = {number: name for number, name in saved.names.items() if number not in saved.merged}
+    chosen = [number for number, name in names.items() if cluster in (None, str(number), name)]
+    if not chosen:
+        shown = ", ".join(f"{number} {name}" for number, name in names.items())
+        raise UsageError(f'{run.folder} has no cluster "{cluster}"', hint=f"its clusters: {shown}")
+    return chosen
+
+
+def _clusters(run: SavedRun, question: str) -> list[int | None]:
+    merged = run.questions[question].merged
+    numbers = (row["cluster"] for row in run.rows(question))
+    return [None if number is None else merged.get(number, number) for number in numbers]
+
+
+def _index(value: object, n_rows: int, source: str, number: int) -> int:
+    try:
+        row = int(str(value))
+    except ValueError:
+        row = -1
+    if not 0 <= row < n_rows:
+        raise InputError(
+            f'"{value}" is no row of the run', source=source, row=number, hint="take the sheet that --sheet wrote"
+        )
+    return row

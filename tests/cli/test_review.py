@@ -1,0 +1,138 @@
+"""Labels are judged row by row, on a terminal's keys or on a sheet, and the precision stays with the run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from inbedder_cli.runs.reviews import REVIEWS
+from tests import gold
+from tests.gold import REVIEWS as SAMPLE
+
+
+@pytest.fixture
+def run(inbedder, tmp_path):
+    """A saved run of 60 sample reviews, clustered by their gold emotions."""
+    gold.register()
+    folder = tmp_path / "run"
+    options = (
+        "-m",
+        gold.REFERENCE,
+        "-k",
+        "3",
+        "--limit",
+        "60",
+        "--id",
+        "id",
+        "--no-baseline",
+        "--no-consensus",
+        "-q",
+    )
+    done = inbedder("cluster", SAMPLE, "-i", "What emotion is expressed?", *options, "--save", folder, "-f", "csv")
+    assert done.exit_code == 0, done.stderr
+    yield folder
+    gold.unregister()
+
+
+def read(path):
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
+
+
+def table(result):
+    assert result.exit_code == 0, result.stderr
+    return list(csv.DictReader(io.StringIO(result.stdout)))
+
+
+def test_keys_give_each_label_a_precision_with_an_interval(inbedder, run):
+    keys = "y\ny\nn\ns\nsomething\ny\nq\n"
+    first, second, _ = table(inbedder("review", run, "--rows", "5", "-f", "csv", stdin=keys))
+    assert (first["reviewed"], second["reviewed"]) == ("4", "0")
+    assert float(first["precision"]) == 0.75
+    assert [round(float(first[f"precision_{end}"]), 2) for end in ("low", "high")] == [0.30, 0.95]
+    assert second["precision"] == ""
+
+
+def test_repeating_the_command_goes_on_with_other_rows(inbedder, run):
+    asked = [inbedder("review", run, "0", "--rows", n, "-f", "csv", stdin="y\n" * 9) for n in (2, 5)]
+    assert [table(one)[0]["reviewed"] for one in asked] == ["2", "5"]
+    assert [one.stderr.count("What emotion is expressed?") for one in asked] == [2, 3]
+    saved = json.loads((run / REVIEWS).read_text())
+    assert len({judgment["row"] for judgment in saved["judgments"]}) == 5
+
+
+def test_the_rows_are_random_ones_of_the_cluster_and_the_same_for_a_seed(inbedder, run, tmp_path):
+    def sheet(name, *options):
+        done = inbedder("review", run, "--sheet", tmp_path / name, *options)
+        assert done.exit_code == 0, done.stderr
+        return read(tmp_path / name)
+
+    rows = sheet("a.csv", "--rows", "4")
+    assert rows == sheet("b.csv", "--rows", "4")
+    assert rows != sheet("c.csv", "--rows", "4", "--seed", "1")
+    of_cluster = {row["id"] for row in table(inbedder("show", run, "0", "-f", "csv"))}
+    assert {row["id"] for row in rows if row["cluster"] == "0"} < of_cluster
+    assert not (run / REVIEWS).exists()
+
+
+def test_a_sheet_that_was_filled_in_elsewhere_is_taken(inbedder, run, tmp_path):
+    path = tmp_path / "sheet.csv"
+    assert inbedder("review", run, "--rows", "3", "--sheet", path).exit_code == 0
+    rows = read(path)
+    for row, said in zip(rows, ["y", " Yes", "n", "", "0", "1"], strict=False):
+        row["fits"] = said
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    shown = table(inbedder("review", run, "--from", path, "-f", "csv"))
+    assert [row["reviewed"] for row in shown] == ["3", "2", "0"]
+    assert table(inbedder("review", run, "--from", path, "-f", "csv")) == shown  # the same judgments count once
+
+    rows[0]["fits"] = "perhaps"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    refused = inbedder("review", run, "--from", path)
+    assert refused.exit_code == 5
+    assert f'{path}, row 1: "perhaps" is neither y nor n' in refused.stderr
+
+
+def test_show_and_the_report_have_it_and_a_new_name_needs_a_new_review(inbedder, run, tmp_path):
+    assert "precision" not in inbedder("show", run, "-f", "csv").stdout
+    assert inbedder("review", run, "0", "--rows", "2", "-q", stdin="y\nn\n").exit_code == 0
+    assert table(inbedder("show", run, "-f", "csv"))[0]["precision"] == "0.5"
+    page = tmp_path / "report.html"
+    assert inbedder("report", run, "-o", page).exit_code == 0
+    assert "Somebody read 2 of its rows: the name fits 50% of them" in page.read_text(encoding="utf-8")
+    (run / "names.txt").write_text("0 = other words\n")
+    assert "precision" not in inbedder("show", run, "-f", "csv").stdout
+
+
+def test_reviews_of_other_rows_and_damaged_ones(inbedder, run):
+    assert inbedder("review", run, "0", "--rows", "1", stdin="y\n").exit_code == 0
+    saved = json.loads((run / REVIEWS).read_text())
+    (run / REVIEWS).write_text(json.dumps(saved | {"rows_sha256": "0" * 64}))
+    assert "precision" not in inbedder("show", run, "-f", "csv").stdout
+    (run / REVIEWS).write_text(json.dumps(saved | {"judgments": [{"row": -1}]}))
+    refused = inbedder("show", run)
+    assert refused.exit_code == 5
+    assert f"{run / REVIEWS}" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["9"], 2, 'has no cluster "9"'),
+        (["--question", "mood"], 2, 'no question is named "mood"'),
+        (["--sheet", "a.csv", "--from", "b.csv"], 2, "--sheet writes a sheet, --from reads one"),
+        (["--from", str(SAMPLE)], 5, 'no column "question"'),
+    ],
+)
+def test_refusals(inbedder, run, arguments, code, message):
+    refused = inbedder("review", run, *arguments)
+    assert refused.exit_code == code
+    assert message in refused.stderr
