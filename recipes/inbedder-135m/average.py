@@ -1,8 +1,9 @@
-"""Average two adapters of one base: `python average.py ONE OTHER FOLDER --weights 0.6 0.6`.
+"""Average adapters of one base: `python average.py ONE OTHER ... FOLDER --weights 0.6 0.6`.
 
-ONE and OTHER are folders made by `inbedder train`; FOLDER becomes a copy of ONE with the averaged adapter. What is
-averaged is what the adapters add to the weights, B·A, not B and A, whose signs and order mean nothing. The sum has
-the rank of both together; it is cut to the rank of ONE by its singular values.
+The adapters are folders made by `inbedder train`, or checkpoints in its folder `NAME.partial/checkpoints`. FOLDER
+becomes a copy of ONE, which must be a whole encoder, with the averaged adapter. What is averaged is what the
+adapters add to the weights, B·A, not B and A, whose signs and order mean nothing. The sum has the rank of all
+together; it is cut to the rank of ONE by its singular values.
 """
 
 from __future__ import annotations
@@ -18,25 +19,35 @@ FILE = "adapter/adapter_model.safetensors"
 
 
 def main() -> None:
-    """Read two adapters and write the averaged one."""
+    """Read adapters and write the averaged one."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("one", type=Path)
-    parser.add_argument("other", type=Path)
+    parser.add_argument("adapters", type=Path, nargs="+")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--weights", type=float, nargs=2, default=(0.5, 0.5))
+    parser.add_argument("--weights", type=float, nargs="+", help="one per adapter; by default they are equal")
     options = parser.parse_args()
-    one, other = load_file(options.one / FILE), load_file(options.other / FILE)
+    weights = options.weights or [1 / len(options.adapters)] * len(options.adapters)
+    adapters = [load_adapter(path) for path in options.adapters]
     averaged = {}
-    for name_a in (name for name in one if ".lora_A." in name):
+    for name_a in (name for name in adapters[0] if ".lora_A." in name):
         name_b = name_a.replace(".lora_A.", ".lora_B.")
-        a, b = one[name_a].float(), one[name_b].float() * options.weights[0]
-        rank = len(a)
-        if name_a in other:  # an adapter of some layers only leaves the others as they are
-            a = torch.cat([a, other[name_a].float()])
-            b = torch.cat([b, other[name_b].float() * options.weights[1]], 1)
-        averaged[name_a], averaged[name_b] = cut(a, b, rank)
-    shutil.copytree(options.one, options.folder)
+        # an adapter of some layers only leaves the others as they are
+        parts = [(part, w) for part, w in zip(adapters, weights, strict=True) if name_a in part]
+        a = torch.cat([part[name_a].float() for part, _ in parts])
+        b = torch.cat([part[name_b].float() * weight for part, weight in parts], 1)
+        averaged[name_a], averaged[name_b] = cut(a, b, len(adapters[0][name_a]))
+    shutil.copytree(options.adapters[0], options.folder)
     save_file(averaged, options.folder / FILE, metadata={"format": "pt"})
+
+
+def load_adapter(folder: Path) -> dict[str, torch.Tensor]:
+    """Return the weights of an encoder's adapter, or of a checkpoint, by the names that peft saves."""
+    if (folder / FILE).exists():
+        return load_file(folder / FILE)
+    trained = load_file(folder / "trained.safetensors")
+    return {
+        name.replace("lm.", "base_model.model.", 1).replace(".default.", "."): weights
+        for name, weights in trained.items()
+    }
 
 
 def cut(a: torch.Tensor, b: torch.Tensor, rank: int) -> tuple[torch.Tensor, torch.Tensor]:
