@@ -99,7 +99,13 @@ def run(
     engine: EngineOptions,
     shard: Annotated[
         list[int] | None,
-        typer.Option("--shard", min=0, help="Only this shard; repeat for several.", rich_help_panel=SHARDS),
+        typer.Option(
+            "--shard",
+            min=0,
+            max=parameters.MAX_COUNT,
+            help="Only this shard; repeat for several.",
+            rich_help_panel=SHARDS,
+        ),
     ] = None,
     device: parameters.Device = "auto",
     offline: parameters.Offline = False,

@@ -24,7 +24,7 @@ OPTIONS = [
     pytest.param(command, option, id=" ".join([*command, option.opts[0]]))
     for command, known in commands(ROOT)
     for option in known.params
-    if any(kind in str(option.type_descriptor.annotation) for kind in ("int", "float"))
+    if any(kind in str(option.type_descriptor.annotation) for kind in ("int", "float")) and not option.count
 ]
 
 
