@@ -68,6 +68,10 @@ class ModelError(InbedderError):
     exit_code = 3
 
 
+class WriteError(InbedderError):
+    """A file that cannot be written, for example on a full disk: no shard could be."""
+
+
 class RowsFailedError(InbedderError):
     """The run finished and its output is written, but some rows have no vector (status `failed`)."""
 

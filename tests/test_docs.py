@@ -32,7 +32,7 @@ PROSE = [page for page in PAGES if page.name != "CHANGELOG.md" and "recipes" not
 # Of torchrun, pip, Ray and Slurm.
 OTHERS_OPTIONS = set("--nproc-per-node --no-index --find-links --head --array --gres --cpus-per-task".split())
 # Of scripts, and an old name.
-OWN_OPTIONS = set("--rows --embed --plain --lines --readout --through-command".split())
+OWN_OPTIONS = set("--rows --embed --plain --lines --readout --through-command --threads --steps --size".split())
 ROWS = 60
 
 

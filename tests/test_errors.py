@@ -12,6 +12,7 @@ from inbedder_cli.errors import (
     OutOfMemoryError,
     RowsFailedError,
     UsageError,
+    WriteError,
     did_you_mean,
 )
 
@@ -22,6 +23,7 @@ EXIT_CODES = {
     RowsFailedError: 4,
     InputError: 5,
     OutOfMemoryError: 6,
+    WriteError: 1,
 }
 
 

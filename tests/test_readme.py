@@ -34,7 +34,7 @@ def test_every_exit_code_is_in_the_reference():
 
 
 def test_every_option_that_the_readme_names_exists(inbedder):
-    known = {"--version", "--debug"}
+    known = {"--version", "--debug", "--install-completion"}
     for command in [*commands(), "models pull", "cache prune"]:
         known |= set(re.findall(r"--[a-z][a-z-]+", inbedder(*command.split(), "--help").stdout))
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))

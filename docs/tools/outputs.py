@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from difflib import SequenceMatcher
 from pathlib import Path
 
 from docs.tools.blocks import PAGES, PROMPT, ROOT, Block, read_blocks, split_session
@@ -157,6 +158,21 @@ def differences(old: str, new: str) -> list[str]:
         changed = [line for line in after if line not in before] or [line for line in before if line not in after]
         return changed or ["the number of lines"]
     return [b for a, b in zip(before, after, strict=True) if not _alike(a, b)]
+
+
+def share_alike(old: str, new: str) -> float:
+    """Return the share of a page's lines that this machine prints too, numbers aside.
+
+    Rounding differs between processors, and may move a row to another cluster.
+
+    :param old: the page as it is.
+    :param new: the page as it would be written now.
+    """
+    before, after = (
+        [NUMBER.sub("#", MACHINE.sub("@", " ".join(line.split()))) for line in text.splitlines()]
+        for text in (old, new)
+    )
+    return SequenceMatcher(None, before, after, autojunk=False).ratio()
 
 
 def _alike(old: str, new: str) -> bool:

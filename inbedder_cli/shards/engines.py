@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from inbedder_cli.errors import InbedderError, ModelError, UsageError
+from inbedder_cli.errors import InbedderError, ModelError, UsageError, WriteError
 from inbedder_cli.progress import SILENT
 from inbedder_cli.shards.sharding import ChangedError
-from inbedder_cli.shards.stores import WriteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

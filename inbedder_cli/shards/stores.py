@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.errors import InbedderError, InputError, UsageError
+from inbedder_cli.errors import InbedderError, InputError, UsageError, WriteError
 from inbedder_cli.output.files import atomic_write
 from inbedder_cli.untrusted import UnsafeFileError, check_regular, read_regular
 
@@ -26,10 +26,6 @@ SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://", re.I)
 NATIVE = ("s3", "gs", "gcs", "hdfs", "abfs", "abfss", "hf")  # that pyarrow opens itself; others go through fsspec
 WILDCARDS = "*?["
 BLOCK_BYTES = 1 << 20
-
-
-class WriteError(InbedderError):
-    """A file that cannot be written, for example on a full disk: no shard could be."""
 
 
 @dataclass(frozen=True)

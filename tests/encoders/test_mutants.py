@@ -1,6 +1,7 @@
 """The comparison with the plain computation is worth something: readers with classic mistakes fail it.
 
 One mutant drops the attention mask, so that padding is read; the other moves the positions of some tokens by one.
+Both spoil the model's own forward pass and the fused one.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from inbedder_cli.encoders.transformers import fused
 from inbedder_cli.options import EncodeOptions, Pooling
 from tests.conftest import KINDS, MASKED, SEQ2SEQ
 from tests.encoders.plain import TOLERANCE, difference, load, load_fresh, plain_causal, plain_masked, plain_seq2seq
@@ -45,6 +47,8 @@ def masked_shifted(inputs: dict) -> dict:
 
 
 def drop_mask(monkeypatch, encoder) -> None:
+    for name in ("causal_mask", "padding_mask"):
+        monkeypatch.setattr(fused, name, lambda *_: None)
     if encoder.architecture == "seq2seq":
         wrap(monkeypatch, encoder.model.get_encoder(), without_mask)
         wrap(monkeypatch, encoder.model, without_mask)
@@ -55,6 +59,7 @@ def drop_mask(monkeypatch, encoder) -> None:
 def shift_positions(monkeypatch, encoder) -> None:
     if encoder.architecture == "causal":
         wrap(monkeypatch, encoder.model.base_model, causal_shifted)
+        shift_fused(monkeypatch)
     elif encoder.architecture == "masked":
         wrap(monkeypatch, encoder.model, masked_shifted)
     elif encoder.model.config.model_type == "bart":
@@ -70,6 +75,16 @@ def shift_positions(monkeypatch, encoder) -> None:
                 *args, past_seen_tokens=past_seen_tokens + 1, **rest
             ),
         )
+
+
+def shift_fused(monkeypatch) -> None:
+    """Move the tokens of answers, which come one at a time, by one."""
+    run = fused.FusedPass.run
+
+    def shifted(self, ids, positions, segments, *rest):
+        return run(self, ids, positions + (segments[0].n_tokens == 1), segments, *rest)
+
+    monkeypatch.setattr(fused.FusedPass, "run", shifted)
 
 
 @pytest.mark.parametrize(("architecture", "plain", "options"), CASES, ids=[case[0] for case in CASES])

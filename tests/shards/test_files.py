@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from inbedder_cli.errors import InputError, UsageError
-from inbedder_cli.shards.stores import Store, WriteError, expand_pattern
+from inbedder_cli.errors import InputError, UsageError, WriteError
+from inbedder_cli.shards.stores import Store, expand_pattern
 from tests.shards.conftest import N_ROWS, QUESTION, lines_of, rows_of
 
 
