@@ -318,6 +318,8 @@ def test_rows_survive_the_pipe(rows, width):
 
 
 SCRIPT = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what runs in the background
 import sys, os
 sys.path.insert(0, {root!r})
 from inbedder_cli.encoders import backends, load_encoder
