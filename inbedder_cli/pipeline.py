@@ -243,13 +243,14 @@ def embed(
     vectors[rows] = encoded.vectors
     status = [RowStatus.empty] * len(corpus)
     answers: list[str | None] | None = None if encoded.answers is None else [None] * len(corpus)
-    if rows and not np.isfinite(encoded.vectors).all(axis=1).any():
+    is_finite = np.isfinite(encoded.vectors).all(axis=1)
+    if rows and not is_finite.any():
         raise ModelError(
             f"{encoder.name} gives no finite vector for any of the {len(rows):,} texts",
             hint="try --dtype float32; if that does not help, the model is damaged: fetch it again",
         )
     for place, row in enumerate(rows):
-        status[row] = RowStatus.ok if np.isfinite(vectors[row]).all() else RowStatus.failed
+        status[row] = RowStatus.ok if is_finite[place] else RowStatus.failed
         if answers is not None and encoded.answers is not None:
             answers[row] = encoded.answers[place]
     confidences = None
