@@ -5,9 +5,9 @@ import pyarrow as pa
 import pytest
 
 from inbedder_cli.corpus import Corpus
-from inbedder_cli.errors import InputError, UsageError
+from inbedder_cli.errors import InputError
 from inbedder_cli.options import ClusterOptions, UnansweredOptions
-from inbedder_cli.pipeline import analyze, named_instructions
+from inbedder_cli.pipeline import analyze
 from inbedder_cli.results import Embeddings, RowStatus
 
 QUESTION = "What emotion is expressed?"
@@ -67,15 +67,6 @@ def test_exemplars_of_every_group_name_their_row_in_the_corpus():
     assert shown
     assert all((e.id, e.text) == (run.corpus.ids[e.row], run.corpus.texts[e.row]) for e in shown)
     assert all(answers[e.row] == e.answer for e in shown)
-
-
-def test_questions_get_names_by_their_place():
-    assert named_instructions(QUESTION) == {"": QUESTION}
-    assert named_instructions([QUESTION]) == {"": QUESTION}
-    assert named_instructions([QUESTION, "Why?"]) == {"q1": QUESTION, "q2": "Why?"}
-    assert named_instructions({"mood": QUESTION}) == {"mood": QUESTION}
-    with pytest.raises(UsageError, match="no instruction"):
-        named_instructions([])
 
 
 def test_large_results_have_short_reprs():

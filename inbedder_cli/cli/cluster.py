@@ -184,7 +184,8 @@ def cluster(
     check_writable(corpus.table, row_format)
     columns = split_names(by)
 
-    from inbedder_cli.pipeline import analyze, check_analysis
+    from inbedder_cli.pipeline import analyze
+    from inbedder_cli.questions import check_analysis
     from inbedder_cli.report.maps import with_maps
 
     check_analysis(corpus, cluster_options, columns, multi=multi)

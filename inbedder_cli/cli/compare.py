@@ -64,7 +64,8 @@ def compare(
     from inbedder_cli.output.documents import wordings_document
     from inbedder_cli.output.files import open_output
     from inbedder_cli.output.tables import wordings_table
-    from inbedder_cli.pipeline import analyze, check_analysis
+    from inbedder_cli.pipeline import analyze
+    from inbedder_cli.questions import check_analysis
     from inbedder_cli.report.wordings_view import print_wordings
 
     check_analysis(corpus, [cluster_options])

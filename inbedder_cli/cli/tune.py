@@ -60,9 +60,10 @@ def tune(
     check_tunable(clustering)
 
     from inbedder_cli import pipeline
+    from inbedder_cli.questions import check_analysis
     from inbedder_cli.report.tuning_view import print_tuning
 
-    pipeline.check_analysis(corpus, [clustering])
+    check_analysis(corpus, [clustering])
     encoder = model.load(reporter)
     if dry_run:
         show_preview(encoder, corpus, [question], encoding.settings())

@@ -1,0 +1,93 @@
+"""What is asked of a corpus: questions by name, their options, and whether they can be carried out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from inbedder_cli.clustering import check_options
+from inbedder_cli.corpus.cell_paths import split_path
+from inbedder_cli.corpus.columns import list_names, values_at
+from inbedder_cli.diagnostics.groupings import Grouping, column_grouping, split_bins
+from inbedder_cli.errors import InputError, UsageError, did_you_mean
+from inbedder_cli.options import ClusterOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from inbedder_cli.corpus import Corpus
+
+
+def named_instructions(instructions: str | Sequence[str] | Mapping[str, str]) -> dict[str, str]:
+    """Return questions by name: "" for the only one, q1, q2, ... for several without names.
+
+    :param instructions: one question, a list, or a mapping from names.
+    :raises UsageError: when there is none.
+    """
+    if isinstance(instructions, str):
+        instructions = [instructions]
+    if not isinstance(instructions, dict):
+        several = len(instructions) > 1
+        instructions = {f"q{i}" if several else "": str(one) for i, one in enumerate(instructions, start=1)}
+    if not instructions:
+        raise UsageError("no instruction", hint='ask a question: "What emotion is expressed?"')
+    return dict(instructions)
+
+
+def options_by_question(
+    options: ClusterOptions | Sequence[ClusterOptions] | None, questions: Mapping[str, str]
+) -> dict[str, ClusterOptions]:
+    """Return the clustering options by question.
+
+    :param options: one for all questions, a list with one per question, or None for the defaults.
+    :param questions: the questions by name.
+    :raises UsageError: for a list of the wrong length.
+    """
+    if options is None or isinstance(options, ClusterOptions):
+        return dict.fromkeys(questions, options or ClusterOptions())
+    if isinstance(options, str) or not all(isinstance(one, ClusterOptions) for one in options):
+        raise UsageError("cluster_options must be ClusterOptions", hint=f"ClusterOptions(algorithm={options!r})")
+    if len(options) != len(questions):
+        raise UsageError(f"{len(options)} cluster options for {len(questions)} questions")
+    return dict(zip(questions, options, strict=True))
+
+
+def check_analysis(
+    corpus: Corpus,
+    options: Iterable[ClusterOptions],
+    by: Sequence[str] = (),
+    *,
+    multi: bool = False,
+) -> list[Grouping]:
+    """Check options and columns before any row is encoded.
+
+    :param corpus: the rows.
+    :param options: the clustering options of each question.
+    :param by: columns of the corpus to cross the clusters with.
+    :param multi: whether a row may be in several clusters.
+    :return: these columns as groupings of the rows.
+    :raises UsageError: for invalid options, an unknown column, or columns to cross with `multi`.
+    :raises InputError: when there are fewer rows with text than clusters.
+    """
+    if multi and by:
+        raise UsageError(
+            "by crosses clusters of which each row is in one; with multi a row may be in several",
+            hint="leave out one of them; or cross the lines that --explode writes",
+        )
+    for cluster_options in options:
+        try:
+            check_options(cluster_options, len(corpus.readable))
+        except InputError as error:
+            raise InputError(str(error), source=corpus.source, hint=error.hint) from error
+    names = corpus.table.column_names
+    columns = [split_bins(column, names) for column in by]
+    for name, _ in columns:
+        if name not in names and split_path(name, names) is None:
+            raise UsageError(
+                f'{corpus.source} has no column "{name}"',
+                hint=f"{did_you_mean(name, names)}its columns: {list_names(names)}",
+            )
+    return [column_grouping(name, _column_values(corpus, name), bins) for name, bins in columns]
+
+
+def _column_values(corpus: Corpus, name: str) -> list[Any]:
+    return values_at(corpus.table, name, corpus.source)
