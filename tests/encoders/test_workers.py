@@ -99,7 +99,7 @@ def test_several_processes_give_what_one_gives(tmp_path, tiny):
 
 
 def test_shared_weights_are_the_same_weights(tmp_path, tiny, tiny_models):
-    plain, mapped = (LazyEncoder(tiny, device="cpu") for _ in range(2))
+    plain, mapped = (LazyEncoder(tiny, device="cpu", dtype="float32") for _ in range(2))
     expected = plain.encode(texts_of(20), QUESTION, OPTIONS)
     assert plain.write_weights(tmp_path / "weights.safetensors")
     mapped.map_weights(tmp_path / "weights.safetensors")

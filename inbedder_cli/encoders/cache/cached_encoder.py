@@ -7,15 +7,14 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from inbedder_cli.encoders.base import BaseEncoder, Preview
 from inbedder_cli.encoders.encoded import Encoded, ResultBuffer
+from inbedder_cli.encoders.wrapped import WrappedEncoder
 from inbedder_cli.options import EncodeOptions
 from inbedder_cli.progress import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
 
-    from inbedder_cli.encoders.base import Encoder, ModelRecord
     from inbedder_cli.encoders.cache.row_cache import RowCache
     from inbedder_cli.encoders.encoded import EncodedText
     from inbedder_cli.progress import Reporter
@@ -25,47 +24,16 @@ KEY_VERSION = 5  # increment when the same model and options give other vectors 
 
 
 @dataclass
-class CachedEncoder(BaseEncoder):
-    """An encoder with a cache. It takes its name, dtype, device, identity and record from the encoder it wraps.
+class CachedEncoder(WrappedEncoder):
+    """An encoder with a cache.
 
     :param encoder: encodes the texts that are not cached. Texts are cached by its `identity` and `dtype`.
     :param cache: stores vectors and answers.
     :param refresh: encode all texts again and replace what is cached.
     """
 
-    encoder: Encoder
     cache: RowCache
     refresh: bool = False
-
-    @property
-    def name(self) -> str:
-        """Name of the model in messages."""
-        return self.encoder.name
-
-    @property
-    def dtype(self) -> str:
-        """The dtype that the encoder computes in."""
-        return self.encoder.dtype
-
-    @property
-    def device(self) -> str:
-        """The device that the encoder computes on."""
-        return self.encoder.device
-
-    @property
-    def languages(self) -> tuple[str, ...] | None:
-        """Languages that the encoder reads."""
-        return self.encoder.languages
-
-    @property
-    def identity(self) -> str:
-        """The identity of the encoder."""
-        return self.encoder.identity
-
-    @property
-    def record(self) -> ModelRecord | None:
-        """How to load the encoder again."""
-        return self.encoder.record
 
     def encode(
         self,
@@ -121,16 +89,6 @@ class CachedEncoder(BaseEncoder):
             key_of = self._key(instruction, options)  # loading the model may have changed the dtype
             self.cache.put({key_of(text): row for text, row in rows.items()})
             yield rows
-
-    def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
-        """Return the estimate of `encode` as if nothing were cached; see `Encoder`.
-
-        :param texts: texts in any order, at least one.
-        :param instruction: the question to ask about each text.
-        :param options: how texts become vectors and answers.
-        :return: the prompt of the first text, counts, and the estimated time.
-        """
-        return self.encoder.preview(texts, instruction, options)
 
     def _look_up(self, buffer: ResultBuffer, instruction: str, options: EncodeOptions) -> None:
         """Add cached texts to a buffer."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inbedder_cli.encoders.base import BaseEncoder
 from inbedder_cli.encoders.encoded import Answer, EncodedText
 from inbedder_cli.encoders.transformers.batching import canonical_order
 from inbedder_cli.encoders.transformers.device import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS
@@ -27,6 +26,7 @@ from inbedder_cli.encoders.workers.worker_layout import (
     n_worth_starting,
     race_key,
 )
+from inbedder_cli.encoders.wrapped import WrappedEncoder
 from inbedder_cli.models.memo import recall, remember
 from inbedder_cli.models.speed import remember_speed
 from inbedder_cli.options import EncodeOptions
@@ -35,7 +35,6 @@ from inbedder_cli.progress import SILENT
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
 
-    from inbedder_cli.encoders.base import Encoder, ModelRecord, Preview
     from inbedder_cli.progress import Reporter
 
 BATCHES = 4  # per job: a worker decodes answers of so many together, and is asked for more once a second or so
@@ -47,8 +46,8 @@ NAMED_CHARACTERS = 40
 
 
 @dataclass
-class ParallelEncoder(BaseEncoder):
-    """An encoder that gives texts to worker processes. It is known by what the encoder it wraps is known by.
+class ParallelEncoder(WrappedEncoder):
+    """An encoder that gives texts to worker processes.
 
     On CPUs, workers of one thread or two share the cores; which is faster is found by a race over the first texts,
     and remembered per machine. On GPUs, each has one of its own. Where there is too little to do, the wrapped
@@ -60,7 +59,6 @@ class ParallelEncoder(BaseEncoder):
     :param devices: a GPU for each worker; empty for the device of the encoder.
     """
 
-    encoder: Encoder
     start: Start
     n_workers: int | None = None
     devices: Sequence[str] = ()
@@ -70,34 +68,9 @@ class ParallelEncoder(BaseEncoder):
         return self.__dict__ | {"_pool": None}  # workers are started again where they are needed
 
     @property
-    def name(self) -> str:
-        """Name of the model in messages."""
-        return self.encoder.name
-
-    @property
     def dtype(self) -> str:
         """The dtype that the encoder computes in, as its workers say."""
         return (self._pool and self._pool.dtype) or self.encoder.dtype
-
-    @property
-    def device(self) -> str:
-        """The device that the encoder computes on."""
-        return self.encoder.device
-
-    @property
-    def languages(self) -> tuple[str, ...] | None:
-        """Languages that the encoder reads."""
-        return self.encoder.languages
-
-    @property
-    def identity(self) -> str:
-        """The identity of the encoder."""
-        return self.encoder.identity
-
-    @property
-    def record(self) -> ModelRecord | None:
-        """How to load the encoder again."""
-        return self.encoder.record
 
     @property
     def hidden_size(self) -> int:
@@ -108,16 +81,6 @@ class ParallelEncoder(BaseEncoder):
     def model(self) -> Any:  # noqa: ANN401
         """The loaded model of this process, of an encoder that has one."""
         return self.encoder.model  # type: ignore[attr-defined]
-
-    def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
-        """Return the estimate of `encode` in this process; see `Encoder`.
-
-        :param texts: texts in any order, at least one.
-        :param instruction: the question to ask about each text.
-        :param options: how texts become vectors and answers.
-        :return: the prompt of the first text, counts, and the estimated time.
-        """
-        return self.encoder.preview(texts, instruction, options)
 
     def close(self) -> None:
         """End the workers. Those without work end by themselves after a minute."""
