@@ -97,7 +97,8 @@ def by_id(browser, name):
 
 
 def n_shown(browser) -> int:
-    """How many rows the line above the table counts."""
+    """How many rows the lines above the map and the table count."""
+    assert by_id(browser, "lit").text == by_id(browser, "status").text
     return int(by_id(browser, "status").text.split()[0].replace(",", ""))
 
 

@@ -199,6 +199,7 @@ class Page {
       words.length ? `with “${byId("search").value.trim()}”` : "",
     ].filter(Boolean).join(", ");
     byId("status").textContent = what ? `${count(n)} of ${count(lit.length)} rows, ${what}` : `${count(n)} rows`;
+    byId("lit").textContent = byId("status").textContent; // beside the map too: the table is far below it
     byId("clear").disabled = !what;
     this.rows.show(this.question, lit, words);
   }
