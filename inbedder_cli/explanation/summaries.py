@@ -14,6 +14,7 @@ from inbedder_cli.clustering.preprocess import sample_indices
 from inbedder_cli.explanation.labels import (
     BETA,
     BETA_OF_TEXTS,
+    MOST_PHRASES,
     LabelCheck,
     check_labels,
     choose_labels,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from inbedder_cli.explanation.precision import Precision
 
 TEXTS = 20_000  # sample of texts whose words explain clusters where there are no answers: they hold many phrases
+NEXT_WORDS = 20  # likely words of a cluster among which are those that name it
 NO_LABEL = "(no common answer)"
 NOISE_LABEL = "(noise)"  # no phrase contains brackets
 UNANSWERED = -2  # number of the summary of unanswered rows, which are in no cluster
@@ -97,7 +99,7 @@ class ClusterSummary:
     :param check: how well the label fits; None without phrases.
     :param label_is_weak: whether the label hardly describes the cluster, or describes other rows as well; None for
         noise and unanswered rows.
-    :param likely_next_words: first words of an answer that are more probable in this cluster than in all rows.
+    :param likely_next_words: first words of an answer that are likelier in this cluster than in all rows.
     :param precision: what people said of the label, in a saved run that was reviewed.
     """
 
@@ -156,8 +158,9 @@ def explain(
     beta = BETA if show_answers else BETA_OF_TEXTS
     chosen = choose_labels(row_phrases, sample_labels, beta)
     checks = check_labels(row_phrases, sample_labels, chosen, beta)
-    labels = _labels(chosen, row_phrases, sample, clustering, texts, ids, options)
-    words = likely_next_words(next_words, clustering.labels, options.phrases) if next_words else {}
+    words = likely_next_words(next_words, clustering.labels, NEXT_WORDS) if next_words else {}
+    named = _with_likely_words(chosen, words, row_phrases)
+    labels = _labels(named, row_phrases, sample, clustering, texts, ids, options)
 
     def exemplars(chosen: Sequence[int]) -> list[Exemplar]:
         return [
@@ -195,10 +198,24 @@ def explain(
                 stability=_stability_of(cluster, clustering),
                 check=checks.get(cluster),
                 label_is_weak=None if cluster == NOISE else cluster not in checks or checks[cluster].is_weak,
-                likely_next_words=words.get(cluster, []),
+                likely_next_words=words.get(cluster, [])[: options.phrases],
             )
         )
     return summaries
+
+
+def _with_likely_words(
+    chosen: Mapping[int, tuple[str, ...]],
+    words: Mapping[int, Sequence[str]],
+    row_phrases: Sequence[Sequence[str]],
+) -> dict[int, tuple[str, ...]]:
+    """Return the phrases that name each cluster, and of one without a common answer its rows' likely words.
+
+    Only words that answers hold are taken: others may be pieces of words, or say nothing.
+    """
+    known = {phrase for phrases in row_phrases for phrase in phrases}
+    likely = {cluster: tuple(w for w in found if w in known)[:MOST_PHRASES] for cluster, found in words.items()}
+    return {cluster: found for cluster, found in likely.items() if found and cluster != NOISE} | dict(chosen)
 
 
 def _labels(

@@ -24,8 +24,14 @@ some_answers = st.lists(
 
 
 def test_words_are_those_with_which_the_answers_of_a_cluster_are_likelier_to_begin():
-    # anger: 0.45 there, 0.225 everywhere; annoyance 0.25 and 0.125; joy 0.1 and 0.45
-    assert likely_next_words(next_words(ANSWERS), LABELS, 5) == {0: ["anger", "annoyance"], 1: ["joy", "love"]}
+    assert likely_next_words(next_words(ANSWERS), LABELS, 5) == {0: ["anger"], 1: ["joy"]}
+
+
+def test_many_rows_that_find_a_word_somewhat_likely_weigh_more_than_one_that_is_certain():
+    answers = [[("battery", 0.95)], [("sofa", 0.95)], *([("refund", 0.1)] for _ in range(4)), [("joy", 1.0)]]
+    answers[1] = [("sofa", 0.9), ("battery", 0.001)]
+    found = likely_next_words(next_words(answers), np.array([0] * 6 + [1]), 5)
+    assert found[0] == ["refund", "battery"]  # only one row thinks of a sofa
 
 
 def test_there_are_at_most_n_words():

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inbedder_cli.clustering import NOISE, Clustering
+from inbedder_cli.encoders.next_words import next_words
 from inbedder_cli.explanation.summaries import explain
 from inbedder_cli.options import ClusterOptions, ExplainOptions
 
@@ -61,6 +62,19 @@ def test_none_keeps_every_word():
     answers = ["the anger"] * 3 + ["joy"] * 3
     labels = [s.label for s in explained([0] * 3 + [1] * 3, answers, options=ExplainOptions(stop_words="none"))]
     assert labels == ["the anger", "joy"]
+
+
+def test_answers_without_a_common_phrase_are_named_by_what_all_of_them_might_have_said():
+    answers = ["refund", "invoice", "fee", "joy", "joy", "joy"]
+    likely = [[(answer, 0.9), ("payment", 0.05), ("mon", 0.05)] for answer in answers[:3]] + [[("joy", 1.0)]] * 3
+    likely[1].append(("refund", 0.01))
+    first, other = explained([0] * 3 + [1] * 3, answers, next_words=next_words(likely))
+    assert first.label == "refund"  # no answer holds the word "payment", and "mon" is none
+    assert first.label_is_weak
+    answers[2] = "payment fee"
+    assert explained([0] * 3 + [1] * 3, answers, next_words=next_words(likely))[0].label == "refund / payment"
+    assert explained([0] * 3 + [1] * 3, answers)[0].label == "(no common answer)"
+    assert (other.label, other.label_is_weak) == ("joy", False)
 
 
 def test_exemplars_are_of_different_texts_nearest_first():
