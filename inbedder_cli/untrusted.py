@@ -10,7 +10,9 @@ import os
 import shlex
 import stat
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import InbedderError
@@ -18,7 +20,6 @@ from inbedder_cli.errors import InbedderError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from io import BufferedReader
-    from pathlib import Path
 
 NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
@@ -102,6 +103,74 @@ def check_private(path: Path) -> None:
             raise _of_another(path, state)
     if target.st_mode & OTHERS_CAN_WRITE:
         raise _writable(path, target, hint=f"chmod -R go-w {shlex.quote(str(path))}, or {OTHER_FOLDER}")
+
+
+def check_folders_above(path: Path) -> None:
+    """Check that nobody else can put another folder in the place of this one, by renaming one that it lies in.
+
+    A folder above may belong to this user or root, and others may write to it only if it is sticky, as /tmp is,
+    or its group is the owner's own. Root, who in a container works in the folders of others, trusts their owners.
+    On Windows nothing is checked.
+
+    :param path: an existing folder. Where it, or a folder above it, is a link, what lies above both is checked.
+    :raises InbedderError: when a folder above belongs to another user, or others can write to it.
+    """
+    if sys.platform == "win32":
+        return
+    for folder in _folders_above(path):
+        state = folder.lstat()
+        if state.st_uid not in (0, os.geteuid(), _unknown_user()) and os.geteuid() != 0:
+            above = f"{path} lies in {folder}, which belongs to another user (uid {state.st_uid})"
+            raise InbedderError(above, hint=OTHER_FOLDER)
+        if stat.S_ISLNK(state.st_mode):
+            continue
+        is_shared = state.st_mode & stat.S_IWGRP and not _is_own_group(state.st_gid, state.st_uid)
+        if (is_shared or state.st_mode & stat.S_IWOTH) and not state.st_mode & stat.S_ISVTX:
+            writable = f"they can write to {folder} (mode {stat.S_IMODE(state.st_mode):o})"
+            hint = f"chmod go-w {shlex.quote(str(folder))}, or {OTHER_FOLDER}"
+            raise InbedderError(f"other users can replace {path}: {writable}", hint=hint)
+
+
+def _folders_above(path: Path) -> Iterator[Path]:
+    """Yield the folders in which a path, and every link on the way to it, has its name, and these links."""
+    seen: set[Path] = set()
+    ways = [Path(os.path.abspath(path))]  # noqa: PTH100  (links must stay)
+    while ways:
+        way = ways.pop()
+        for part in (way, *way.parents):
+            if part not in seen:
+                seen.add(part)
+                if part.is_symlink():
+                    ways.append(part.parent / part.readlink())
+                if part.is_symlink() or part != way:
+                    yield part
+
+
+def _is_own_group(group: int, owner: int) -> bool:
+    """Return whether nobody but its owner, and root, is in the group of a folder."""
+    import grp
+    import pwd
+
+    if group == 0:
+        return True
+    users = {user.pw_name: user for user in pwd.getpwall()}
+    owners = {name for name, user in users.items() if user.pw_uid in (0, owner)}
+    members = {name for name, user in users.items() if user.pw_gid == group}
+    with suppress(KeyError):  # the group has no name
+        members |= set(grp.getgrgid(group).gr_mem)
+    return members <= owners
+
+
+@cache
+def _unknown_user() -> int:
+    """Return the id that the system shows for all users whom a container does not know, as root of the machine.
+
+    Where all are known it is that of a user: then this returns 0.
+    """
+    with suppress(OSError, ValueError):
+        if Path("/proc/self/uid_map").read_text().split()[2:] != [str(2**32 - 1)]:
+            return int(Path("/proc/sys/kernel/overflowuid").read_text())
+    return 0
 
 
 def check_private_file(file: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from inbedder_cli.errors import InbedderError
 from inbedder_cli.untrusted import (
     UnsafeFileError,
+    check_folders_above,
     check_private,
     check_private_file,
     check_regular,
@@ -81,3 +82,75 @@ def test_what_another_user_owns_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
     with pytest.raises(InbedderError, match=f"belongs to another user .uid {mine}."):
         check_private_file(file)
+
+
+@pytest.fixture
+def cache(tmp_path):
+    """A cache folder below another one."""
+    folder = tmp_path / "above" / "between" / "cache"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o777, 0o757, 0o2777])
+def test_a_folder_above_that_others_can_write_to_is_refused(cache, mode):
+    above = cache.parents[1]
+    check_folders_above(cache)
+    above.chmod(mode)
+    with pytest.raises(
+        InbedderError, match=f"other users can replace {cache}: they can write to {above}"
+    ) as caught:
+        check_folders_above(cache)
+    assert caught.value.hint == f"chmod go-w {above}, or set INBEDDER_CACHE to another folder"
+    above.chmod(mode | 0o1000)
+    check_folders_above(cache)  # in a sticky folder only owners rename
+
+
+@posix
+@pytest.mark.parametrize("members", [[], ["me"], ["root", "me"], ["me", "other"]])
+@pytest.mark.parametrize("first", ["me", "other"])
+def test_a_group_of_ones_own_may_write_to_a_folder_above(cache, monkeypatch, members, first):
+    """As where each user has a group of the same name, and the umask is 002."""
+    import grp
+    import pwd
+    from types import SimpleNamespace
+
+    if os.geteuid() == 0:
+        os.chown(cache.parent, -1, 4242)  # the group of root is fine for everybody
+    cache.parent.chmod(0o775)
+    state = cache.parent.stat()
+    users = [("root", 0, 0), ("me", state.st_uid, 1), ("other", 4321, state.st_gid if first == "other" else 5)]
+    listed = [SimpleNamespace(pw_name=name, pw_uid=uid, pw_gid=gid) for name, uid, gid in users]
+    monkeypatch.setattr(pwd, "getpwall", lambda: listed)
+    monkeypatch.setattr(grp, "getgrgid", lambda gid: SimpleNamespace(gr_mem=members))
+    if "other" in members or first == "other":
+        with pytest.raises(InbedderError, match="they can write to"):
+            check_folders_above(cache)
+    else:
+        check_folders_above(cache)
+
+
+@posix
+def test_links_on_the_way_to_the_cache_are_looked_at(cache, tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "link").symlink_to("../above/between")
+    check_folders_above(shared / "link" / "cache")
+    shared.chmod(0o777)
+    with pytest.raises(InbedderError, match=f"they can write to {shared}"):
+        check_folders_above(shared / "link" / "cache")
+    (tmp_path / "mine").symlink_to("shared/link")
+    with pytest.raises(InbedderError, match=f"they can write to {shared}"):
+        check_folders_above(tmp_path / "mine" / "cache")
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can give folders away")
+def test_a_folder_above_of_another_user_is_refused_but_to_root(cache, monkeypatch):
+    os.chown(cache.parent, 12345, 12345)
+    check_folders_above(cache)  # root in a container, in a folder of the user who started it
+    monkeypatch.setattr(os, "geteuid", lambda: 54321)
+    with pytest.raises(InbedderError, match=r"which belongs to another user \(uid 12345\)"):
+        check_folders_above(cache)
+    os.chown(cache.parent, 54321, 12345)
+    check_folders_above(cache)

@@ -88,6 +88,8 @@ def _unzip(raw: IO[bytes], packed: int, name: str) -> IO[bytes]:
     except zipfile.BadZipFile:  # readers say what it is
         raw.seek(0)
         return raw
+    except (NotImplementedError, ValueError) as error:  # of a later version, names that are not UTF-8
+        raise _not_readable(error, name) from error
     with archive:
         members = [each for each in archive.namelist() if not NO_DATA.search(each)]
         if OFFICE.intersection(members) or any(each.endswith(".iwa") for each in members):
@@ -100,13 +102,13 @@ def _unzip(raw: IO[bytes], packed: int, name: str) -> IO[bytes]:
         try:
             with archive.open(members[0]) as member:
                 return spool(bound_stream(member, packed, name))
-        except (
-            zipfile.BadZipFile,
-            RuntimeError,
-            NotImplementedError,
-        ) as error:  # damage, a password
-            hint = "unzip it, and name the file that was in it"
-            raise InputError(f"not a readable zip archive: {error}", source=name, hint=hint) from error
+        except (zipfile.BadZipFile, RuntimeError) as error:  # damage, a password, an unknown method
+            raise _not_readable(error, name) from error
+
+
+def _not_readable(error: Exception, name: str) -> InputError:
+    hint = "unzip it, and name the file that was in it"
+    return InputError(f"not a readable zip archive: {error}", source=name, hint=hint)
 
 
 class _XzReader(io.RawIOBase):

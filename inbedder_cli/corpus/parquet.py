@@ -49,10 +49,10 @@ def read_parquet(opened: Opened, _: Layout, limit: int | None = None) -> ReadTab
         # Not the Python stream: with it, Arrow's threads can hang or abort at exit (apache/arrow#50482).
         source = opened.path or pa.BufferReader(opened.stream.read())
         with pq.ParquetFile(source) as file:
-            schema, strings, batch_rows = file.schema_arrow, *_string_leaves(file)
+            schema, strings, batch_rows = file.schema_arrow, *string_leaves(file)
             _check_declared(file, opened.name, opened.packed)
         with pq.ParquetFile(source, read_dictionary=strings) as file:
-            schema = _expanded_schema(file.schema_arrow, schema)
+            schema = expanded_schema(file.schema_arrow, schema)
             batches = list(_batches(file, schema, min(limit or batch_rows, batch_rows), limit, opened))
         table = pa.Table.from_batches(batches, schema=schema)
     except (MemoryError, InputError):
@@ -66,10 +66,12 @@ def read_parquet(opened: Opened, _: Layout, limit: int | None = None) -> ReadTab
     return ReadTable(without_json_mark(table))
 
 
-def _string_leaves(file: pq.ParquetFile) -> tuple[list[str], int]:
+def string_leaves(file: pq.ParquetFile) -> tuple[list[str], int]:
     """Return the paths of the strings that can be read as dictionaries, also of nested ones, and the rows to read.
 
     This decodes all names: they may be no UTF-8.
+
+    :param file: the file.
     """
     import pyarrow as pa
 
@@ -85,8 +87,12 @@ def _chunks(file: pq.ParquetFile) -> list[pq.ColumnChunkMetaData]:
     return [group.column(i) for group in groups for i in range(group.num_columns)]
 
 
-def _expanded_schema(read: pa.Schema, wanted: pa.Schema) -> pa.Schema:
-    """Return the file's schema, with dictionaries where Arrow cannot expand them (views of strings and lists)."""
+def expanded_schema(read: pa.Schema, wanted: pa.Schema) -> pa.Schema:
+    """Return the file's schema, with dictionaries where Arrow cannot expand them (views of strings and lists).
+
+    :param read: the schema as it is read, with strings as dictionaries.
+    :param wanted: the schema of the file.
+    """
     for place, field in enumerate(wanted):
         if _holds_view(field.type):
             wanted = wanted.set(place, field.with_type(read.field(place).type))
@@ -130,7 +136,7 @@ def _batches(
         batch = batch.slice(0, None if limit is None else limit - n_rows)
         columns = []
         for field, column in zip(schema, batch.columns, strict=True):
-            total, longest = _expanded_size(column)
+            total, longest = expanded_size(column)
             n_bytes += total
             if longest > opened.max_cell:
                 row = f"rows {n_rows + 1:,} to {n_rows + batch.num_rows:,}"
@@ -167,14 +173,17 @@ def _check_values(column: pa.Array, name: str, column_name: str, n_before: int) 
         )
 
 
-def _expanded_size(array: pa.Array) -> tuple[int, int]:
-    """Return the bytes that an array needs without dictionaries, and those of its longest string."""
+def expanded_size(array: pa.Array) -> tuple[int, int]:
+    """Return the bytes that an array needs without dictionaries, and those of its longest string.
+
+    :param array: of any type.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     kind = array.type
     if isinstance(kind, pa.BaseExtensionType):
-        return _expanded_size(array.storage)
+        return expanded_size(array.storage)
     if pa.types.is_map(kind):
         parts = [array.keys, array.items]
     elif pa.types.is_struct(kind):
@@ -190,5 +199,5 @@ def _expanded_size(array: pa.Array) -> tuple[int, int]:
         return array.nbytes, pc.max(pc.binary_length(array)).as_py() or 0
     else:
         return array.nbytes, 0
-    sizes = [_expanded_size(part) for part in parts]
+    sizes = [expanded_size(part) for part in parts]
     return sum(total for total, _ in sizes), max((longest for _, longest in sizes), default=0)

@@ -142,7 +142,8 @@ def _check_space(log: Path, wheel: Wheel, folder: Path) -> None:
     for message, number in FULL.items():
         if message in said:
             raise OSError(number, os.strerror(number))
-    if shutil.disk_usage(folder).free < wheel.bytes:
+    # pip holds the wheel twice for a moment, and deletes both before it ends: its words are cut short then.
+    if shutil.disk_usage(folder).free < wheel.bytes or (said and not said.endswith("\n")):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.errors import InbedderError
 from inbedder_cli.paths import cache_dir, make_private_folder
-from inbedder_cli.untrusted import check_private, check_private_file
+from inbedder_cli.untrusted import check_folders_above, check_private, check_private_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,6 +96,7 @@ def _read() -> dict[str, Any]:
     file = cache_dir() / FILE
     try:
         check_private(file.parent)
+        check_folders_above(file.parent)
         check_private_file(file)
         stored = json.loads(file.read_text(encoding="utf-8"))
         values = stored["values"]
@@ -108,6 +109,7 @@ def _write(values: dict[str, Any]) -> None:
     folder = cache_dir()
     make_private_folder(folder)
     check_private(folder)
+    check_folders_above(folder)
     with tempfile.NamedTemporaryFile("w", dir=folder, prefix=FILE, delete=False, encoding="utf-8") as file:
         try:
             json.dump({"checksum": _checksum(values), "values": values}, file, indent=1)

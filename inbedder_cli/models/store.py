@@ -17,7 +17,7 @@ from inbedder_cli.models.folder import is_loaded
 from inbedder_cli.models.manifest import HubFile, Wheel, gguf_folder
 from inbedder_cli.paths import cache_dir, make_private_folder, models_dir
 from inbedder_cli.progress import SILENT
-from inbedder_cli.untrusted import OTHERS_CAN_WRITE, check_private
+from inbedder_cli.untrusted import OTHERS_CAN_WRITE, check_folders_above, check_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,6 +146,7 @@ def ensure_gguf(file: Path, *, reporter: Reporter = SILENT) -> tuple[Path, str]:
 def _check_private(folder: Path) -> None:
     for path in (cache_dir(), models_dir(), folder, *folder.iterdir()):
         check_private(path)
+    check_folders_above(folder)
 
 
 def _check_weights(manifest: Manifest, folder: Path, shown: Path | None = None) -> None:

@@ -18,7 +18,8 @@ from inbedder_cli.encoders.next_words import NextWords, next_words
 from inbedder_cli.errors import InputError
 from inbedder_cli.output.vectors import texts_sha256
 from inbedder_cli.results import Embeddings, RowStatus
-from inbedder_cli.shards.sharding import SAMPLE, VECTORS, ChangedError, in_sample, part_name
+from inbedder_cli.shards.shard_rows import read_bounded
+from inbedder_cli.shards.sharding import MAX_ROWS, SAMPLE, VECTORS, ChangedError, in_sample, part_name
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -32,6 +33,10 @@ FINGERPRINT, TEXTS, TRUNCATED = "inbedder.fingerprint", "inbedder.texts_sha256",
 AGAIN = "delete it and run the shard again"
 LEAVES = {name: f"{name}.list.element" for name in ("next_words", "next_probs")}
 DIGITS = 6  # of probabilities
+MAX_DIGITS = 16  # of a number in the footer
+TYPES = {"row_id": "int64", "status": "string", "answer": "string", "confidence": "float", "vector": "vector"}
+TYPES |= {"next_words": "list string", "next_probs": "list float"}
+WHOLE = ("row_id", "status", "text", "id")  # columns without missing values
 
 
 def rounded(embeddings: Embeddings, plan: Plan) -> Embeddings:
@@ -152,7 +157,11 @@ def read_embeddings(work: Store, plan: Plan, shard: int, corpus: Corpus) -> Embe
     table, metadata = read_part(work, plan, name)
     if metadata.get(TEXTS) != texts_sha256(corpus):
         raise ChangedError("belongs to other texts than the input has now", source=work.shown(name), hint=AGAIN)
-    return replace(embeddings_of(table, plan), n_truncated=int(metadata.get(TRUNCATED, "0")))
+    if table.column("row_id").to_pylist() != list(plan.rows_of(shard)):
+        raise InputError("has other rows than its shard", source=work.shown(name), hint=AGAIN)
+    said = metadata.get(TRUNCATED, "")
+    n_truncated = int(said) if said.isdecimal() and len(said) < MAX_DIGITS else 0
+    return replace(embeddings_of(table, plan, work.shown(name)), n_truncated=n_truncated)
 
 
 def read_part(work: Store, plan: Plan, name: str) -> tuple[pa.Table, dict[str, str]]:
@@ -162,10 +171,9 @@ def read_part(work: Store, plan: Plan, name: str) -> tuple[pa.Table, dict[str, s
     :param plan: the plan.
     :param name: of the file.
     :raises ChangedError: when it was made by another plan.
-    :raises InputError: for a missing or damaged file.
+    :raises InputError: for a missing or damaged file, one with other columns, and one that unpacks to very much.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     metadata = metadata_of(work, name)
     if metadata is None:
@@ -174,29 +182,64 @@ def read_part(work: Store, plan: Plan, name: str) -> tuple[pa.Table, dict[str, s
         )
     if metadata.get(FINGERPRINT) != plan.fingerprint:
         raise ChangedError("was made by another plan", source=work.shown(name), hint=AGAIN)
+    state = work.state(name)
     try:
-        with work.open(name) as opened, pq.ParquetFile(opened, page_checksum_verification=True) as file:
-            return file.read(), metadata
+        table = read_bounded(work, name, state.size if state else 0, (), range(MAX_ROWS))
     except pa.ArrowException as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"cannot be read: {reason}", source=work.shown(name), hint=AGAIN) from error
+    if odd := _odd_column(table, plan, is_sample=name.startswith(SAMPLE)):
+        raise InputError("is not as shards are written", source=work.shown(name), column=odd, hint=AGAIN)
+    return table, metadata
 
 
-def embeddings_of(table: pa.Table, plan: Plan) -> Embeddings:
+def _odd_column(table: pa.Table, plan: Plan, *, is_sample: bool) -> str | None:
+    """Return the first column that is missing, or of another type, or lacks values; None if all are right."""
+    import pyarrow as pa
+    import pyarrow.types as types
+
+    expected = TYPES | ({"id": "string", "text": "string"} if is_sample else {})
+    if len(table.column_names) != len(expected):
+        return next((str(name) for name in table.column_names if name and name not in expected), "row_id")
+    for name, wanted in expected.items():
+        if name not in table.column_names:
+            return name
+        column, found = table.column(name), table.schema.field(name).type
+        if types.is_list(found):
+            is_right = wanted == f"list {found.value_type}"
+        elif types.is_fixed_size_list(found):
+            value = pa.from_numpy_dtype(plan.vector_dtype)
+            is_right = wanted == "vector" and found.value_type == value and found.list_size > 0
+        else:
+            is_right = wanted == str(found)
+        if not is_right or (name in WHOLE and column.null_count):
+            return name
+    return None
+
+
+def embeddings_of(table: pa.Table, plan: Plan, source: str) -> Embeddings:
     """Return the rows of a file of vectors as embeddings.
 
     :param table: the rows.
     :param plan: the plan.
+    :param source: the file, in messages.
+    :raises InputError: for an unknown status, words that do not fit, and a row without a finite vector or answer.
     """
+    try:
+        status = [RowStatus(status) for status in table.column("status").to_pylist()]
+        words = _next_words(table) if plan.encoding.answers else None
+    except ValueError as error:
+        raise InputError(f"is damaged: {error}", source=source, hint=AGAIN) from error
+    vectors = _vectors(table.column("vector").combine_chunks())
     answers = table.column("answer").to_pylist() if plan.encoding.answers else None
-    words = None
-    if answers is not None:
-        pairs = zip(table.column("next_words").to_pylist(), table.column("next_probs").to_pylist(), strict=True)
-        words = next_words(list(zip(names or (), probs or (), strict=True)) for names, probs in pairs)
+    is_read = np.array([one is RowStatus.ok for one in status], np.bool_)
+    is_answered = answers is None or not any(answers[i] is None for i in np.flatnonzero(is_read))
+    if not is_answered or not np.isfinite(vectors[is_read]).all():
+        raise InputError("a row has no finite vector, or no answer", source=source, hint=AGAIN)
     return Embeddings(
-        vectors=_vectors(table.column("vector").combine_chunks()),
+        vectors=vectors,
         answers=answers,
-        status=[RowStatus(status) for status in table.column("status").to_pylist()],
+        status=status,
         instruction=plan.instruction,
         model=plan.model.description,
         confidences=None if answers is None else table.column("confidence").to_numpy().astype(np.float32),
@@ -204,6 +247,20 @@ def embeddings_of(table: pa.Table, plan: Plan) -> Embeddings:
         record=plan.model_record,
         options=plan.encode_options,
     )
+
+
+def _next_words(table: pa.Table) -> NextWords:
+    """Return the likely next words of each row.
+
+    :raises ValueError: for missing words, and for other than one finite probability for each.
+    """
+    import pyarrow.compute as pc
+
+    words, probs = table.column("next_words"), table.column("next_probs")
+    if pc.list_flatten(words).null_count or not np.isfinite(pc.list_flatten(probs).to_numpy()).all():
+        raise ValueError("a word or its probability is missing")
+    pairs = zip(words.to_pylist(), probs.to_pylist(), strict=True)
+    return next_words(list(zip(names or (), each or (), strict=True)) for names, each in pairs)
 
 
 def _vectors(column: Any) -> npt.NDArray[np.float32]:  # noqa: ANN401

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inbedder_cli.clustering import NOISE
+from inbedder_cli.errors import InputError
 from inbedder_cli.explanation.likely_next_words import MIN_EXCESS
 from inbedder_cli.explanation.phrases import distinctive_phrases, phrases_of_counts
 from inbedder_cli.explanation.summaries import (
@@ -20,10 +21,14 @@ from inbedder_cli.explanation.summaries import (
     Exemplar,
 )
 from inbedder_cli.shards.counting import MILLION, Candidate, ShardCounts, merge_candidates, unpack
+from inbedder_cli.shards.vocabulary import MOST_COUNTS, MOST_WORDS
 
 if TYPE_CHECKING:
     from inbedder_cli.results import ClusteringResult
     from inbedder_cli.shards.vocabulary import Vocabulary
+
+
+MOST = 10**15  # of a number in the counts of a shard
 
 
 class MergedCounts:
@@ -31,11 +36,15 @@ class MergedCounts:
 
     :param vocabulary: what is counted.
     :param k: number of clusters.
+    :raises InputError: for a vocabulary that is larger than any that was made for so many clusters.
     """
 
     def __init__(self, vocabulary: Vocabulary, k: int) -> None:
         self.vocabulary, self.k = vocabulary, k
         self.statuses, self.sizes, self.novel = Counter[str](), Counter[int](), Counter[int]()
+        n_most = max(len(vocabulary.phrases), len(vocabulary.answers), len(vocabulary.words))
+        if k * n_most > max(MOST_COUNTS, k * MOST_WORDS):
+            raise InputError(f"a vocabulary of {n_most:,} entries is too large for {k:,} clusters")
         shape = k + 2  # the last two rows are of unanswered rows and of noise: -2 and -1 index them
         self.phrases = np.zeros((shape, len(vocabulary.phrases)), np.int64)
         self.alone = np.zeros((shape, len(vocabulary.phrases)), np.int64)
@@ -51,6 +60,13 @@ class MergedCounts:
         :raises ValueError: for counts that do not fit the vocabulary, or the number of clusters.
         :raises IndexError: likewise.
         """
+        tables = (unpack(counts.phrases, 4), unpack(counts.answers, 3), unpack(counts.words, 3))
+        numbers = np.concatenate(
+            [[*each.values()] for each in (counts.statuses, counts.sizes, counts.novel)]
+            + [table[1:].ravel() for table in tables]
+        )
+        if np.any((numbers < 0) | (numbers > MOST)):
+            raise ValueError("a number is out of range")
         self.statuses.update(counts.statuses)
         self.sizes.update(counts.sizes)
         self.novel.update(counts.novel)

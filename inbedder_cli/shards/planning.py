@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +16,17 @@ from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import EmptyTexts
 from inbedder_cli.progress import SILENT
 from inbedder_cli.runs.schema import Encoding, Model
-from inbedder_cli.shards.shard_rows import Footer, read_footer
-from inbedder_cli.shards.sharding import Columns, InputFile, Plan, find_plan, place_of, write_plan
+from inbedder_cli.shards.shard_rows import Footer, read_footer, read_piece
+from inbedder_cli.shards.sharding import (
+    MAX_SHARDS,
+    Columns,
+    InputFile,
+    Piece,
+    Plan,
+    find_plan,
+    place_of,
+    write_plan,
+)
 from inbedder_cli.shards.staging import Staging, is_parquet_file, stage
 from inbedder_cli.shards.stores import Store, expand_pattern, is_remote
 
@@ -125,7 +133,12 @@ def cut(groups: Iterable[int], rows_per_shard: int) -> list[int]:
     :param groups: rows of each row group, over all files.
     :param rows_per_shard: largest number of rows of a shard.
     :return: row numbers, from 0, ascending.
+    :raises UsageError: for more than `MAX_SHARDS`.
     """
+    groups = list(groups)
+    if sum(groups) // rows_per_shard > MAX_SHARDS:
+        message = f"{sum(groups):,} rows are more than {MAX_SHARDS:,} shards of {rows_per_shard:,}"
+        raise UsageError(message, hint="raise --rows-per-shard")
     starts, first, held = [0], 0, 0
     for n in groups:
         if held and held + n > rows_per_shard:
@@ -178,16 +191,7 @@ def _common_schema(files: Sequence[InputFile], footers: Sequence[Footer]) -> pa.
 
 
 def _head(file: InputFile, work: Store) -> pa.Table:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    place = place_of(file, work)
-    try:
-        with place.open() as opened, pq.ParquetFile(opened) as parquet:
-            batches = list(islice(parquet.iter_batches(HEAD_ROWS), 1))
-            return pa.Table.from_batches(batches, parquet.schema_arrow)
-    except pa.ArrowException as error:
-        raise InputError(f"cannot be read: {str(error).splitlines()[0]}", source=place.location) from error
+    return read_piece(Piece(file, 0, min(HEAD_ROWS, file.rows)), place_of(file, work), ())
 
 
 def _columns(

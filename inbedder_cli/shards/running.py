@@ -27,6 +27,7 @@ T = TypeVar("T")
 THREADS = 16  # that look at files
 WINDOW = 1800.0  # seconds of the latest shards by which the speed is measured
 NAMED = 10  # failed shards that a message names
+MOST_FAILURES = 5  # of the first shards, all of which failed, after which others are not tried
 MAX_FAILURE_BYTES = 100_000
 
 
@@ -206,6 +207,7 @@ def run_shards(
     :param reporter: receives the progress.
     :param on_outcome: called with each outcome, before the next.
     :return: what the job returned by shard, and why others failed.
+    :raises RowsFailedError: when the first shards all fail: the others are not tried.
     :raises InbedderError: what would fail on every shard.
     """
     results: dict[int, T] = {}
@@ -229,6 +231,8 @@ def run_shards(
                 done += sizes[outcome.shard]
             else:
                 failures[outcome.shard] = outcome.error or "unknown"
+            if len(failures) == MOST_FAILURES < len(shards) and not results:  # a store that is down, ...
+                raise RowsFailedError(f"the first {MOST_FAILURES} shards all failed: {_shown(failures)}")
             n = done + sum(running.values())
             advance(n, n)
     return results, failures
@@ -243,9 +247,12 @@ def raise_for_failures(failures: dict[int, str], command: str) -> None:
     """
     if not failures:
         return
-    shown = "; ".join(f"shard {shard}: {error}" for shard, error in sorted(failures.items())[:NAMED])
     rest = f"; and {len(failures) - NAMED:,} more" if len(failures) > NAMED else ""
     raise RowsFailedError(
-        f"{len(failures):,} shards failed, the others are done: {shown}{rest}",
+        f"{len(failures):,} shards failed, the others are done: {_shown(failures)}{rest}",
         hint=f"to try them again: {command}",
     )
+
+
+def _shown(failures: dict[int, str]) -> str:
+    return "; ".join(f"shard {shard}: {error}" for shard, error in sorted(failures.items())[:NAMED])

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 
 from inbedder_cli.corpus import Corpus
-from inbedder_cli.errors import UsageError
+from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import EmptyTexts, ExplainOptions
 from inbedder_cli.pipeline import analyze
 from inbedder_cli.progress import SILENT
 from inbedder_cli.runs.storage import load_run, save_run
-from inbedder_cli.shards.encoded_parts import embeddings_of, read_part
+from inbedder_cli.shards.encoded_parts import AGAIN, embeddings_of, read_part
 from inbedder_cli.shards.running import missing_shards
 from inbedder_cli.shards.sharding import RUN, SAMPLE, in_sample, part_name, read_plan
 from inbedder_cli.shards.vocabulary import vocabulary_of, write_vocabulary
@@ -70,7 +71,7 @@ def fit_sample(
     shards = done_shards(work, plan, skip_missing=skip_missing)
     corpus, table = _sample(work, plan, shards, size)
     reporter.info(f"clustering {len(corpus):,} of {plan.n_rows:,} rows")
-    embeddings = embeddings_of(table, plan)
+    embeddings = embeddings_of(table, plan, work.shown(SAMPLE))
     del table
     analysis = analyze(
         corpus,
@@ -108,12 +109,20 @@ def _sample(work: Store, plan: Plan, shards: list[int], size: int) -> tuple[Corp
     import pyarrow as pa
 
     def read(shard: int) -> pa.Table:
-        table, _ = read_part(work, plan, part_name(SAMPLE, shard))
+        name, rows = part_name(SAMPLE, shard), plan.rows_of(shard)
+        table, _ = read_part(work, plan, name)
         ids = table.column("row_id").to_numpy()
+        if np.any(np.diff(ids) <= 0) or (len(ids) and (ids[0] < rows.start or ids[-1] >= rows.stop)):
+            raise InputError("has other rows than its shard", source=work.shown(name), hint=AGAIN)
         return table if size == plan.sample_rows else table.filter(pa.array(in_sample(plan.n_rows, size, ids)))
 
     with ThreadPoolExecutor(THREADS) as pool:
-        table = pa.concat_tables(pool.map(read, shards))
+        tables = list(pool.map(read, shards))
+    widths = [table.schema.field("vector").type.list_size for table in tables]
+    if odd := next((shard for shard, width in zip(shards, widths, strict=True) if width != widths[0]), None):
+        name = work.shown(part_name(SAMPLE, odd))
+        raise InputError("has vectors of another size than the first shard", source=name, hint=AGAIN)
+    table = pa.concat_tables(tables)
     texts, ids = table.column("text").to_pylist(), table.column("id").to_pylist()
     corpus = Corpus(
         source=plan.source,
@@ -150,13 +159,19 @@ def fitted_run(work: Store) -> Iterator[SavedRun]:
     :raises InputError: when there is none, or it is damaged.
     """
     with _run_folder(work) as folder:
-        yield load_run(folder)
+        run = load_run(folder)
+        if "" not in run.questions:
+            hint = f"make it again: inbedder shards fit {work.location}"
+            raise InputError("has several questions", source=work.shown(RUN), hint=hint)
+        yield run
 
 
 @contextmanager
 def _run_folder(work: Store) -> Iterator[Path]:
     """Yield the folder of the run; that of a remote plan is copied."""
     if work.is_local:
+        if work.local(RUN).is_symlink():
+            raise InputError("is a link", source=work.shown(RUN), hint="put the folder itself there")
         yield work.local(RUN)
         return
     with tempfile.TemporaryDirectory(prefix="inbedder-") as folder:

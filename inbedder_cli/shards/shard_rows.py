@@ -11,8 +11,9 @@ from inbedder_cli.corpus import Corpus, corpus_from_table
 from inbedder_cli.corpus.cell_paths import split_path
 from inbedder_cli.corpus.jsonl import without_json_mark
 from inbedder_cli.corpus.limits import unpacked_limit, unpacks_too_large
+from inbedder_cli.corpus.parquet import expanded_schema, expanded_size, string_leaves
 from inbedder_cli.errors import InputError
-from inbedder_cli.shards.sharding import ChangedError, place_of
+from inbedder_cli.shards.sharding import MAX_ROWS, ChangedError, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,6 +68,8 @@ def read_footer(place: Store) -> Footer:
         footer = source.read(length)
         metadata = pq.read_metadata(pa.BufferReader(_small_file(footer)))
         groups = tuple(metadata.row_group(i).num_rows for i in range(metadata.num_row_groups))
+        if any(n < 0 for n in groups) or sum(groups) > MAX_ROWS:
+            raise InputError("its footer is damaged", source=place.location, hint="write the file again")
         return Footer(groups, state.size, hashlib.sha256(footer).hexdigest(), metadata.schema.to_arrow_schema())
 
 
@@ -103,29 +106,67 @@ def read_table(plan: Plan, work: Store, shard: int, names: Sequence[str] | None 
     tables = []
     for piece in plan.pieces_of(shard):
         place = place_of(piece.file, work)
-        try:
-            tables.append(_read_piece(piece, place, names or plan.columns.names))
-        except pa.ArrowException as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(f"cannot be read: {reason}", source=place.location, hint="write it again") from error
+        tables.append(read_piece(piece, place, names or plan.columns.names))
+        n_rows = piece.stop - piece.start
+        if tables[-1].num_rows != n_rows:
+            message = f"has {tables[-1].num_rows:,} of the {n_rows:,} rows that its footer lists"
+            raise InputError(message, source=place.location, hint="write it again")
     return without_json_mark(pa.concat_tables(tables))
 
 
-def _read_piece(piece: Piece, place: Store, names: Sequence[str]) -> pa.Table:
+def read_piece(piece: Piece, place: Store, names: Sequence[str]) -> pa.Table:
+    """Return some rows of a file.
+
+    :param piece: which rows.
+    :param place: where the file is.
+    :param names: of the columns to read.
+    :raises ChangedError: for a file that is not what it was when the plan was made.
+    :raises InputError: for rows that cannot be read, or unpack to very much.
+    """
+    import pyarrow as pa
+
+    check_unchanged(piece, place)
+    try:
+        return read_bounded(place, "", piece.file.size, names, range(piece.start, piece.stop))
+    except pa.ArrowException as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"cannot be read: {reason}", source=place.location, hint="write it again") from error
+
+
+def read_bounded(store: Store, name: str, size: int, names: Sequence[str], rows: range) -> pa.Table:
+    """Return rows of a Parquet file, of which a few bytes may stand for gigabytes.
+
+    Texts are read as dictionaries, and expanded if that is not too much.
+
+    :param store: the folder of the file.
+    :param name: of the file.
+    :param size: of the file, in bytes.
+    :param names: of the columns to read; empty reads all.
+    :param rows: the rows.
+    :raises InputError: for rows that unpack to very much, and a column that is not there.
+    :raises pa.ArrowException: for a damaged file.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    check_unchanged(piece, place)
-    n_bytes, limit = 0, unpacked_limit(piece.file.size)
-    with place.open() as opened, pq.ParquetFile(opened, page_checksum_verification=True) as file:
-        batches = []
-        for batch in _batches(file, piece, names):
-            n_bytes += batch.nbytes
-            if n_bytes > limit:
-                raise unpacks_too_large(place.location, piece.file.size)
-            batch.validate(full=True)
-            batches.append(batch.select(list(names)))
-    return pa.Table.from_batches(batches)
+    batches, n_bytes, shown = [], 0, store.shown(name)
+    with store.open(name) as opened:
+        with pq.ParquetFile(opened) as file:
+            schema, (strings, batch_rows) = file.schema_arrow, string_leaves(file)
+        with pq.ParquetFile(opened, page_checksum_verification=True, read_dictionary=strings) as file:
+            schema = expanded_schema(file.schema_arrow, schema)
+            if absent := [each for each in names if each not in schema.names]:
+                raise InputError("has not the column that the plan reads", source=shown, column=absent[0])
+            schema = pa.schema([schema.field(each) for each in names or schema.names])
+            for read in _batches(file, rows, schema.names, min(batch_rows, BATCH_ROWS)):
+                batch = read.select(schema.names)
+                n_bytes += sum(expanded_size(column)[0] for column in batch.columns)
+                if n_bytes > unpacked_limit(size):
+                    raise unpacks_too_large(shown, size)
+                columns = [c.cast(f.type) for c, f in zip(batch.columns, schema, strict=True)]
+                batches.append(pa.record_batch(columns, schema=schema))
+                batches[-1].validate(full=True)
+    return pa.Table.from_batches(batches, schema)
 
 
 def check_unchanged(piece: Piece, place: Store) -> None:
@@ -144,19 +185,19 @@ def check_unchanged(piece: Piece, place: Store) -> None:
         )
 
 
-def _batches(file: pq.ParquetFile, piece: Piece, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a piece; of a row group that begins before it, what is before is dropped."""
+def _batches(file: pq.ParquetFile, rows: range, names: Sequence[str], n: int) -> Iterator[pa.RecordBatch]:
+    """Yield rows; of a row group that begins before them, what is before is dropped."""
     first = 0
     for group in range(file.num_row_groups):
         last = first + file.metadata.row_group(group).num_rows
-        if first < piece.stop and last > piece.start:
+        if first < rows.stop and last > rows.start:
             at = first
-            for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=list(names)):
-                start, stop = max(0, piece.start - at), min(batch.num_rows, piece.stop - at)
+            for batch in file.iter_batches(n, row_groups=[group], columns=list(names)):
+                start, stop = max(0, rows.start - at), min(batch.num_rows, rows.stop - at)
                 if start < stop:
                     yield batch.slice(start, stop - start)
                 at += batch.num_rows
-                if at >= piece.stop:
+                if at >= rows.stop:
                     break
         first = last
 

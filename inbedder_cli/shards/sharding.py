@@ -10,6 +10,7 @@ import hashlib
 from bisect import bisect_right
 from functools import cached_property
 from itertools import accumulate
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import msgspec
@@ -32,9 +33,10 @@ SHOWN = 300  # characters of a message about a damaged file
 VECTORS, SAMPLE, FAILED, INPUT = "vectors", "sample", "failed", "input"  # folders beside plan.json
 RUN, VOCABULARY = "run", "vocabulary.json"
 HASH_BITS = 64
+MAX_ROWS, MAX_SHARDS = 10**12, 10**6
 
 VectorDtype = Literal["float16", "float32"]
-Rows = Annotated[int, Meta(ge=1, le=10**12)]
+Rows = Annotated[int, Meta(ge=1, le=MAX_ROWS)]
 
 
 class ChangedError(InputError):
@@ -63,6 +65,12 @@ class InputFile(Struct, frozen=True):
     size: Count
     digest: SHA256
     origin: Origin | None = None
+
+    def __post_init__(self) -> None:
+        if self.origin is not None and not is_remote(self.path):
+            path = PurePosixPath(self.path)
+            if path.is_absolute() or ".." in path.parts:
+                raise ValueError(f"{self.path} is not in the folder of the plan")
 
 
 class Columns(Struct, frozen=True):

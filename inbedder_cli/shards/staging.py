@@ -17,6 +17,7 @@ from inbedder_cli.corpus.opening import open_input
 from inbedder_cli.corpus.readers import reader_of
 from inbedder_cli.corpus.values import value_as_text
 from inbedder_cli.errors import InputError
+from inbedder_cli.paths import explain_full_temp
 from inbedder_cli.shards.sharding import INPUT, ChangedError, Origin, part_name
 from inbedder_cli.shards.stores import Store, is_remote
 
@@ -83,7 +84,7 @@ def stage(
     known = {} if old is None else {f.origin.sha256: f.path for f in old.files if f.origin}
     made = {}
     for number, path in enumerate(paths):
-        with tempfile.TemporaryDirectory(prefix="inbedder-") as folder:
+        with explain_full_temp(), tempfile.TemporaryDirectory(prefix="inbedder-") as folder:
             local = _local_copy(path, Path(folder))
             origin = Origin(path, _sha256(local))
             name = known.get(origin.sha256)

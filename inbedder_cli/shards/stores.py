@@ -10,7 +10,7 @@ import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.errors import InbedderError, InputError, UsageError, WriteError
@@ -23,7 +23,23 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://", re.I)
-NATIVE = ("s3", "gs", "gcs", "hdfs", "abfs", "abfss", "hf")  # that pyarrow opens itself; others go through fsspec
+NATIVE = ("s3", "gs", "gcs", "hdfs", "abfs", "abfss", "hf")  # that pyarrow opens itself
+# Those of fsspec; not its wrappers (reference, zip, simplecache, ...), which read further files that a file names.
+THROUGH_FSSPEC = (
+    "http",
+    "https",
+    "az",
+    "adl",
+    "oci",
+    "oss",
+    "ftp",
+    "sftp",
+    "ssh",
+    "smb",
+    "webhdfs",
+    "file",
+    "memory",
+)
 WILDCARDS = "*?["
 BLOCK_BYTES = 1 << 20
 
@@ -124,7 +140,9 @@ class Store:
         """
         with _explained("cannot be read", self.shown(name)):
             if self.is_local:
-                check_regular(self.local(name), follow_links=True)
+                if name:
+                    self._check_own(name)
+                check_regular(self.local(name), follow_links=not name)
                 yield str(self.local(name))
             else:
                 with self._remote[0].open_input_file(self.inner(name)) as stream:
@@ -141,7 +159,8 @@ class Store:
             return None
         with _explained("cannot be read", self.shown(name)):
             if self.is_local:
-                return read_regular(self.local(name), max_bytes, follow_links=True)
+                self._check_own(name)
+                return read_regular(self.local(name), max_bytes)
             with self._remote[0].open_input_stream(self.inner(name)) as stream:
                 content: bytes = stream.read(max_bytes + 1)
             if len(content) > max_bytes:
@@ -159,6 +178,7 @@ class Store:
         try:
             if self.is_local:
                 path = self.local(name)
+                self._check_own(name)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with atomic_write(path) as stream:
                     _copy(content, stream)
@@ -172,6 +192,16 @@ class Store:
             raise WriteError(str(error), hint=hint) from error
         except (OSError, NotImplementedError) as error:
             raise WriteError(f"cannot write {self.shown(name)}: {_reason(error)}", hint=hint) from error
+
+    def _check_own(self, name: str) -> None:
+        """Check that a file is in this folder: with a link a folder of somebody else could name any other file.
+
+        :raises UnsafeFileError: for a link, also of a folder between.
+        """
+        folders = PurePosixPath(name).parents
+        for path in (self.local(name), *(self.local(str(folder)) for folder in folders if folder.name)):
+            if path.is_symlink():
+                raise UnsafeFileError(f"{path} is a link, which files of shards may not be")
 
     def remove(self, name: str) -> None:
         """Delete a file, if it is there.
@@ -259,6 +289,9 @@ def _filesystem(location: str) -> tuple[Any, str]:
 
     scheme = SCHEME.match(location)
     kind = scheme[1].lower() if scheme else "file"
+    if kind not in (*NATIVE, *THROUGH_FSSPEC) or "::" in location:
+        known = ", ".join(f"{name}://" for name in (*NATIVE, *THROUGH_FSSPEC))
+        raise UsageError(f"{location} cannot be opened: no such kind of address", hint=f"one of {known}")
     try:
         if kind in NATIVE:
             filesystem, path = pafs.FileSystem.from_uri(location)
@@ -267,7 +300,7 @@ def _filesystem(location: str) -> tuple[Any, str]:
 
         wrapped, path = fsspec.core.url_to_fs(location)
         return pafs.PyFileSystem(pafs.FSSpecHandler(wrapped)), path
-    except (ImportError, OSError, ValueError, pa.ArrowException) as error:
+    except (ImportError, OSError, ValueError, TypeError, pa.ArrowException) as error:
         hint = f"is a package missing? {kind}:// needs one that fsspec or pyarrow can use"
         raise UsageError(f"{location} cannot be opened: {_reason(error)}", hint=hint) from error
 

@@ -16,6 +16,7 @@ from inbedder_cli.errors import InputError
 from inbedder_cli.explanation.phrases import phrases_by_row
 from inbedder_cli.explanation.variants import normalize_answer
 from inbedder_cli.options import ExplainOptions
+from inbedder_cli.runs.schema import Count
 from inbedder_cli.shards.sharding import VOCABULARY
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ class Vocabulary(Struct, frozen=True, dict=True):
     phrases: Texts
     words: Texts
     stop_words: str | None
-    n_phrases: int
-    n_exemplars: int
+    n_phrases: Count
+    n_exemplars: Count
 
     @cached_property
     def answer_ids(self) -> dict[str, int]:

@@ -191,6 +191,11 @@ HOSTILE = {
         "chmod -R",
     ),
     "a folder that a group can write to": (lambda f: f.parent.chmod(0o770), "can write to", "chmod -R"),
+    "a folder above that all can write to": (
+        lambda f: f.parents[1].chmod(0o777),
+        "other users can replace",
+        "chmod go-w",
+    ),
     "a file that all can write to": (lambda f: f.chmod(0o666), "other users can write to", "remove it"),
     "a file that a group can write to": (lambda f: f.chmod(0o660), "other users can write to", "remove it"),
     "a link": (link, "is a link", "remove it"),

@@ -521,3 +521,14 @@ def test_any_damaged_file_is_read_or_refused(name: str, changes: list[tuple[int,
         return
     assert len(list(rows_as_text(corpus.table))) == len(list(rows_as_json(corpus.table))) == len(corpus)
     with_typed_columns(corpus.table)
+
+
+@pytest.mark.parametrize("field", [(6, 99), (10, 98)], ids=["of a later version", "of an unknown method"])
+def test_a_zip_archive_that_python_cannot_read_is_an_input_error(inbedder, tmp_path, field):
+    data = bytearray(zipped(b"text\nthe room was cold\n"))
+    place, value = field
+    data[data.rindex(b"PK\x01\x02") + place] = value
+    (tmp_path / "x.csv.zip").write_bytes(data)
+    result = inbedder("cluster", tmp_path / "x.csv.zip", "-i", "What?")
+    assert result.exit_code == 5
+    assert "x.csv.zip: not a readable zip archive" in result.stderr

@@ -21,8 +21,8 @@ from inbedder_cli.encoders import backends, load_encoder
 from inbedder_cli.encoders.cache.row_cache import RowCache
 from inbedder_cli.encoders.encoded import Answer, EncodedText
 from inbedder_cli.encoders.transformers.lazy_encoder import LazyEncoder
-from inbedder_cli.encoders.workers import parallel_encoder, worker_layout
-from inbedder_cli.encoders.workers.messages import pack_rows, unpack_rows
+from inbedder_cli.encoders.workers import parallel_encoder, pool, worker_layout
+from inbedder_cli.encoders.workers.messages import LENGTH, pack_rows, unpack_rows
 from inbedder_cli.encoders.workers.parallel_encoder import ParallelEncoder
 from inbedder_cli.encoders.workers.worker_layout import Layout, parse_devices
 from inbedder_cli.errors import InbedderError, ModelError, UsageError
@@ -31,6 +31,8 @@ from inbedder_cli.options import Dtype, EncodeOptions
 from inbedder_cli.progress import SilentReporter
 from tests.encoders.broken import BrokenEncoder
 from tests.encoders.plain import QUESTION, TOLERANCE
+from tests.fuzz.replay import SAID
+from tests.fuzz.workers import TEXTS, hear_workers
 
 ROOT = Path(__file__).parent.parent.parent
 OPTIONS = EncodeOptions(max_answer_tokens=3)
@@ -331,6 +333,35 @@ encoder = load_encoder("broken:" + {folder!r}, workers=2, cache=False)
 found = encoder.encode([{word!r} + str(i) for i in range(40)], "What?", EncodeOptions(batch_tokens=60))
 print(len(found.vectors))
 """
+
+
+ROWS = {text: EncodedText(np.ones(4, np.float32), None, truncated=False) for text in TEXTS}
+PLACES = {text: place for place, text in enumerate(TEXTS)}
+
+
+@pytest.mark.parametrize("length", [2**32, 2**40, 2**63, 2**64 - 1])
+def test_a_message_of_any_length_is_not_waited_for(tmp_path, monkeypatch, length):
+    assert_that_workers_fail(tmp_path, monkeypatch, LENGTH.pack(length) + b"x")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"places": [0, 1, 99]}, {"places": [-1, 0, 1]}, {"vectors": b"123"}, {"truncated": []}]
+)
+def test_rows_that_do_not_fit_the_texts_are_not_taken(tmp_path, monkeypatch, changes):
+    import msgspec
+
+    rows = msgspec.structs.replace(pack_rows(ROWS, PLACES), **changes)
+    content = msgspec.msgpack.encode(rows)
+    assert_that_workers_fail(tmp_path, monkeypatch, LENGTH.pack(len(content)) + content)
+
+
+def assert_that_workers_fail(tmp_path, monkeypatch, said):
+    """Check what comes of workers that say something else than an encoder does."""
+    monkeypatch.chdir(tmp_path)
+    Path(SAID).write_bytes(said)
+    monkeypatch.setattr(pool, "MODULE", pool.MODULE)  # which the next line replaces
+    with pytest.raises(InbedderError, match="a worker process ended"):
+        hear_workers()
 
 
 def run_script(tmp_path, word, **options):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,9 @@ LIGHT += (
     "inbedder_cli.diagnostics.drift",
     "inbedder_cli.output.excel",
     "openpyxl",
+    "inbedder_cli.shards.labelling",
+    "inbedder_cli.shards.planning",
+    "inbedder_cli.encoders.workers.pool",
 )
 HEAVY = ("torch", "transformers.models.llama.modeling_llama", "transformers.models.auto.tokenization_auto", "gguf")
 HEAVY += ("inbedder_cli.encoders.transformers.causal", "inbedder_cli.encoders.transformers.loading")
@@ -51,7 +55,8 @@ LINKS |= {"@missing": "nowhere", "@outside": "/etc/passwd", "@full": "/dev/full"
 class Case:
     """One input.
 
-    :param files: what replaces, or is added to, the target's files; "@..." names something that is no plain file.
+    :param files: what replaces, or is added to, the target's files; "@gone" removes a folder, another "@..." names
+        something that is no plain file.
     :param options: parameters of the target's function.
     :param command: arguments of the program, run in the folder of the files.
     """
@@ -68,6 +73,9 @@ class Case:
         for name, content in self.files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
+            if content == "@gone":
+                shutil.rmtree(path)
+                continue
             path.unlink(missing_ok=True)
             if isinstance(content, bytes):
                 path.write_bytes(content)
@@ -107,6 +115,16 @@ CLUSTER = ["cluster", "rows.csv", "-k", "2", "--no-baseline", "--no-stability", 
 MADE: dict[str, list[list[str]]] = {
     "run": [[*CLUSTER, *TOY, "--id", "id", "--save", "run", "--no-cache"]],
     "cache": [[*CLUSTER, *TOY]],
+    "work": [
+        ["shards", "plan", "rows.csv", *TOY, "--id", "id", "-o", "work", "--rows-per-shard", "6", "-q"],
+        ["shards", "run", "work", "-q"],
+        ["shards", "fit", "work", "-k", "2", "-q"],
+        ["shards", "assign", "work", "-o", "work/out", "-q"],
+    ],
+    "reviewed": [
+        [*CLUSTER, *TOY, "--id", "id", "--save", "reviewed", "--no-cache"],
+        ["review", "reviewed", "--sheet", "reviewed/sheet.csv", "-q"],
+    ],
     "labels.parquet": [["teach", "examples.jsonl", "-m", "toy:", "-o", "labels.parquet", "-q"]],
     **{
         f"v{end}": [["embed", "rows.csv", *TOY, "-q", "-o", f"v{end}"]]

@@ -12,6 +12,7 @@ from tests.fuzz.commands import answer_cases, settings_cases
 from tests.fuzz.documents import excel_files, header_files, json_files, line_files, options_of
 from tests.fuzz.exports import export_files, zip_files
 from tests.fuzz.models import gguf_cases, load_and_encode, model_cases, resolve
+from tests.fuzz.parts import review_cases, shard_cases
 from tests.fuzz.saved import cache_cases, read_suite, read_words, run_cases, suite_cases, word_cases
 from tests.fuzz.tables import (
     csv_files,
@@ -25,6 +26,7 @@ from tests.fuzz.tables import (
     vector_cases,
 )
 from tests.fuzz.teachers import identify_languages, label_cases, language_cases, pull, pull_cases, read_labels
+from tests.fuzz.workers import hear_workers, worker_cases
 
 
 def toy_encoder() -> None:
@@ -64,6 +66,9 @@ TARGETS: dict[str, Target] = {
     "pull": Target("models", pull_cases, pull, weight=3),
     "languages": Target("other", language_cases, identify_languages, ("model",), weight=2),
     "run": Target("runs", run_cases, None, ("run",), weight=8),
+    "shards": Target("shards", shard_cases, None, ("work",), weight=8),
+    "review": Target("runs", review_cases, None, ("reviewed",), weight=4),
+    "workers": Target("encoders", worker_cases, hear_workers, weight=3),
     "cache": Target("cache", cache_cases, None, ("cache",), weight=6),
     "words": Target("other", word_cases, read_words, weight=2),
     "suite": Target("other", suite_cases, read_suite, ("suite",), weight=4),

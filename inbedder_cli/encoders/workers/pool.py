@@ -156,9 +156,10 @@ class Worker:
             with self.process.stdout as stream:
                 while (message := read_message(stream, decoder)) is not None:
                     self._events.put((self, message))
-        except (OSError, ValueError, msgspec.DecodeError):
+        except (OSError, ValueError, MemoryError, msgspec.DecodeError):
             self.process.kill()
-        self._events.put((self, None))
+        finally:
+            self._events.put((self, None))
 
 
 class WorkerPool:
@@ -206,7 +207,11 @@ class WorkerPool:
         """Return the rows in a message, or do what another message demands."""
         match message:
             case Rows() if worker.job is not None:
-                rows = unpack_rows(message, worker.sent)
+                try:
+                    rows = unpack_rows(message, worker.sent)
+                except ValueError:  # its pipe is broken: another worker gets the job
+                    worker.process.kill()
+                    return None
                 worker.job.texts = [text for text in worker.job.texts if text not in rows]
                 run.has_rows = True
                 return rows
