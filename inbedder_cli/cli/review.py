@@ -90,7 +90,7 @@ def review(
     if unknown := [name for name in names if name not in saved.questions]:
         raise UsageError(f'no question is named "{unknown[0]}"', hint=f"--question {' | '.join(saved.questions)}")
     judgments = read_judgments(saved)
-    places = [(name, number) for name in names for number in choose_clusters(saved, name, cluster)]
+    places = {name: choose_clusters(saved, name, cluster) for name in names}
     if sheet:
         table = _sheet(saved, places, rows, seed, judgments)
         with open_output(sheet) as stream:
@@ -117,12 +117,17 @@ def review(
         write_table(table, stream, format_name)
 
 
-def _sheet(run: SavedRun, places: list[tuple[str, int]], n_rows: int, seed: int, judgments: list[Judgment]) -> Any:  # noqa: ANN401
+def _sheet(run: SavedRun, places: dict[str, list[int]], n_rows: int, seed: int, judgments: list[Judgment]) -> Any:  # noqa: ANN401
     import pyarrow as pa
 
     from inbedder_cli.runs.reviews import SHEET_COLUMNS, rows_to_review
 
-    listed = [row for place in places for row in rows_to_review(run, *place, n_rows, seed, judgments)]
+    listed = [
+        row
+        for place in places.items()
+        for rows in rows_to_review(run, *place, n_rows, seed, judgments)
+        for row in rows
+    ]
     numbers = ("cluster", "row")
     return pa.table(
         {
@@ -140,15 +145,19 @@ def _filled(run: SavedRun, path: str) -> list[Judgment]:
 
 
 def _asked(
-    run: SavedRun, places: list[tuple[str, int]], n_rows: int, seed: int, judgments: list[Judgment]
+    run: SavedRun, places: dict[str, list[int]], n_rows: int, seed: int, judgments: list[Judgment]
 ) -> Iterator[Judgment]:
     from inbedder_cli.runs.reviews import Judgment, rows_to_review
 
-    for name, number in places:
-        listed = rows_to_review(run, name, number, n_rows, seed, judgments)
-        for place, row in enumerate(listed, start=1):
+    each = [
+        (name, rows)
+        for name in places
+        for rows in rows_to_review(run, name, places[name], n_rows, seed, judgments)
+    ]
+    for name, rows in each:
+        for place, row in enumerate(rows, start=1):
             instruction = run.questions[name].instruction
-            _say(f"\n{instruction}\n{row['label']}   ({place} of {len(listed)})\n\n{row['text']}\n")
+            _say(f"\n{instruction}\n{row['label']}   ({place} of {len(rows)})\n\n{row['text']}\n")
             key = _key()
             if key is None:
                 return

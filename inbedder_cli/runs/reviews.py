@@ -7,7 +7,7 @@ when the cluster gets another name, or when the folder gets the rows of another 
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
@@ -19,7 +19,7 @@ from inbedder_cli.runs.schema import SHA256, Count, QuestionName
 from inbedder_cli.untrusted import UnsafeFileError, read_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -106,31 +106,40 @@ def precisions(run: SavedRun, question: str, judgments: Iterable[Judgment]) -> d
 
 
 def rows_to_review(
-    run: SavedRun, question: str, cluster: int, n_rows: int, seed: int, judgments: Iterable[Judgment] = ()
-) -> list[dict[str, Any]]:
-    """Return random rows of a cluster that were not judged yet, in an order that the seed gives.
+    run: SavedRun,
+    question: str,
+    clusters: Iterable[int],
+    n_rows: int,
+    seed: int,
+    judgments: Iterable[Judgment] = (),
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield random rows of each cluster that were not judged yet, in an order that the seed gives.
 
     :param run: the saved run.
     :param question: name of the question.
-    :param cluster: its number, after the user's merges.
-    :param n_rows: how many rows to judge in all: those that were judged count.
+    :param clusters: their numbers, after the user's merges.
+    :param n_rows: how many rows of each to judge in all: those that were judged count.
     :param seed: of the order; a larger `n_rows` goes on with the same order.
     :param judgments: those about the run.
-    :return: rows as a sheet has them, by the names of `SHEET_COLUMNS`.
+    :yield: rows of one cluster as a sheet has them, by the names of `SHEET_COLUMNS`.
     """
-    label = run.questions[question].names[cluster]
-    done = {each.row for each in judgments if each.question == question and each.label == label}
-    members = [row for row, number in enumerate(_clusters(run, question)) if number == cluster]
-    random.Random(f"{seed} {question} {cluster}").shuffle(members)  # noqa: S311
-    rows = run.rows(question)
-    return [
-        {
-            **{"question": question, "cluster": cluster, "label": label, "row": row, "fits": ""},
-            **{name: rows[row][name] or "" for name in ("id", "answer", "text")},
-        }
-        for row in members[:n_rows]
-        if row not in done
-    ]
+    rows, names, merged = run.rows(question), run.questions[question].names, run.questions[question].merged
+    members: defaultdict[int, list[int]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        if (number := row["cluster"]) is not None:
+            members[merged.get(number, number)].append(place)
+    done = {(each.row, each.label) for each in judgments if each.question == question}
+    for cluster in clusters:
+        own, label = members[cluster], names[cluster]
+        random.Random(f"{seed} {question} {cluster}").shuffle(own)  # noqa: S311
+        yield [
+            {
+                **{"question": question, "cluster": cluster, "label": label, "row": place, "fits": ""},
+                **{name: rows[place][name] or "" for name in ("id", "answer", "text")},
+            }
+            for place in own[:n_rows]
+            if (place, label) not in done
+        ]
 
 
 def judgments_of_sheet(run: SavedRun, table: pa.Table, source: str) -> list[Judgment]:

@@ -177,6 +177,8 @@ def _run_folder(work: Store) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="inbedder-") as folder:
         copy = Path(folder) / RUN
         for name in work.states(RUN):
+            if Path(name).name != name or name == "..":  # an object may have any name
+                continue
             copy.mkdir(exist_ok=True)
             (copy / name).write_bytes(work.read(f"{RUN}/{name}", RUN_BYTES) or b"")
         yield copy

@@ -136,3 +136,13 @@ def test_refusals(inbedder, run, arguments, code, message):
     refused = inbedder("review", run, *arguments)
     assert refused.exit_code == code
     assert message in refused.stderr
+
+
+def test_rows_are_read_once_however_many_clusters_there_are(inbedder, run, tmp_path, monkeypatch):
+    """Else a run of others with many clusters would keep the program for hours."""
+    from inbedder_cli.runs.storage import SavedRun
+
+    n_reads, rows = [], SavedRun.rows
+    monkeypatch.setattr(SavedRun, "rows", lambda self, question: n_reads.append(question) or rows(self, question))
+    assert inbedder("review", run, "--sheet", tmp_path / "sheet.csv").exit_code == 0
+    assert n_reads == [""]
