@@ -123,6 +123,8 @@ class Store:
                 found = self.local(name).stat()
             except (FileNotFoundError, NotADirectoryError):
                 return None
+            except OSError as error:  # a loop of links, a name that is too long, a folder that cannot be entered
+                raise InputError(f"cannot be read: {_reason(error)}", source=self.shown(name)) from error
             return None if stat.S_ISDIR(found.st_mode) else FileState(found.st_size, found.st_mtime)
         import pyarrow.fs as pafs
 

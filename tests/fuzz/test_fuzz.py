@@ -8,8 +8,11 @@ import pytest
 
 from tests.fuzz.cases import EMBED, LINKS, ROWS, TOY, Case, seed
 from tests.fuzz.hunt import Hunter, describe
+from tests.fuzz.parts import ASSIGN, FIT, RUN, STATUS
+from tests.fuzz.replay import SAID
 from tests.fuzz.targets import TARGETS
 from tests.fuzz.teachers import LABELS
+from tests.fuzz.workers import whole
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 INPUTS, HEAVY_INPUTS = 12, 4
@@ -42,6 +45,9 @@ ONE_OF_EACH: list[tuple[str, Case]] = [
     ("run", Case({}, {}, ["show", "run", "0"])),
     ("run", Case({"run/names.txt": seed("names.txt")}, {}, ["show", "run"])),
     ("cache", Case({"rows.csv": ROWS}, {}, ["answer", "rows.csv", *TOY])),
+    *[("shards", Case({"work/out": "@gone"}, {}, command)) for command in (*STATUS, RUN, FIT, ASSIGN)],
+    ("review", Case({"rows.csv": ROWS}, {}, ["review", "reviewed", "--from", "reviewed/sheet.csv"])),
+    ("workers", Case({SAID: whole()})),
     ("words", Case({"words.txt": seed("words.txt")}, {"source": "words.txt"})),
     *[("suite", Case({}, {"name": name})) for name in ("tasks.json", "examples.jsonl", "scores.jsonl")],
 ]

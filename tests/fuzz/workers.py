@@ -35,24 +35,7 @@ LENGTHS = [0, 1, 2**20, 2**32, 2**40, 2**63, 2**64 - 1]
 
 def worker_cases(_: Path) -> SearchStrategy[Case]:
     """Messages of a worker, of which some are changed, cut off, in another order, or of another length."""
-    import msgspec
-
-    from inbedder_cli.encoders.encoded import Answer, EncodedText
-    from inbedder_cli.encoders.workers.messages import LENGTH, Done, Failed, Loaded, Warned, pack_rows
-
-    answer = Answer("cold", 0.9, (("cold", 0.75),))
-    rows = {text: EncodedText(np.ones(4, np.float32), answer, truncated=False) for text in TEXTS}
-    places = {text: i for i, text in enumerate(TEXTS)}
-    whole = [Loaded(IDENTITY, DTYPE), pack_rows(rows, places), Done()]
-    others = [Failed("ModelError", "it is damaged", None), Warned("slow"), Loaded("other", "bfloat16")]
-    values = [msgspec.msgpack.decode(msgspec.msgpack.encode(one)) for one in [*whole, *others]]
-    encode = msgspec.msgpack.Encoder().encode
-
-    def packed(value: Any, length: int | None = None) -> bytes:
-        content = _encoded(encode, value)
-        return LENGTH.pack(len(content) if length is None else length) + content
-
-    said = b"".join(map(packed, values[:3]))
+    values = messages()
     one = st.integers(0, len(values) - 1).flatmap(
         lambda i: m.changed(values[i], ["type", "places", "vectors", "answers", "error"], VALUES)
     )
@@ -60,14 +43,44 @@ def worker_cases(_: Path) -> SearchStrategy[Case]:
     message = st.one_of(st.builds(packed, one, length), st.sampled_from(values).map(packed))
     several = st.lists(message, min_size=1, max_size=4).map(b"".join)
     after = message.map(lambda other: packed(values[0]) + other + packed(values[2]))
-    return st.one_of(several, after, m.damaged(said)).map(lambda new: Case({SAID: new}))
+    return st.one_of(several, after, m.damaged(whole())).map(lambda new: Case({SAID: new}))
 
 
-def _encoded(encode: Any, value: Any) -> bytes:
+def whole() -> bytes:
+    """What a worker says that encodes `TEXTS`."""
+    return b"".join(map(packed, messages()[:3]))
+
+
+def messages() -> list[Any]:
+    """What a worker may say, as plain values: first the three of one that encodes `TEXTS`."""
+    import msgspec
+
+    from inbedder_cli.encoders.encoded import Answer, EncodedText
+    from inbedder_cli.encoders.workers.messages import Done, Failed, Loaded, Warned, pack_rows
+
+    answer = Answer("cold", 0.9, (("cold", 0.75),))
+    rows = {text: EncodedText(np.ones(4, np.float32), answer, truncated=False) for text in TEXTS}
+    places = {text: i for i, text in enumerate(TEXTS)}
+    said = [Loaded(IDENTITY, DTYPE), pack_rows(rows, places), Done()]
+    said += [Failed("ModelError", "it is damaged", None), Warned("slow"), Loaded("other", "bfloat16")]
+    return [msgspec.msgpack.decode(msgspec.msgpack.encode(one)) for one in said]
+
+
+def packed(value: Any, length: int | None = None) -> bytes:
+    """Return a message as a pipe has it.
+
+    :param value: the message, as plain values.
+    :param length: what it says of its length; None: the truth.
+    """
+    import msgspec
+
+    from inbedder_cli.encoders.workers.messages import LENGTH
+
     try:
-        return encode(value)
+        content = msgspec.msgpack.encode(value)
     except (OverflowError, RecursionError, ValueError):  # numbers and depths that MessagePack has not
-        return b"\x91" * 3000 + b"\xc0"
+        content = b"\x91" * 3000 + b"\xc0"
+    return LENGTH.pack(len(content) if length is None else length) + content
 
 
 def hear_workers() -> None:

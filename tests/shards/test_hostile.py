@@ -113,13 +113,13 @@ def test_a_link_in_the_folder_does_not_lead_out_of_it(shards, planned, reviews_f
 
 @posix
 @pytest.mark.parametrize("name", ["plan.json", "vocabulary.json"])
-@pytest.mark.parametrize("kind", ["link", "fifo", "device"])
+@pytest.mark.parametrize("kind", ["link", "loop", "fifo", "device"])
 def test_files_of_the_plan_are_plain_files(shards, work, tmp_path, name, kind):
     (work / name).rename(tmp_path / "kept")
     if kind == "fifo":
         os.mkfifo(work / name)
     else:
-        (work / name).symlink_to(tmp_path / "kept" if kind == "link" else "/dev/zero")
+        (work / name).symlink_to({"link": tmp_path / "kept", "loop": name, "device": "/dev/zero"}[kind])
     error = shards("assign", work, "-o", tmp_path / "out", code=5).stderr
     assert f"{name}: cannot be read" in error
 
