@@ -174,7 +174,7 @@ def odd_tables(data: bytes) -> SearchStrategy[bytes]:
                     table.slice(0, 0),
                     table.slice(1),
                     pa.concat_tables([table] * 2),
-                    pa.concat_tables([table] * 9000),
+                    pa.concat_tables([table] * 900),
                 ][value % 4]
             case "bulk":
                 fill = pa.array([0] * 3000, pa.int32())

@@ -185,3 +185,14 @@ def test_a_full_folder_of_temporary_files_is_named(shards, toy, tmp_path, monkey
     assert f"cannot write a temporary file: no space left on the disk of {folder}" in error
     assert "set TMPDIR to a folder on another disk" in error
     assert not (tmp_path / "work").exists()
+
+
+def test_when_the_first_shards_all_fail_the_others_are_not_tried(shards, planned, reviews_folder):
+    work = planned()
+    for path in reviews_folder.glob("*"):
+        path.unlink()
+    error = shards("run", work, code=4).stderr
+    assert "the first 5 shards all failed: shard 0: " in error
+    assert "no such file" in error
+    state = json.loads(shards("status", work, "--json").stdout)
+    assert (state["done"], state["failed"], state["missing"]) == (0, 5, 1)
