@@ -109,7 +109,7 @@ def decode_counts(content: bytes, source: str) -> ShardCounts:
     """
     try:
         return msgspec.msgpack.decode(content, type=ShardCounts)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise InputError(f"is damaged: {error}", source=source, hint="delete it and assign again") from error
 
 

@@ -149,6 +149,8 @@ def test_counts_that_were_not_written_by_a_shard_are_refused(shards, work, tmp_p
     shards("assign", work, "-o", out)
     path = out / "_counts" / "part-00001"
     whole = msgspec.msgpack.decode(path.read_bytes(), strict=False)
+    path.write_bytes(path.read_bytes().replace(b"room", b"\xffoom"))
+    assert "is damaged" in shards("assign", work, "-o", out, code=5).stderr
     odd = {"phrases": b"\xff" * 32, "sizes": {0: -5}, "answers": (2**62).to_bytes(8, "little") * 3, "words": b"x"}
     for key, value in odd.items():
         path.write_bytes(msgspec.msgpack.encode(whole | {key: value}))
