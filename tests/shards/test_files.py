@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import weakref
 from dataclasses import replace
+from pathlib import Path
 
 import fsspec
 import pyarrow as pa
@@ -108,6 +109,22 @@ def test_files_of_different_columns_are_refused(shards, toy, reviews_folder, tmp
     pq.write_table(pq.read_table(path).rename_columns(["id", "points", "text", "tags"]), path)
     error = shards("plan", reviews_folder, "-i", QUESTION, "-m", "toy:1", "-o", tmp_path / "work", code=5).stderr
     assert '1.parquet, column "points": has other columns than' in error
+
+
+def test_a_full_disk_for_temporary_files_is_an_error_that_names_the_folder(shards, toy, tmp_path, monkeypatch):
+    path = tmp_path / "in.csv"
+    path.write_text("id,text\na,good\n")
+    opened = Path.open
+
+    def full(self, *arguments, **options):
+        return opened(Path("/dev/full") if self.suffix == ".arrows" else self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", full)
+    fixed = ["-i", QUESTION, "-m", "toy:1", "-o", tmp_path / "work"]
+    error = shards("plan", path, *fixed, code=1).stderr
+    assert "cannot write a temporary file" in error
+    assert "TMPDIR" in error
+    assert not (tmp_path / "work").exists()
 
 
 def test_a_bad_row_of_a_remote_file_is_told_by_its_url(shards, toy, memory, tmp_path):
