@@ -11,6 +11,7 @@ import os
 import re
 import socket
 import time
+import traceback
 from collections import Counter, deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 HOST_AND_PORT = re.compile(r"(?:ray://)?([\w.-]+):(\d{1,5})")
-CONNECT_SECONDS, POLL_SECONDS = 10.0, 0.5
+CONNECT_SECONDS = 10.0
 SHARED_CORES = 4  # cores of a machine from which a worker gets two of them
 DIED = "the worker process died, perhaps for lack of memory"
 # No data leaves the machine, and nothing but results reaches standard output.
@@ -179,6 +180,8 @@ def _cluster(address: str | None, start_seconds: float) -> Iterator[Any]:
 def _connect(ray: Any, address: str, start_seconds: float) -> None:  # noqa: ANN401
     """Connect to a cluster, or start one here.
 
+    Ray gives its own processes 15 to 30 seconds to start, which no setting changes; so it is started again.
+
     :raises InbedderError: when there is none.
     """
     hint = "is it running? ray status; without --address Ray is started on this machine"
@@ -187,38 +190,29 @@ def _connect(ray: Any, address: str, start_seconds: float) -> None:  # noqa: ANN
             socket.create_connection((place[1], int(place[2])), CONNECT_SECONDS).close()
         except OSError as error:  # Ray itself would wait for minutes
             raise InbedderError(f"no Ray cluster at {address}: {error.strerror or error}", hint=hint) from error
-    try:
-        with _patience(ray, start_seconds):
+    deadline = time.monotonic() + start_seconds
+    while True:
+        try:
             ray.init(address=address, **OPTIONS)
-    except Exception as error:  # Ray raises bare exceptions
-        ray.shutdown()
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        if address != "local":
-            raise InbedderError(f"no Ray cluster at {address}: {reason}", hint=hint) from error
-        hint = "is the machine busy? --ray-timeout gives it more seconds; or use --engine local"
-        raise InbedderError(f"Ray cannot start: {reason}", hint=hint) from error
+        except Exception as error:  # Ray raises bare exceptions
+            _end_processes(error)
+            ray.shutdown()
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            if address != "local":
+                raise InbedderError(f"no Ray cluster at {address}: {reason}", hint=hint) from error
+            if time.monotonic() >= deadline:
+                hint = "is the machine busy? --ray-timeout gives it more seconds; or use --engine local"
+                raise InbedderError(f"Ray cannot start: {reason}", hint=hint) from error
+        else:
+            return
 
 
-@contextmanager
-def _patience(ray: Any, seconds: float) -> Iterator[None]:  # noqa: ANN401
-    """Let Ray wait longer for the processes that it starts than its half minute, which no setting changes."""
-    services, deadline = ray._private.services, time.monotonic() + seconds
-    get_node = services.get_node
-
-    def waiting(*arguments: object) -> Any:  # noqa: ANN401
-        while True:
-            try:
-                return get_node(*arguments)
-            except RuntimeError:  # it is not there yet
-                if time.monotonic() >= deadline:
-                    raise
-                time.sleep(POLL_SECONDS)
-
-    services.get_node = waiting
-    try:
-        yield
-    finally:
-        services.get_node = get_node
+def _end_processes(error: Exception) -> None:
+    """End what a Ray that did not start has started: it leaves its processes, which would slow down the next."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        end = getattr(frame.f_locals.get("self"), "kill_all_processes", None)
+        if end is not None:
+            end(check_alive=False, allow_graceful=False)
 
 
 def _workers(ray: Any, asked: int | None, n_shards: int) -> tuple[int, dict[str, float]]:  # noqa: ANN401

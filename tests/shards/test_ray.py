@@ -114,28 +114,32 @@ def test_a_cluster_that_is_not_there_is_an_error(inbedder, plan):
     assert "no Ray cluster at 127.0.0.1:1" in result.stderr
 
 
-def test_ray_may_take_longer_to_start_than_its_own_bound(monkeypatch):
+def test_a_ray_that_does_not_start_is_ended_and_started_again(monkeypatch):
     import ray
 
     from inbedder_cli.errors import InbedderError
     from inbedder_cli.shards import ray_engine
 
-    now, asked = [0.0], []
+    now, events = [0.0], []
 
-    def get_node(*_):
-        asked.append(now[0])
-        raise RuntimeError("no node yet")
+    class Node:
+        def __init__(self):
+            events.append("start")
+            now[0] += 30.0
+            raise RuntimeError("The current node timed out during startup.")
 
-    def init(**_):
-        ray._private.services.get_node("address", "node")
+        def kill_all_processes(self, **_):
+            events.append("end")
 
-    services = ray._private.services
     monkeypatch.setattr(ray_engine.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(ray_engine.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + 20))
-    monkeypatch.setattr(services, "get_node", get_node)
-    monkeypatch.setattr(ray, "init", init)
-    with pytest.raises(InbedderError, match="Ray cannot start: no node yet") as caught:
+    monkeypatch.setattr(ray, "init", lambda **_: Node())
+    with pytest.raises(InbedderError, match="Ray cannot start: The current node timed out") as caught:
         list(ray_engine.RayEngine(start_seconds=70).run(None, [0], lambda *_: None))
     assert "--ray-timeout" in caught.value.hint
-    assert asked == [0, 20, 40, 60, 80]
-    assert services.get_node is get_node
+    assert events == ["start", "end"] * 3
+
+
+def test_ray_has_what_ends_its_processes():
+    from ray._private.node import Node
+
+    assert callable(Node.kill_all_processes)
