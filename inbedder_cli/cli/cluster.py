@@ -32,7 +32,7 @@ from inbedder_cli.cli.option_groups import (
     with_groups,
 )
 from inbedder_cli.cli.page_options import PageOptions, split_names, write_pictures
-from inbedder_cli.cli.shard_options import Question, ShardedRun, plan_options
+from inbedder_cli.cli.shard_options import Question, ShardedRun, plan_options, tell_of_parts
 from inbedder_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -175,6 +175,7 @@ def cluster(
         output, output_format, clusters, save, report, plot, bad_rows=bad_rows, force=force, inputs=inputs
     )
     corpus = source.read(file, reporter)
+    tell_of_parts(len(corpus), file, list(questions.values()), reporter)
     corpus = with_output_style(
         corpus, row_format, output, clusters, excel=excel, escape_formulas=escape_formulas, reporter=reporter
     )

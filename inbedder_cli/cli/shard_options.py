@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +14,7 @@ from inbedder_cli.cli import input_parameters, parameters
 from inbedder_cli.cli.console import stdout_console
 from inbedder_cli.cli.option_groups import EncodingOptions, InputOptions, ModelOptions
 from inbedder_cli.corpus.layout import Layout
+from inbedder_cli.corpus.opening import STDIN
 from inbedder_cli.errors import UsageError
 from inbedder_cli.options import Choice, Dtype, EmptyTexts, EncodingErrors, OnBadRow
 
@@ -77,6 +79,15 @@ Address = Annotated[
         help="Address of a Ray cluster, or auto. Default: RAY_ADDRESS, else this machine.", rich_help_panel=SHARDS
     ),
 ]
+RayTimeout = Annotated[
+    float,
+    typer.Option(
+        min=1,
+        max=86_400,
+        help="Seconds that Ray may take to start on this machine.",
+        rich_help_panel=SHARDS,
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option(
@@ -102,6 +113,7 @@ class EngineOptions:
 
     engine: EngineOption = EngineName.local
     address: Address = None
+    ray_timeout: RayTimeout = 120.0
     workers: Workers = None
 
     @property
@@ -117,7 +129,7 @@ class EngineOptions:
         """
         from inbedder_cli.shards.engines import make_engine
 
-        return make_engine(self.engine, self.address, self.workers, reporter)
+        return make_engine(self.engine, self.address, self.workers, reporter, start_seconds=self.ray_timeout)
 
 
 @dataclass(frozen=True)
@@ -189,6 +201,9 @@ def plan_options(source: ShardInput | InputOptions, sizes: dict[str, Any] | None
 
 
 SLASHES = re.compile(r"^([a-z][a-z0-9+.-]*):/(?!/)")  # of a URL that was taken for a path
+MANY_ROWS = 500_000  # their vectors of 1,024 numbers take 2 GB, and KMeans copies them once
+SAVED = "leave out one of them; inbedder show and report read the run that --engine saves"
+CROSSED = "cross the rows that it writes: pandas.read_parquet(FOLDER, columns=[COLUMN, 'cluster_label'])"
 WORK = "_work"  # folder of the plan in that of the rows; names that begin with "_" are not read as data
 
 
@@ -214,6 +229,7 @@ class ShardedRun:
 
     engine: OptionalEngine = None
     address: Address = None
+    ray_timeout: RayTimeout = 120.0
 
     def is_asked_for(self) -> bool:
         """Return whether the input is clustered in parts.
@@ -258,13 +274,15 @@ class ShardedRun:
         from inbedder_cli.shards.stores import Store
 
         if given := next((option for option, value in whole.items() if value), None):
-            hint = "leave out one of them; inbedder show and report read the run that --engine saves"
+            hint = CROSSED if given == "--by" else SAVED
             raise UsageError(f"{given}: this needs all rows at once, which --engine does not keep", hint=hint)
         if output is None:
             raise UsageError("--engine writes a folder of Parquet files", hint="name it: -o FOLDER")
         if model.devices:
             raise UsageError("--devices is for one process", hint="--engine ray has a worker on each GPU")
-        options_of_engine = EngineOptions(self.engine or EngineName.local, self.address, model.workers)
+        options_of_engine = EngineOptions(
+            self.engine or EngineName.local, self.address, self.ray_timeout, model.workers
+        )
         engine = options_of_engine.open(reporter)
         folder = Store(SLASHES.sub(r"\1://", str(output)))
         work = Store(folder.shown(WORK))
@@ -279,6 +297,24 @@ class ShardedRun:
         reporter.info(f"written: {folder.location} (inbedder show {work.shown('run')})")
         show_clusters(labelled.analysis)
         raise_for_failed_rows(labelled.statuses.get("failed", 0))
+
+
+def tell_of_parts(n_rows: int, file: str, questions: list[str], reporter: Reporter) -> None:
+    """Tell how to work in parts, where all rows in memory may be too many.
+
+    :param n_rows: rows of the input.
+    :param file: the input as it was named.
+    :param questions: what is asked.
+    :param reporter: receives the message.
+    """
+    if n_rows <= MANY_ROWS:
+        return
+    source = "FILE" if file == STDIN else shlex.quote(file)
+    command = f"inbedder cluster {source} -i {shlex.quote(questions[0])} --engine local -o FOLDER"
+    reporter.warn(
+        f"{n_rows:,} rows, more than {MANY_ROWS:,}: all texts and vectors are held in memory. "
+        f"In parts, which can be stopped and go on: {command}"
+    )
 
 
 def show_clusters(analysis: Analysis) -> None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.corpus.delimiters import NAMES, consistency, guess_delimiter, is_blank
-from inbedder_cli.corpus.grid import table_of_cells
+from inbedder_cli.corpus.grid import stream_cells
 from inbedder_cli.corpus.header import MOST_ROWS
 from inbedder_cli.corpus.layout import Layout
 from inbedder_cli.corpus.limits import cell_too_large
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from inbedder_cli.corpus.opening import Opened
     from inbedder_cli.corpus.read_table import ReadTable
+    from inbedder_cli.corpus.row_stream import RowStream
 
 EXCEL_LINE = re.compile(r'"?sep=(.)"?\r?\n', re.I)  # Excel's own way to state the delimiter
 DOUBLED = 'write "" for a quote inside a quoted text'
@@ -35,6 +37,21 @@ def read_csv(
 ) -> ReadTable:
     """Return a CSV or TSV file as a table of strings.
 
+    :param opened: the file.
+    :param layout: how it is laid out; None detects it.
+    :param limit: maximum number of rows; None reads all.
+    :param usual: the delimiter that such files have, and that needs no note.
+    :return: the table, notes, the rows that were left out, and how the file is written.
+    :raises InputError: as `stream_csv`.
+    """
+    return stream_csv(opened, layout, limit, usual=usual).whole()
+
+
+def stream_csv(
+    opened: Opened, layout: Layout | None = None, limit: int | None = None, *, usual: str = ","
+) -> RowStream:
+    """Return the rows of a CSV or TSV file, whose cells are strings.
+
     Blank lines are skipped, except in a file of one column, where they are rows without text. Rows with fewer
     cells than the header are filled up, and empty cells beyond it are dropped, as spreadsheets leave them out or
     add them; both are noted. Unnamed columns at the end are dropped if they are empty.
@@ -43,9 +60,9 @@ def read_csv(
     :param layout: how it is laid out; None detects it.
     :param limit: maximum number of rows; None reads all.
     :param usual: the delimiter that such files have, and that needs no note.
-    :return: the table, notes, the rows that were left out, and how the file is written.
-    :raises InputError: for rows with more cells than the header, unclosed quotes, NUL bytes, another encoding, or
-        a missing header.
+    :return: the rows, notes, the rows that were left out, and how the file is written.
+    :raises InputError: now or while rows are read, for rows with more cells than the header, unclosed quotes, NUL
+        bytes, another encoding, or a missing header.
     """
     layout = layout or Layout()
     text = head_text(opened, layout)
@@ -57,16 +74,17 @@ def read_csv(
     csv.field_size_limit(opened.max_cell)
     originals: dict[int, str] = {}
     records = _records(opened, layout, delimiter, originals, is_stated=is_stated, is_spaced=is_spaced)
-    read = table_of_cells(records, opened.name, layout, limit, delimiter=delimiter, originals=originals)
-    notes = list(read.notes)
-    if is_spaced:
-        notes.insert(0, "blanks after delimiters dropped")
+    rows = stream_cells(records, opened.name, layout, limit, delimiter=delimiter, originals=originals)
+    notes = []
     if layout.delimiter is None and delimiter != usual:
         shown = NAMES.get(delimiter, f'"{delimiter}"')
         how = "its first line tells it" if is_stated else "guessed; --delimiter to change"
-        notes.insert(0, f"delimiter {shown} ({how})")
+        notes.append(f"delimiter {shown} ({how})")
+    if is_spaced:
+        notes.append("blanks after delimiters dropped")
     line_end = "\r\n" if text.partition("\n")[0].endswith("\r") else "\n"
-    return read._replace(notes=notes, style=CsvStyle(delimiter, line_end, has_mark(opened)))
+    style = CsvStyle(delimiter, line_end, has_mark(opened))
+    return replace(rows, notes=lambda: [*notes, *rows.notes()], style=style)
 
 
 def read_tsv(opened: Opened, layout: Layout | None = None, limit: int | None = None) -> ReadTable:
@@ -78,6 +96,17 @@ def read_tsv(opened: Opened, layout: Layout | None = None, limit: int | None = N
     :return: as `read_csv`.
     """
     return read_csv(opened, layout, limit, usual="\t")
+
+
+def stream_tsv(opened: Opened, layout: Layout | None = None, limit: int | None = None) -> RowStream:
+    """Return the rows of a TSV file, as `read_tsv` reads it.
+
+    :param opened: the file.
+    :param layout: how it is laid out; None detects it.
+    :param limit: maximum number of rows; None reads all.
+    :return: as `stream_csv`.
+    """
+    return stream_csv(opened, layout, limit, usual="\t")
 
 
 def _delimiter_of(text: str, layout: Layout, usual: str) -> tuple[str, bool]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.corpus.json_parsing import PREFIX, JsonParser, kind_of_json
 from inbedder_cli.corpus.json_rows import JsonRows
-from inbedder_cli.corpus.jsonl import table_of_records
+from inbedder_cli.corpus.jsonl import stream_records
 from inbedder_cli.corpus.layout import Layout
 from inbedder_cli.corpus.limits import MEGABYTE
-from inbedder_cli.corpus.read_table import BadRow, ReadTable, note_of_bad_rows
+from inbedder_cli.corpus.read_table import BadRow, note_of_bad_rows
 from inbedder_cli.corpus.text_lines import decode_lines
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import OnBadRow
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from inbedder_cli.corpus.opening import Opened
+    from inbedder_cli.corpus.read_table import ReadTable
+    from inbedder_cli.corpus.row_stream import RowStream
 
 MAX_DOCUMENT = 500 * MEGABYTE  # characters; it is parsed in memory
 OBJECT = re.compile(r"\s*\{\s*[\"}]")
@@ -64,7 +67,7 @@ def read_json_lines(opened: Opened, layout: Layout | None = None, limit: int | N
     :return: one column per key, in order of appearance.
     :raises InputError: naming the first line that is not a JSON object.
     """
-    return _read(opened, layout or Layout(), limit, least_lines=1)
+    return stream_json_lines(opened, layout, limit).whole()
 
 
 def read_json(opened: Opened, layout: Layout | None = None, limit: int | None = None) -> ReadTable:
@@ -78,10 +81,33 @@ def read_json(opened: Opened, layout: Layout | None = None, limit: int | None = 
     :return: one column per key, in order of appearance.
     :raises InputError: when it is no JSON, or holds no rows, or several lists and no path tells which.
     """
-    return _read(opened, layout or Layout(), limit, least_lines=2)
+    return stream_json(opened, layout, limit).whole()
 
 
-def _read(opened: Opened, layout: Layout, limit: int | None, *, least_lines: int) -> ReadTable:
+def stream_json_lines(opened: Opened, layout: Layout | None = None, limit: int | None = None) -> RowStream:
+    """Return the rows of JSON lines, as `read_json_lines` reads them; a document is read whole.
+
+    :param opened: the file.
+    :param layout: its encoding, where the rows are, and what to do with lines that are no objects.
+    :param limit: maximum number of rows; None reads all.
+    :return: the rows; while they are read, the first line that is not a JSON object is an error.
+    """
+    return _stream(opened, layout or Layout(), limit, least_lines=1)
+
+
+def stream_json(opened: Opened, layout: Layout | None = None, limit: int | None = None) -> RowStream:
+    """Return the rows of a JSON document, which is read whole; JSON lines are not.
+
+    :param opened: the file.
+    :param layout: its encoding, and where the list of rows is.
+    :param limit: maximum number of rows; None reads all.
+    :return: the rows.
+    :raises InputError: as `read_json`.
+    """
+    return _stream(opened, layout or Layout(), limit, least_lines=2)
+
+
+def _stream(opened: Opened, layout: Layout, limit: int | None, *, least_lines: int) -> RowStream:
     if layout.on_bad_row is OnBadRow.pad:
         raise UsageError("--on-bad-row pad is for tables of cells, not for JSON", hint="use skip or fail")
     parser = JsonParser(opened.name)
@@ -100,13 +126,13 @@ def _read(opened: Opened, layout: Layout, limit: int | None, *, least_lines: int
         bad_rows: list[BadRow] = []
         filled = ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
         records = _objects(filled, parser, bad_rows if skips else None)
-        table = table_of_records(records, opened.name, limit)
-        return ReadTable(table, [*parser.all_notes(), *note_of_bad_rows(bad_rows)], bad_rows)
+        rows = stream_records(records, opened.name, limit)
+        return replace(rows, notes=lambda: [*parser.all_notes(), *note_of_bad_rows(bad_rows)], bad_rows=bad_rows)
     text = _joined(lines, opened.name)
-    rows = JsonRows(opened.name, layout.json_path, header=layout.header)
-    found = rows.of(parser.values(text, DOCUMENT_HINT))
-    table = table_of_records(enumerate(found, start=1), opened.name, limit)
-    return ReadTable(table, [*parser.all_notes(), *rows.notes])
+    found = JsonRows(opened.name, layout.json_path, header=layout.header)
+    records = enumerate(found.of(parser.values(text, DOCUMENT_HINT)), start=1)
+    rows = stream_records(records, opened.name, limit)
+    return replace(rows, notes=lambda: [*parser.all_notes(), *found.notes])
 
 
 def _is_object(line: str, parser: JsonParser) -> bool:

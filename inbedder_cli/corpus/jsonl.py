@@ -6,53 +6,96 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.corpus.limits import MAX_COLUMNS, check_empty_cells, too_many_columns
+from inbedder_cli.corpus.row_stream import RowStream
 from inbedder_cli.corpus.values import replace_surrogates, value_as_json
 from inbedder_cli.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     import pyarrow as pa
 
 JSON_CELLS = {b"inbedder.cells": b"json"}  # field metadata: the strings of this column are JSON texts
+BATCH_CELLS, BATCH_CHARACTERS = 2**18, 2**25  # converted at a time
 
 
-def table_of_records(records: Iterable[tuple[int, dict[str, Any]]], name: str, limit: int | None) -> pa.Table:
-    """Return JSON objects as a table of JSON texts; a missing key is a null cell.
+def stream_records(records: Iterable[tuple[int, dict[str, Any]]], name: str, limit: int | None) -> RowStream:
+    """Return JSON objects as rows of JSON texts; a missing key is a null cell.
 
     :param records: the line or item number of each, and the object.
     :param name: name of the input in messages.
     :param limit: maximum number of rows; None takes all.
-    :return: one column per key, in order of appearance.
-    :raises InputError: when there is none, or the keys are too many or too different.
+    :return: rows of one column per key, in order of appearance. While they are read, errors are raised when there
+        is none, or the keys are too many or too different.
     """
     import pyarrow as pa
 
-    columns: dict[str, tuple[list[int], list[str]]] = {}  # rows and cells, of the rows that have the key
-    n_rows = n_cells = 0
-    for number, record in records:
+    keys: dict[str, pa.Field] = {}
+
+    def batches() -> Iterator[pa.Table]:
+        batch, n_rows, n_cells = _Batch(), 0, 0
+        for number, record in records:
+            for key in record:
+                if key not in keys:
+                    _check_key(key, len(keys), name, number)
+                    keys[key] = pa.field(key, pa.string(), metadata=JSON_CELLS)
+            batch.add(record)
+            n_rows += 1
+            n_cells += len(record)
+            if n_rows == limit:
+                break
+            if batch.is_full:
+                yield batch.table(keys)
+                batch = _Batch()
+        if not n_rows:
+            raise InputError("has no rows", source=name, hint="give a file with one JSON object per row")
+        check_empty_cells(
+            n_rows * len(keys) - n_cells,
+            n_cells,
+            f"{len(keys):,} different keys in {n_rows:,} rows",
+            name,
+            "keep the keys that every row has, and nest the others in one: jq -c '{text, rest: .}'",
+        )
+        if batch.n_rows:
+            yield batch.table(keys)
+
+    def finished(table: pa.Table) -> pa.Table:
+        given = set(table.column_names)
+        nulls = pa.chunked_array([pa.nulls(table.num_rows, pa.string())])
+        columns = [table.column(key) if key in given else nulls for key in keys]
+        return pa.table(columns, schema=pa.schema(list(keys.values())))
+
+    return RowStream(batches(), finished, list)
+
+
+class _Batch:
+    """JSON texts of some rows, by key, with the rows that have it."""
+
+    def __init__(self) -> None:
+        self.columns: dict[str, tuple[list[int], list[str]]] = {}
+        self.n_rows = self.n_characters = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the rows are as many, or as long, as are to be in memory at a time."""
+        return self.n_rows * len(self.columns) >= BATCH_CELLS or self.n_characters >= BATCH_CHARACTERS
+
+    def add(self, record: dict[str, Any]) -> None:
         for key, value in record.items():
-            if key not in columns:
-                _check_key(key, len(columns), name, number)
-                columns[key] = ([], [])
-            rows, cells = columns[key]
-            rows.append(n_rows)
-            cells.append(value_as_json(value))
-        n_rows += 1
-        n_cells += len(record)
-        if n_rows == limit:
-            break
-    if not n_rows:
-        raise InputError("has no rows", source=name, hint="give a file with one JSON object per row")
-    check_empty_cells(
-        n_rows * len(columns) - n_cells,
-        n_cells,
-        f"{len(columns):,} different keys in {n_rows:,} rows",
-        name,
-        "keep the keys that every row has, and nest the others in one: jq -c '{text, rest: .}'",
-    )
-    fields = [pa.field(name, pa.string(), metadata=JSON_CELLS) for name in columns]
-    return pa.table([_column(*column, n_rows) for column in columns.values()], schema=pa.schema(fields))
+            if key not in self.columns:
+                self.columns[key] = ([], [])
+            rows, cells = self.columns[key]
+            cell = value_as_json(value)
+            rows.append(self.n_rows)
+            cells.append(cell)
+            self.n_characters += len(cell)
+        self.n_rows += 1
+
+    def table(self, keys: dict[str, pa.Field]) -> pa.Table:
+        import pyarrow as pa
+
+        arrays = [_column(*column, self.n_rows) for column in self.columns.values()]
+        return pa.table(arrays, schema=pa.schema([keys[key] for key in self.columns]))
 
 
 def _column(rows: list[int], cells: list[str], n_rows: int) -> pa.Array:

@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING
 from inbedder_cli.corpus.columns import EMPTY_HINT
 from inbedder_cli.corpus.delimiters import DELIMITERS, consistency
 from inbedder_cli.corpus.layout import Layout
-from inbedder_cli.corpus.read_table import ReadTable
+from inbedder_cli.corpus.row_stream import RowStream
 from inbedder_cli.corpus.text_guess import TEXT_NAMES
 from inbedder_cli.corpus.text_lines import decode_lines
 from inbedder_cli.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from inbedder_cli.corpus.opening import Opened
+    from inbedder_cli.corpus.read_table import ReadTable
 
 COLUMN = "text"
+BATCH_LINES = 2**14
 TEXT_SUFFIXES = {".txt", ".text", ".md", ".log"}
 SENTENCE = 4  # words from which a first line is a text, not the name of a column
 TABLE = 0.9  # least share of records of equal width in a table
@@ -33,14 +37,32 @@ def read_lines(opened: Opened, layout: Layout | None = None, limit: int | None =
     :return: one row per line.
     :raises InputError: when the file has no lines.
     """
+    return stream_lines(opened, layout, limit).whole()
+
+
+def stream_lines(opened: Opened, layout: Layout | None = None, limit: int | None = None) -> RowStream:
+    """Return the lines of a file as rows, as `read_lines` reads it.
+
+    :param opened: the file.
+    :param layout: its encoding, and how many lines are skipped.
+    :param limit: maximum number of rows; None reads all.
+    :return: one row per line; while they are read, a file without lines is an error.
+    """
     import pyarrow as pa
 
     layout = layout or Layout()
     lines = islice(decode_lines(opened, layout), layout.skip_rows, None)
-    texts = [line.rstrip("\r\n") for line in islice(lines, limit)]
-    if not texts:
-        raise InputError("has no lines", source=opened.name, hint=EMPTY_HINT)
-    return ReadTable(pa.table({COLUMN: pa.array(texts, pa.string())}))
+    texts = (line.rstrip("\r\n") for line in islice(lines, limit))
+
+    def batches() -> Iterator[pa.Table]:
+        is_empty = True
+        while batch := list(islice(texts, BATCH_LINES)):
+            is_empty = False
+            yield pa.table({COLUMN: pa.array(batch, pa.string())})
+        if is_empty:
+            raise InputError("has no lines", source=opened.name, hint=EMPTY_HINT)
+
+    return RowStream(batches(), lambda table: table, list)
 
 
 def is_plain_text(opened: Opened, text: str) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inbedder_cli.corpus.delimited import read_csv, read_tsv
+from inbedder_cli.corpus.delimited import read_csv, read_tsv, stream_csv, stream_tsv
 from inbedder_cli.corpus.foreign import refuse_foreign, refuse_markup
 from inbedder_cli.corpus.json_document import (
     begins_with_object,
@@ -22,10 +22,13 @@ from inbedder_cli.corpus.json_document import (
     is_json_lines,
     read_json,
     read_json_lines,
+    stream_json,
+    stream_json_lines,
 )
 from inbedder_cli.corpus.layout import option_of
-from inbedder_cli.corpus.lines import is_plain_text, read_lines
+from inbedder_cli.corpus.lines import is_plain_text, read_lines, stream_lines
 from inbedder_cli.corpus.parquet import is_parquet, read_parquet
+from inbedder_cli.corpus.row_stream import stream_of_table
 from inbedder_cli.corpus.text_lines import head_text
 from inbedder_cli.corpus.workbook import is_workbook, read_workbook
 from inbedder_cli.errors import UsageError
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from inbedder_cli.corpus.layout import Layout
     from inbedder_cli.corpus.opening import Opened
     from inbedder_cli.corpus.read_table import ReadTable
+    from inbedder_cli.corpus.row_stream import RowStream
 
 COMPRESSION_SUFFIXES = {".gz", ".bz2", ".xz", ".zst", ".zip"}
 ENCODING = frozenset({"encoding", "encoding_errors"})
@@ -58,6 +62,7 @@ class Reader:
     :param is_binary: whether its files hold no text, and are known by their first bytes whatever their name.
     :param sniff: whether a file is of this format, from its first bytes, or the first characters of a text file.
     :param note: what is said of a file that was sniffed to be of it.
+    :param in_parts: reads the same rows in batches; None if a file of this format is read whole.
     """
 
     name: str
@@ -67,6 +72,18 @@ class Reader:
     is_binary: bool = False
     sniff: Callable[[Opened, str], bool] | None = None
     note: str | None = None
+    in_parts: Callable[[Opened, Layout, int | None], RowStream] | None = None
+
+    def stream(self, opened: Opened, layout: Layout) -> RowStream:
+        """Return the rows of a file, in batches if the format can be read so.
+
+        :param opened: the file.
+        :param layout: how it is laid out.
+        :raises InputError: for a file that cannot be read.
+        """
+        if self.in_parts is None:
+            return stream_of_table(self.read(opened, layout, None))
+        return self.in_parts(opened, layout, None)
 
 
 READERS: Registry[Reader] = Registry("input format", {})
@@ -160,8 +177,8 @@ def _check_options(reader: Reader, layout: Layout) -> None:
 for _reader in (
     Reader("parquet", (".parquet", ".pq"), read_parquet, is_binary=True, sniff=is_parquet),
     Reader("xlsx", (".xlsx", ".xlsm"), read_workbook, HEADER | {"sheet"}, is_binary=True, sniff=is_workbook),
-    Reader("jsonl", (".jsonl", ".ndjson"), read_json_lines, JSON, sniff=is_json_lines),
-    Reader("json", (".json", ".geojson", ".js"), read_json, JSON, sniff=is_json_document),
+    Reader("jsonl", (".jsonl", ".ndjson"), read_json_lines, JSON, sniff=is_json_lines, in_parts=stream_json_lines),
+    Reader("json", (".json", ".geojson", ".js"), read_json, JSON, sniff=is_json_document, in_parts=stream_json),
     Reader(
         "lines",
         (),
@@ -169,8 +186,9 @@ for _reader in (
         ENCODING | {"skip_rows"},
         sniff=is_plain_text,
         note="plain lines, one text each (guessed; --input-format csv to change)",
+        in_parts=stream_lines,
     ),
-    Reader("csv", (".csv",), read_csv, CSV),
-    Reader("tsv", (".tsv", ".tab"), read_tsv, CSV),
+    Reader("csv", (".csv",), read_csv, CSV, in_parts=stream_csv),
+    Reader("tsv", (".tsv", ".tab"), read_tsv, CSV, in_parts=stream_tsv),
 ):
     register_reader(_reader)

@@ -6,7 +6,7 @@ import importlib.util
 import zipfile
 from typing import TYPE_CHECKING
 
-from inbedder_cli.corpus.grid import table_of_cells
+from inbedder_cli.corpus.grid import stream_cells
 from inbedder_cli.corpus.limits import (
     MAX_COLUMNS,
     cell_too_large,
@@ -77,7 +77,7 @@ def read_workbook(opened: Opened, layout: Layout, limit: int | None = None) -> R
                 f'{opened.name} has no sheet "{layout.sheet}"', hint=f"its sheets: {', '.join(names[:LISTED])}"
             )
         chosen = layout.sheet or _first_filled(book, names)
-        read = table_of_cells(_records(book[chosen], opened, layout.skip_rows), opened.name, layout, limit)
+        read = stream_cells(_records(book[chosen], opened, layout.skip_rows), opened.name, layout, limit).whole()
     except (InputError, UsageError, MemoryError):
         raise
     except Exception as error:  # openpyxl raises whatever its parsers do

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 ATTEMPTS = 3
 PAUSE = 0.5  # seconds before the second attempt, twice that before the third: a store may be busy
+START_SECONDS = 120.0  # for Ray to start on this machine: 5 on one that is idle
 FATAL = (ChangedError, ModelError, UsageError, WriteError)
 
 
@@ -124,7 +125,12 @@ class _ShareReporter:
 
 
 def make_engine(
-    name: str, address: str | None = None, workers: int | None = None, reporter: Reporter = SILENT
+    name: str,
+    address: str | None = None,
+    workers: int | None = None,
+    reporter: Reporter = SILENT,
+    *,
+    start_seconds: float = START_SECONDS,
 ) -> Engine:
     """Return an engine by its name.
 
@@ -132,6 +138,7 @@ def make_engine(
     :param address: of a Ray cluster; None takes RAY_ADDRESS, or starts Ray on this machine.
     :param workers: most workers of Ray; None chooses by the cluster. The engine local has none.
     :param reporter: receives messages.
+    :param start_seconds: how long Ray may take to start on this machine.
     :raises UsageError: for an unknown engine, or options that it does not take.
     """
     if name == "local":
@@ -141,5 +148,5 @@ def make_engine(
     if name == "ray":
         from inbedder_cli.shards.ray_engine import RayEngine
 
-        return RayEngine(address, workers, reporter)
+        return RayEngine(address, workers, reporter, start_seconds)
     raise UsageError(f'unknown engine "{name}"', hint="use one of: local, ray")

@@ -10,13 +10,15 @@ import logging
 import os
 import re
 import socket
+import time
+import traceback
 from collections import Counter, deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from inbedder_cli.errors import InbedderError, UsageError
 from inbedder_cli.progress import SILENT
-from inbedder_cli.shards.engines import ATTEMPTS, Outcome, attempt_shard
+from inbedder_cli.shards.engines import ATTEMPTS, START_SECONDS, Outcome, attempt_shard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +33,8 @@ SHARED_CORES = 4  # cores of a machine from which a worker gets two of them
 DIED = "the worker process died, perhaps for lack of memory"
 # No data leaves the machine, and nothing but results reaches standard output.
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "1"}
+# Ray's workers step back behind all other processes: on a busy machine they get a hundredth of a core.
+PRIORITY = {"RAY_worker_niceness": "0"}
 OPTIONS: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
 
 
@@ -40,12 +44,18 @@ class RayEngine:
     :param address: of a cluster, or "auto"; None takes RAY_ADDRESS, or starts Ray on this machine.
     :param workers: most workers; None takes one per GPU, or where there are none as many as leave one core free.
     :param reporter: receives messages.
+    :param start_seconds: how long Ray may take to start on this machine.
     """
 
     def __init__(
-        self, address: str | None = None, workers: int | None = None, reporter: Reporter = SILENT
+        self,
+        address: str | None = None,
+        workers: int | None = None,
+        reporter: Reporter = SILENT,
+        start_seconds: float = START_SECONDS,
     ) -> None:
         self.address, self.workers, self.reporter = address, workers, reporter
+        self.start_seconds = start_seconds
 
     def run(
         self, job: Job[T], shards: Sequence[int], on_progress: Callable[[int, float], None]
@@ -59,7 +69,7 @@ class RayEngine:
         :raises InbedderError: what would fail on every shard, or workers that cannot start.
         """
         del on_progress
-        with _cluster(self.address) as ray:
+        with _cluster(self.address, self.start_seconds) as ray:
             n_workers, resources = _workers(ray, self.workers, len(shards))
             self.reporter.info(f"Ray: {n_workers} workers, each with {_shown(resources)}")
             pool = _Pool(ray, job, n_workers, resources)
@@ -148,9 +158,12 @@ class _Pool:
 
 
 @contextmanager
-def _cluster(address: str | None) -> Iterator[Any]:
+def _cluster(address: str | None, start_seconds: float) -> Iterator[Any]:
     """Yield the module, connected to a cluster; one that is started here ends with the block."""
-    os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+    wait = str(int(start_seconds))
+    waits = {"RAY_gcs_server_port_wait_time_s": wait, "RAY_worker_register_timeout_seconds": wait}
+    settings = QUIET | PRIORITY | waits
+    os.environ.update({name: os.environ.get(name, value) for name, value in settings.items()})
     try:
         import ray
     except ImportError as error:
@@ -159,7 +172,7 @@ def _cluster(address: str | None) -> Iterator[Any]:
         ) from error
     own = not ray.is_initialized()
     if own:
-        _connect(ray, address or os.environ.get("RAY_ADDRESS") or "local")
+        _connect(ray, address or os.environ.get("RAY_ADDRESS") or "local", start_seconds)
     try:
         yield ray
     finally:
@@ -167,8 +180,10 @@ def _cluster(address: str | None) -> Iterator[Any]:
             ray.shutdown()
 
 
-def _connect(ray: Any, address: str) -> None:  # noqa: ANN401
-    """Connect to a cluster, or start one here; on a busy machine that may take several attempts.
+def _connect(ray: Any, address: str, start_seconds: float) -> None:  # noqa: ANN401
+    """Connect to a cluster, or start one here.
+
+    Ray gives its own processes 15 to 30 seconds to start, which no setting changes; so it is started again.
 
     :raises InbedderError: when there is none.
     """
@@ -178,18 +193,29 @@ def _connect(ray: Any, address: str) -> None:  # noqa: ANN401
             socket.create_connection((place[1], int(place[2])), CONNECT_SECONDS).close()
         except OSError as error:  # Ray itself would wait for minutes
             raise InbedderError(f"no Ray cluster at {address}: {error.strerror or error}", hint=hint) from error
-    for attempt in range(1, ATTEMPTS + 1):
+    deadline = time.monotonic() + start_seconds
+    while True:
         try:
             ray.init(address=address, **OPTIONS)
         except Exception as error:  # Ray raises bare exceptions
+            _end_processes(error)
             ray.shutdown()
-            if address == "local" and attempt < ATTEMPTS:
-                continue
             reason = (str(error) or type(error).__name__).splitlines()[0]
-            if address == "local":
-                raise InbedderError(f"Ray cannot start: {reason}", hint="use --engine local") from error
-            raise InbedderError(f"no Ray cluster at {address}: {reason}", hint=hint) from error
-        return
+            if address != "local":
+                raise InbedderError(f"no Ray cluster at {address}: {reason}", hint=hint) from error
+            if time.monotonic() >= deadline:
+                hint = "is the machine busy? --ray-timeout gives it more seconds; or use --engine local"
+                raise InbedderError(f"Ray cannot start: {reason}", hint=hint) from error
+        else:
+            return
+
+
+def _end_processes(error: Exception) -> None:
+    """End what a Ray that did not start has started: it leaves its processes, which would slow down the next."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        end = getattr(frame.f_locals.get("self"), "kill_all_processes", None)
+        if end is not None:
+            end(check_alive=False, allow_graceful=False)
 
 
 def _workers(ray: Any, asked: int | None, n_shards: int) -> tuple[int, dict[str, float]]:  # noqa: ANN401

@@ -1,4 +1,8 @@
-"""Files that cannot be read in parts (CSV, JSON, Excel) -> Parquet files beside the plan, written once."""
+"""Files that are not Parquet (CSV, JSON, Excel) -> Parquet files beside the plan, written once.
+
+They cannot be read from the middle, as shards are. What columns they have is known when the last row was read, so
+the rows wait in a temporary file until then.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,8 @@ import hashlib
 import shutil
 import tempfile
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +20,7 @@ from inbedder_cli.corpus.layout import Layout
 from inbedder_cli.corpus.limits import MAX_CELL
 from inbedder_cli.corpus.opening import open_input
 from inbedder_cli.corpus.readers import reader_of
+from inbedder_cli.corpus.row_stream import joined
 from inbedder_cli.corpus.values import value_as_text
 from inbedder_cli.errors import InputError
 from inbedder_cli.paths import explain_full_temp
@@ -22,14 +28,15 @@ from inbedder_cli.shards.sharding import INPUT, ChangedError, Origin, part_name
 from inbedder_cli.shards.stores import Store, is_remote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Self
 
     import pyarrow as pa
 
     from inbedder_cli.progress import Reporter
     from inbedder_cli.shards.sharding import Plan
 
-GROUP_ROWS = 10_000
+GROUP_ROWS, GROUP_BYTES = 10_000, 2**26  # of a row group, in memory
 BLOCK_BYTES = 1 << 20
 
 
@@ -97,7 +104,8 @@ def stage(
             if name is None or work.state(name) is None:
                 name = name or part_name(INPUT, number)
                 whole = Path(folder) / "staged.parquet"
-                _write(whole, _read(local, path, staging, reporter))
+                with explain_full_temp():
+                    _write_rows(whole, local, path, staging, reporter)
                 work.write(name, whole)
             made[path] = Store(work.shown(name)), origin
     return made
@@ -120,15 +128,59 @@ def _sha256(path: Path) -> str:
         raise InputError(f"cannot be read: {error.strerror}", source=str(path)) from error
 
 
-def _read(local: Path, shown: str, staging: Staging, reporter: Reporter) -> Iterator[pa.Table]:
-    """Yield the rows of a file in chunks, with texts as cells."""
-    with closing(open_input(str(local), staging.max_cell)) as opened:
+def _write_rows(path: Path, local: Path, shown: str, staging: Staging, reporter: Reporter) -> None:
+    """Write the rows of a file as Parquet, with texts as cells; a few thousand rows are in memory at a time."""
+    with closing(open_input(str(local), staging.max_cell)) as unnamed:
+        opened = replace(unnamed, name=shown)
         reader, found = reader_of(opened, staging.layout, staging.input_format)
-        read = reader.read(opened, staging.layout, None)
-        for note in [*found, *read.notes]:
-            reporter.info(f"{shown}: {note}")
-        for start in range(0, read.table.num_rows, GROUP_ROWS):
-            yield _as_texts(read.table.slice(start, GROUP_ROWS))
+        rows = reader.stream(opened, staging.layout)
+        with _Spool(path.with_suffix(".arrows")) as spool:
+            for group in _grouped(rows.batches):
+                spool.add(group)
+            for note in [*found, *rows.notes()]:
+                reporter.info(f"{shown}: {note}")
+            _write(path, map(_as_texts, map(rows.finished, spool)))
+
+
+def _grouped(batches: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Yield batches joined to groups of many rows, or of as many bytes as are to be in memory."""
+    held: list[pa.Table] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(each.num_rows for each in held) >= GROUP_ROWS or sum(each.nbytes for each in held) >= GROUP_BYTES:
+            yield joined(held)
+            held = []
+    if held:
+        yield joined(held)
+
+
+class _Spool:
+    """Tables of different columns on disk, written once, then read in their order; each is an Arrow stream."""
+
+    def __init__(self, path: Path) -> None:
+        self.stream = path.open("w+b")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stream.close()
+
+    def add(self, table: pa.Table) -> None:
+        import pyarrow as pa
+
+        options = pa.ipc.IpcWriteOptions(compression="lz4")
+        with pa.ipc.new_stream(self.stream, table.schema, options=options) as writer:
+            writer.write_table(table)
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        import pyarrow as pa
+
+        end = self.stream.tell()
+        self.stream.seek(0)
+        while self.stream.tell() < end:
+            with pa.ipc.open_stream(self.stream) as reader:
+                yield reader.read_all()
 
 
 def _as_texts(table: pa.Table) -> pa.Table:
@@ -148,6 +200,5 @@ def _write(path: Path, tables: Iterator[pa.Table]) -> None:
 
     first = next(tables)
     with pq.ParquetWriter(path, first.schema, compression="zstd") as writer:
-        writer.write_table(first)
-        for table in tables:
-            writer.write_table(table)
+        for table in chain([first], tables):
+            writer.write_table(table, GROUP_ROWS)

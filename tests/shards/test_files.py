@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import weakref
+from dataclasses import replace
+from pathlib import Path
 
 import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from inbedder_cli.corpus import grid, jsonl
+from inbedder_cli.corpus.readers import Reader
 from inbedder_cli.errors import InputError, UsageError, WriteError
+from inbedder_cli.shards import staging
 from inbedder_cli.shards.stores import Store, expand_pattern
 from tests.shards.conftest import N_ROWS, QUESTION, lines_of, rows_of
 
@@ -51,11 +57,50 @@ def test_other_formats_are_read_once_and_written_as_parquet(
     assert "is not the input of the plan" in shards("plan", path, *fixed, code=5).stderr
 
 
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_a_large_file_is_never_in_memory_as_a_whole(shards, toy, tmp_path, monkeypatch, suffix):
+    n, alive = 5000, []
+    path = tmp_path / f"in.{suffix}"
+    rows = [{"id": f"a{i}", "text": f"a {'kind' if i % 2 else 'dark'} room {i}"} for i in range(n)]
+    rows[-1]["late"] = "x"
+    lines = (
+        [json.dumps(row) for row in rows]
+        if suffix == "jsonl"
+        else ["id,text", *(",".join(row.values()) for row in rows[:-1]), f"a{n},the last room"]
+    )
+    path.write_text("\n".join(lines) + "\n")
+    monkeypatch.setattr(grid, "CHUNK_CELLS", 200)
+    monkeypatch.setattr(jsonl, "BATCH_CELLS", 200)
+    monkeypatch.setattr(staging, "GROUP_ROWS", 250)
+    seen = []
+    stream = Reader.stream
+
+    def watched(self, opened, layout):
+        rows = stream(self, opened, layout)
+
+        def batches():
+            for batch in rows.batches:
+                seen.append(weakref.ref(batch))
+                alive.append(sum(each() is not None for each in seen))
+                yield batch
+
+        return replace(rows, batches=batches())
+
+    monkeypatch.setattr(Reader, "stream", watched)
+    fixed = ["-i", QUESTION, "-m", "toy:1", "-o", tmp_path / "work", "--text", "text", "--rows-per-shard", "1000"]
+    shards("plan", path, *fixed)
+    assert len(seen) > 20
+    assert max(alive) <= 6
+    with pq.ParquetFile(tmp_path / "work" / "input" / "part-00000.parquet") as file:
+        assert file.metadata.num_rows == n
+        assert [f.name for f in file.schema_arrow][:2] == ["id", "text"]
+
+
 def test_a_bad_row_of_a_csv_file_is_an_error_with_its_line(shards, toy, tmp_path):
     path = tmp_path / "in.csv"
     path.write_text("id,text\na,good\nb,bad,worse\n")
     error = shards("plan", path, "-i", QUESTION, "-m", "toy:1", "-o", tmp_path / "work", code=5).stderr
-    assert "row 2 (line 3)" in error
+    assert f"{path}, row 2 (line 3)" in error
     assert not (tmp_path / "work").exists()
 
 
@@ -64,6 +109,30 @@ def test_files_of_different_columns_are_refused(shards, toy, reviews_folder, tmp
     pq.write_table(pq.read_table(path).rename_columns(["id", "points", "text", "tags"]), path)
     error = shards("plan", reviews_folder, "-i", QUESTION, "-m", "toy:1", "-o", tmp_path / "work", code=5).stderr
     assert '1.parquet, column "points": has other columns than' in error
+
+
+def test_a_full_disk_for_temporary_files_is_an_error_that_names_the_folder(shards, toy, tmp_path, monkeypatch):
+    path = tmp_path / "in.csv"
+    path.write_text("id,text\na,good\n")
+    opened = Path.open
+
+    def full(self, *arguments, **options):
+        return opened(Path("/dev/full") if self.suffix == ".arrows" else self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", full)
+    fixed = ["-i", QUESTION, "-m", "toy:1", "-o", tmp_path / "work"]
+    error = shards("plan", path, *fixed, code=1).stderr
+    assert "cannot write a temporary file" in error
+    assert "TMPDIR" in error
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_bad_row_of_a_remote_file_is_told_by_its_url(shards, toy, memory, tmp_path):
+    memory.pipe("/bucket/in.csv", b"id,text\na,good\nb,bad,worse\n")
+    fixed = ["-i", QUESTION, "-m", "toy:1", "-o", tmp_path / "work"]
+    assert (
+        "memory://bucket/in.csv, row 2 (line 3)" in shards("plan", "memory://bucket/in.csv", *fixed, code=5).stderr
+    )
 
 
 def test_remote_files_give_the_same_rows(shards, clustered, reviews_folder, memory, tmp_path):
