@@ -30,8 +30,10 @@ FILES = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
 TRUST = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
 # Without CHANGELOG.md, which also names what was renamed, and recipes, which name options of scripts.
 PROSE = [page for page in PAGES if page.name != "CHANGELOG.md" and "recipes" not in page.parts]
-# Of torchrun, pip, Ray and Slurm.
-OTHERS_OPTIONS = set("--nproc-per-node --no-index --find-links --head --array --gres --cpus-per-task".split())
+# Of torchrun, pip, Ray and Slurm, and of a benchmark.
+OTHERS_OPTIONS = set(
+    "--nproc-per-node --no-index --find-links --head --array --gres --cpus-per-task --others".split()
+)
 # Of scripts, and an old name.
 OWN_OPTIONS = set("--rows --embed --plain --lines --readout --through-command --threads --steps --size".split())
 ROWS = 60

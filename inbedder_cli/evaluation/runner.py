@@ -188,7 +188,7 @@ def describe_evaluation(
             keys = [_key(model, options, layer, pooling, instruction, job) for job in _jobs_for(jobs, instruction)]
             n_known = sum(cache.get(key) is not None for key in keys)
             known = f", {n_known:,} of them measured before" if n_known else ""
-            lines.append(f"{_setting_title(keys[0])}: {len(keys):,} tasks{known}")
+            lines.append(f"{_setting_title(keys[0])}: {len(keys):,} task{'s' * (len(keys) != 1)}{known}")
     return lines
 
 

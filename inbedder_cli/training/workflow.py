@@ -224,11 +224,9 @@ def describe_training(
     if suite is not None:
         lines.append(f"evaluation: {len(suite.clusterings):,} clustering tasks of {suite.name}")
     partial = files.output.with_name(files.output.name + PARTIAL)
-    return (
-        [*lines, f"unfinished run: {partial}, which the command continues or refuses"]
-        if partial.is_dir()
-        else lines
-    )
+    if partial.is_dir():
+        lines.append(f"unfinished run: {partial}, which the command continues or refuses")
+    return lines
 
 
 def _ask_teachers(

@@ -101,11 +101,11 @@ def test_a_dry_run_of_evaluate_tells_what_is_measured_already(inbedder, stays, t
     assert done.exit_code == 0, done.stderr
     assert not scores.exists()
     assert "(clustering fault)" in done.stdout
-    assert "question: 1 tasks\n" in done.stdout
+    assert "question: 1 task\n" in done.stdout
     assert done.stdout.endswith("output: standard output\n")
     assert inbedder("evaluate", *arguments).exit_code == 0
     again = inbedder("evaluate", *arguments, "--layer", 1, "--layer", -1, "--pooling", "first-token", "--dry-run")
-    assert again.stdout.count("tasks") == 5
+    assert again.stdout.count(": 1 task\n") == 4
     assert inbedder("evaluate", *arguments, "--dry-run").stdout.count("1 of them measured before") == 2
 
 
