@@ -37,6 +37,7 @@ docs-reference: .venv/ready-docs  ## write docs/options.md from the command line
 
 docs-outputs: .venv/ready-dev  ## run the commands of README and docs with the bundled encoder; write what they print
 	$(MODEL) $(BIN)/python -m docs.tools.outputs
+	$(MODEL) $(BIN)/python -m docs.tools.notebook
 	$(MODEL) $(BIN)/python -m docs.tools.pictures
 
 format: .venv/ready-dev  ## put the code into its usual form

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -29,8 +30,10 @@ FILES = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
 TRUST = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
 # Without CHANGELOG.md, which also names what was renamed, and recipes, which name options of scripts.
 PROSE = [page for page in PAGES if page.name != "CHANGELOG.md" and "recipes" not in page.parts]
-# Of torchrun, pip, Ray and Slurm.
-OTHERS_OPTIONS = set("--nproc-per-node --no-index --find-links --head --array --gres --cpus-per-task".split())
+# Of torchrun, pip, Ray and Slurm, and of a benchmark.
+OTHERS_OPTIONS = set(
+    "--nproc-per-node --no-index --find-links --head --array --gres --cpus-per-task --others".split()
+)
 # Of scripts, and an old name.
 OWN_OPTIONS = set("--rows --embed --plain --lines --readout --through-command --threads --steps --size".split())
 ROWS = 60
@@ -172,6 +175,19 @@ def test_the_python_of_other_pages_runs(page, gold_encoder, tmp_path, monkeypatc
     for block in blocks:
         if "not-run" not in block.options:
             exec(compile(block.code, page, "exec"), session)
+
+
+def test_the_notebook_runs_and_shows_what_its_cells_give(gold_encoder, tmp_path, monkeypatch):
+    text = (ROOT / "docs" / "notebook.ipynb").read_text(encoding="utf-8")
+    cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+    assert all(cell["outputs"] for cell in cells)
+    assert str(ROOT) not in text
+    prepare(tmp_path, ROWS)
+    monkeypatch.chdir(tmp_path)
+    session: dict[str, object] = {"__name__": "docs"}
+    for cell in cells:
+        exec(compile("".join(cell["source"]), "docs/notebook.ipynb", "exec"), session)
+    assert session["df"]["emotion_said"].eq("gratitude").sum() > 1
 
 
 def test_no_other_page_has_python():

@@ -1,4 +1,4 @@
-"""The Python session of the README, cell by cell, in a real notebook kernel."""
+"""The Python session of the README, and the example notebook, in a real notebook kernel."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+from docs.tools.notebook import executed
 
 SAMPLES = Path(__file__).parent.parent / "sample_data"
 SESSION = """
@@ -64,3 +66,13 @@ def test_the_session_runs_with_the_bundled_encoder(tmp_path):
     outputs = run_session(tmp_path, rows=356, k=8, parameters="", runtime={})
     assert data(outputs[3]) == "[True, True, True]"
     assert "gratitude" in outputs[7][-1]["data"]["text/html"]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_the_example_notebook_runs_with_the_bundled_encoder():
+    cells = [cell for cell in executed().cells if cell.cell_type == "code"]
+    shown = ["".join(output.get("data", {}).get("text/html", "") for output in cell.outputs) for cell in cells]
+    assert all(cell.outputs for cell in cells)
+    assert not any(output.output_type in ("error", "stream") for cell in cells for output in cell.outputs)
+    assert any("gratitude" in html for html in shown)

@@ -18,9 +18,13 @@ import sys
 import tempfile
 from difflib import SequenceMatcher
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from docs.tools.blocks import PAGES, PROMPT, ROOT, Block, read_blocks, split_session
 from docs.tools.sandbox import prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 COLUMNS = 80
 ENVIRONMENT = {
@@ -91,9 +95,23 @@ def _session(block: Block, folder: Path) -> str:
 
 
 def _run(command: str, folder: Path, *, with_messages: bool) -> str:
-    """Run a command whose standard output is a terminal, and return what it prints: messages first."""
-    terminal, child = pty.openpty()
     environment = os.environ | ENVIRONMENT | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    code, said, printed = run_command(command, folder, environment)
+    if code and not with_messages:
+        raise SystemExit(f"{command}\nended with exit code {code}:\n{said}")
+    shown = (said if with_messages else "") + printed
+    return "".join(f"{line.rstrip()}\n" for line in shown.replace(str(folder), "~").splitlines())
+
+
+def run_command(command: str, folder: Path, environment: Mapping[str, str]) -> tuple[int, str, str]:
+    """Run a command whose standard output is a terminal.
+
+    :param command: for bash.
+    :param folder: where it runs.
+    :param environment: its variables.
+    :return: exit code, messages without progress, and output.
+    """
+    terminal, child = pty.openpty()
     with tempfile.TemporaryFile() as messages:
         streams = {"stdin": subprocess.DEVNULL, "stdout": child, "stderr": messages}
         process = subprocess.Popen(["bash", "-c", command], cwd=folder, env=environment, **streams)
@@ -105,10 +123,7 @@ def _run(command: str, folder: Path, *, with_messages: bool) -> str:
         code = process.wait()
         messages.seek(0)
         said = PROGRESS.sub("", messages.read().decode())
-    if code and not with_messages:
-        raise SystemExit(f"{command}\nended with exit code {code}:\n{said}")
-    shown = (said if with_messages else "") + printed.decode().replace("\r\n", "\n")
-    return "".join(f"{line.rstrip()}\n" for line in shown.replace(str(folder), "~").splitlines())
+    return code, said, printed.decode().replace("\r\n", "\n")
 
 
 def _read(terminal: int) -> bytes:

@@ -13,6 +13,7 @@ from inbedder_cli.report.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.encoders import Encoder
@@ -42,12 +43,26 @@ def show_preview(
         f"different: {previews[0].n_unique:,}",
         f"tokens: {sum(preview.n_tokens for preview in previews):,}, "
         f"texts to be truncated: {max(preview.n_truncated for preview in previews):,}",
-        f"estimated time: {_duration(sum(preview.seconds for preview in previews))}",
+        f"estimated time: {duration(sum(preview.seconds for preview in previews))}",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def _duration(seconds: float) -> str:
+def print_plan(lines: Sequence[str], output: Path | None) -> None:
+    """Print what a command would do (--dry-run).
+
+    :param lines: one statement each.
+    :param output: what it would write; None for standard output.
+    """
+    target = "standard output" if output is None else output
+    sys.stdout.write("\n".join(map(visible, [*lines, f"output: {target}"])) + "\n")
+
+
+def duration(seconds: float) -> str:
+    """Return a time as a person would say it, for example "12 min".
+
+    :param seconds: an estimate.
+    """
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

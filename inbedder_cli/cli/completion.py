@@ -12,17 +12,39 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from inbedder_cli.corpus.readers import READERS
 from inbedder_cli.errors import InbedderError
+from inbedder_cli.models.manifest import bundled_manifests
+from inbedder_cli.output.formats import format_names
+from inbedder_cli.registry import algorithms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 ROWS = 20  # of a file that are read for its columns
-DEVICES = ("auto", "cpu", "cuda", "mps")
-TEMPLATES = ("paper", "question-first", "chat")
 LAYOUT = (
     "delimiter encoding encoding_errors header header_rows skip_rows quote escape on_bad_row json_path sheet"
 ).split()
+
+
+def one_of(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """Return a function that completes one of some names.
+
+    :param names: returns them.
+    """
+
+    def complete(incomplete: str) -> list[str]:
+        return _starting(names(), incomplete)
+
+    return complete
+
+
+complete_algorithm = one_of(lambda: algorithms)
+complete_bundled_model = one_of(bundled_manifests)
+complete_device = one_of(lambda: ("auto", "cpu", "cuda", "mps"))
+complete_format = one_of(format_names)
+complete_input_format = one_of(lambda: READERS)
+complete_template = one_of(lambda: ("paper", "question-first", "chat"))
 
 
 def complete_column(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -49,19 +71,7 @@ def complete_model(incomplete: str) -> list[str]:
 
     :param incomplete: what was typed.
     """
-    from inbedder_cli.models.manifest import bundled_manifests
-
     return _starting(bundled_manifests(), incomplete) + list(_model_paths(incomplete))
-
-
-def complete_bundled_model(incomplete: str) -> list[str]:
-    """Return the bundled models.
-
-    :param incomplete: what was typed.
-    """
-    from inbedder_cli.models.manifest import bundled_manifests
-
-    return _starting(bundled_manifests(), incomplete)
 
 
 def complete_installed_model(incomplete: str) -> list[str]:
@@ -69,7 +79,6 @@ def complete_installed_model(incomplete: str) -> list[str]:
 
     :param incomplete: what was typed.
     """
-    from inbedder_cli.models.manifest import bundled_manifests
     from inbedder_cli.models.store import base_folder, installed_models
 
     bundled = (name for name, manifest in bundled_manifests().items() if base_folder(manifest).is_dir())
@@ -108,52 +117,6 @@ def complete_question(ctx: typer.Context, incomplete: str) -> list[str]:
     return []
 
 
-def complete_format(incomplete: str) -> list[str]:
-    """Return the output formats.
-
-    :param incomplete: what was typed.
-    """
-    from inbedder_cli.output.formats import format_names
-
-    return _starting(format_names(), incomplete)
-
-
-def complete_input_format(incomplete: str) -> list[str]:
-    """Return the input formats.
-
-    :param incomplete: what was typed.
-    """
-    from inbedder_cli.corpus.readers import READERS
-
-    return _starting(READERS, incomplete)
-
-
-def complete_algorithm(incomplete: str) -> list[str]:
-    """Return the clustering algorithms.
-
-    :param incomplete: what was typed.
-    """
-    from inbedder_cli.registry import algorithms
-
-    return _starting(algorithms, incomplete)
-
-
-def complete_device(incomplete: str) -> list[str]:
-    """Return the kinds of devices.
-
-    :param incomplete: what was typed.
-    """
-    return _starting(DEVICES, incomplete)
-
-
-def complete_template(incomplete: str) -> list[str]:
-    """Return the prompt templates that have names.
-
-    :param incomplete: what was typed.
-    """
-    return _starting(TEMPLATES, incomplete)
-
-
 def complete_command(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the commands that have options.
 
@@ -185,7 +148,8 @@ def _columns(ctx: typer.Context) -> list[str]:
     from inbedder_cli.corpus.readers import reader_of
 
     values = ctx.params
-    file = _positional(ctx, "file") or next(iter(values.get("suites") or ()), None)
+    several = values.get("suites") or values.get("data") or ()
+    file = _positional(ctx, "file") or next(iter(several), None)
     if file is None or not Path(file).is_file():
         return []
     given = {name: values[name] for name in LAYOUT if values.get(name) is not None}

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inbedder_cli.cli import parameters
+from inbedder_cli.cli import labeled_table, parameters
+from inbedder_cli.cli.checks import print_plan
 from inbedder_cli.cli.console import TerminalReporter, stdout_console
 from inbedder_cli.cli.option_groups import TableOptions, with_groups
 from inbedder_cli.errors import UsageError
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from inbedder_cli.progress import Reporter
 
 TESTS = "Tests"
-TABLE = "Your own table"
 
 
 @with_groups
@@ -76,16 +76,8 @@ def evaluate(
             help="JSON file with other questions for the hub's sets, for robustness.", rich_help_panel=TESTS
         ),
     ] = None,
-    gold: Annotated[
-        list[str] | None,
-        typer.Option(help="Column that holds the known classes. Repeat, each with its -i.", rich_help_panel=TABLE),
-    ] = None,
-    instruction: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--instruction", "-i", help="The question that asks for these classes.", rich_help_panel=TABLE
-        ),
-    ] = None,
+    gold: labeled_table.Gold = None,
+    instruction: labeled_table.GoldInstructions = None,
     model: Annotated[
         list[str] | None,
         typer.Option(
@@ -133,6 +125,7 @@ def evaluate(
     ] = None,
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
+    dry_run: parameters.DryRunPlan = False,
 ) -> None:
     """Measure whether encoders follow instructions, on a suite of tasks or on your own labeled table.
 
@@ -181,6 +174,7 @@ def evaluate(
 
     from inbedder_cli.evaluation.models_under_test import model_under_test
     from inbedder_cli.evaluation.results_cache import ResultsCache, read_results_cache
+    from inbedder_cli.evaluation.runner import describe_evaluation
     from inbedder_cli.evaluation.runner import evaluate as run
 
     names = model or [os.environ.get("INBEDDER_MODEL") or DEFAULT_MODEL]
@@ -191,6 +185,9 @@ def evaluate(
     cache = read_results_cache(resume) if resume else ResultsCache()
     if cache.entries:
         reporter.info(f"{resume}: found scores of {len(cache.entries):,} tasks")
+    if dry_run:
+        print_plan(describe_evaluation(suite, models, options, cache), output)
+        return
     _write(run(suite, models, options, cache, reporter), output_format, output)
 
 
@@ -226,14 +223,9 @@ def _table_suite(
 ) -> Suite:
     from inbedder_cli.evaluation.suites import table_suite
 
-    if len(files) != 1:
-        raise UsageError("--gold and -i take one file", hint="evaluate several files one by one")
-    if len(gold) != len(instructions) or not all(question.strip() for question in instructions):
-        raise UsageError(
-            f"{len(gold)} --gold but {len(instructions)} -i",
-            hint='give each --gold its own -i: --gold emotion -i "What emotion is expressed?"',
-        )
-    return table_suite(table.read(files[0], reporter), gold, instructions)
+    file = labeled_table.check_one_table(files)
+    labeled_table.check_gold(gold, instructions)
+    return table_suite(table.read(file, reporter), gold, instructions)
 
 
 def _named_suite(names: list[str], offline: bool, wordings: Path | None) -> Suite:

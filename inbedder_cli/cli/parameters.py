@@ -347,6 +347,9 @@ Color = Annotated[
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show one prompt, counts and the estimated time, then exit.")
 ]
+DryRunPlan = Annotated[
+    bool, typer.Option("--dry-run", help="Show what would be done, then exit; nothing is written.")
+]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print only warnings and errors on stderr.", rich_help_panel=OUTPUT)
 ]

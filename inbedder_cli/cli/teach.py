@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from inbedder_cli.cli import parameters
+from inbedder_cli.cli import labeled_table, parameters
+from inbedder_cli.cli.checks import duration, print_plan
 from inbedder_cli.cli.console import TerminalReporter
-from inbedder_cli.cli.option_groups import with_groups
+from inbedder_cli.cli.option_groups import TableOptions, with_groups
 from inbedder_cli.errors import UsageError
 from inbedder_cli.options import Dtype, EncodeOptions
 
@@ -22,9 +24,11 @@ def teach(
         list[str],
         typer.Argument(
             metavar="DATA...",
-            help="JSON lines, Parquet or CSV with the fields input and instruction, as for inbedder train.",
+            help="JSON lines, Parquet or CSV with the fields input and instruction, as for inbedder train. "
+            "With -i, a table of any format.",
         ),
     ],
+    table: TableOptions,
     output: Annotated[Path, typer.Option("--output", "-o", help="Parquet file to write.", show_default=False)],
     model: Annotated[
         str,
@@ -35,6 +39,15 @@ def teach(
             show_default=False,
         ),
     ],
+    instruction: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--instruction",
+            "-i",
+            help="Question to ask about each text of the table. Repeat for several.",
+            rich_help_panel=labeled_table.PANEL,
+        ),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, max=parameters.MAX_COUNT, help="Label only N rows.", show_default="all")
     ] = None,
@@ -47,6 +60,7 @@ def teach(
     batch_tokens: parameters.BatchTokens = None,
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
+    dry_run: parameters.DryRunPlan = False,
 ) -> None:
     """Write what a model answers to the questions of DATA, for inbedder train --teacher to learn from.
 
@@ -58,20 +72,27 @@ def teach(
     inbedder teach pools.jsonl -m teacher.gguf -o labels.parquet
 
     inbedder train pools.jsonl -o my-encoder --teacher labels.parquet
+
+    inbedder teach reviews.csv -i "What emotion is expressed?" -m inbedder-1.5b -o labels.parquet --dry-run
     """
     from inbedder_cli.output.files import check_distinct, check_target
 
     reporter = TerminalReporter(quiet=quiet)
     if output.suffix.lower() != SUFFIX:
         raise UsageError(f"labels are written as Parquet, not as {output.name}", hint="use -o labels.parquet")
-    check_distinct({"-o": output}, data)
-    check_target(output, force=force)
+    check_distinct({"-o": output, "--bad-rows": table.bad_rows}, data)
+    for target in (output, table.bad_rows):
+        check_target(target, force=force)
 
     from inbedder_cli.encoders import load_encoder
     from inbedder_cli.training.examples import read_examples
+    from inbedder_cli.training.teaching import describe_teaching
     from inbedder_cli.training.teaching import teach as run
 
-    examples = read_examples(data, frozenset(), offline=offline, needs_answers=False)
+    if dry_run:
+        table = replace(table, bad_rows=None)
+    rows = labeled_table.read_examples_of(data, table, None, instruction, reporter, needs_gold=False)
+    examples = read_examples(rows, frozenset(), offline=offline, needs_answers=False)
     if warning := examples.warning():
         reporter.warn(warning)
     encoder = load_encoder(
@@ -79,6 +100,10 @@ def teach(
     )
     reporter.info(f"teacher: {encoder.description}")
     options = EncodeOptions(max_answer_tokens=max_answer_tokens, max_tokens=max_tokens, batch_tokens=batch_tokens)
+    if dry_run:
+        lines, seconds = describe_teaching(examples.rows, encoder, output, options, limit)
+        print_plan([*lines, f"estimated time: {duration(seconds)}"], output)
+        return
     n = run(examples.rows, encoder, output, options, limit=limit, force=force, reporter=reporter)
     reporter.info(
         f"{output}: {n:,} labels; learn from them with: inbedder train DATA -o FOLDER --teacher {output}"

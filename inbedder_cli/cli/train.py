@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from inbedder_cli.cli import parameters
+from inbedder_cli.cli import labeled_table, parameters
+from inbedder_cli.cli.checks import print_plan
 from inbedder_cli.cli.console import TerminalReporter
-from inbedder_cli.cli.option_groups import with_groups
+from inbedder_cli.cli.option_groups import TableOptions, with_groups
 from inbedder_cli.errors import UsageError
-from inbedder_cli.options import MAX_SEED, Dtype, Pooling
+from inbedder_cli.options import Dtype, Pooling
 from inbedder_cli.progress import SILENT
 from inbedder_cli.training.distributed import is_first_process
 from inbedder_cli.training.recipes import Recipe, Schedule, TrainFiles, train_options
@@ -27,14 +29,18 @@ def train(
         typer.Argument(
             metavar="DATA...",
             help="JSON lines, Parquet or CSV with the fields input, instruction and output (optionally source); "
-            "or the paper's set, KomeijiForce/Inbedder-Pretrain-Data. With --teacher, output may be missing.",
+            "or the paper's set, KomeijiForce/Inbedder-Pretrain-Data. With --teacher, output may be missing. "
+            "With -i, a table of any format.",
         ),
     ],
+    table: TableOptions,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to create.", show_default=False)],
     model: Annotated[
         str,
         typer.Option("--model", "-m", help="Base model: bundled name, folder, .gguf file or Hugging Face id."),
     ] = "smollm2-135m",
+    gold: labeled_table.Gold = None,
+    instruction: labeled_table.GoldInstructions = None,
     teacher: Annotated[
         list[str] | None,
         typer.Option(
@@ -151,9 +157,6 @@ def train(
     keep_stop_words: Annotated[
         bool, typer.Option("--keep-stop-words", help="Keep stop words in the answers.", rich_help_panel=RECIPE)
     ] = False,
-    seed: Annotated[
-        int, typer.Option(min=0, max=MAX_SEED, help="Seed of every random choice.", rich_help_panel=RECIPE)
-    ] = 0,
     dev: Annotated[
         Path | None,
         typer.Option(
@@ -221,6 +224,7 @@ def train(
     offline: parameters.Offline = False,
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
+    dry_run: parameters.DryRunPlan = False,
 ) -> None:
     """Train an encoder on questions and short answers. The result is a folder that --model takes.
 
@@ -231,7 +235,9 @@ def train(
 
     inbedder train qa.jsonl -o my-encoder
 
-    inbedder train qa.jsonl -o my-encoder --max-examples 5000 --eval my-suite
+    inbedder train qa.jsonl -o my-encoder --max-examples 5000 --eval my-suite --dry-run
+
+    inbedder train reviews.csv --gold emotion -i "What emotion is expressed?" -m inbedder-135m -o my-encoder
 
     inbedder train pools.jsonl -o my-encoder --teacher labels.parquet
 
@@ -263,14 +269,27 @@ def train(
         save_every=save_every,
         checkpointing=checkpointing or None,
         dtype=dtype,
-        seed=seed,
+        seed=table.seed,
     )
-    from inbedder_cli.output.files import check_distinct
+    from inbedder_cli.output.files import check_distinct, check_target
+    from inbedder_cli.training.workflow import describe_training
     from inbedder_cli.training.workflow import train as run
 
-    check_distinct({"-o": output}, [*data, dev, suite, model])
+    check_distinct({"-o": output, "--bad-rows": table.bad_rows}, [*data, dev, suite, model])
+    check_target(table.bad_rows, force=force)
 
     reporter = TerminalReporter(quiet=quiet) if is_first_process() else SILENT
-    files = TrainFiles(tuple(data), output, dev, suite, suite_limit, tuple(teacher or ()))
+    if dry_run or not is_first_process():
+        table = replace(table, bad_rows=None)
+    examples = labeled_table.read_examples_of(data, table, gold, instruction, reporter, needs_gold=not teacher)
+    files = TrainFiles(examples, output, dev, suite, suite_limit, tuple(teacher or ()))
+    if dry_run:
+        print_plan(
+            describe_training(
+                files, options, model, device=device, offline=offline, force=force, reporter=reporter
+            ),
+            output,
+        )
+        return
     folder = run(files, options, model, device=device, offline=offline, force=force, reporter=reporter)
     reporter.info(f'{folder} is ready; use it with: inbedder cluster FILE -i "..." --model {folder}')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inbedder_cli.errors import InputError
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from inbedder_cli.progress import Reporter
 
 QUESTION, BASELINE, TEXT_ALONE = "question", "baseline", "text alone"
+SHOWN = 12  # tasks that a dry run names
 HEADLINE_METRICS = (V_MEASURE, BOTH_GOALS, GAP_CORRECT, SPEARMAN_CENTERED)
 
 
@@ -131,44 +133,70 @@ def evaluate(
     protocol = protocol_of(options)
     evaluation = Evaluation(suite.name, options, protocol)
     limited = suite.subset(options.limit)
-    jobs = jobs_of(limited, options.parts)
-    if not jobs:
-        raise InputError(f"has no tasks for {', '.join(options.parts)}", source=suite.name)
+    jobs = _jobs(limited, options)
     for model in models:
         loaded = _LoadedModel(model)
-        for layer, pooling in _settings(model, options):
-            for instruction in (QUESTION, BASELINE) if model.takes_instruction else (BASELINE,):
-                scores, dtype = [], ""
-                for number, job in enumerate(own_jobs := _jobs_for(jobs, instruction), start=1):
-                    key = _key(model, options, layer, pooling, instruction, job)
-                    entry = cache.get(key)
-                    if entry is None:
-                        encoder = loaded.task_encoder(options, layer, pooling, instruction, reporter)
-                        encoder.start_group(job.group)
-                        entry = CachedScores(
-                            job.score(job.task, encoder, protocol), encoder_dtype(encoder.encoder)
-                        )
-                        cache.put(key, entry)
-                    scores += entry.scores
-                    dtype = dtype or entry.dtype
-                    reporter.info(f"{_title(key)}  {number}/{len(own_jobs)}  {_headline(entry.scores)}")
-                shown = _select_parts(scores, options.parts)
-                if Part.awareness in options.parts:
-                    shown += view_scores(scores, limited.clusterings)
-                shown += mean_scores(shown, limited.clusterings, options.parts)
-                evaluation.results.append(
-                    ModelResult(
-                        name=model.name,
-                        revision=model.revision,
-                        template=model.template,
-                        layer=key["layer"],
-                        pooling=key["pooling"],
-                        instruction=instruction if model.takes_instruction else TEXT_ALONE,
-                        dtype=dtype,
-                        scores=shown,
-                    )
+        for layer, pooling, instruction in _settings(model, options):
+            scores, dtype = [], ""
+            for number, job in enumerate(own_jobs := _jobs_for(jobs, instruction), start=1):
+                key = _key(model, options, layer, pooling, instruction, job)
+                entry = cache.get(key)
+                if entry is None:
+                    encoder = loaded.task_encoder(options, layer, pooling, instruction, reporter)
+                    encoder.start_group(job.group)
+                    entry = CachedScores(job.score(job.task, encoder, protocol), encoder_dtype(encoder.encoder))
+                    cache.put(key, entry)
+                scores += entry.scores
+                dtype = dtype or entry.dtype
+                reporter.info(f"{_title(key)}  {number}/{len(own_jobs)}  {_headline(entry.scores)}")
+            shown = _select_parts(scores, options.parts)
+            if Part.awareness in options.parts:
+                shown += view_scores(scores, limited.clusterings)
+            shown += mean_scores(shown, limited.clusterings, options.parts)
+            evaluation.results.append(
+                ModelResult(
+                    name=model.name,
+                    revision=model.revision,
+                    template=model.template,
+                    layer=key["layer"],
+                    pooling=key["pooling"],
+                    instruction=instruction if model.takes_instruction else TEXT_ALONE,
+                    dtype=dtype,
+                    scores=shown,
                 )
+            )
     return evaluation
+
+
+def describe_evaluation(
+    suite: Suite, models: Sequence[ModelUnderTest], options: EvaluateOptions, cache: ResultsCache
+) -> list[str]:
+    """Return what `evaluate` would measure: a line for the tasks, and one for each model and setting.
+
+    :param suite: the tasks.
+    :param models: the models; none is loaded.
+    :param options: parts, layers, poolings and protocol.
+    :param cache: finished scores.
+    :return: lines without a final period.
+    :raises InputError: when the suite has no task for the requested parts.
+    """
+    jobs = _jobs(suite.subset(options.limit), options)
+    names = list(dict.fromkeys(f"{job.part} {job.task.name}" for job in jobs))
+    lines = [f"tasks of {suite.name}: {len(names):,} ({', '.join(names[:SHOWN])}{', ...' * (len(names) > SHOWN)})"]
+    for model in models:
+        for layer, pooling, instruction in _settings(model, options):
+            keys = [_key(model, options, layer, pooling, instruction, job) for job in _jobs_for(jobs, instruction)]
+            n_known = sum(cache.get(key) is not None for key in keys)
+            known = f", {n_known:,} of them measured before" if n_known else ""
+            lines.append(f"{_setting_title(keys[0])}: {len(keys):,} task{'s' * (len(keys) != 1)}{known}")
+    return lines
+
+
+def _jobs(limited: Suite, options: EvaluateOptions) -> list[Job]:
+    jobs = jobs_of(limited, options.parts)
+    if not jobs:
+        raise InputError(f"has no tasks for {', '.join(options.parts)}", source=limited.name)
+    return jobs
 
 
 def jobs_of(suite: Suite, parts: Sequence[Part]) -> list[Job]:
@@ -207,13 +235,12 @@ def _select_parts(scores: list[Score], parts: Sequence[Part]) -> list[Score]:
     return [s for s in scores if s.part in parts or s.metric == V_MEASURE]
 
 
-def _settings(model: ModelUnderTest, options: EvaluateOptions) -> Iterator[tuple[int | None, Pooling | None]]:
-    if not model.has_layers:
-        yield None, None
-        return
-    for pooling in options.poolings or (None,):
-        for layer in options.layers or (None,):
-            yield layer, pooling
+def _settings(model: ModelUnderTest, options: EvaluateOptions) -> Iterator[tuple[int | None, Pooling | None, str]]:
+    """Yield each layer and pooling to measure, under the question and under the baseline."""
+    poolings, layers = (options.poolings, options.layers) if model.has_layers else ((), ())
+    instructions = (QUESTION, BASELINE) if model.takes_instruction else (BASELINE,)
+    for pooling, layer, instruction in product(poolings or (None,), layers or (None,), instructions):
+        yield layer, pooling, instruction
 
 
 def _key(
@@ -252,8 +279,12 @@ def _max_tokens(options: EvaluateOptions) -> int:
 
 
 def _title(key: dict[str, Any]) -> str:
+    return f"{_setting_title(key)}: {key['part']} {key['task']}"
+
+
+def _setting_title(key: dict[str, Any]) -> str:
     setting = [f"layer {key['layer']}", key["pooling"]] if key["layer"] else []
-    return f"{', '.join([key['model'], *setting, key['instruction']])}: {key['part']} {key['task']}"
+    return ", ".join([key["model"], *setting, key["instruction"]])
 
 
 def _headline(scores: Sequence[Score]) -> str:

@@ -67,7 +67,7 @@ def table_suite(corpus: Corpus, gold: Sequence[str], instructions: Sequence[str]
     """
     tasks, notes = [], []
     for column, instruction in zip(gold, instructions, strict=True):
-        labels = _column(corpus, column)
+        labels = column_texts(corpus, column)
         kept = [i for i in corpus.readable if labels[i]]
         if len({labels[i] for i in kept}) < 2:
             raise InputError(
@@ -207,8 +207,13 @@ def _clustering(
     return task, left_out
 
 
-def _column(corpus: Corpus, name: str) -> list[str]:
-    """Return a column's cells as stripped texts, "" where there is none."""
+def column_texts(corpus: Corpus, name: str) -> list[str]:
+    """Return a column's cells as stripped texts, "" where there is none.
+
+    :param corpus: the table.
+    :param name: of the column.
+    :raises InputError: for a column that is not there.
+    """
     table = corpus.table
     if name not in table.column_names:
         hint = f"{did_you_mean(name, table.column_names)}columns: {list_names(table.column_names)}"

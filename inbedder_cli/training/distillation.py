@@ -32,7 +32,7 @@ CHOICES = re.compile(r"[/,(]| or ", re.IGNORECASE)  # in a question: "Is it good
 def read_or_label(
     references: Sequence[str],
     examples: Sequence[Example],
-    folder: Path,
+    folder: Path | None,
     stop_words: frozenset[str],
     *,
     device: str,
@@ -43,7 +43,7 @@ def read_or_label(
 
     :param references: files of labels, or model references.
     :param examples: texts and questions.
-    :param folder: of the unfinished run, where new labels are kept.
+    :param folder: of the unfinished run, where new labels are kept; None if all teachers are files.
     :param stop_words: are not learned.
     :param device: of a model: "auto", "cpu", "cuda", "mps".
     :param offline: use the local cache only.
@@ -54,7 +54,7 @@ def read_or_label(
     paths = []
     for reference in references:
         path = expand(reference)
-        if not (path.suffix.lower() == SUFFIX or (path.is_file() and path.suffix.lower() != ".gguf")):
+        if folder is not None and not is_labels_file(reference):
             if n_processes() > 1:
                 raise UsageError(
                     "several processes cannot label together",
@@ -67,6 +67,15 @@ def read_or_label(
             write_labels(table, teacher_of(encoder, options), path)
         paths.append(path)
     return TeacherLabels.read(paths, stop_words)
+
+
+def is_labels_file(reference: str) -> bool:
+    """Return whether a teacher is a file of labels, or else a model.
+
+    :param reference: as it was given.
+    """
+    path = expand(reference)
+    return path.suffix.lower() == SUFFIX or (path.is_file() and path.suffix.lower() != ".gguf")
 
 
 def complete_examples(

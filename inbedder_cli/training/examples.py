@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import InputError, ModelError, did_you_mean
 from inbedder_cli.evaluation.hub_files import config_files, read_file
+from inbedder_cli.evaluation.suites import column_texts
 from inbedder_cli.explanation.stop_words import fold_text
 from inbedder_cli.models.convert import file_sha256
 from inbedder_cli.paths import expand
@@ -20,6 +21,7 @@ from inbedder_cli.paths import expand
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
+    from inbedder_cli.corpus import Corpus
     from inbedder_cli.evaluation.records import Record
 
 # The training set that was published with the paper.
@@ -46,6 +48,20 @@ class Example:
     answer: str
     source: str = ""
     is_gold: bool = True
+
+
+@dataclass(frozen=True)
+class LabeledTable:
+    """A table of texts, the questions about each, and the columns that answer them.
+
+    :param corpus: the table and its texts.
+    :param instructions: the questions.
+    :param answers: one column for each question; empty where a teacher is to answer.
+    """
+
+    corpus: Corpus
+    instructions: tuple[str, ...]
+    answers: tuple[str, ...] = ()
 
 
 @dataclass
@@ -78,13 +94,18 @@ class Examples:
 
 
 def read_examples(
-    references: Sequence[str], stop_words: frozenset[str], *, offline: bool = False, needs_answers: bool = True
+    data: Sequence[str] | LabeledTable,
+    stop_words: frozenset[str],
+    *,
+    offline: bool = False,
+    needs_answers: bool = True,
 ) -> Examples:
-    """Return examples from files, or from a set on the hub.
+    """Return examples from files, from a set on the hub, or from a table.
 
-    Rows have the fields input, instruction and output, and may have source.
+    Rows of files have the fields input, instruction and output, and may have source.
 
-    :param references: paths of JSON-lines, Parquet or CSV files, or names of `HUB_SETS`.
+    :param data: paths of JSON-lines, Parquet or CSV files, or names of `HUB_SETS`; or a table, whose rows
+        without a text are passed over.
     :param stop_words: removed from the answers, see `shorten_answer`.
     :param offline: use the local cache only.
     :param needs_answers: whether a row without an answer is unusable.
@@ -93,7 +114,9 @@ def read_examples(
     :raises ModelError: when a set cannot be fetched.
     """
     examples = Examples()
-    for reference in references:
+    if isinstance(data, LabeledTable):
+        _add_table(data, stop_words, examples, needs_answers=needs_answers)
+    for reference in () if isinstance(data, LabeledTable) else data:
         for file in _files(reference, offline=offline):
             examples.files[_unused_name(file.name, examples.files)] = file_sha256(file)
             for record in read_file(file, examples.broken):
@@ -102,7 +125,7 @@ def read_examples(
         fields = f"{TEXT}, {INSTRUCTION} and {ANSWER}" if needs_answers else f"{TEXT} and {INSTRUCTION}"
         raise InputError(
             f"no usable example ({examples.warning() or 'no rows'})",
-            source=", ".join(references),
+            source=data.corpus.source if isinstance(data, LabeledTable) else ", ".join(data),
             hint=f"a row needs the fields {fields}",
         )
     return examples
@@ -204,6 +227,25 @@ def _add_record(
         return
     given_source = record.cells.get(SOURCE)
     examples.rows.append(Example(text, question, shorten_answer(answer, stop_words), str(given_source or source)))
+
+
+def _add_table(
+    table: LabeledTable, stop_words: frozenset[str], examples: Examples, *, needs_answers: bool
+) -> None:
+    corpus = table.corpus
+    name = Path(corpus.source).name
+    columns = [column_texts(corpus, column) for column in table.answers]
+    for i in corpus.readable:
+        for number, instruction in enumerate(table.instructions):
+            answer = columns[number][i] if columns else ""
+            if answer or not needs_answers:
+                source = table.answers[number] if columns else name
+                shortened = shorten_answer(answer, stop_words)
+                examples.rows.append(Example(corpus.texts[i], instruction, shortened, source))
+            else:
+                examples.broken.append(f"{corpus.source}, row {corpus.ids[i]}: no {table.answers[number]}")
+    content = hashlib.sha256("\0".join([*corpus.texts, *chain(*columns)]).encode("utf-8", "surrogatepass"))
+    examples.files[name] = content.hexdigest()
 
 
 def _files(reference: str, *, offline: bool) -> list[Path]:

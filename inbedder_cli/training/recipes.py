@@ -10,6 +10,8 @@ from inbedder_cli.options import Choice, Dtype, Pooling
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from inbedder_cli.training.examples import LabeledTable
+
 
 class Recipe(Choice):
     """A set of default training settings."""
@@ -133,7 +135,7 @@ def train_options(recipe: Recipe, **chosen: Any) -> TrainOptions:  # noqa: ANN40
 class TrainFiles:
     """Inputs and output of a training run.
 
-    :param data: files of examples, or names of sets on the hub.
+    :param data: files of examples, or names of sets on the hub; or a table of texts with their classes.
     :param output: the new folder.
     :param dev: file of examples to measure the loss on; None holds out some of the data.
     :param suite: folder of tasks, as for `inbedder evaluate`, measured whenever the loss is.
@@ -141,7 +143,7 @@ class TrainFiles:
     :param teachers: files of labels (see `teaching.teach`), or references of models that label the data first.
     """
 
-    data: tuple[str, ...]
+    data: tuple[str, ...] | LabeledTable
     output: Path
     dev: Path | None = None
     suite: Path | None = None

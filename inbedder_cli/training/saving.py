@@ -26,11 +26,12 @@ MATRICES = "adapter_model.safetensors"
 CARD = "card.json"
 
 
-def check_output(output: Path, *, force: bool) -> None:
+def check_output(output: Path, *, force: bool, makes_parent: bool = True) -> None:
     """Check before training that the result can be written.
 
     :param output: the new folder.
     :param force: allow an existing encoder to be replaced.
+    :param makes_parent: whether the folder that is to hold it is made.
     :raises UsageError: when the folder exists (with `force`: when it is not an encoder), or cannot be written.
     """
     try:
@@ -44,10 +45,11 @@ def check_output(output: Path, *, force: bool) -> None:
             raise UsageError(
                 f"{output} is not an encoder, so --force does not replace it", hint="choose another -o"
             )
-        output.parent.mkdir(parents=True, exist_ok=True)
+        if makes_parent:
+            output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{output} cannot be created: {error.strerror}", hint="choose another -o") from error
-    if not os.access(output.parent, os.W_OK):
+    if output.parent.exists() and not os.access(output.parent, os.W_OK):
         raise UsageError(f"{output.parent} cannot be written to", hint="choose another -o")
 
 

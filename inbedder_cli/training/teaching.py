@@ -61,6 +61,34 @@ def teach(
     return len(table)
 
 
+def describe_teaching(
+    examples: Sequence[Example], encoder: Encoder, output: Path, options: EncodeOptions, limit: int | None = None
+) -> tuple[list[str], float]:
+    """Return what `teach` would do, beginning with the first prompt, and how long it would take; write nothing.
+
+    :param examples: texts and questions.
+    :param encoder: the teacher; it encodes a few texts, to estimate the time.
+    :param output: the file of labels.
+    :param options: how prompts are made and answers decoded.
+    :param limit: label only the first rows; None labels all.
+    :return: lines without a final period, and seconds.
+    """
+    pools = _pools(examples, limit)
+    n_rows = sum(len(texts) for _, texts in pools)
+    question, texts = max(pools, key=lambda pool: len(pool[1]))
+    preview = encoder.preview(texts, question, options)
+    lines = [
+        *preview.prompt.split("\n"),
+        "",
+        f"rows: {n_rows:,}, questions: {len({question for question, _ in pools}):,}",
+        f"teacher: {encoder.description}",
+    ]
+    partial = output.with_name(output.name + PARTIAL)
+    if partial.is_dir():
+        lines.append(f"unfinished labels: {partial}, which the command continues or refuses")
+    return lines, preview.seconds * n_rows / max(1, preview.n_unique)
+
+
 def label(
     examples: Sequence[Example],
     encoder: Encoder,

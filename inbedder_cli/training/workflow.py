@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inbedder_cli.errors import InputError
 from inbedder_cli.evaluation.suites import read_folder
 from inbedder_cli.explanation.stop_words import load_stop_words
 from inbedder_cli.progress import SILENT
 from inbedder_cli.training.checkpoints import PARTIAL, clear, locked, run_record
-from inbedder_cli.training.distillation import complete_examples, read_or_label, teacher_record
+from inbedder_cli.training.distillation import complete_examples, is_labels_file, read_or_label, teacher_record
 from inbedder_cli.training.distributed import is_first_process
 from inbedder_cli.training.examples import add_unanswerable, hold_out, read_examples
-from inbedder_cli.training.learner import load_learner
+from inbedder_cli.training.learner import RANK, load_learner
 from inbedder_cli.training.plan import plan_run
 from inbedder_cli.training.saving import adapter_sha256, base_entry, check_output, save_result
 from inbedder_cli.training.tokens import examples_that_fit
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from inbedder_cli.training.plan import Batch
     from inbedder_cli.training.recipes import TrainFiles, TrainOptions
     from inbedder_cli.training.teacher_labels import TeacherLabels
+
+SHOWN = 12  # sources that a dry run names
 
 
 def train(
@@ -75,27 +77,19 @@ def _train(
     force: bool,
     reporter: Reporter,
 ) -> Path:
-    stop_words = load_stop_words(options.stop_words)
-    examples = read_examples(files.data, stop_words, offline=offline, needs_answers=not files.teachers)
-    if warning := examples.warning():
-        reporter.warn(warning)
     suite = None if files.suite is None else read_folder(files.suite)
-    learner = load_learner(model, options, device=device, offline=offline, reporter=reporter)
-    labels, teacher = _ask_teachers(files, examples, stop_words, folder, device, offline, reporter)
-    learn, dev = _split(examples, files, options, learner, reporter)
-    taught = [i for i, example in enumerate(learn) if labels is not None and labels.has_words(example)]
-    plan = plan_run(learn, options, taught)
-    n_seen = sum(len(batch.rows) for batch in plan)
+    ready = _prepare(files, options, model, folder, device, offline, reporter)
+    learner, examples, learn, dev, plan = ready.learner, ready.examples, ready.learn, ready.dev, ready.plan
     reporter.info(
-        f"{len(learn):,} examples of {len(examples.sources)} sources, {len(dev):,} held out; training: {n_seen:,} "
-        f"in {len(plan):,} steps, {learner.dtype} on {learner.encoder.model.device}"
+        f"{len(learn):,} examples of {len(examples.sources)} sources, {len(dev):,} held out; training: "
+        f"{ready.n_seen:,} in {len(plan):,} steps, {learner.dtype} on {learner.encoder.model.device}"
     )
     base = base_entry(learner.files, model)
     initial = None if options.full else learner.files.adapter
     initial_adapter = None if initial is None else adapter_sha256(initial)
     record = run_record(base, initial_adapter, examples.files, options, learner.dtype, _digest(plan, learn))
-    if labels is not None:  # unfinished runs of earlier versions have no such key
-        record["teacher"] = teacher | {"soft_targets": len(taught)}
+    if ready.labels is not None:  # unfinished runs of earlier versions have no such key
+        record["teacher"] = ready.teacher | {"soft_targets": len(ready.taught)}
 
     from inbedder_cli.training.trainer import run_trainer
 
@@ -109,7 +103,7 @@ def _train(
         suite,
         folder,
         record,
-        labels=labels,
+        labels=ready.labels,
         force=force,
         reporter=reporter,
     )
@@ -117,7 +111,7 @@ def _train(
         return files.output
     extra = () if learner.adapters is None else ("peft",)
     card = record | {
-        "examples_seen": n_seen,
+        "examples_seen": ready.n_seen,
         "steps": len(plan),
         "sources": examples.sources,
         "left_out": len(examples.broken),
@@ -132,17 +126,120 @@ def _train(
     return files.output
 
 
+class _Ready(NamedTuple):
+    """What a run starts from.
+
+    :param learner: the base.
+    :param examples: all that are usable.
+    :param learn: those that are learned.
+    :param dev: those that are held out.
+    :param labels: what teachers say; None without any.
+    :param teacher: what the card says of them.
+    :param taught: indices of the examples with soft targets of a teacher.
+    :param plan: the batches.
+    """
+
+    learner: Learner
+    examples: Examples
+    learn: list[Example]
+    dev: list[Example]
+    labels: TeacherLabels | None
+    teacher: dict[str, Any]
+    taught: list[int]
+    plan: list[Batch]
+
+    @property
+    def n_seen(self) -> int:
+        """Examples in all batches."""
+        return sum(len(batch.rows) for batch in self.plan)
+
+
+def _prepare(
+    files: TrainFiles,
+    options: TrainOptions,
+    model: str,
+    folder: Path | None,
+    device: str,
+    offline: bool,
+    reporter: Reporter,
+) -> _Ready:
+    """Read the examples, load the base, ask the teachers (models if there is a folder), and plan the batches."""
+    stop_words = load_stop_words(options.stop_words)
+    examples = read_examples(files.data, stop_words, offline=offline, needs_answers=not files.teachers)
+    if warning := examples.warning():
+        reporter.warn(warning)
+    learner = load_learner(model, options, device=device, offline=offline, reporter=reporter)
+    labels, teacher = _ask_teachers(files, examples, stop_words, folder, device, offline, reporter)
+    learn, dev = _split(examples, files, options, learner, reporter)
+    taught = [i for i, example in enumerate(learn) if labels is not None and labels.has_words(example)]
+    return _Ready(learner, examples, learn, dev, labels, teacher, taught, plan_run(learn, options, taught))
+
+
+def describe_training(
+    files: TrainFiles,
+    options: TrainOptions,
+    model: str,
+    *,
+    device: str = "auto",
+    offline: bool = False,
+    force: bool = False,
+    reporter: Reporter = SILENT,
+) -> list[str]:
+    """Return what `train` would do, and write nothing.
+
+    A teacher that is a model is not asked: all examples count as if it answered them.
+
+    :param files: inputs and output.
+    :param options: settings of the run.
+    :param model: reference of the base.
+    :param device: "auto", "cpu", "cuda", "mps".
+    :param offline: use the local cache only.
+    :param force: replace an existing output.
+    :param reporter: receives warnings.
+    :return: lines without a final period.
+    :raises InbedderError: as `train` does.
+    """
+    check_output(files.output, force=force, makes_parent=False)
+    suite = None if files.suite is None else read_folder(files.suite)
+    ready = _prepare(files, options, model, None, device, offline, reporter)
+    sources = list(ready.examples.sources.items())
+    more = f", and {len(sources) - SHOWN:,} more" if len(sources) > SHOWN else ""
+    n_contrastive = sum(batch.contrast for batch in ready.plan)
+    adapter = (
+        "its adapter, further" if ready.learner.files.adapter else f"an adapter of rank {options.rank or RANK}"
+    )
+    kind = "all weights" if options.full else adapter
+    lines = [
+        f"examples: {len(ready.learn):,}, held out: {len(ready.dev):,}, left out: {len(ready.examples.broken):,}",
+        f"sources: {', '.join(f'{name} {n:,}' for name, n in sources[:SHOWN])}{more}",
+        *(
+            f"teacher: {reference}"
+            + ("" if is_labels_file(reference) else ", a model, which labels the rows first")
+            for reference in files.teachers
+        ),
+        f"base: {model}, {ready.learner.dtype} on {ready.learner.encoder.model.device}; trained: {kind}",
+        f"steps: {len(ready.plan):,} of up to {options.batch_size} examples, {n_contrastive:,} contrastive; "
+        f"examples seen: {ready.n_seen:,}",
+    ]
+    if suite is not None:
+        lines.append(f"evaluation: {len(suite.clusterings):,} clustering tasks of {suite.name}")
+    partial = files.output.with_name(files.output.name + PARTIAL)
+    if partial.is_dir():
+        lines.append(f"unfinished run: {partial}, which the command continues or refuses")
+    return lines
+
+
 def _ask_teachers(
     files: TrainFiles,
     examples: Examples,
     stop_words: frozenset[str],
-    folder: Path,
+    folder: Path | None,
     device: str,
     offline: bool,
     reporter: Reporter,
 ) -> tuple[TeacherLabels | None, dict[str, Any]]:
     """Return the teachers' labels and what the card says of them; complete the examples in place."""
-    if not files.teachers:
+    if not files.teachers or (folder is None and not all(map(is_labels_file, files.teachers))):
         return None, {}
     labels = read_or_label(
         files.teachers, examples.rows, folder, stop_words, device=device, offline=offline, reporter=reporter
@@ -167,7 +264,7 @@ def _split(
     if too_long := len(learn) - len(fit):
         reporter.warn(f"{too_long:,} rows skipped: their questions leave no room for a text within --max-tokens")
     if not fit:
-        raise InputError("no usable example is left", source=", ".join(files.data))
+        raise InputError("no usable example is left", source=", ".join(examples.files))
     held_out = examples_that_fit(dev, learner.encoder, options.max_tokens)
     return add_unanswerable(fit, options.unanswerable, options.seed), held_out
 
