@@ -9,7 +9,8 @@ from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
 from inbedder_cli.cli.console import TerminalReporter
 from inbedder_cli.cli.destinations import check_terminal
 from inbedder_cli.cli.instructions import check_instruction
-from inbedder_cli.cli.option_groups import EncodingOptions, InputOptions, ModelOptions, with_groups
+from inbedder_cli.cli.option_groups import EncodingOptions, ModelOptions, with_groups
+from inbedder_cli.cli.table_options import InputOptions
 from inbedder_cli.errors import UsageError
 from inbedder_cli.report.text import visible
 

@@ -16,7 +16,8 @@ from inbedder_cli.cli.destinations import (
     with_output_style,
     write_rows,
 )
-from inbedder_cli.cli.option_groups import InputOptions, RuntimeOptions, with_groups
+from inbedder_cli.cli.option_groups import RuntimeOptions, with_groups
+from inbedder_cli.cli.table_options import InputOptions
 from inbedder_cli.errors import UsageError
 
 if TYPE_CHECKING:

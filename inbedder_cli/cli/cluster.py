@@ -26,13 +26,13 @@ from inbedder_cli.cli.option_groups import (
     ClusteringOptions,
     EncodingOptions,
     ExplanationOptions,
-    InputOptions,
     ModelOptions,
     make_deterministic,
     with_groups,
 )
 from inbedder_cli.cli.page_options import PageOptions, split_names, write_pictures
 from inbedder_cli.cli.shard_options import Question, ShardedRun, plan_options, tell_of_parts
+from inbedder_cli.cli.table_options import InputOptions
 from inbedder_cli.errors import UsageError
 
 if TYPE_CHECKING:

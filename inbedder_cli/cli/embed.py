@@ -10,13 +10,8 @@ from inbedder_cli.cli import parameters
 from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
 from inbedder_cli.cli.console import TerminalReporter
 from inbedder_cli.cli.instructions import check_instruction
-from inbedder_cli.cli.option_groups import (
-    EncodingOptions,
-    InputOptions,
-    ModelOptions,
-    make_deterministic,
-    with_groups,
-)
+from inbedder_cli.cli.option_groups import EncodingOptions, ModelOptions, make_deterministic, with_groups
+from inbedder_cli.cli.table_options import InputOptions
 
 
 @with_groups

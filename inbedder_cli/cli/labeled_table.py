@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inbedder_cli.cli.completion import complete_column
-from inbedder_cli.cli.option_groups import TableOptions
+from inbedder_cli.cli.table_options import TableOptions
 from inbedder_cli.errors import UsageError
 
 if TYPE_CHECKING:

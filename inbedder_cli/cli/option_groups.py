@@ -5,27 +5,20 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-import sys
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from inbedder_cli.cli import input_parameters, parameters
+from inbedder_cli.cli import parameters
 from inbedder_cli.cli.amounts import parse_bytes
 from inbedder_cli.cli.console import set_console
-from inbedder_cli.corpus.columns import list_names
-from inbedder_cli.corpus.layout import Reading, option_of
-from inbedder_cli.corpus.readers import format_of_suffix, taken_options
-from inbedder_cli.errors import InputError, ModelError, UsageError
+from inbedder_cli.errors import ModelError, UsageError
 from inbedder_cli.options import (
     DEFAULT_MODEL,
     GPU_MODEL,
     ClusterOptions,
     Dtype,
-    EmptyTexts,
     EncodeOptions,
-    EncodingErrors,
     ExplainOptions,
-    OnBadRow,
     UnansweredOptions,
 )
 from inbedder_cli.registry import algorithms
@@ -33,110 +26,11 @@ from inbedder_cli.registry import algorithms
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inbedder_cli.corpus import Corpus
     from inbedder_cli.encoders import Encoder
     from inbedder_cli.progress import Reporter
     from inbedder_cli.runs.storage import SavedRun
 
-MANY_ROWS = 300_000  # from which texts and vectors of 1,024 numbers, with their copies, take more than 4 GB
-
-
 JSON = "as_json"
-
-
-@dataclass(frozen=True)
-class TableOptions:
-    """How a table is read: its layout, its text columns, and a sample of its rows."""
-
-    text: input_parameters.Text = None
-    text_template: input_parameters.TextTemplate = None
-    id_column: input_parameters.IdColumn = None
-    input_format: input_parameters.InputFormatOption = None
-    delimiter: input_parameters.Delimiter = None
-    encoding: input_parameters.Encoding = None
-    encoding_errors: input_parameters.EncodingErrorsOption = EncodingErrors.fail
-    header: input_parameters.Header = True
-    header_rows: input_parameters.HeaderRows = None
-    skip_rows: input_parameters.SkipRows = 0
-    quote: input_parameters.Quote = '"'
-    escape: input_parameters.Escape = None
-    on_bad_row: input_parameters.BadRow = OnBadRow.fail
-    bad_rows: input_parameters.BadRowsFile = None
-    json_path: input_parameters.JsonPath = None
-    sheet: input_parameters.Sheet = None
-    empty: input_parameters.Empty = EmptyTexts.skip
-    sample: input_parameters.Sample = None
-    seed: parameters.Seed = 0
-    max_cell: input_parameters.MaxCell = 10
-
-    def read(self, file: str, reporter: Reporter) -> Corpus:
-        """Return the corpus, and report what was read.
-
-        :param file: a path, or - for standard input.
-        :param reporter: receives the number of rows.
-        """
-        from inbedder_cli.corpus import read_corpus
-        from inbedder_cli.output.bad_rows import write_bad_rows
-        from inbedder_cli.output.formats import format_of
-
-        if self.bad_rows is not None:
-            if self.on_bad_row is not OnBadRow.skip:
-                raise UsageError("--bad-rows takes what is left out", hint="add --on-bad-row skip")
-            format_of(self.bad_rows)  # refuses an unknown suffix before any work is done
-        if file == "-" and sys.stdin is not None and sys.stdin.isatty():
-            reporter.info("waiting for rows on standard input; Ctrl-D ends them")
-        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "bad_rows"}
-        corpus = read_corpus(file, **(values | {"text": self.text or ()}))
-        report_corpus(corpus, reporter)
-        if self.bad_rows is not None:
-            write_bad_rows(corpus.bad_rows, self.bad_rows)
-        return corpus
-
-
-@dataclass(frozen=True)
-class InputOptions(TableOptions):
-    """Which rows and columns of the input are read."""
-
-    limit: input_parameters.Limit = None
-
-    def read_like(self, file: str, reading: Reading | None, reporter: Reporter) -> Corpus:
-        """Return the corpus of a file, read as that of a saved run was where no option says otherwise.
-
-        :param file: a path, or - for standard input.
-        :param reading: how the file of the run was read; None if this is not known.
-        :param reporter: receives the number of rows, and what was taken from the run.
-        :raises InputError: for a file without the columns of the run; the message has those of both.
-        """
-        if reading is None:
-            return self.read(file, reporter)
-        default = InputOptions()
-        names_text = self.text or self.text_template
-        taken = taken_options(self.input_format or format_of_suffix(file))
-        adopted = {
-            name: value
-            for name, value in reading.options().items()
-            if getattr(self, name) == getattr(default, name)
-            and value not in (getattr(default, name), ())
-            and not (names_text and name in ("text", "text_template"))
-            and (name in taken or not hasattr(reading.layout, name))
-        }
-        if adopted:
-            shown = ", ".join(map(_shown, adopted, adopted.values()))
-            reporter.info(f"reading {file} as the run's file was read: {shown}")
-        try:
-            return replace(self, **adopted).read(file, reporter)
-        except InputError as error:
-            if not adopted.keys() & {"text", "text_template", "id_column"} or "no column" not in str(error):
-                raise
-            run_columns = f"the run's file had: {list_names(reading.columns)}"
-            hint = f"{error.hint}; {run_columns}; name another with --text"
-            raise InputError(str(error), hint=hint) from error
-
-
-def _shown(name: str, value: object) -> str:
-    if name == "header":
-        return option_of(name)
-    return f"{option_of(name)} {' --text '.join(value) if isinstance(value, tuple) else value}"
 
 
 @dataclass(frozen=True)
@@ -377,22 +271,3 @@ def _as_parameters(group: Any) -> list[inspect.Parameter]:  # noqa: ANN401
         inspect.Parameter(field.name, keyword, default=field.default, annotation=hints[field.name])
         for field in fields(group)
     ]
-
-
-def report_corpus(corpus: Corpus, reporter: Reporter) -> None:
-    """Report the number of rows, and of empty and different texts, in one line.
-
-    :param corpus: the rows.
-    :param reporter: receives the line.
-    """
-    n_empty = corpus.texts.count("")
-    counts = [f"{len(corpus):,} rows"]
-    if n_empty:
-        counts.append(f"{n_empty:,} without text ({'kept' if corpus.keep_empty else 'skipped'})")
-    different = len(set(corpus.texts) - {""})
-    if different < len(corpus) - n_empty:
-        counts.append(f"{different:,} different texts")
-    reporter.info(f"{corpus.source}: {', '.join([*counts, *corpus.notes])}")
-    if len(corpus) > MANY_ROWS:
-        command = f"inbedder cluster {corpus.source} -i QUESTION --engine local -o FOLDER"
-        reporter.info(f"all rows are held in memory; to work on them in parts: {command}")

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inbedder_cli.cli import input_parameters, parameters
+from inbedder_cli.cli import parameters
 from inbedder_cli.cli.console import stdout_console
-from inbedder_cli.cli.option_groups import EncodingOptions, InputOptions, ModelOptions
+from inbedder_cli.cli.option_groups import EncodingOptions, ModelOptions
+from inbedder_cli.cli.table_options import InputOptions, LayoutOptions
 from inbedder_cli.corpus.layout import Layout
 from inbedder_cli.corpus.opening import STDIN
 from inbedder_cli.errors import UsageError
-from inbedder_cli.options import Choice, Dtype, EmptyTexts, EncodingErrors, OnBadRow
+from inbedder_cli.options import Choice, Dtype
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,26 +134,8 @@ class EngineOptions:
 
 
 @dataclass(frozen=True)
-class ShardInput:
+class ShardInput(LayoutOptions):
     """Which columns are read, and how files that are not Parquet are laid out."""
-
-    text: input_parameters.Text = None
-    text_template: input_parameters.TextTemplate = None
-    id_column: input_parameters.IdColumn = None
-    input_format: input_parameters.InputFormatOption = None
-    delimiter: input_parameters.Delimiter = None
-    encoding: input_parameters.Encoding = None
-    encoding_errors: input_parameters.EncodingErrorsOption = EncodingErrors.fail
-    header: input_parameters.Header = True
-    header_rows: input_parameters.HeaderRows = None
-    skip_rows: input_parameters.SkipRows = 0
-    quote: input_parameters.Quote = '"'
-    escape: input_parameters.Escape = None
-    on_bad_row: input_parameters.BadRow = OnBadRow.fail
-    json_path: input_parameters.JsonPath = None
-    sheet: input_parameters.Sheet = None
-    empty: input_parameters.Empty = EmptyTexts.skip
-    max_cell: input_parameters.MaxCell = 10
 
     def settings(self, rows_per_shard: int, sample_rows: int, vector_dtype: VectorType) -> PlanOptions:
         """Return the options of a plan.

@@ -11,7 +11,8 @@ import typer
 from inbedder_cli.cli import labeled_table, parameters
 from inbedder_cli.cli.checks import print_plan
 from inbedder_cli.cli.console import TerminalReporter
-from inbedder_cli.cli.option_groups import TableOptions, with_groups
+from inbedder_cli.cli.option_groups import with_groups
+from inbedder_cli.cli.table_options import TableOptions
 from inbedder_cli.errors import UsageError
 from inbedder_cli.options import Dtype, Pooling
 from inbedder_cli.progress import SILENT

@@ -10,7 +10,8 @@ from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
 from inbedder_cli.cli.console import TerminalReporter, stdout_console
 from inbedder_cli.cli.destinations import check_targets
 from inbedder_cli.cli.instructions import check_instruction
-from inbedder_cli.cli.option_groups import AnswerOptions, EncodingOptions, InputOptions, ModelOptions, with_groups
+from inbedder_cli.cli.option_groups import AnswerOptions, EncodingOptions, ModelOptions, with_groups
+from inbedder_cli.cli.table_options import InputOptions
 from inbedder_cli.options import ClusterOptions
 
 
