@@ -3,19 +3,25 @@
 The adapters are folders made by `inbedder train`, or checkpoints in its folder `NAME.partial/checkpoints`. FOLDER
 becomes a copy of ONE, which must be a whole encoder, with the averaged adapter. What is averaged is what the
 adapters add to the weights, B·A, not B and A, whose signs and order mean nothing. The sum has the rank of all
-together; it is cut to the rank of ONE by its singular values.
+together; it is cut to the rank of ONE by its singular values. The card holds those of all encoders.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import load_file, save_file
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 FILE = "adapter/adapter_model.safetensors"
+CARD = "card.json"
 
 
 def main() -> None:
@@ -37,6 +43,14 @@ def main() -> None:
         averaged[name_a], averaged[name_b] = cut(a, b, len(adapters[0][name_a]))
     shutil.copytree(options.adapters[0], options.folder)
     save_file(averaged, options.folder / FILE, metadata={"format": "pt"})
+    (options.folder / CARD).write_text(json.dumps(card_of(options.adapters, weights), indent=2) + "\n")
+
+
+def card_of(folders: Sequence[Path], weights: Sequence[float]) -> dict[str, Any]:
+    """Return the card of an average; a checkpoint has none."""
+    cards = [json.loads((folder / CARD).read_text()) if (folder / CARD).exists() else None for folder in folders]
+    parts = [{"weight": weight, "card": card} for weight, card in zip(weights, cards, strict=True)]
+    return {"schema": 1, "averaged": parts, "by": "recipes/inbedder-135m/average.py"}
 
 
 def load_adapter(folder: Path) -> dict[str, torch.Tensor]:
