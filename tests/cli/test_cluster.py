@@ -149,12 +149,16 @@ def test_the_clusters_can_be_written_too(cluster, reviews, tmp_path, suffix):
 
 
 def test_the_same_clusters_from_saved_vectors(cluster, inbedder, reviews, tmp_path, tiny):
-    direct = cluster(reviews).stdout
+    direct = read_csv(cluster(reviews).stdout)
     vectors = tmp_path / "v.parquet"
     made = inbedder("embed", reviews, "-i", QUESTION, "-m", tiny, "--dtype", "float32", "-o", vectors)
     assert made.exit_code == 0
     again = inbedder("cluster", reviews, "-i", QUESTION, "--vectors", vectors, "-k", "2", "--min-confidence", "0")
-    assert again.stdout == direct
+    found = read_csv(again.stdout)
+    for one, other in zip(found, direct, strict=True):
+        if one["label_is_weak"] == "true":  # likely words, which may name a cluster, are not in the file
+            one["cluster_label"] = other["cluster_label"]
+    assert found == direct
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".safetensors"])
