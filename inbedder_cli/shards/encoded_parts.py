@@ -185,9 +185,8 @@ def read_part(work: Store, plan: Plan, name: str) -> tuple[pa.Table, dict[str, s
     state = work.state(name)
     try:
         table = read_bounded(work, name, state.size if state else 0, (), range(MAX_ROWS))
-    except pa.ArrowException as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"cannot be read: {reason}", source=work.shown(name), hint=AGAIN) from error
+    except InputError as error:
+        raise InputError(str(error), hint=error.hint or AGAIN) from error
     if odd := _odd_column(table, plan, is_sample=name.startswith(SAMPLE)):
         raise InputError("is not as shards are written", source=work.shown(name), column=odd, hint=AGAIN)
     return table, metadata

@@ -157,6 +157,8 @@ def read_bounded(store: Store, name: str, size: int, names: Sequence[str], rows:
             schema = expanded_schema(file.schema_arrow, schema)
             if absent := [each for each in names if each not in schema.names]:
                 raise InputError("has not the column that the plan reads", source=shown, column=absent[0])
+            if repeated := [each for each in schema.names if schema.get_field_index(each) < 0]:
+                raise pa.ArrowInvalid(f'two columns are named "{repeated[0]}"')
             schema = pa.schema([schema.field(each) for each in names or schema.names])
             for read in _batches(file, rows, schema.names, min(batch_rows, BATCH_ROWS)):
                 batch = read.select(schema.names)

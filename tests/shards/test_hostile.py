@@ -47,6 +47,7 @@ ODD = {
     "no rows": lambda table: table.slice(0, 0),
     "other rows": lambda table: pa.concat_tables([table, table]),
     "a status that is none": with_column("status", "fine"),
+    "two columns of one name": lambda table: table.append_column("answer", table["answer"]),
     "words without numbers": lambda table: with_column("next_probs", [0.5])(table).cast(table.schema),
 }
 
