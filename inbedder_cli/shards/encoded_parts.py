@@ -173,8 +173,6 @@ def read_part(work: Store, plan: Plan, name: str) -> tuple[pa.Table, dict[str, s
     :raises ChangedError: when it was made by another plan.
     :raises InputError: for a missing or damaged file, one with other columns, and one that unpacks to very much.
     """
-    import pyarrow as pa
-
     metadata = metadata_of(work, name)
     if metadata is None:
         raise InputError(
