@@ -72,6 +72,11 @@ class Table:
         top = max(measures[name] for measures in self.measures.values())
         return next(k for k, measures in self.measures.items() if measures[name] >= top - (1 - share) * abs(top))
 
+    def near(self, name: str, lack: float) -> int:
+        """Return the smallest k whose measure lacks at most so much of the best."""
+        top = max(measures[name] for measures in self.measures.values())
+        return next(k for k, measures in self.measures.items() if measures[name] >= top - lack)
+
     def last(self, name: str, least: float) -> int:
         """Return the largest k whose measure is above a threshold, or else the smallest k."""
         above = [k for k, measures in self.measures.items() if measures[name] > least]
@@ -89,6 +94,7 @@ WAYS: dict[str, Callable[[Table], int]] = {
     "AMI with the answers, nine tenths": lambda t: t.best("answers", 0.9),
     "z-scores of the three (before)": lambda t: t.best("z"),
     "silhouette + AMI": lambda t: t.best("both"),
+    "the smallest within 0.01 of their best sum": lambda t: t.near("both", 0.01),
     "-k auto": lambda t: (
         select_from(
             {k: KScore(m["silhouette"], m["stability"], m["answers"]) for k, m in t.measures.items()}, t.n_rows
