@@ -60,7 +60,7 @@ def kill_points(
 
     Returns the operations before which it was killed.
 
-    :param run: the command; an exception fails the test.
+    :param run: the command; an exception, or an exit code, fails the test.
     :param folder: operations on files below it count.
     :param reset: is called before each run.
     :param check: is called after each kill with the operation that was not done any more.
@@ -139,8 +139,9 @@ def _child(run: Callable[[], object], folder: Path, number: int, writer: int) ->
 
     try:
         sys.addaudithook(on_event)
-        run()
+        result = run()
         sys.setprofile(None)
+        assert not getattr(result, "exit_code", 0), result.stderr
     except BaseException:
         sys.setprofile(None)
         os.write(writer, traceback.format_exc().encode(errors="replace")[-4000:])
