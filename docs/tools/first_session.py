@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from docs.tools.outputs import COLUMNS, run_command
 
 RECORD = ROOT / "docs" / "first-session.txt"
 LINES = 60  # of one command's output
+STYLE = re.compile("\x1b\\[[0-9;]*m")  # pipx writes bold, whatever NO_COLOR says
 
 
 def variables(home: Path) -> dict[str, str]:
@@ -65,7 +67,7 @@ def session(home: Path) -> list[str]:
             start = time.perf_counter()
             code, said, printed = run_command(command, clone, environment)
             seconds = time.perf_counter() - start
-            shown = (said + printed).replace(str(home), "~").splitlines()
+            shown = STYLE.sub("", said + printed).replace(str(home), "~").splitlines()
             more = [f"  … ({len(shown) - LINES} more lines)"] * (len(shown) > LINES)
             lines += [
                 f"{PROMPT}{command}",
