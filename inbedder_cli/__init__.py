@@ -23,6 +23,7 @@ _HOMES = {
     "ClusterSummary": "explanation.summaries",
     "Clustering": "clustering",
     "ClusteringResult": "results",
+    "ConsoleReporter": "progress",
     "Corpus": "corpus",
     "Embeddings": "results",
     "EncodeOptions": "options",
@@ -54,6 +55,7 @@ __all__ = [
     "ClusterSummary",
     "Clustering",
     "ClusteringResult",
+    "ConsoleReporter",
     "Corpus",
     "Embeddings",
     "EncodeOptions",
@@ -96,6 +98,7 @@ if TYPE_CHECKING:
     )
     from inbedder_cli.output.vectors import read_vectors, write_vectors
     from inbedder_cli.pipeline import analyze, cluster, embed, explain, flag_unanswered
+    from inbedder_cli.progress import ConsoleReporter
     from inbedder_cli.results import Analysis, ClusteringResult, Embeddings, RowStatus
 
 

@@ -18,7 +18,7 @@ from inbedder_cli.errors import InputError, ModelError, UsageError
 from inbedder_cli.options import ClusterOptions, EncodeOptions, ExplainOptions, UnansweredOptions
 from inbedder_cli.output.frames import saved_clusters_frame
 from inbedder_cli.pipeline import analyze, embed
-from inbedder_cli.progress import SILENT
+from inbedder_cli.progress import SILENT, ConsoleReporter
 from inbedder_cli.registry import algorithms
 from inbedder_cli.runs.assignment import assign_rows
 from inbedder_cli.runs.storage import SavedQuestion, estimator_parameters, load_run
@@ -72,7 +72,8 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
     :param offline: never use the network.
     :param cache: whether encoded rows are stored in the cache and reused.
     :param random_state: seed of every random choice, an integer.
-    :param reporter: receives progress and warnings (`inbedder_cli.progress.Reporter`); None: silent.
+    :param verbose: whether progress and warnings are printed to standard error; a notebook shows progress bars.
+    :param reporter: receives progress and warnings instead (`inbedder_cli.progress.Reporter`).
 
     Attributes of a fitted estimator:
 
@@ -116,6 +117,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         offline: bool = False,
         cache: bool = True,
         random_state: int = 0,
+        verbose: bool = False,
         reporter: Reporter | None = None,
     ) -> None:
         self.instruction = instruction
@@ -146,6 +148,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         self.offline = offline
         self.cache = cache
         self.random_state = random_state
+        self.verbose = verbose
         self.reporter = reporter
 
     def fit(self, X: Any, y: object = None) -> Self:  # noqa: ANN401
@@ -168,7 +171,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
             explain_options=ExplainOptions(self.stop_words, exemplars=self.exemplars),
             multi=self.multi,
             baseline=self.baseline,
-            reporter=self.reporter or SILENT,
+            reporter=self._reporter(),
         )
         self.result_: ClusteringResult = analysis.result
         self._fit = _Fit(SavedQuestion.of(self.result_), encode_options, source, encoder.identity)
@@ -210,7 +213,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         corpus, question = self._corpus(X), self._fit.question
         embeddings = self._embed(corpus)
         if question.words is not None:
-            encoder, reporter = self._load_encoder(self._fit.source), self.reporter or SILENT
+            encoder, reporter = self._load_encoder(self._fit.source), self._reporter()
             flags = question.unanswered_options
             embeddings = embed_units(corpus, embeddings, encoder, flags, reporter, question.words)
         result, _ = assign_rows(corpus, question, embeddings)
@@ -248,7 +251,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         :param folder: the folder of the run; the renames and merges of its names.txt apply.
         :param question: the name of the question, for a run of several.
         :param **runtime: parameters that may differ from machine to machine: device, workers,
-            devices, offline, cache, reporter.
+            devices, offline, cache, verbose, reporter.
         :raises InputError: for a folder without a run, or a damaged run.
         :raises UsageError: for an unknown question, or if a run of several questions needs one.
         """
@@ -328,12 +331,15 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         names = ("model", "template", "device", "dtype", "workers", "devices", "offline", "cache")
         return {name: getattr(self, name) for name in names}
 
+    def _reporter(self) -> Reporter:
+        return self.reporter or (ConsoleReporter() if self.verbose else SILENT)
+
     def _load_encoder(self, source: Encoder | dict[str, Any]) -> Encoder:
         """Return the encoder; it is loaded again only if its parameters have changed."""
         if not isinstance(source, dict):
             return source
         if getattr(self, "_loaded_from", None) != source:
-            self._encoder, self._loaded_from = load_encoder(**source, reporter=self.reporter or SILENT), source
+            self._encoder, self._loaded_from = load_encoder(**source, reporter=self._reporter()), source
         return self._encoder
 
     def _embed(self, corpus: Corpus) -> Embeddings:
@@ -345,7 +351,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
                 f"{encoder.name} is not the model that made these clusters",
                 hint="restore that model, or fit again",
             )
-        return embed(corpus, fit.question.instruction, encoder, fit.encode_options, self.reporter or SILENT)
+        return embed(corpus, fit.question.instruction, encoder, fit.encode_options, self._reporter())
 
     def _labeled(self, labels: npt.NDArray[np.int64], corpus: Corpus) -> Any:  # noqa: ANN401
         return _with_index(labels, corpus, [self.cluster_names_[n] for n in sorted(self.cluster_names_)])

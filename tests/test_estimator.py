@@ -44,6 +44,15 @@ def test_fitted_attributes_and_predictions_of_the_rows_that_were_fitted(make):
     np.testing.assert_allclose(make().fit_transform(TEXTS), vectors)
 
 
+def test_progress_and_warnings_are_printed_when_asked(make, capsys):
+    make().fit(TEXTS)
+    assert capsys.readouterr() == ("", "")
+    make(verbose=True).fit(TEXTS)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err
+
+
 @pytest.mark.parametrize(
     "given",
     [

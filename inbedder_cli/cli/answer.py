@@ -6,13 +6,13 @@ import sys
 
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
-from inbedder_cli.cli.console import TerminalReporter
+from inbedder_cli.cli.console import stderr_reporter
 from inbedder_cli.cli.destinations import check_terminal
 from inbedder_cli.cli.instructions import check_instruction
 from inbedder_cli.cli.option_groups import EncodingOptions, ModelOptions, with_groups
 from inbedder_cli.cli.table_options import InputOptions
 from inbedder_cli.errors import UsageError
-from inbedder_cli.report.text import visible
+from inbedder_cli.printable import visible
 
 
 @with_groups
@@ -43,7 +43,7 @@ def answer(
     from inbedder_cli.output.files import check_distinct, check_target, open_output
     from inbedder_cli.output.formats import TABLE, format_of, write_table
 
-    reporter = TerminalReporter(quiet=quiet)
+    reporter = stderr_reporter(quiet=quiet)
     question = check_instruction(instruction)
     check_distinct({"-o": output, "--bad-rows": source.bad_rows}, [file])
     for target in (output, source.bad_rows):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
-from inbedder_cli.cli.console import TerminalReporter, stdout_console
+from inbedder_cli.cli.console import stderr_reporter, stdout_console
 from inbedder_cli.cli.destinations import (
     check_targets,
     format_like_input,
@@ -61,7 +61,7 @@ def assign(
     from inbedder_cli.output.tables import PART, column_name, result_columns
     from inbedder_cli.runs.storage import load_run, own_files
 
-    reporter = TerminalReporter(quiet=quiet)
+    reporter = stderr_reporter(quiet=quiet)
     inputs: list[str | Path | None] = [file, *own_files(run)]
     format_name = check_targets(output, output_format, bad_rows=source.bad_rows, force=force, inputs=inputs)
     saved = load_run(run)

@@ -9,7 +9,7 @@ import typer
 
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.amounts import parse_bytes, parse_seconds
-from inbedder_cli.cli.console import TerminalReporter, print_line, print_values
+from inbedder_cli.cli.console import print_line, print_values, stderr_reporter
 from inbedder_cli.cli.option_groups import with_groups
 from inbedder_cli.errors import UsageError
 
@@ -39,7 +39,7 @@ def info(as_json: parameters.AsJson = False) -> None:
     """
     from inbedder_cli.encoders.cache.row_cache import RowCache
 
-    usage = RowCache(reporter=TerminalReporter()).info()
+    usage = RowCache(reporter=stderr_reporter()).info()
     values: dict[str, object] = {"path": str(usage.path)}
     values["rows"] = usage.rows if as_json or usage.rows is not None else "unknown"
     values["bytes"] = usage.bytes
@@ -70,7 +70,7 @@ def prune(
         raise UsageError("nothing to prune: no limit is given", hint="give --older-than 30d, or --max-size 2GB")
     seconds = None if older_than is None else parse_seconds("--older-than", older_than)
     size = None if max_size is None else parse_bytes("--max-size", max_size)
-    reporter = TerminalReporter()
+    reporter = stderr_reporter()
     removed = RowCache(reporter=reporter).prune(older_than=seconds, max_bytes=size)
     reporter.info(f"{removed:,} rows removed")
 
@@ -81,4 +81,4 @@ def clear() -> None:
     """Delete all cached rows."""
     from inbedder_cli.encoders.cache.row_cache import RowCache
 
-    TerminalReporter().info(f"{RowCache().clear() / 1e6:.1f} MB freed")
+    stderr_reporter().info(f"{RowCache().clear() / 1e6:.1f} MB freed")

@@ -11,7 +11,7 @@ import typer
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
 from inbedder_cli.cli.completion import complete_columns
-from inbedder_cli.cli.console import TerminalReporter
+from inbedder_cli.cli.console import stderr_reporter
 from inbedder_cli.cli.destinations import (
     check_targets,
     free_prefix,
@@ -150,7 +150,7 @@ def cluster(
     from inbedder_cli.output.formats import check_writable
     from inbedder_cli.output.tables import PART, column_name, result_columns
 
-    reporter = TerminalReporter(quiet=quiet)
+    reporter = stderr_reporter(quiet=quiet)
     questions = _questions(instruction, vectors, dry_run=dry_run)
     cluster_options = clustering.settings(len(questions), source.seed)
     explain_options = explanation.settings()

@@ -11,7 +11,7 @@ import typer
 
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
-from inbedder_cli.cli.console import TerminalReporter, stdout_console
+from inbedder_cli.cli.console import stderr_reporter, stdout_console
 from inbedder_cli.cli.destinations import check_targets
 from inbedder_cli.cli.instructions import parse_instructions
 from inbedder_cli.cli.option_groups import AnswerOptions, EncodingOptions, ModelOptions, with_groups
@@ -51,7 +51,7 @@ def compare(
 
     inbedder compare reviews.csv -i "What emotion is expressed?" -i "How does the customer feel?"
     """
-    reporter = TerminalReporter(quiet=quiet)
+    reporter = stderr_reporter(quiet=quiet)
     questions = parse_instructions(instruction)
     if len(questions) < 2:
         raise UsageError("compare needs at least two wordings", hint="repeat -i")

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import sys
-import time
 import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -14,15 +13,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from inbedder_cli.errors import INTERRUPTED, InbedderError, OutOfMemoryError
-from inbedder_cli.report.text import visible
+from inbedder_cli.printable import visible
+from inbedder_cli.progress import ConsoleReporter, print_message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from rich.console import Console
 
-PLAIN_SECONDS = 5.0  # between progress lines where there is no terminal
-MAX_MESSAGE = 5000  # characters: it may quote what a file holds
 LIBRARIES = 2  # from this verbosity on, libraries may speak and errors show tracebacks
 PIPE_WIDTH = 120  # of tables that do not go to a terminal, unless COLUMNS is set
 
@@ -47,100 +45,12 @@ def set_console(*, verbose: int = 0, color: bool | None = None) -> None:
         logging.basicConfig(level=logging.INFO, stream=sys.stderr)
 
 
-class TerminalReporter:
-    """Reporter that prints to standard error (see `progress.Reporter`).
+def stderr_reporter(*, quiet: bool = False) -> ConsoleReporter:
+    """Return the reporter of a command; with `--verbose` it says how long steps took.
 
-    :param quiet: print only warnings and errors.
+    :param quiet: report only warnings.
     """
-
-    def __init__(self, *, quiet: bool = False) -> None:
-        self.quiet = quiet
-        self._warnings: set[str] = set()
-
-    def info(self, message: str) -> None:
-        """Print one line, unless quiet.
-
-        :param message: the line.
-        """
-        if not self.quiet:
-            self._line(message)
-
-    def warn(self, message: str) -> None:
-        """Print a warning, even when quiet; once, though several questions may give it.
-
-        :param message: the line.
-        """
-        if message not in self._warnings:
-            self._warnings.add(message)
-            self._line(f"warning: {message}")
-
-    def _line(self, message: str) -> None:
-        _print(message)
-
-    @contextmanager
-    def task(
-        self, description: str, total: float | None, *, unit: str = ""
-    ) -> Iterator[Callable[[float, float], None]]:
-        """Show a progress bar on a terminal, a plain line every few seconds elsewhere.
-
-        :param description: what is done.
-        :param total: amount of work; None when unknown.
-        :param unit: what is counted per second; "" shows no rate.
-        """
-        started = time.monotonic()
-        with self._task(description, total, unit) as advance:
-            yield advance
-        if _verbosity:
-            self.info(f"{description}: {time.monotonic() - started:.1f} s")
-
-    @contextmanager
-    def _task(self, description: str, total: float | None, unit: str) -> Iterator[Callable[[float, float], None]]:
-        if self.quiet:
-            yield lambda done, units: None
-        elif sys.stderr.isatty():
-            with self._bar(description, total, unit) as advance:
-                yield advance
-        else:
-            yield self._plain(description, total, unit)
-
-    @contextmanager
-    def _bar(self, description: str, total: float | None, unit: str) -> Iterator[Callable[[float, float], None]]:
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-        name = TextColumn("{task.description}", markup=False)
-        columns = [name, BarColumn(), TaskProgressColumn(), TimeRemainingColumn()]
-        rate = TextColumn("{task.fields[rate]}", markup=False)
-        started = time.monotonic()
-        with Progress(*columns, rate, console=stderr_console(), transient=True) as progress:
-            task = progress.add_task(visible(description), total=total, rate="")
-
-            def advance(done: float, units: float) -> None:
-                shown = f"{units / max(1e-9, time.monotonic() - started):.1f} {unit}/s" if unit else ""
-                progress.update(task, completed=done, rate=shown)
-
-            yield advance
-
-    def _plain(self, description: str, total: float | None, unit: str) -> Callable[[float, float], None]:
-        started = last = time.monotonic()
-
-        def advance(done: float, units: float) -> None:
-            nonlocal last
-            now = time.monotonic()
-            if now - last < PLAIN_SECONDS or not total or not done:
-                return
-            last = now
-            left = (now - started) * (total - done) / done
-            rate = f", {units / (now - started):.1f} {unit}/s" if unit else ""
-            self._line(f"{description}: {100 * done / total:.0f} %{rate}, {left:.0f} s left")
-
-        return advance
-
-
-def stderr_console() -> Console:
-    """Return a rich console on standard error."""
-    from rich.console import Console
-
-    return Console(stderr=True, markup=False, emoji=False)
+    return ConsoleReporter(quiet=quiet, timings=bool(_verbosity))
 
 
 def print_line(line: str) -> None:
@@ -210,11 +120,6 @@ def _hint(error: typer.TyperException) -> str | None:
 def _show(message: str, hint: str | None, *, debug: bool = False) -> None:
     if debug or _verbosity >= LIBRARIES:
         traceback.print_exc()
-    _print(f"inbedder: {message}")
+    print_message(f"inbedder: {message}")
     if hint:
-        _print(f"  {hint}")
-
-
-def _print(line: str) -> None:
-    shown = line if len(line) <= MAX_MESSAGE else f"{line[:MAX_MESSAGE]}..."
-    print(visible(shown), file=sys.stderr, flush=True)  # noqa: T201
+        print_message(f"  {hint}")

@@ -8,7 +8,7 @@ import typer
 
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
-from inbedder_cli.cli.console import TerminalReporter
+from inbedder_cli.cli.console import stderr_reporter
 from inbedder_cli.cli.instructions import check_instruction
 from inbedder_cli.cli.option_groups import EncodingOptions, ModelOptions, make_deterministic, with_groups
 from inbedder_cli.cli.table_options import InputOptions
@@ -50,7 +50,7 @@ def embed(
     from inbedder_cli.output.files import check_distinct, check_target, open_output
     from inbedder_cli.output.vectors import vector_format, write_vectors
 
-    reporter = TerminalReporter(quiet=quiet)
+    reporter = stderr_reporter(quiet=quiet)
     question = check_instruction(instruction)
     check_distinct({"-o": output, "--bad-rows": source.bad_rows}, [file])
     for target in (output, source.bad_rows):

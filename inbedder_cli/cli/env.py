@@ -8,7 +8,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 
 from inbedder_cli.cli import parameters
-from inbedder_cli.cli.console import TerminalReporter, print_values
+from inbedder_cli.cli.console import print_values, stderr_reporter
 from inbedder_cli.cli.option_groups import with_groups
 from inbedder_cli.cli.user_settings import settings_files
 from inbedder_cli.version import __version__
@@ -48,7 +48,7 @@ def env(as_json: parameters.AsJson = False) -> None:
     values["dtype"] = str(choose_dtype(Dtype.auto, device, HIDDEN_SIZE)).removeprefix("torch.")
     values["threads"] = f"{torch.get_num_threads()} of {os.cpu_count()} cores"
     values["models"] = f"{models_dir()}: {', '.join(folder.name for folder in installed_models()) or 'none'}"
-    usage = RowCache(reporter=TerminalReporter(quiet=True)).info()
+    usage = RowCache(reporter=stderr_reporter(quiet=True)).info()
     values["cache"] = f"{usage.path}: {usage.state}, {usage.bytes / 1e6:.1f} MB"
     values["settings"] = ", ".join(str(path.absolute()) for path in settings_files() if path.exists()) or "none"
     names = (name for name in os.environ if name.startswith("INBEDDER_") or name in VARIABLES)

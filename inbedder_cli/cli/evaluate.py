@@ -11,7 +11,7 @@ import typer
 
 from inbedder_cli.cli import labeled_table, parameters
 from inbedder_cli.cli.checks import print_plan
-from inbedder_cli.cli.console import TerminalReporter, stdout_console
+from inbedder_cli.cli.console import stderr_reporter, stdout_console
 from inbedder_cli.cli.option_groups import with_groups
 from inbedder_cli.cli.table_options import TableOptions
 from inbedder_cli.errors import UsageError
@@ -145,7 +145,7 @@ def evaluate(
     """
     from inbedder_cli.output.files import check_distinct, check_target
 
-    reporter = TerminalReporter(quiet=quiet)
+    reporter = stderr_reporter(quiet=quiet)
     check_distinct(
         {"-o": output, "--resume": resume, "--bad-rows": table.bad_rows}, [*suites, wordings, *(model or ())]
     )

@@ -10,7 +10,7 @@ import typer
 
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.completion import complete_bundled_model, complete_installed_model
-from inbedder_cli.cli.console import TerminalReporter, print_line, stdout_console
+from inbedder_cli.cli.console import print_line, stderr_reporter, stdout_console
 from inbedder_cli.cli.option_groups import with_groups
 from inbedder_cli.cli.parameters import Offline, Quiet
 from inbedder_cli.errors import ModelError, did_you_mean
@@ -114,7 +114,7 @@ def pull(
     from inbedder_cli.models.store import ensure_base, pull_base_from
 
     manifest = _manifest(name)
-    reporter = TerminalReporter(quiet=quiet)
+    reporter = stderr_reporter(quiet=quiet)
     folder = (
         pull_base_from(manifest, source, reporter=reporter)
         if source
@@ -156,7 +156,7 @@ def remove_model(
         raise ModelError(
             f"{name} is not on this machine", hint=f"{did_you_mean(name, known)}see: inbedder models list"
         )
-    TerminalReporter().info(f"{remove(known[name]) / 1e6:.0f} MB freed")
+    stderr_reporter().info(f"{remove(known[name]) / 1e6:.0f} MB freed")
 
 
 def _manifest(name: str) -> Manifest:

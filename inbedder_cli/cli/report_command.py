@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from inbedder_cli.cli import parameters
-from inbedder_cli.cli.console import TerminalReporter
+from inbedder_cli.cli.console import stderr_reporter
 from inbedder_cli.cli.option_groups import with_groups
 from inbedder_cli.cli.page_options import PageOptions, write_report
 from inbedder_cli.errors import UsageError
@@ -40,7 +40,7 @@ def report(
     from inbedder_cli.runs.restored import restore_analysis
     from inbedder_cli.runs.storage import load_run, own_files
 
-    reporter = TerminalReporter(quiet=quiet)
+    reporter = stderr_reporter(quiet=quiet)
     if output is None:
         raise UsageError("no file for the report", hint="add -o FILE.html")
     check_distinct({"-o": output}, own_files(run))

@@ -10,10 +10,10 @@ import typer
 
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.completion import complete_cluster, complete_question
-from inbedder_cli.cli.console import TerminalReporter, stdout_console
+from inbedder_cli.cli.console import stderr_reporter, stdout_console
 from inbedder_cli.cli.option_groups import with_groups
 from inbedder_cli.errors import UsageError
-from inbedder_cli.report.text import visible
+from inbedder_cli.printable import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +79,7 @@ def review(
     from inbedder_cli.runs.reviews import choose_clusters, read_judgments, with_precisions, write_judgments
     from inbedder_cli.runs.storage import load_run, own_files
 
-    reporter = TerminalReporter(quiet=quiet)
+    reporter = stderr_reporter(quiet=quiet)
     if sheet and filled:
         raise UsageError("--sheet writes a sheet, --from reads one", hint="give one of them")
     inputs = [*own_files(run), filled]

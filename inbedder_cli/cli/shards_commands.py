@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from inbedder_cli.cli import parameters
-from inbedder_cli.cli.console import TerminalReporter, print_line
+from inbedder_cli.cli.console import print_line, stderr_reporter
 from inbedder_cli.cli.instructions import check_instruction
 from inbedder_cli.cli.option_groups import (
     AnswerOptions,
@@ -84,7 +84,7 @@ def plan(
     from inbedder_cli.shards.planning import make_plan
     from inbedder_cli.shards.stores import Store
 
-    reporter = TerminalReporter(quiet=quiet)
+    reporter = stderr_reporter(quiet=quiet)
     question = check_instruction(instruction)
     options = source.settings(rows_per_shard, sample_rows, vector_dtype)
     encoder = chosen.load(reporter)
@@ -125,7 +125,7 @@ def run(
     from inbedder_cli.shards.running import raise_for_failed_rows, run_embedding
     from inbedder_cli.shards.stores import Store
 
-    reporter = TerminalReporter(quiet=quiet)
+    reporter = stderr_reporter(quiet=quiet)
     job = EmbedJob(work, device, offline, engine.n_processes)
     n_failed = run_embedding(Store(work), job, engine.open(reporter), shard, reporter)
     raise_for_failed_rows(n_failed)
@@ -204,7 +204,7 @@ def fit(
     from inbedder_cli.shards.sampling import fit_sample
     from inbedder_cli.shards.stores import Store
 
-    reporter = TerminalReporter(quiet=quiet)
+    reporter = stderr_reporter(quiet=quiet)
     analysis = fit_sample(
         Store(work),
         clustering.settings(1, seed)[0],
@@ -237,7 +237,7 @@ def assign(
     from inbedder_cli.shards.running import raise_for_failed_rows
     from inbedder_cli.shards.stores import Store
 
-    reporter = TerminalReporter(quiet=quiet)
+    reporter = stderr_reporter(quiet=quiet)
     labelled = label_rows(
         Store(work),
         Store(output),

@@ -10,7 +10,7 @@ import typer
 
 from inbedder_cli.cli import labeled_table, parameters
 from inbedder_cli.cli.checks import duration, print_plan
-from inbedder_cli.cli.console import TerminalReporter
+from inbedder_cli.cli.console import stderr_reporter
 from inbedder_cli.cli.option_groups import with_groups
 from inbedder_cli.cli.table_options import TableOptions
 from inbedder_cli.errors import UsageError
@@ -78,7 +78,7 @@ def teach(
     """
     from inbedder_cli.output.files import check_distinct, check_target
 
-    reporter = TerminalReporter(quiet=quiet)
+    reporter = stderr_reporter(quiet=quiet)
     if output.suffix.lower() != SUFFIX:
         raise UsageError(f"labels are written as Parquet, not as {output.name}", hint="use -o labels.parquet")
     check_distinct({"-o": output, "--bad-rows": table.bad_rows}, data)

@@ -10,7 +10,7 @@ import typer
 
 from inbedder_cli.cli import labeled_table, parameters
 from inbedder_cli.cli.checks import print_plan
-from inbedder_cli.cli.console import TerminalReporter
+from inbedder_cli.cli.console import stderr_reporter
 from inbedder_cli.cli.option_groups import with_groups
 from inbedder_cli.cli.table_options import TableOptions
 from inbedder_cli.errors import UsageError
@@ -279,7 +279,7 @@ def train(
     check_distinct({"-o": output, "--bad-rows": table.bad_rows}, [*data, dev, suite, model])
     check_target(table.bad_rows, force=force)
 
-    reporter = TerminalReporter(quiet=quiet) if is_first_process() else SILENT
+    reporter = stderr_reporter(quiet=quiet) if is_first_process() else SILENT
     if dry_run or not is_first_process():
         table = replace(table, bad_rows=None)
     examples = labeled_table.read_examples_of(data, table, gold, instruction, reporter, needs_gold=not teacher)

@@ -7,7 +7,7 @@ from functools import partial
 
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
-from inbedder_cli.cli.console import TerminalReporter, stdout_console
+from inbedder_cli.cli.console import stderr_reporter, stdout_console
 from inbedder_cli.cli.destinations import check_targets
 from inbedder_cli.cli.instructions import check_instruction
 from inbedder_cli.cli.option_groups import AnswerOptions, EncodingOptions, ModelOptions, with_groups
@@ -51,7 +51,7 @@ def tune(
     from inbedder_cli.output.formats import TABLE, write_table
     from inbedder_cli.output.tables import tuning_table
 
-    reporter = TerminalReporter(quiet=quiet)
+    reporter = stderr_reporter(quiet=quiet)
     question = check_instruction(instruction)
     format_name = check_targets(output, output_format, bad_rows=source.bad_rows, force=force, inputs=[file])
     format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inbedder_cli.cli import parameters
-from inbedder_cli.cli.console import TerminalReporter, print_line, print_values
+from inbedder_cli.cli.console import print_line, print_values, stderr_reporter
 from inbedder_cli.cli.option_groups import RuntimeOptions, with_groups
 from inbedder_cli.errors import InbedderError
 
@@ -39,7 +39,7 @@ def verify(
     from inbedder_cli.runs.storage import load_run
     from inbedder_cli.runs.verification import verify_run
 
-    reporter = TerminalReporter(quiet=quiet)
+    reporter = stderr_reporter(quiet=quiet)
     saved = load_run(run)
     encoder = replace(runtime, cache=False).load(saved, reporter)  # the cache is left as it is
     results = {name: verify_run(saved, name, encoder, sample, reporter) for name in saved.questions}

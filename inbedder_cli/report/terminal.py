@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from inbedder_cli.report.text import visible
+from inbedder_cli.printable import visible
 from inbedder_cli.report.view import (
     answers_heading,
     closing_lines,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inbedder_cli.report.text import visible
+from inbedder_cli.printable import visible
 
 ANY = st.text(st.characters(exclude_categories=()))
 
