@@ -108,11 +108,12 @@ def default_model(device: str = "auto") -> str:
     :raises UsageError: for an unknown device.
     :raises ModelError: for a device that this machine does not have.
     """
+    from inbedder_cli.encoders.transformers.device import choose_device, has_gpu_driver
     from inbedder_cli.models.manifest import bundled_manifests
     from inbedder_cli.models.store import base_folder
 
     if device == "cpu" or not base_folder(bundled_manifests()[GPU_MODEL]).is_dir():
         return DEFAULT_MODEL
-    from inbedder_cli.encoders.transformers.device import choose_device
-
+    if device == "auto" and not has_gpu_driver():
+        return DEFAULT_MODEL
     return DEFAULT_MODEL if choose_device(device).type == "cpu" else GPU_MODEL

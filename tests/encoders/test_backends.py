@@ -13,6 +13,7 @@ from inbedder_cli.encoders.backends import default_model
 from inbedder_cli.encoders.base import describe
 from inbedder_cli.encoders.cache.cached_encoder import CachedEncoder
 from inbedder_cli.encoders.cache.row_cache import RowCache
+from inbedder_cli.encoders.transformers import device
 from inbedder_cli.encoders.transformers.lazy_encoder import LazyEncoder
 from inbedder_cli.errors import ModelError
 from inbedder_cli.models.manifest import bundled_manifests
@@ -106,6 +107,7 @@ def test_on_a_gpu_the_larger_model_is_the_default_once_it_is_on_the_machine(monk
     monkeypatch.setenv("INBEDDER_CACHE", str(tmp_path))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(device, "has_gpu_driver", lambda: True)
     assert default_model("auto") == default_model("cuda") == DEFAULT_MODEL
     base_folder(bundled_manifests()[GPU_MODEL]).mkdir(parents=True)
     assert default_model("auto") == default_model("cuda") == GPU_MODEL
@@ -121,7 +123,22 @@ def test_without_a_gpu_the_small_model_is_the_default(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     base_folder(bundled_manifests()[GPU_MODEL]).mkdir(parents=True)
+    monkeypatch.setattr(device, "has_gpu_driver", lambda: True)
     assert default_model("auto") == DEFAULT_MODEL
+
+
+def test_without_the_driver_of_a_gpu_torch_is_not_asked(monkeypatch, tmp_path):
+    monkeypatch.setenv("INBEDDER_CACHE", str(tmp_path))
+    monkeypatch.setattr(device, "choose_device", lambda name: pytest.fail("importing torch takes a second"))
+    monkeypatch.setattr(device, "has_gpu_driver", lambda: False)
+    base_folder(bundled_manifests()[GPU_MODEL]).mkdir(parents=True)
+    assert default_model() == DEFAULT_MODEL
+
+
+def test_the_driver_of_a_gpu_is_there_where_torch_finds_one():
+    import torch
+
+    assert device.has_gpu_driver() or not (torch.cuda.is_available() or torch.backends.mps.is_available())
 
 
 def test_the_command_line_takes_a_registered_backend(toy, inbedder, reviews, tmp_path):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import ModelError, UsageError
@@ -20,6 +23,20 @@ CPU_BATCH_TOKENS = 1024  # larger batches do not fit into the cache of ordinary 
 ACCELERATOR_BATCH_TOKENS = 16_384
 MIN_ACCELERATOR_TOKENS = 1024
 TOKEN_BYTES = 400_000  # of keys, values and activations in a model of a few billion weights, at most
+
+
+def has_gpu_driver() -> bool:
+    """Return whether torch may find a GPU, without importing torch, which takes a second.
+
+    :return: False only where there is none.
+    """
+    if sys.platform == "darwin" or Path("/dev/kfd").exists():  # Metal; AMD's
+        return True
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def choose_device(name: str = "auto") -> torch.device:
