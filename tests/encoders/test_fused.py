@@ -94,9 +94,9 @@ def test_vectors_and_answers_are_those_of_the_models_own_pass(encoder, options):
         assert len({len(answer) for answer in found.answers}) > 1
 
 
-@pytest.mark.parametrize("few", [0, 10**6])
-def test_both_ways_of_attention_round_like_bfloat16(tiny_models, monkeypatch, few):
-    monkeypatch.setattr(fused, "MAX_SMALL", few)
+@pytest.mark.parametrize("block", [3, 10**6])
+def test_attention_in_blocks_rounds_like_bfloat16(tiny_models, monkeypatch, block):
+    monkeypatch.setattr(fused, "BLOCK", block)
     options = OPTIONS[0]
     exact = make_encoder(tiny_models, "qwen2").encode(TEXTS, QUESTION, options).vectors
     encoder = make_encoder(tiny_models, "qwen2", torch.bfloat16)

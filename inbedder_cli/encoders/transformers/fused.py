@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 LAYERS = ("LlamaDecoderLayer", "MistralDecoderLayer", "Qwen2DecoderLayer")
 PRODUCTS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-MAX_SMALL = 256  # keys: up to so many, two large products are faster in bfloat16 than many small ones
+BLOCK = 128  # tokens that attend together in bfloat16, by two large products; none looks beyond its block
 
 
 def is_fusable(body: Any) -> bool:  # noqa: ANN401
@@ -232,24 +232,42 @@ class FusedPass:
         :param mixed: receives the output, shape (tokens, heads * head_dim).
         """
         import torch
-        from torch.nn.functional import scaled_dot_product_attention
 
-        size, n_kv, n_tokens, end = self.head_dim, self.n_kv_heads, segment.n_tokens, segment.end
-        shape = (-1, n_tokens, n_kv, self.n_heads // n_kv, size)
+        n_kv, n_tokens, end = self.n_kv_heads, segment.n_tokens, segment.end
+        shape = (-1, n_tokens, n_kv, self.n_heads // n_kv, self.head_dim)
         heads = queries[segment.tokens].view(shape).permute(0, 2, 3, 1, 4).flatten(0, 1)
         keys, values = (part[segment.rows, :, :end].flatten(0, 1) for part in (keys, values))
-        if heads.dtype == torch.bfloat16 and end <= MAX_SMALL:
-            rows = heads.flatten(1, 2)  # (rows * key heads, group * tokens, size)
-            scores = torch.baddbmm(rows.new_zeros(1), rows, keys.mT, beta=0, alpha=self.scaling)
-            if segment.mask is not None:
-                scores.view(*heads.shape[:3], end).add_(segment.mask)
-            out = torch.bmm(scores.softmax(-1), values)
-        else:
-            n_group = heads.shape[1]
-            keys, values = (part[:, None].expand(-1, n_group, -1, -1) for part in (keys, values))
-            out = scaled_dot_product_attention(heads, keys, values, attn_mask=segment.mask, scale=self.scaling)
-        out = out.view(-1, n_kv, self.n_heads // n_kv, n_tokens, size).permute(0, 3, 1, 2, 4)
-        mixed[segment.tokens].view(shape).copy_(out)
+        mixed = mixed[segment.tokens].view(shape)
+        size = BLOCK if heads.dtype == torch.bfloat16 else n_tokens
+        for start in range(0, n_tokens, size):
+            stop = min(start + size, n_tokens)
+            seen = end - n_tokens + stop
+            mask = None if segment.mask is None else segment.mask[..., start:stop, :seen]
+            out = self._mix(heads[:, :, start:stop], keys[:, :seen], values[:, :seen], mask)
+            mixed[:, start:stop].copy_(out.view(-1, n_kv, *out.shape[1:]).permute(0, 3, 1, 2, 4))
+
+    def _mix(
+        self, heads: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Return the values, weighted by how well their keys fit each query.
+
+        :param heads: queries, shape (rows * key heads, group, tokens, head_dim).
+        :param keys: shape (rows * key heads, positions, head_dim).
+        :param values: like the keys.
+        :param mask: added to the scores.
+        :return: like the queries.
+        """
+        import torch
+        from torch.nn.functional import scaled_dot_product_attention
+
+        if heads.dtype != torch.bfloat16:
+            keys, values = (part[:, None].expand(-1, heads.shape[1], -1, -1) for part in (keys, values))
+            return scaled_dot_product_attention(heads, keys, values, attn_mask=mask, scale=self.scaling)
+        rows = heads.flatten(1, 2)
+        scores = torch.baddbmm(rows.new_zeros(1), rows, keys.mT, beta=0, alpha=self.scaling)
+        if mask is not None:
+            scores.view(*heads.shape[:3], -1).add_(mask)
+        return torch.bmm(scores.softmax(-1), values).view(heads.shape)
 
 
 class FusedDecoding:
