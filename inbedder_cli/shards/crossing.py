@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from inbedder_cli.shards.sharding import Plan
     from inbedder_cli.shards.stores import Store
 
-MOST_ROWS = 20_000_000
+MOST_ROWS = 5_000_000  # a row takes 350 bytes
 CROSSED = "cross the rows that are written: pandas.read_parquet(FOLDER, columns=[COLUMN, 'cluster_label'])"
 
 

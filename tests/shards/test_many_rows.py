@@ -196,3 +196,18 @@ def test_a_file_that_cannot_be_read_has_not_many_rows(tmp_path):
     path = tmp_path / "in.parquet"
     path.write_bytes(b"PAR1 and nothing else")
     assert not has_more_rows(str(path), 1, Staging())
+
+
+@pytest.mark.parametrize("engine", [[], ["--engine", "local"]])
+def test_a_name_that_is_too_long_is_an_error(inbedder, many, source, tmp_path, engine):
+    long = tmp_path / ("x" * 300 + ".csv")
+    for path, output in ((long, tmp_path / "out.csv"), (source("csv"), long)):
+        refused = inbedder("cluster", path, *FIXED, "-o", output, *engine)
+        assert refused.exit_code in (1, 2, 5)
+        assert "too long" in " ".join(refused.stderr.split())
+
+
+def test_a_device_is_no_folder(inbedder, many, source):
+    refused = inbedder("cluster", source("csv"), *FIXED, "-o", "/dev/null")
+    assert refused.exit_code == 2
+    assert "no format has the suffix" in " ".join(refused.stderr.split())
