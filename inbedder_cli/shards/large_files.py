@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING
 
-from inbedder_cli.corpus.opening import open_input
+from inbedder_cli.corpus.opening import DAMAGED, open_input
 from inbedder_cli.corpus.readers import reader_of
 from inbedder_cli.errors import InbedderError
 from inbedder_cli.options import CsvStyle
@@ -44,7 +44,7 @@ def has_more_rows(path: str, n: int, staging: Staging) -> bool:
                 n_rows += batch.num_rows
                 if n_rows > n:
                     return True
-    except InbedderError:  # who reads the file will tell
+    except (InbedderError, *DAMAGED):  # who reads the file will tell
         pass
     return False
 
