@@ -10,7 +10,7 @@ import typer
 
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
-from inbedder_cli.cli.completion import complete_columns
+from inbedder_cli.cli.cluster_in_parts import Question, ShardedRun
 from inbedder_cli.cli.console import stderr_reporter
 from inbedder_cli.cli.destinations import (
     check_targets,
@@ -31,7 +31,7 @@ from inbedder_cli.cli.option_groups import (
     with_groups,
 )
 from inbedder_cli.cli.page_options import PageOptions, split_names, write_pictures
-from inbedder_cli.cli.shard_options import Question, ShardedRun, plan_options, tell_of_parts
+from inbedder_cli.cli.shard_options import plan_options
 from inbedder_cli.cli.table_options import InputOptions
 from inbedder_cli.errors import UsageError
 
@@ -53,14 +53,7 @@ def cluster(
     page: PageOptions,
     sharded: ShardedRun,
     instruction: parameters.Instructions = None,
-    by: Annotated[
-        list[str] | None,
-        typer.Option(
-            autocompletion=complete_columns,
-            help="Cross-tabulate the clusters with columns of the input: rating,product.",
-            rich_help_panel=parameters.OUTPUT,
-        ),
-    ] = None,
+    by: parameters.By = None,
     vectors: Annotated[
         str | None,
         typer.Option(
@@ -158,14 +151,18 @@ def cluster(
         raise UsageError(
             "a saved run needs the model that encoded the texts", hint="leave out --vectors, or --save"
         )
-    if sharded.is_asked_for():
-        whole: dict[str, object] = {"--vectors": vectors, "--multi": multi, "--by": by, "--explode": explode}
-        whole |= {"--clusters": clusters, "--save": save, "--report": report, "--plot": plot, "--map": with_map}
-        whole |= {"--limit": source.limit, "--sample": source.sample, "--bad-rows": source.bad_rows}
-        whole |= {"--dry-run": dry_run, "--format": output_format, "--excel": excel}
-        whole |= {"--escape-formulas": escape_formulas, "several questions": len(questions) > 1}
-        asked = Question(list(questions.values()), cluster_options[0], answers.settings(), explain_options)
-        sharded.run(file, asked, model, encoding, plan_options(source), output, prefix, whole, reporter)
+    columns = split_names(by)
+    whole: dict[str, object] = {"--vectors": vectors, "--multi": multi, "--explode": explode}
+    whole |= {"--clusters": clusters, "--save": save, "--report": report, "--plot": plot, "--map": with_map}
+    whole |= {"--limit": source.limit, "--sample": source.sample, "--bad-rows": source.bad_rows}
+    whole |= {"--dry-run": dry_run, "--format": output_format, "--excel": excel}
+    whole |= {"--escape-formulas": escape_formulas, "several questions": len(questions) > 1}
+    sharded = sharded.chosen(file, source, output, whole | {"--devices": model.devices}, reporter)
+    if sharded.is_in_parts:
+        options = cluster_options[0], answers.settings(), explain_options
+        asked = Question(list(questions.values()), *options, columns)
+        parts = plan_options(source)
+        sharded.run(file, asked, model, encoding, parts, output, prefix, whole, reporter, force=force)
         return
     one = {"--explode": explode, "--save": save, "--report": report, "--plot": plot}
     _check_multi(questions, [name for name, value in one.items() if value], vectors, multi=multi)
@@ -175,7 +172,7 @@ def cluster(
         output, output_format, clusters, save, report, plot, bad_rows=bad_rows, force=force, inputs=inputs
     )
     corpus = source.read(file, reporter)
-    tell_of_parts(len(corpus), file, list(questions.values()), reporter)
+    sharded.tell_of_parts(len(corpus), file, list(questions.values()), reporter)
     corpus = with_output_style(
         corpus, row_format, output, clusters, excel=excel, escape_formulas=escape_formulas, reporter=reporter
     )
@@ -183,7 +180,6 @@ def cluster(
     names += [PART] * explode
     prefix = free_prefix(corpus, names, prefix, reporter)
     check_writable(corpus.table, row_format)
-    columns = split_names(by)
 
     from inbedder_cli.pipeline import analyze
     from inbedder_cli.questions import check_analysis

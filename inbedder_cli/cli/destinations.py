@@ -136,14 +136,19 @@ def write_analysis(
     if format_name != TABLE or output is not None:
         _write_rows(analysis, format_name, output, prefix, explode=explode, with_map=with_map)
     if format_name == TABLE or (output is not None and sys.stdout.isatty()):
-        _print(analysis, whole=whole)
+        print_analysis(analysis, whole=whole)
         return
     for result in analysis:
         if result.baseline:
             reporter.info(baseline_line(result.baseline))
 
 
-def _print(analysis: Analysis, *, whole: bool) -> None:
+def print_analysis(analysis: Analysis, *, whole: bool = False) -> None:
+    """Print the tables of clusters, and the cross-tables.
+
+    :param analysis: the results.
+    :param whole: whether the tables show texts whole.
+    """
     from inbedder_cli.report.crosstab_view import print_crosstab
     from inbedder_cli.report.terminal import print_result
 
@@ -210,12 +215,25 @@ def free_prefix(corpus: Corpus, names: Sequence[str], prefix: str, reporter: Rep
     """
     from inbedder_cli.output.tables import check_free
 
-    taken = set(corpus.table.column_names)
-    if not prefix and (clash := next((name for name in names if name in taken), None)):
-        prefixes = ("inbedder_" if i == 1 else f"inbedder{i}_" for i in count(1))
-        prefix = next(p for p in prefixes if taken.isdisjoint(p + name for name in names))
-        reporter.info(f'the input has a column "{clash}": the names of the new columns begin with "{prefix}"')
+    prefix = prefix or own_prefix(corpus.table.column_names, names, reporter)
     check_free(corpus, names, prefix)
+    return prefix
+
+
+def own_prefix(columns: Iterable[str], names: Sequence[str], reporter: Reporter) -> str:
+    """Return a prefix with which new columns have names of their own; "" where they have them without.
+
+    :param columns: names of the columns of the input.
+    :param names: names of the new columns.
+    :param reporter: told of a prefix.
+    """
+    taken = set(columns)
+    clash = next((name for name in names if name in taken), None)
+    if clash is None:
+        return ""
+    prefixes = ("inbedder_" if i == 1 else f"inbedder{i}_" for i in count(1))
+    prefix = next(p for p in prefixes if taken.isdisjoint(p + name for name in names))
+    reporter.info(f'the input has a column "{clash}": the names of the new columns begin with "{prefix}"')
     return prefix
 
 

@@ -9,6 +9,7 @@ import typer
 
 from inbedder_cli.cli.completion import (
     complete_algorithm,
+    complete_columns,
     complete_device,
     complete_format,
     complete_model,
@@ -299,6 +300,14 @@ Map = Annotated[
     bool,
     typer.Option(
         "--map", help="Add the row's place on a map: the columns map_x and map_y.", rich_help_panel=OUTPUT
+    ),
+]
+By = Annotated[
+    list[str] | None,
+    typer.Option(
+        autocompletion=complete_columns,
+        help="Cross-tabulate the clusters with columns of the input: rating,product.",
+        rich_help_panel=OUTPUT,
     ),
 ]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a saved run (cluster --save).")]

@@ -18,6 +18,7 @@ from inbedder_cli.cli.option_groups import (
     make_deterministic,
     with_groups,
 )
+from inbedder_cli.cli.page_options import split_names
 from inbedder_cli.cli.shard_options import (
     SHARDS,
     EngineOptions,
@@ -223,6 +224,7 @@ def assign(
     work: Work,
     output: OutputFolder,
     engine: EngineOptions,
+    by: parameters.By = None,
     prefix: parameters.Prefix = "",
     skip_missing: SkipMissing = False,
     quiet: parameters.Quiet = False,
@@ -243,6 +245,7 @@ def assign(
         Store(output),
         engine.open(reporter),
         prefix=prefix,
+        by=split_names(by),
         skip_missing=skip_missing,
         reporter=reporter,
     )

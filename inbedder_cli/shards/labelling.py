@@ -22,6 +22,7 @@ from inbedder_cli.progress import SILENT
 from inbedder_cli.runs.assignment import assign_rows
 from inbedder_cli.runs.restored import restore_analysis
 from inbedder_cli.shards.counting import MAX_BYTES, count_rows, decode_counts, encode_counts
+from inbedder_cli.shards.crossing import column_groupings, cross_clusters
 from inbedder_cli.shards.encoded_parts import FINGERPRINT, file_of, metadata_of, read_embeddings
 from inbedder_cli.shards.merging import MergedCounts, merged_rows
 from inbedder_cli.shards.running import raise_for_failures, run_shards
@@ -32,7 +33,7 @@ from inbedder_cli.shards.stores import Store
 from inbedder_cli.shards.vocabulary import read_vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from inbedder_cli.progress import Reporter
     from inbedder_cli.results import Analysis
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 THREADS = 16  # that look at files
 COUNTS, CLUSTERS = "_counts", "_clusters.json"
+NEW_COLUMNS = (*result_columns(), "novel")
 
 
 @dataclass(frozen=True)
@@ -135,12 +137,14 @@ class LabelJob:
 class LabelledRows:
     """The clusters of all rows.
 
-    :param analysis: sizes, phrases, answers and exemplars are of all rows, the rest is of the sample.
+    :param analysis: sizes, phrases, answers, exemplars and crosstabs are of all rows, the rest is of the sample.
     :param statuses: number of rows by status.
+    :param shards: the shards that were labelled, now or before.
     """
 
     analysis: Analysis
     statuses: dict[str, int]
+    shards: list[int]
 
 
 def label_rows(
@@ -149,6 +153,7 @@ def label_rows(
     engine: Engine,
     *,
     prefix: str = "",
+    by: Sequence[str] = (),
     skip_missing: bool = False,
     reporter: Reporter = SILENT,
 ) -> LabelledRows:
@@ -158,16 +163,19 @@ def label_rows(
     :param output: the folder to write to.
     :param engine: runs the shards.
     :param prefix: of the names of the new columns.
+    :param by: columns of the input to cross the clusters with.
     :param skip_missing: whether shards without vectors are left out, instead of being an error.
     :param reporter: receives messages and progress.
     :return: the clusters, and how many rows have which status.
-    :raises UsageError: for shards that are not done, or columns of the input with the names of the result's.
+    :raises UsageError: for shards that are not done, columns of the input with the names of the result's, or
+        columns that cannot be crossed.
     :raises RowsFailedError: when some shards failed; all others are written.
     """
     labeller = Labeller.load(work, output, prefix)
     plan = labeller.plan
     check_columns(plan, prefix)
     shards = done_shards(work, plan, skip_missing=skip_missing)
+    columns = column_groupings(plan, work, by, shards)
     written = written_shards(labeller, shards)
     missing = [shard for shard in shards if shard not in written]
     if len(missing) < len(shards):
@@ -181,9 +189,9 @@ def label_rows(
     result = replace(
         analysis.result, summaries=merged.summaries(analysis.result), unanswered=merged.unanswered(), baseline=None
     )
-    analysis = replace(analysis, results={"": result})
+    analysis = replace(analysis, results={"": result}, crosstabs=cross_clusters(output, shards, columns, prefix))
     output.write(CLUSTERS, clusters_document(analysis, merged))
-    return LabelledRows(analysis, dict(merged.statuses))
+    return LabelledRows(analysis, dict(merged.statuses), shards)
 
 
 def check_columns(plan: Plan, prefix: str) -> None:
@@ -193,7 +201,7 @@ def check_columns(plan: Plan, prefix: str) -> None:
     :param prefix: of the names of the new columns.
     :raises UsageError: for a name that is taken.
     """
-    names = [prefix + name for name in (*result_columns(), "novel")]
+    names = [prefix + name for name in NEW_COLUMNS]
     if taken := sorted(set(names).intersection(plan.columns.names)):
         raise UsageError(
             f'the input has a column "{taken[0]}"', hint="name the new ones otherwise: --prefix inbedder_"
@@ -232,7 +240,7 @@ def clusters_document(analysis: Analysis, merged: MergedCounts) -> bytes:
 
     from inbedder_cli.output.files import write_json
 
-    document = results_document(analysis.results, analysis.model)
+    document = results_document(analysis.results, analysis.model, analysis.crosstabs)
     document["rows"] = merged_rows(merged.statuses)
     document["sample"] = {"rows": len(analysis.corpus)}
     for cluster in document["clusters"]:

@@ -355,7 +355,7 @@ def test_cluster_takes_all_steps_at_once(inbedder, clustered, reviews_folder, tm
 
 @pytest.mark.parametrize("n", [4, 5])
 def test_many_rows_are_told_to_be_worked_on_in_parts(inbedder, toy, tmp_path, monkeypatch, n):
-    monkeypatch.setattr("inbedder_cli.cli.shard_options.MANY_ROWS", 4)
+    monkeypatch.setattr("inbedder_cli.cli.cluster_in_parts.MANY_ROWS", 4)
     path = tmp_path / "my rows.csv"
     path.write_text("text\n" + "".join(f"a kind word {i}\n" for i in range(n)))
     told = inbedder("cluster", path, "-i", QUESTION, "-m", "toy:1", "-k", "2", "-f", "csv", "--no-cache")
@@ -381,19 +381,6 @@ def test_what_needs_all_rows_does_not_go_with_an_engine(inbedder, toy, reviews_f
     ]
     assert inbedder(*command).exit_code == 2
     assert not (tmp_path / "out").exists()
-
-
-def test_columns_are_crossed_with_the_rows_that_are_written(inbedder, reviews_folder, clustered, tmp_path):
-    run = ("cluster", reviews_folder, "-i", QUESTION, "--engine", "local", "-o", tmp_path / "new", "--by", "stars")
-    refused = inbedder(*run)
-    assert refused.exit_code == 2
-    assert "pandas.read_parquet(FOLDER, columns=[COLUMN, 'cluster_label'])" in " ".join(refused.stderr.split())
-    import pandas
-
-    _, output = clustered()
-    found = pandas.read_parquet(output, columns=["stars", "cluster_label"])
-    assert len(found) == N_ROWS
-    assert found["cluster_label"].nunique() == 3
 
 
 def test_options_of_ray_need_it(inbedder, shards, planned, reviews_folder):
