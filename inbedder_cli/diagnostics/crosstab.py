@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inbedder_cli.diagnostics.groupings import OTHERS, Grouping
+from inbedder_cli.explanation.summaries import UNANSWERED_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,7 +83,7 @@ class Crosstab:
     :param is_rough: whether more than a fifth of the cells are expected to hold fewer than 5 rows, so that the
         chi-squared test is rough.
     :param trends: of the groups of the one side along the order of the other, the strongest first.
-    :param notes: how the cells of the columns were read.
+    :param notes: how the cells of the columns were read, and which rows are left out.
     """
 
     row_name: str
@@ -260,10 +261,23 @@ def _most_frequent(values: Sequence[Any]) -> list[str]:
 def pairs_of(questions: Sequence[Grouping], columns: Sequence[Grouping]) -> Iterator[tuple[Grouping, Grouping]]:
     """Yield the pairs of groupings to cross.
 
+    Two questions are crossed without the rows that do not answer: a text such as "n/a" answers neither, which says
+    nothing of how the questions go together.
+
     :param questions: the clusters of each question.
     :param columns: columns of the input.
     :yield: every two questions, and every question with every column.
     """
+    answered = [_answered(question) for question in questions]
     for i, one in enumerate(questions):
-        for other in [*questions[i + 1 :], *columns]:
-            yield one, other
+        for other in answered[i + 1 :]:
+            yield answered[i], other
+        for column in columns:
+            yield one, column
+
+
+def _answered(question: Grouping) -> Grouping:
+    values = [None if value == UNANSWERED_LABEL else value for value in question.values]
+    if n := sum(value == UNANSWERED_LABEL for value in question.values):
+        return replace(question, values=values, note=f"{question.name}: without {n:,} rows that do not answer")
+    return question

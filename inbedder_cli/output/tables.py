@@ -366,7 +366,7 @@ def saved_rows_table(run: SavedRun, question: str, cluster: str, *, borderline: 
 
     :param run: the saved run.
     :param question: the name of the question.
-    :param cluster: number or label, "noise" or "no-answer".
+    :param cluster: as `SavedQuestion.number_of` takes it, or "noise" or "no-answer".
     :param borderline: whether the rows nearest to another cluster come first, instead of the most central.
     :return: the columns `SAVED_ROW_COLUMNS`, or None.
     """
@@ -384,11 +384,9 @@ def saved_rows_table(run: SavedRun, question: str, cluster: str, *, borderline: 
 
 def _cluster_number(saved: SavedQuestion, cluster: str) -> int | None:
     """Return the number of the cluster that a user names; labels take precedence over "noise" and "no-answer"."""
-    known = {"noise": NOISE, NOISE_LABEL: NOISE, RowStatus.no_answer: UNANSWERED, UNANSWERED_LABEL: UNANSWERED}
-    known |= {str(number): number for number in [*saved.names, NOISE]}
-    known |= {name.casefold(): number for number, name in reversed(saved.names.items())}
-    number = known.get(cluster, known.get(cluster.casefold()))
-    return number if number is None else saved.merged.get(number, number)
+    outside = {"noise": NOISE, NOISE_LABEL: NOISE, RowStatus.no_answer: UNANSWERED, UNANSWERED_LABEL: UNANSWERED}
+    number = saved.number_of(cluster)
+    return (outside | {str(NOISE): NOISE}).get(cluster.casefold()) if number is None else number
 
 
 def _merged_number(row: dict[str, Any], saved: SavedQuestion) -> int | None:

@@ -74,9 +74,8 @@ def apply_changes(labels: Mapping[int, str], changes: Sequence[Change]) -> tuple
     names, merges = dict(labels), {}
     for cluster, name, into in changes:
         if missing := {cluster, cluster if into is None else into} - set(labels):
-            raise InputError(
-                f"there is no cluster {min(missing)}", source=NAMES, hint="list the clusters: inbedder show RUN"
-            )
+            known = ", ".join(f"{number} {label}" for number, label in labels.items())
+            raise InputError(f"there is no cluster {min(missing)}", source=NAMES, hint=f"its clusters: {known}")
         if into is not None:
             merges[cluster] = into
         elif name is not None:

@@ -200,16 +200,18 @@ def choose_clusters(run: SavedRun, question: str, cluster: str | None) -> list[i
 
     :param run: the saved run.
     :param question: name of the question.
-    :param cluster: number or name of one; None for all.
+    :param cluster: one, as `SavedQuestion.number_of` takes it; None for all.
     :raises UsageError: for one that the run has not.
     """
     saved = run.questions[question]
     names = {number: name for number, name in saved.names.items() if number not in saved.merged}
-    chosen = [number for number, name in names.items() if cluster in (None, str(number), name)]
-    if not chosen:
+    if cluster is None:
+        return list(names)
+    number = saved.number_of(cluster)
+    if number is None:
         shown = ", ".join(f"{number} {name}" for number, name in names.items())
         raise UsageError(f'{run.folder} has no cluster "{cluster}"', hint=f"its clusters: {shown}")
-    return chosen
+    return [number]
 
 
 def _clusters(run: SavedRun, question: str) -> list[int | None]:

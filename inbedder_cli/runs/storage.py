@@ -27,6 +27,7 @@ from inbedder_cli import __version__
 from inbedder_cli.clustering import NOISE
 from inbedder_cli.clustering.predictor import ClusterPredictor
 from inbedder_cli.errors import InbedderError, InputError, UsageError
+from inbedder_cli.explanation.labels import OR
 from inbedder_cli.models.convert import file_sha256
 from inbedder_cli.output.temporary import temporary_folder
 from inbedder_cli.output.vectors import texts_sha256
@@ -130,6 +131,19 @@ class SavedQuestion:
             words=result.units.words if result.units else None,
             row_map=result.row_map,
         )
+
+    def number_of(self, cluster: str) -> int | None:
+        """Return the number of the cluster that a user names, after merges; None without such a cluster.
+
+        :param cluster: its number, its name, or a part of the name ("joy" of "joy / amusement") that no other
+            cluster's name has; case makes no difference.
+        """
+        wanted = cluster.casefold()
+        names = {name.casefold(): number for number, name in reversed(self.names.items())}
+        parts = [number for name, number in names.items() if wanted in name.split(OR)]
+        known = ({wanted: parts[0]} if len(parts) == 1 else {}) | names
+        found = int(wanted) if wanted in map(str, self.names) else known.get(wanted)
+        return found if found is None else self.merged.get(found, found)
 
 
 @dataclass(frozen=True)

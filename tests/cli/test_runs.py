@@ -266,6 +266,20 @@ def test_show_finds_merged_clusters_and_labels_that_look_like_keywords(inbedder,
     assert inbedder("show", run, "--", "--1").exit_code == 2
 
 
+def test_show_takes_a_part_of_a_name_that_only_one_cluster_has(inbedder, saved):
+    run, _ = saved()
+    (run / "names.txt").write_text("0 = Joy / love\n1 = anger / love\n2 = love / grief\n")
+    for part, number in (("joy", "0"), ("JOY / LOVE", "0"), ("Anger", "1"), ("grief", "2")):
+        assert rows_of(inbedder("show", run, part)) == rows_of(inbedder("show", run, number))
+    for odd in ("love", "jo", "/"):
+        found = inbedder("show", run, odd)
+        assert found.exit_code == 2
+        assert "its clusters: 0 Joy / love, 1 anger / love, 2 love / grief" in found.stderr
+    (run / "names.txt").write_text("9 = joy\n")
+    assert "there is no cluster 9" in (told := inbedder("show", run).stderr)
+    assert "its clusters: 0 " in told
+
+
 def test_a_run_that_hdbscan_no_longer_finds_is_reported(inbedder, saved, monkeypatch):
     from inbedder_cli.clustering.predictor import ClusterPredictor
 

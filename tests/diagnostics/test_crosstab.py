@@ -91,6 +91,18 @@ def test_p_values_are_corrected_for_the_number_of_tables():
     assert crosstabs([]) == []
 
 
+def test_rows_that_do_not_answer_are_no_association_of_two_questions():
+    said = [*ANGER, *["(no clear answer)"] * 10]
+    topic = [*["x", "y"] * 15, *["(no clear answer)"] * 10]
+    column = Grouping("c", ["u"] * 30 + ["v"] * 10)
+    between, one, _ = crosstabs(list(pairs_of([Grouping("a", said), Grouping("b", topic)], [column])))
+    assert between.n_rows == 30
+    assert "(no clear answer)" not in (*between.rows, *between.columns)
+    assert between.cramers_v == table(ANGER, topic[:30]).cramers_v
+    assert between.notes == tuple(f"{name}: without 10 rows that do not answer" for name in "ab")
+    assert one.n_rows == 40  # whether a text answers may well depend on a column
+
+
 values = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xy")), min_size=2, max_size=40)
 
 
