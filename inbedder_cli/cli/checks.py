@@ -82,9 +82,9 @@ def warn_about_embeddings(embeddings: Embeddings, max_tokens: int, reporter: Rep
     if answers and not is_yes_no_question(embeddings.instruction or ""):  # most may well say yes
         answer, n = Counter(answers).most_common(1)[0]
         if n > DOMINANT * len(answers):
-            reporter.warn(
-                f'{100 * n / len(answers):.0f} % of the answers are "{answer}": does the question fit the texts?'
-            )
+            asked = f' to "{embeddings.instruction}"' if embeddings.instruction else ""
+            share = f'{100 * n / len(answers):.0f} % of the answers{asked} are "{answer}"'
+            reporter.warn(f"{share}: does the question fit the texts?")
     if n_failed := sum(s == "failed" for s in embeddings.status):
         raise RowsFailedError(
             f"{n_failed:,} rows have no finite vector (status failed)",

@@ -76,7 +76,8 @@ def review(
     from inbedder_cli.output.formats import TABLE, format_of, write_table
     from inbedder_cli.output.tables import saved_clusters_table
     from inbedder_cli.report.run_view import print_table
-    from inbedder_cli.runs.reviews import choose_clusters, read_judgments, with_precisions, write_judgments
+    from inbedder_cli.runs.reviews import choose_clusters, read_judgments, write_judgments
+    from inbedder_cli.runs.saved_clusters import cluster_summaries
     from inbedder_cli.runs.storage import load_run, own_files
 
     reporter = stderr_reporter(quiet=quiet)
@@ -106,7 +107,7 @@ def review(
             write_judgments(saved, judgments)  # each one, so that nothing is lost
     if filled:
         write_judgments(saved, judgments)
-    table = with_precisions(saved_clusters_table(saved), saved)
+    table = saved_clusters_table({name: cluster_summaries(saved, name) for name in saved.questions})
     chosen = ("question", "cluster", "label", "size", "reviewed", "precision", "precision_low", "precision_high")
     table = table.select([name for name in chosen if name in table.column_names])
     format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
