@@ -94,9 +94,10 @@ def analyze(
     results = {}
     for name, instruction in questions.items():
         named = replace(encoded[name], instruction=encoded[name].instruction or instruction)
-        result = _answer(corpus, named, options[name], unanswered_options, explain_options)
+        steps = NamedReporter(reporter, name)
+        result = _answer(corpus, named, options[name], unanswered_options, explain_options, steps)
         if encoder is not None and not multi:
-            suggest_multi(corpus, result.embeddings, NamedReporter(reporter, name))
+            suggest_multi(corpus, result.embeddings, steps)
         if name in samples:
             made = result.clustering.options
             agreement = baseline_agreement(result.labels, made, samples[name], result.embeddings.answers)
@@ -114,15 +115,18 @@ def _answer(
     cluster_options: ClusterOptions,
     unanswered_options: UnansweredOptions | None,
     explain_options: ExplainOptions | None,
+    reporter: Reporter,
 ) -> ClusteringResult:
     """Return the result of one question."""
     asked = _corpus_of(embeddings, corpus)
     flagged = flag_unanswered(asked, embeddings, unanswered_options)
     try:
-        clustering = cluster(flagged, cluster_options)
+        with reporter.task("clustering", None):
+            clustering = cluster(flagged, cluster_options)
     except InputError as error:
         raise InputError(str(error), source=corpus.source, hint=error.hint) from error
-    result = explain(asked, flagged, clustering, explain_options)
+    with reporter.task("explaining the clusters", None):
+        result = explain(asked, flagged, clustering, explain_options)
     return result if unanswered_options is None else replace(result, unanswered_options=unanswered_options)
 
 

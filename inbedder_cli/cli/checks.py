@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.encoders import Encoder
+    from inbedder_cli.encoders.base import Preview
     from inbedder_cli.options import EncodeOptions
     from inbedder_cli.progress import Reporter
     from inbedder_cli.results import Embeddings
@@ -40,12 +41,17 @@ def show_preview(
     lines = [
         *("\n".join(map(visible, preview.prompt.split("\n"))) + "\n" for preview in previews),
         f"rows: {len(corpus):,}, with text: {len(texts):,}, {f'parts: {len(parts):,}, ' if multi else ''}"
-        f"different: {previews[0].n_unique:,}",
+        f"different: {previews[0].n_unique:,}, cached: {_cached(previews)}",
         f"tokens: {sum(preview.n_tokens for preview in previews):,}, "
         f"texts to be truncated: {max(preview.n_truncated for preview in previews):,}",
         f"estimated time: {duration(sum(preview.seconds for preview in previews))}",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _cached(previews: Sequence[Preview]) -> str:
+    """Return how many texts are cached, for each question if that differs."""
+    return " and ".join(f"{n:,}" for n in dict.fromkeys(preview.n_cached for preview in previews))
 
 
 def print_plan(lines: Sequence[str], output: Path | None) -> None:

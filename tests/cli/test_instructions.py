@@ -133,7 +133,6 @@ def test_the_neutral_question_itself_changes_nothing(run):
         (["-i", f"a={FIRST}", "-i", f"a={SECOND}"], "two questions have the same name"),
         (["-i", FIRST, "-i", " "], "the instruction is empty"),
         (["-i", FIRST, "-k", "2", "-k", "3"], "-k is given 2 times for 1 questions"),
-        (["-i", FIRST, "--by", "nothing"], 'has no column "nothing"'),
         (["-i", FIRST, "-i", SECOND, "--vectors", "v.npy"], "takes one question"),
     ],
 )
@@ -141,6 +140,13 @@ def test_what_makes_no_sense_is_refused(run, arguments, said):
     result = run(*arguments)
     assert result.exit_code == 2
     assert said in result.stderr
+
+
+def test_a_column_to_cross_with_that_is_not_there_is_an_input_problem(run):
+    result = run("-i", FIRST, "--by", "rates")
+    assert result.exit_code == 5
+    assert 'no column "rates"' in result.stderr
+    assert 'did you mean "rating"?' in result.stderr
 
 
 @pytest.mark.parametrize("n", [2, 8, 20])

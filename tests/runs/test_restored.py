@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inbedder_cli.errors import InputError, UsageError
+from inbedder_cli.errors import InputError
 from inbedder_cli.options import ReportOptions
 from inbedder_cli.report.page import page
 from inbedder_cli.report.view import closing_lines, unstable_line
@@ -75,7 +75,7 @@ def test_renames_and_merges_are_used(analysis, run):
 def test_only_columns_that_the_run_kept_can_be_shown(run):
     again = restore_analysis(load_run(run))
     assert again.corpus.table.column_names == ["rating", "region", "day"]
-    with pytest.raises(UsageError, match='no column "text"'):
+    with pytest.raises(InputError, match='no column "text"'):
         page(again, ReportOptions(color_by=("text",)))
 
 
