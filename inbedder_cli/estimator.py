@@ -16,11 +16,12 @@ from inbedder_cli.corpus import read_corpus
 from inbedder_cli.encoders import load_encoder
 from inbedder_cli.errors import InputError, ModelError, UsageError
 from inbedder_cli.options import ClusterOptions, EncodeOptions, ExplainOptions, UnansweredOptions
-from inbedder_cli.output.frames import saved_clusters_frame
+from inbedder_cli.output.frames import clusters_frame
 from inbedder_cli.pipeline import analyze, embed
 from inbedder_cli.progress import SILENT, ConsoleReporter
 from inbedder_cli.registry import algorithms
 from inbedder_cli.runs.assignment import assign_rows
+from inbedder_cli.runs.saved_clusters import cluster_summaries
 from inbedder_cli.runs.storage import SavedQuestion, estimator_parameters, load_run
 from inbedder_cli.units import embed_units
 
@@ -270,7 +271,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
             estimator.labels_ = np.array([NOISE if r["cluster"] is None else r["cluster"] for r in rows], np.int64)
             estimator.status_ = np.array([r["status"] for r in rows])
         estimator.cluster_names_ = _names(saved)
-        estimator.clusters_ = saved_clusters_frame(saved)
+        estimator.clusters_ = clusters_frame({"": cluster_summaries(run, name)})
         return estimator
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -18,7 +18,7 @@ from inbedder_cli.explanation.summaries import explain as summarize
 from inbedder_cli.explanation.summaries import summary_of_unanswered
 from inbedder_cli.explanation.unanswered import is_unanswered
 from inbedder_cli.options import ClusterOptions, EncodeOptions, ExplainOptions, UnansweredOptions
-from inbedder_cli.progress import SILENT
+from inbedder_cli.progress import SILENT, NamedReporter
 from inbedder_cli.questions import check_analysis, named_instructions, options_by_question
 from inbedder_cli.results import Analysis, ClusteringResult, Embeddings, RowStatus, with_crosstabs
 from inbedder_cli.units import embed_units, suggest_multi
@@ -80,11 +80,12 @@ def analyze(
     elif encoder is not None:
         encode_options = encode_options or EncodeOptions()
         encoded = {
-            name: embed(corpus, asked, encoder, encode_options, reporter) for name, asked in questions.items()
+            name: embed(corpus, asked, encoder, encode_options, NamedReporter(reporter, name))
+            for name, asked in questions.items()
         }
         if multi:
             encoded = {
-                name: embed_units(corpus, whole, encoder, unanswered_options, reporter)
+                name: embed_units(corpus, whole, encoder, unanswered_options, NamedReporter(reporter, name))
                 for name, whole in encoded.items()
             }
         samples = _baselines(corpus, encoded, encoder, encode_options, reporter) if baseline else {}
@@ -93,9 +94,10 @@ def analyze(
     results = {}
     for name, instruction in questions.items():
         named = replace(encoded[name], instruction=encoded[name].instruction or instruction)
-        result = _answer(corpus, named, options[name], unanswered_options, explain_options)
+        steps = NamedReporter(reporter, name)
+        result = _answer(corpus, named, options[name], unanswered_options, explain_options, steps)
         if encoder is not None and not multi:
-            suggest_multi(corpus, result.embeddings, name, reporter)
+            suggest_multi(corpus, result.embeddings, steps)
         if name in samples:
             made = result.clustering.options
             agreement = baseline_agreement(result.labels, made, samples[name], result.embeddings.answers)
@@ -113,15 +115,18 @@ def _answer(
     cluster_options: ClusterOptions,
     unanswered_options: UnansweredOptions | None,
     explain_options: ExplainOptions | None,
+    reporter: Reporter,
 ) -> ClusteringResult:
     """Return the result of one question."""
     asked = _corpus_of(embeddings, corpus)
     flagged = flag_unanswered(asked, embeddings, unanswered_options)
     try:
-        clustering = cluster(flagged, cluster_options)
+        with reporter.task("clustering", None):
+            clustering = cluster(flagged, cluster_options)
     except InputError as error:
         raise InputError(str(error), source=corpus.source, hint=error.hint) from error
-    result = explain(asked, flagged, clustering, explain_options)
+    with reporter.task("explaining the clusters", None):
+        result = explain(asked, flagged, clustering, explain_options)
     return result if unanswered_options is None else replace(result, unanswered_options=unanswered_options)
 
 

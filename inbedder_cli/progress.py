@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
@@ -77,6 +78,49 @@ class SilentReporter:
 
 
 SILENT = SilentReporter()
+
+
+@dataclass(frozen=True)
+class NamedReporter:
+    """Puts the name of a question before the messages about it, where several are asked.
+
+    Warnings stay as they are: what concerns all questions is then given once (`ConsoleReporter.warn`).
+
+    :param reporter: receives the messages.
+    :param name: name of the question; "" for the only one.
+    """
+
+    reporter: Reporter
+    name: str
+
+    def info(self, message: str) -> None:
+        """Report what is being done.
+
+        :param message: one line.
+        """
+        self.reporter.info(self._named(message))
+
+    def warn(self, message: str) -> None:
+        """Report a problem that the user may have to act on.
+
+        :param message: one line.
+        """
+        self.reporter.warn(message)
+
+    def task(
+        self, description: str, total: float | None, *, unit: str = ""
+    ) -> AbstractContextManager[Callable[[float, float], None]]:
+        """Report the progress of a step.
+
+        :param description: what is being done.
+        :param total: amount of work; None when unknown.
+        :param unit: what is counted per second; "" shows no rate.
+        :return: as `Reporter.task` returns.
+        """
+        return self.reporter.task(self._named(description), total, unit=unit)
+
+    def _named(self, message: str) -> str:
+        return f"{self.name}: {message}" if self.name else message
 
 
 class ConsoleReporter:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.clustering import check_options
 from inbedder_cli.corpus.cell_paths import split_path
-from inbedder_cli.corpus.columns import list_names, values_at
+from inbedder_cli.corpus.columns import missing_column, values_at
 from inbedder_cli.diagnostics.groupings import Grouping, column_grouping, split_bins
-from inbedder_cli.errors import InputError, UsageError, did_you_mean
+from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import ClusterOptions
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ def check_analysis(
     :param by: columns of the corpus to cross the clusters with.
     :param multi: whether a row may be in several clusters.
     :return: these columns as groupings of the rows.
-    :raises UsageError: for invalid options, an unknown column, or columns to cross with `multi`.
-    :raises InputError: when there are fewer rows with text than clusters.
+    :raises UsageError: for invalid options, or columns to cross with `multi`.
+    :raises InputError: for an unknown column, or fewer rows with text than clusters.
     """
     if multi and by:
         raise UsageError(
@@ -82,10 +82,7 @@ def check_analysis(
     columns = [split_bins(column, names) for column in by]
     for name, _ in columns:
         if name not in names and split_path(name, names) is None:
-            raise UsageError(
-                f'{corpus.source} has no column "{name}"',
-                hint=f"{did_you_mean(name, names)}its columns: {list_names(names)}",
-            )
+            raise missing_column(name, names, corpus.source)
     return [column_grouping(name, _column_values(corpus, name), bins) for name, bins in columns]
 
 

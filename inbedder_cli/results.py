@@ -303,7 +303,7 @@ class Analysis:
         """Return one row per cluster; with several questions, the first column names the question."""
         from inbedder_cli.output.frames import clusters_frame
 
-        return clusters_frame(self.results)
+        return clusters_frame({name: result.summaries for name, result in self.results.items()})
 
     def to_html(self, path: str | Path, options: ReportOptions | None = None) -> None:
         """Write the report; see `ClusteringResult.to_html`.

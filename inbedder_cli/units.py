@@ -187,17 +187,17 @@ def answer_words(
     )
 
 
-def suggest_multi(corpus: Corpus, embeddings: Embeddings, question: str, reporter: Reporter) -> None:
+def suggest_multi(corpus: Corpus, embeddings: Embeddings, reporter: Reporter) -> None:
     """Say that there is `multi` where many texts seem to hold several answers.
 
     :param corpus: the rows.
     :param embeddings: the embeddings of its texts.
-    :param question: name of the question; "" for the only one.
     :param reporter: receives the message.
     """
     if (share := share_of_several(corpus, embeddings)) >= SEVERAL:
-        seen = f"at least {100 * share:.0f} % of the texts seem to hold several answers: see cluster --multi"
-        reporter.info(f"{question}: {seen}" if question else seen)
+        reporter.info(
+            f"at least {100 * share:.0f} % of the texts seem to hold several answers: see cluster --multi"
+        )
 
 
 def share_of_several(corpus: Corpus, embeddings: Embeddings) -> float:

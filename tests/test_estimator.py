@@ -130,6 +130,7 @@ def test_a_saved_estimator_predicts_the_same(make, tmp_path, tiny_models):
     np.testing.assert_array_equal(loaded.labels_, model.labels_)
     np.testing.assert_array_equal(loaded.status_, model.status_)
     assert loaded.cluster_names_ == model.cluster_names_
+    assert loaded.clusters_.drop(columns="stability").equals(model.clusters_.drop(columns="stability"))
     assert loaded.get_params()["n_clusters"] == 3
     assert loaded.instruction == QUESTION
     with pytest.raises(UsageError, match="loaded from a saved run"):

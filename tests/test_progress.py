@@ -10,6 +10,7 @@ import pytest
 from nbclient import NotebookClient
 
 from inbedder_cli import ConsoleReporter, progress
+from inbedder_cli.progress import NamedReporter
 
 CELL = """
 from inbedder_cli import ConsoleReporter
@@ -80,6 +81,25 @@ def test_a_warning_is_said_once_and_even_when_quiet(capsys):
         reporter.warn("short\x1b[31m texts")
         reporter.info("reading")
     assert capsys.readouterr().err == "warning: short\\x1b[31m texts\n"
+
+
+def test_messages_about_a_question_have_its_name_and_warnings_of_all_are_given_once(capsys):
+    reporter = ConsoleReporter(timings=True)
+    for name in ("mood", "reason", ""):
+        named = NamedReporter(reporter, name)
+        named.info("answered")
+        named.warn("texts are cut")
+        with named.task("encoding", 1):
+            pass
+    assert capsys.readouterr().err.splitlines() == [
+        "mood: answered",
+        "warning: texts are cut",
+        "mood: encoding: 0.0 s",
+        "reason: answered",
+        "reason: encoding: 0.0 s",
+        "answered",
+        "encoding: 0.0 s",
+    ]
 
 
 def test_a_step_says_how_long_it_took(capsys):

@@ -82,7 +82,7 @@ def test_a_row_has_the_status_of_its_answers():
     assert result.unanswered.size == 1
     names = result.to_frame()["cluster_label"].tolist()
     assert names == [["dark mode", "export"], ["export"], ["dark mode"], ["(no clear answer)"], ["sync"], None]
-    assert "6 rows, not in a cluster: 1 no-answer, 1 empty" in repr(result)
+    assert "4 of 6 rows are in clusters; 1 no-answer, 1 empty" in repr(result)
     half = replace(result, status=[RowStatus.noise, *result.status[1:-2], RowStatus.noise, RowStatus.empty])
     assert [str(status) for status in half.row_status] == ["ok", "ok", "ok", "no-answer", "noise", "empty"]
 
@@ -224,7 +224,7 @@ def test_texts_of_several_answers_are_noticed():
 
     for texts in (both + alone, alone):
         corpus = read_corpus(texts)
-        suggest_multi(corpus, embed(corpus, QUESTION, encoder), "", Listener())
+        suggest_multi(corpus, embed(corpus, QUESTION, encoder), Listener())
     assert said == ["at least 29 % of the texts seem to hold several answers: see cluster --multi"]
 
 

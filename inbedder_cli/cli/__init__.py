@@ -33,6 +33,7 @@ from inbedder_cli.cli.tune import tune
 from inbedder_cli.cli.user_settings import Setting, Settings
 from inbedder_cli.cli.verify import verify
 from inbedder_cli.errors import UsageError
+from inbedder_cli.progress import print_message
 from inbedder_cli.signals import interrupt_on_signals
 
 DOCUMENTATION = "Documentation: README.md and docs/index.md of the source; make docs builds it for a browser."
@@ -60,6 +61,8 @@ class Commands(TyperGroup):
         with show_errors(debug=bool(ctx.params.get("debug"))), interrupt_on_signals():
             _check_current_folder()
             settings = Settings(self)
+            for name, hint in settings.unknown_variables.items():
+                print_message(f"warning: the variable {name} sets nothing; {hint}see: inbedder config show --help")
             ctx.default_map = settings.default_map()
             try:
                 return super().invoke(ctx)

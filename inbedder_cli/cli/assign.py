@@ -19,6 +19,7 @@ from inbedder_cli.cli.destinations import (
 from inbedder_cli.cli.option_groups import RuntimeOptions, with_groups
 from inbedder_cli.cli.table_options import InputOptions
 from inbedder_cli.errors import UsageError
+from inbedder_cli.progress import NamedReporter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,11 +95,10 @@ def assign(
         return
     assigned, drifts = {}, {}
     for name, question in saved.questions.items():
-        embeddings = embed(corpus, question.instruction, encoder, saved.encode_options, reporter)
+        named, flags = NamedReporter(reporter, name), question.unanswered_options
+        embeddings = embed(corpus, question.instruction, encoder, saved.encode_options, named)
         if question.words is not None:
-            embeddings = embed_units(
-                corpus, embeddings, encoder, question.unanswered_options, reporter, question.words
-            )
+            embeddings = embed_units(corpus, embeddings, encoder, flags, named, question.words)
         result, novel = assign_rows(corpus, question, embeddings)
         assigned[name] = (place_rows(result) if with_map else result, novel)
         drifts[name] = drift_of(question, result, novel)
@@ -114,7 +114,7 @@ def assign(
         if shown:
             print_drift(stdout_console(), saved.questions[name].instruction, report)
         else:
-            reporter.info(f"{name}: {drift_line(report)}" if name else drift_line(report))
+            NamedReporter(reporter, name).info(drift_line(report))
     for result, _ in assigned.values():
         warn_about_embeddings(result.embeddings, saved.encode_options.max_tokens, reporter)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.encoders import Encoder
+    from inbedder_cli.encoders.base import Preview
     from inbedder_cli.options import EncodeOptions
     from inbedder_cli.progress import Reporter
     from inbedder_cli.results import Embeddings
@@ -40,12 +41,17 @@ def show_preview(
     lines = [
         *("\n".join(map(visible, preview.prompt.split("\n"))) + "\n" for preview in previews),
         f"rows: {len(corpus):,}, with text: {len(texts):,}, {f'parts: {len(parts):,}, ' if multi else ''}"
-        f"different: {previews[0].n_unique:,}",
+        f"different: {previews[0].n_unique:,}, cached: {_cached(previews)}",
         f"tokens: {sum(preview.n_tokens for preview in previews):,}, "
         f"texts to be truncated: {max(preview.n_truncated for preview in previews):,}",
         f"estimated time: {duration(sum(preview.seconds for preview in previews))}",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _cached(previews: Sequence[Preview]) -> str:
+    """Return how many texts are cached, for each question if that differs."""
+    return " and ".join(f"{n:,}" for n in dict.fromkeys(preview.n_cached for preview in previews))
 
 
 def print_plan(lines: Sequence[str], output: Path | None) -> None:
@@ -82,9 +88,9 @@ def warn_about_embeddings(embeddings: Embeddings, max_tokens: int, reporter: Rep
     if answers and not is_yes_no_question(embeddings.instruction or ""):  # most may well say yes
         answer, n = Counter(answers).most_common(1)[0]
         if n > DOMINANT * len(answers):
-            reporter.warn(
-                f'{100 * n / len(answers):.0f} % of the answers are "{answer}": does the question fit the texts?'
-            )
+            asked = f' to "{embeddings.instruction}"' if embeddings.instruction else ""
+            share = f'{100 * n / len(answers):.0f} % of the answers{asked} are "{answer}"'
+            reporter.warn(f"{share}: does the question fit the texts?")
     if n_failed := sum(s == "failed" for s in embeddings.status):
         raise RowsFailedError(
             f"{n_failed:,} rows have no finite vector (status failed)",

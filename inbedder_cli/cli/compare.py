@@ -33,7 +33,9 @@ def compare(
     instruction: parameters.Instructions = None,
     k: Annotated[
         int | None,
-        typer.Option("-k", min=2, max=parameters.MAX_COUNT, help="Number of clusters.", show_default="auto"),
+        typer.Option(
+            "-k", "--k", min=2, max=parameters.MAX_COUNT, help="Number of clusters.", show_default="auto"
+        ),
     ] = None,
     output: parameters.Output = None,
     output_format: parameters.Format = None,

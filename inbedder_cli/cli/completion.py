@@ -85,8 +85,22 @@ def complete_installed_model(incomplete: str) -> list[str]:
     return _starting(dict.fromkeys([*bundled, *(folder.name for folder in installed_models())]), incomplete)
 
 
-def complete_cluster(ctx: typer.Context, incomplete: str) -> list[str]:
+def complete_run(incomplete: str) -> list[str]:
+    """Return the saved runs that begin as typed; where there are none, the folders that may hold some.
+
+    :param incomplete: what was typed.
+    """
+    from inbedder_cli.runs.folders import MANIFEST
+
+    folders = [path for path in _model_paths(incomplete) if path.endswith("/")]
+    runs = [folder for folder in folders if Path(folder, MANIFEST).expanduser().is_file()]
+    return [folder.rstrip("/") for folder in runs] or folders
+
+
+def complete_cluster(ctx: typer.Context, incomplete: str) -> list[str | tuple[str, str]]:
     """Return the names of the clusters of the run that was named before, with the user's renames.
+
+    A name with blanks, which the shell would take apart, is offered as its number, with the name as help.
 
     :param ctx: the arguments before the cursor.
     :param incomplete: what was typed.
@@ -94,7 +108,7 @@ def complete_cluster(ctx: typer.Context, incomplete: str) -> list[str]:
     from inbedder_cli.clustering import NOISE
     from inbedder_cli.runs.renames import apply_changes, read_changes
 
-    names: list[str] = []
+    names: dict[str, str] = {}
     with suppress(InbedderError, OSError):
         folder, manifest = _manifest(ctx)
         changes = read_changes(folder, list(manifest.questions))
@@ -102,8 +116,11 @@ def complete_cluster(ctx: typer.Context, incomplete: str) -> list[str]:
         for name, saved in manifest.questions.items():
             if question in (None, name):
                 labels = {each.cluster: each.label for each in saved.clusters if each.cluster != NOISE}
-                names += apply_changes(labels, changes[name])[0].values()
-    return _starting(dict.fromkeys([*names, "noise", "no-answer"]), incomplete)
+                renamed, merged = apply_changes(labels, changes[name])
+                whole = {number: label for number, label in renamed.items() if number not in merged}
+                names |= {str(number) if " " in label else label: label for number, label in whole.items()}
+    offered = _starting([*names, "noise", "no-answer"], incomplete)
+    return [(name, names[name]) if names.get(name, name) != name else name for name in offered]
 
 
 def complete_question(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 LIBRARIES = 2  # from this verbosity on, libraries may speak and errors show tracebacks
+UNKNOWN_OPTION, EXTRA_ARGUMENT = "No such option", "Got unexpected extra argument"  # so Typer begins messages
 PIPE_WIDTH = 120  # of tables that do not go to a terminal, unless COLUMNS is set
 
 
@@ -109,12 +110,20 @@ def show_errors(*, debug: bool) -> Iterator[None]:
 
 
 def _hint(error: typer.TyperException) -> str | None:
-    """Return the range of the option that got a wrong value, else where options are listed."""
+    """Return the range of a number, where an option or a question goes, or where options are listed."""
     option: Any = getattr(error, "param", None)
     if getattr(option, "max", None) is not None:
         return f"give a number from {option.min} to {option.max}"
-    context = getattr(error, "ctx", None)
-    return f"see: {context.command_path} --help" if context else None
+    context: Any = getattr(error, "ctx", None)
+    if context is None:
+        return None
+    message, options = error.format_message(), {name for each in context.command.params for name in each.opts}
+    if message.startswith(UNKNOWN_OPTION) and context.parent is None:
+        return "options go behind the command; see: inbedder --help"
+    if message.startswith(EXTRA_ARGUMENT):
+        question = "a question goes behind -i; " * ("--instruction" in options)
+        return f"{question}put names with blanks in quotes; see: {context.command_path} --help"
+    return f"see: {context.command_path} --help"
 
 
 def _show(message: str, hint: str | None, *, debug: bool = False) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from inbedder_cli.cli.console import stdout_console
 from inbedder_cli.errors import UsageError
 from inbedder_cli.options import EXCEL_STYLE, CsvStyle
+from inbedder_cli.progress import NamedReporter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -123,13 +124,13 @@ def write_analysis(
     :param format_name: format of the rows; None: a table on a terminal, else like the input.
     :param output: file of the rows; None: stdout.
     :param prefix: prefix of the new columns' names.
-    :param reporter: receives the line about the baseline where no table shows it.
+    :param reporter: receives the lines below the tables where no table is printed.
     :param explode: whether a row with several answers becomes a line for each.
     :param with_map: whether rows get their places on the map.
     :param whole: whether the tables show texts whole.
     """
     from inbedder_cli.output.formats import TABLE
-    from inbedder_cli.report.view import baseline_line
+    from inbedder_cli.report.view import closing_lines
 
     if format_name is None:
         format_name = TABLE if sys.stdout.isatty() else format_like_input(analysis.corpus)
@@ -139,8 +140,8 @@ def write_analysis(
         print_analysis(analysis, whole=whole)
         return
     for result in analysis:
-        if result.baseline:
-            reporter.info(baseline_line(result.baseline))
+        for line in closing_lines(result):
+            NamedReporter(reporter, result.name).info(line)
 
 
 def print_analysis(analysis: Analysis, *, whole: bool = False) -> None:
@@ -308,4 +309,5 @@ def write_clusters(analysis: Analysis, path: Path) -> None:
     document = partial(results_document, analysis.results, analysis.model, analysis.crosstabs)
     with atomic_write(path) as stream:
         style = analysis.corpus.style
-        write_table(clusters_table(analysis.results), stream, format_of(path), document=document, style=style)
+        table = clusters_table({name: result.summaries for name, result in analysis.results.items()})
+        write_table(table, stream, format_of(path), document=document, style=style)

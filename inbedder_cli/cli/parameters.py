@@ -13,6 +13,7 @@ from inbedder_cli.cli.completion import (
     complete_device,
     complete_format,
     complete_model,
+    complete_run,
     complete_template,
 )
 from inbedder_cli.errors import UsageError
@@ -178,6 +179,7 @@ K = Annotated[
     list[str] | None,
     typer.Option(
         "-k",
+        "--k",
         help="Number of clusters, or auto: the fewest that agree with the answers nearly as well as any; "
         "those that are answered alike are merged. With several questions: once, or once for each.",
         rich_help_panel=CLUSTERING,
@@ -310,7 +312,10 @@ By = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a saved run (cluster --save).")]
+Run = Annotated[
+    Path,
+    typer.Argument(metavar="RUN", autocompletion=complete_run, help="Folder of a saved run (cluster --save)."),
+]
 Excel = Annotated[
     bool,
     typer.Option(

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from inbedder_cli.runs.storage import SavedRun
 
 KEYS = {"y": True, "yes": True, "n": False, "no": False, "s": None, "skip": None}
+BACK = ("b", "back")
 STOP = ("q", "quit")
-HELP = "y: the name fits, n: it does not, s: skip, q: stop"
+HELP = "y: the name fits, n: it does not, s: skip, b: back, q: stop"
 
 
 @with_groups
@@ -60,8 +61,9 @@ def review(
 ) -> None:
     """Judge random rows of each cluster: does its name fit? Then print the precision of each name.
 
-    Press y, n, s (skip) or q (stop). In a pipe, one of these is read per line. Judgments are kept with the run;
-    show and the report have them, with a 95 % interval. Repeat the command to go on; --rows 30 asks for more.
+    Press y, n, s (skip), b (back) or q (stop). In a pipe, one of these is read per line. Judgments are kept with
+    the run; show and the report have them, with a 95 % interval. Repeat the command to go on; --rows 30 asks for
+    more.
 
     [bold]Examples[/bold]
 
@@ -76,7 +78,8 @@ def review(
     from inbedder_cli.output.formats import TABLE, format_of, write_table
     from inbedder_cli.output.tables import saved_clusters_table
     from inbedder_cli.report.run_view import print_table
-    from inbedder_cli.runs.reviews import choose_clusters, read_judgments, with_precisions, write_judgments
+    from inbedder_cli.runs.reviews import choose_clusters, read_judgments, write_judgments
+    from inbedder_cli.runs.saved_clusters import cluster_summaries
     from inbedder_cli.runs.storage import load_run, own_files
 
     reporter = stderr_reporter(quiet=quiet)
@@ -106,7 +109,7 @@ def review(
             write_judgments(saved, judgments)  # each one, so that nothing is lost
     if filled:
         write_judgments(saved, judgments)
-    table = with_precisions(saved_clusters_table(saved), saved)
+    table = saved_clusters_table({name: cluster_summaries(saved, name) for name in saved.questions})
     chosen = ("question", "cluster", "label", "size", "reviewed", "precision", "precision_low", "precision_high")
     table = table.select([name for name in chosen if name in table.column_names])
     format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
@@ -149,24 +152,29 @@ def _asked(
 ) -> Iterator[Judgment]:
     from inbedder_cli.runs.reviews import Judgment, rows_to_review
 
-    each = [
-        (name, rows)
+    asked = [
+        (name, row, f"{place} of {len(rows)}")
         for name in places
         for rows in rows_to_review(run, name, places[name], n_rows, seed, judgments)
+        for place, row in enumerate(rows, start=1)
     ]
-    for name, rows in each:
-        for place, row in enumerate(rows, start=1):
-            instruction = run.questions[name].instruction
-            _say(f"\n{instruction}\n{row['label']}   ({place} of {len(rows)})\n\n{row['text']}\n")
-            key = _key()
-            if key is None:
-                return
-            if KEYS[key] is not None:
-                yield Judgment(name, row["row"], row["label"], bool(KEYS[key]))
+    number = 0
+    while number < len(asked):
+        name, row, place = asked[number]
+        _say(f"\n{run.questions[name].instruction}\n{row['label']}   ({place})\n\n{row['text']}\n")
+        key = _key()
+        if key is None:
+            return
+        if key in BACK:
+            number = max(0, number - 1)
+            continue
+        if KEYS[key] is not None:  # the last judgment about a row counts
+            yield Judgment(name, row["row"], row["label"], bool(KEYS[key]))
+        number += 1
 
 
 def _key() -> str | None:
-    """Return one of `KEYS`; None to stop, or at the end of a pipe."""
+    """Return one of `KEYS` or `BACK`; None to stop, or at the end of a pipe."""
     while True:
         _say(f"{HELP} > ", end="")
         if sys.stdin.isatty():
@@ -179,7 +187,7 @@ def _key() -> str | None:
         key = typed.strip().lower()
         if key in STOP:
             return None
-        if key in KEYS:
+        if key in KEYS or key in BACK:
             return key
 
 

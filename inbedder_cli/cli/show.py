@@ -61,21 +61,17 @@ def show(
     from inbedder_cli.output.formats import TABLE, write_table
     from inbedder_cli.output.tables import saved_clusters_table
     from inbedder_cli.report.run_view import print_table
-    from inbedder_cli.runs.reviews import with_precisions
+    from inbedder_cli.runs.saved_clusters import cluster_summaries
     from inbedder_cli.runs.storage import load_run, own_files
 
     format_name = check_targets(output, output_format, force=force, inputs=own_files(run))
     format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
     saved = load_run(run)
-    if cluster is None and question is None:
-        table = with_precisions(saved_clusters_table(saved), saved)
+    if cluster is None:
+        names = list(saved.questions) if question is None else [_question_of(saved, question)]
+        table = saved_clusters_table({name: cluster_summaries(saved, name) for name in names})
     else:
-        name = _question_of(saved, question)
-        table = (
-            with_precisions(saved_clusters_table(saved, name), saved)
-            if cluster is None
-            else _rows(saved, name, cluster, borderline=borderline)
-        )
+        table = _rows(saved, _question_of(saved, question), cluster, borderline=borderline)
     table = table.slice(0, limit) if limit else table
     if format_name == TABLE:
         print_table(stdout_console(), table, whole=no_truncate)

@@ -27,7 +27,7 @@ ONCE = frozenset(
     "output save sheet clusters report plot bad-rows open force resume from older-than max-size vectors dry-run "
     "help version".split()
 )
-OTHER_VARIABLES = frozenset({"cache"})  # INBEDDER_CACHE is a folder
+OTHER_VARIABLES = frozenset({"cache", "debug"})  # INBEDDER_CACHE is a folder, INBEDDER_DEBUG for all commands
 OWN = frozenset(
     {(("train",), "model"), (("teach",), "model")}
 )  # the base, the teacher: not the model for daily use
@@ -56,6 +56,8 @@ class Settings:
 
     :param group: the command line; its commands have the options.
     :raises UsageError: for a file that cannot be read, or a key that is no option.
+
+    `unknown_variables` has the variables that look like settings and set nothing, each with a hint.
     """
 
     def __init__(self, group: Any) -> None:  # noqa: ANN401
@@ -99,13 +101,17 @@ class Settings:
             self._add(value, source, commands[key], (*command, key))
 
     def _add_option(self, key: str, value: Any, source: str, group: Any, command: tuple[str, ...]) -> None:  # noqa: ANN401
-        option = key.replace("_", "-")
+        option, commands = key.replace("_", "-"), getattr(group, "commands", {})
+        if isinstance(value, dict) and commands:
+            raise UsageError(
+                f"{source}: [{key}] is no command", hint=f"{did_you_mean(key, commands)}see: inbedder --help"
+            )
         if option in ONCE:
             raise UsageError(
                 f"{source}: {key} cannot be a setting", hint=f"give --{option} on the command line, or remove it"
             )
         found = [(words, parameter) for words, name, parameter in options_of(group, command) if name == option]
-        if not found and key in getattr(group, "commands", {}):
+        if not found and key in commands:
             raise UsageError(f"{source}: {key} is a command, so it takes a table", hint=f"write: [{key}]")
         if not found:
             known = sorted({name for _, name, _ in options_of(group, command)} - ONCE)
@@ -119,11 +125,20 @@ class Settings:
                 self._set(words, option, parameter, value, source)
 
     def _add_environment(self) -> None:
+        known = {variable_of(option) for option in OTHER_VARIABLES}
         for words, option, parameter in options_of(self.group, ()):
-            variable = PREFIX + option.replace("-", "_").upper()
+            if option in ONCE | OTHER_VARIABLES:
+                continue
+            variable = variable_of(option)
+            known.add(variable)
             value = os.environ.get(variable)
-            if value and option not in ONCE | OTHER_VARIABLES and (words, option) not in OWN:
+            if value and (words, option) not in OWN:
                 self._set(words, option, parameter, [value] if parameter.multiple else value, variable)
+        self.unknown_variables = {
+            name: did_you_mean(name, sorted(known))
+            for name in sorted(os.environ)
+            if name.startswith(PREFIX) and name not in known
+        }
 
     def _set(self, command: tuple[str, ...], option: str, parameter: Any, value: Any, source: str) -> None:  # noqa: ANN401
         if parameter.multiple and not isinstance(value, list):
@@ -137,6 +152,14 @@ class Settings:
         ):
             raise UsageError(f"{source}: {option} is out of range", hint="TOML has whole numbers of 64 bits")
         self.by_option[command, parameter.name] = Setting(command, option, parameter.name, value, source)
+
+
+def variable_of(option: str) -> str:
+    """Return the name of the variable that sets an option.
+
+    :param option: its long name, without the dashes.
+    """
+    return PREFIX + option.replace("-", "_").upper()
 
 
 def settings_files() -> list[Path]:

@@ -91,8 +91,7 @@ def column_values(
     numbered = range(table.num_rows) if rows is None else rows
     if name not in table.column_names:
         if (path := split_path(name, table.column_names)) is None:
-            hint = f"{did_you_mean(name, table.column_names)}columns: {list_names(table.column_names)}"
-            raise InputError(f'no column "{name}"', source=source, hint=hint)
+            raise missing_column(name, table.column_names, source)
         cells = cell_values(table.column(path[0]), table.schema.field(path[0]))
         values = [follow(cell, path[1]) for cell in cells]
         if all(value is None for value in values):
@@ -256,6 +255,17 @@ def is_number(text: str) -> bool:
     :param text: the cell.
     """
     return len(text) <= LONGEST_NUMBER and NUMBER.fullmatch(text.strip()) is not None
+
+
+def missing_column(name: str, names: Sequence[str], source: str) -> InputError:
+    """Return the error that says that a table has no such column.
+
+    :param name: what was asked for.
+    :param names: the names of its columns.
+    :param source: name of the table.
+    """
+    hint = f"{did_you_mean(name, names)}columns: {list_names(names)}"
+    return InputError(f'no column "{name}"', source=source, hint=hint)
 
 
 def list_names(names: Sequence[str]) -> str:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 BASELINE_INSTRUCTION = "What does the text say?"
 ROWS = 500  # size of the sample that is encoded a second time
 CPU_ROWS = 150  # on a CPU, where encoding takes most of a run (benchmarks/workers.md: what that costs)
-SAME = 0.5  # agreement at or above which the question changed little
+DIFFERENT = 0.2  # agreement below which the question made the clusters
+SAME = 0.5  # agreement at or above which it changed little
 OBVIOUS = 0.3  # agreement of the baseline's clusters with the answers, from which the texts divide that way anyway
 
 

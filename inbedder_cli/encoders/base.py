@@ -29,6 +29,7 @@ class Preview:
     :param n_tokens: number of prompt tokens over all of them.
     :param n_truncated: number of texts that would be truncated.
     :param seconds: estimated time of the whole run.
+    :param n_cached: number of distinct texts that are cached, and need no time.
     """
 
     prompt: str
@@ -36,6 +37,7 @@ class Preview:
     n_tokens: int
     n_truncated: int
     seconds: float
+    n_cached: int = 0
 
 
 @dataclass(frozen=True)

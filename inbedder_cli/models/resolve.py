@@ -118,7 +118,12 @@ def resolve_model(reference: str, *, offline: bool = False, reporter: Reporter =
         raise ModelError(
             f"cannot read the model {reference[:SHOWN]}: {error.strerror or error}", hint="check the name"
         ) from error
-    if HUB_ID.fullmatch(reference) and not path.suffix.lower() == ".gguf":
+    if reference.startswith((".", "/", "~")) or path.suffix.lower() == ".gguf":
+        raise ModelError(
+            f"no such model folder or file: {reference[:SHOWN]}",
+            hint="check the path, or see: inbedder models list",
+        )
+    if HUB_ID.fullmatch(reference):
         return _from_hub(reference, offline=offline)
     raise ModelError(
         f'unknown model "{reference[:SHOWN]}"',

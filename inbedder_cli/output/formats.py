@@ -32,6 +32,12 @@ ESCAPED = re.compile(r"[\\|\[\]`]")  # in Markdown: an image that a cell names w
 # Cells that spreadsheets run begin so, also in full width; a number may begin with a sign.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 NUMBER = re.compile(r"[-+]?(?:\d+(?:[.,]\d+)*|[.,]\d+)(?:[eE][-+]?\d+)?\s?%?")
+COMPRESS = "write it uncompressed, or pipe it: -f csv | gzip > FILE.csv.gz"
+OTHER_OUTPUTS = {  # what to do instead
+    ".html": "for a page for the browser: --report FILE.html",
+    ".htm": "for a page for the browser: --report FILE.html",
+    **dict.fromkeys((".gz", ".bz2", ".xz", ".zst", ".zip"), COMPRESS),
+}
 TABLE = "table"  # the view on a terminal; not a file format, so it is not in the registry
 
 
@@ -131,10 +137,9 @@ def format_of(path: Path) -> str:
     """
     owners = _by_suffix()
     if path.suffix.lower() not in owners:
-        raise UsageError(
-            f'{path}: no format has the suffix "{path.suffix}"',
-            hint=f"use one of {', '.join(owners)}, or --format",
-        )
+        known = f"use one of {', '.join(owners)}, or --format"
+        hint = OTHER_OUTPUTS.get(path.suffix.lower(), known)
+        raise UsageError(f'{path}: no format has the suffix "{path.suffix}"', hint=hint)
     return check_format(owners[path.suffix.lower()])
 
 

@@ -10,13 +10,13 @@ from inbedder_cli.output.cells import parse_json_column, with_typed_columns
 from inbedder_cli.output.tables import RESULT_COLUMNS, check_free, clusters_table, column_name, rows_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     import pyarrow as pa
 
+    from inbedder_cli.explanation.summaries import ClusterSummary
     from inbedder_cli.results import ClusteringResult
-    from inbedder_cli.runs.storage import SavedQuestion
 
 CLUSTER_COLUMNS = ("cluster", "second_cluster")
 
@@ -63,38 +63,14 @@ def rows_frame(
     return frame if corpus.index is None else frame.set_axis(corpus.index, axis="index")
 
 
-def clusters_frame(results: Mapping[str, ClusteringResult]) -> pd.DataFrame:
+def clusters_frame(clusters: Mapping[str, Sequence[ClusterSummary]]) -> pd.DataFrame:
     """Return one row per cluster, noise last: its number, label, size, measures, phrases, answers and exemplars.
 
-    :param results: by question name; of several questions, a column `question` comes first.
+    :param clusters: by question name; of several questions, a column `question` comes first.
     :return: the columns of `clusters_table`, with cluster numbers as `Int64`.
     """
-    frame = _frame(clusters_table(results))
+    frame = _frame(clusters_table(clusters))
     return frame.astype({"cluster": "Int64"})
-
-
-def saved_clusters_frame(saved: SavedQuestion) -> pd.DataFrame:
-    """Return the clusters of a saved question, with the user's renames and merges applied.
-
-    :param saved: the question.
-    :return: number, label, size and share of each cluster.
-    """
-    import pandas as pd
-
-    sizes: dict[int, int] = {}
-    for number, size in saved.sizes.items():
-        into = saved.merged.get(number, number)
-        sizes[into] = sizes.get(into, 0) + size
-    total = max(1, sum(sizes.values()))
-    names = {number: name for number, name in saved.names.items() if number not in saved.merged}
-    return pd.DataFrame(
-        {
-            "cluster": list(names),
-            "label": list(names.values()),
-            "size": [sizes[number] for number in names],
-            "share": [sizes[number] / total for number in names],
-        }
-    )
 
 
 def _series(column: pa.ChunkedArray) -> pd.Series:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from inbedder_cli.clustering import SizeScore
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.diagnostics.wordings import Wording
+    from inbedder_cli.explanation.precision import Precision
+    from inbedder_cli.explanation.summaries import ClusterSummary
     from inbedder_cli.results import ClusteringResult
     from inbedder_cli.runs.storage import SavedQuestion, SavedRun
     from inbedder_cli.units import Units
@@ -205,16 +207,16 @@ def _numbers(values: Iterable[float | None]) -> pa.Array:
     )
 
 
-def clusters_table(results: Mapping[str, ClusteringResult]) -> pa.Table:
+def clusters_table(clusters: Mapping[str, Sequence[ClusterSummary]]) -> pa.Table:
     """Return one row per cluster, noise last: its number, label, size, measures, phrases, answers and exemplars.
 
-    :param results: by question name; of several questions, a column `question` comes first.
+    :param clusters: by question name; of several questions, a column `question` comes first.
     :return: the table; lists within a cell are joined by semicolons.
     """
     import pyarrow as pa
 
-    questions = [question for question, result in results.items() for _ in result.summaries]
-    summaries = [summary for result in results.values() for summary in result.summaries]
+    questions = [question for question, summaries in clusters.items() for _ in summaries]
+    summaries = [summary for own in clusters.values() for summary in own]
     columns = {
         "cluster": pa.array([s.cluster for s in summaries], pa.int64()),
         "label": _texts(s.label for s in summaries),
@@ -330,35 +332,42 @@ def round_finite(value: float) -> float | None:
     return None if math.isnan(value) else round(value, DIGITS)
 
 
-def saved_clusters_table(run: SavedRun, question: str | None = None) -> pa.Table:
-    """Return one row per cluster of a saved run, after the user's renames and merges.
+def saved_clusters_table(clusters: Mapping[str, Sequence[ClusterSummary]]) -> pa.Table:
+    """Return what people look up of a saved run's clusters, with their reviews if there are any: a row each.
 
-    :param run: the saved run.
-    :param question: the name of one question; None takes all.
-    :return: number, label, whether it is weak, size, stability, answers and likely next words of each cluster.
+    :param clusters: by question name, as `runs.saved_clusters.cluster_summaries` returns them.
+    :return: number, label, whether it is weak, size, stability, answers, likely next words, and precision.
     """
     import pyarrow as pa
 
-    chosen = {name: q for name, q in run.questions.items() if question is None or name == question}
-    rows: list[dict[str, Any]] = []
-    for name, saved in chosen.items():
-        for cluster in run.manifest.questions[name].clusters:
-            number = cluster.cluster
-            into = saved.merged.get(number)
-            label = saved.names.get(number, cluster.label)
-            rows.append(
-                ({"question": name} if name else {})
-                | {
-                    "cluster": number,
-                    "label": label if into is None else f"-> {saved.names[into]}",
-                    "label_is_weak": number in saved.weak,
-                    "size": cluster.size,
-                    "stability": cluster.stability,
-                    "answers": "; ".join(f"{a.text} ({a.share:.2f})" for a in cluster.answers[:TOP_ANSWERS]),
-                    "likely_next_words": "; ".join(cluster.likely_next_words),
-                }
-            )
-    return pa.Table.from_pylist(rows)
+    is_reviewed = any(summary.precision for summaries in clusters.values() for summary in summaries)
+    return pa.Table.from_pylist(
+        [
+            ({"question": question} if question else {})
+            | {
+                "cluster": summary.cluster,
+                "label": summary.label,
+                "label_is_weak": bool(summary.label_is_weak),
+                "size": summary.size,
+                "stability": summary.stability,
+                "answers": "; ".join(f"{a.text} ({a.share:.2f})" for a in summary.answers[:TOP_ANSWERS]),
+                "likely_next_words": "; ".join(summary.likely_next_words),
+            }
+            | (_review(summary.precision) if is_reviewed else {})
+            for question, summaries in clusters.items()
+            for summary in summaries
+        ]
+    )
+
+
+def _review(precision: Precision | None) -> dict[str, Any]:
+    low, high = precision.interval() if precision else (None, None)
+    return {
+        "reviewed": precision.n_reviewed if precision else 0,
+        "precision": round_value(precision.share) if precision else None,
+        "precision_low": round_value(low),
+        "precision_high": round_value(high),
+    }
 
 
 def saved_rows_table(run: SavedRun, question: str, cluster: str, *, borderline: bool) -> pa.Table | None:

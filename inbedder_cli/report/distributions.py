@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.corpus.arrow_values import cell_values
+from inbedder_cli.corpus.columns import missing_column
 from inbedder_cli.diagnostics.groupings import OTHERS, column_grouping, split_bins
-from inbedder_cli.errors import UsageError, did_you_mean
+from inbedder_cli.errors import UsageError
 from inbedder_cli.report.view import percent, short
 
 if TYPE_CHECKING:
@@ -79,17 +80,15 @@ def chosen_columns(corpus: Corpus, columns: Sequence[str], date: str | None = No
     :param corpus: the rows.
     :param columns: their names, with bins after a colon, as `by` of `pipeline.analyze` takes them.
     :param date: the column along which shares are shown.
-    :raises UsageError: for an unknown column, or a date column without dates.
+    :raises InputError: for an unknown column.
+    :raises UsageError: for a date column without dates.
     """
     names = corpus.table.column_names
     chosen: dict[str, Column] = {}
     for given in dict.fromkeys([*columns, *([date] if date else [])]):
         name, bins = split_bins(given, names)
         if name not in names:
-            listed = ", ".join(short(known) for known in names) or "none were kept in the run"
-            raise UsageError(
-                f'{corpus.source} has no column "{name}"', hint=f"{did_you_mean(name, names)}its columns: {listed}"
-            )
+            raise missing_column(name, names or ["(the run kept none)"], corpus.source)
         cells: list[Any] = cell_values(corpus.table.column(name), corpus.table.schema.field(name))
         grouping = column_grouping(name, cells, bins)
         is_date = given == date

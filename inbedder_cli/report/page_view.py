@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from inbedder_cli.diagnostics.baseline import OBVIOUS, SAME
+from inbedder_cli.diagnostics.baseline import DIFFERENT, OBVIOUS, SAME
 from inbedder_cli.report.view import (
     LEAST_SHOWN,
     answers_heading,
@@ -263,8 +263,10 @@ def effect_sentence(result: ClusteringResult) -> str:
     if baseline is None:
         return ""
     value = f"agreement with the clusters of a neutral question: {max(0, baseline.ami):.2f} of 1"
-    if baseline.ami < SAME:
+    if baseline.ami < DIFFERENT:
         return f"The question made these clusters: without it the texts divide otherwise ({value})."
+    if baseline.ami < SAME:
+        return f"The question changed these clusters: without it the texts divide partly the same ({value})."
     if baseline.answers_ami is not None and baseline.answers_ami >= OBVIOUS:
         return f"The texts divide this way whatever is asked ({value})."
     return f"The question changed little: the texts divide much the same without it ({value})."

@@ -269,8 +269,9 @@ def unstable_line(result: ClusteringResult) -> str:
     unstable = sum(map(is_unstable, result.summaries))
     if not unstable:
         return ""
+    n_clusters = sum(summary.cluster != NOISE for summary in result.summaries)  # a saved run may merge some
     why = "they are not found again in random halves of the data"
-    return f"{unstable} of {result.clustering.k} clusters are unstable: {why}"
+    return f"{unstable} of {n_clusters} clusters are unstable: {why}"
 
 
 def baseline_line(baseline: BaselineAgreement) -> str:
@@ -289,14 +290,16 @@ def baseline_line(baseline: BaselineAgreement) -> str:
 
 
 def rows_line(result: ClusteringResult) -> str:
-    """Return one line: the number of rows, and how many are in no cluster by status.
+    """Return one line: how many rows are in clusters, and how many are not, by status.
 
     :param result: one question, answered over a corpus.
     :return: one sentence.
     """
-    counts = Counter(result.row_status)
+    counts, n_rows = Counter(result.row_status), len(result.row_corpus)
     left_out = [f"{n:,} {status}" for status, n in counts.items() if status != RowStatus.ok]
-    return f"{len(result.row_corpus):,} rows" + (f", not in a cluster: {', '.join(left_out)}" if left_out else "")
+    if not left_out:
+        return f"{n_rows:,} rows, all in clusters"
+    return f"{counts[RowStatus.ok]:,} of {n_rows:,} rows are in clusters; {', '.join(left_out)}"
 
 
 def several_answers_line(result: ClusteringResult) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 
 from inbedder_cli.clustering import NOISE, Clustering, KSelection
@@ -15,28 +13,19 @@ from inbedder_cli.corpus import Corpus
 from inbedder_cli.diagnostics.baseline import BaselineAgreement
 from inbedder_cli.diagnostics.crosstab import crosstabs, pairs_of
 from inbedder_cli.diagnostics.groupings import Grouping
-from inbedder_cli.explanation.labels import LabelCheck
-from inbedder_cli.explanation.phrases import Phrase
-from inbedder_cli.explanation.summaries import (
-    UNANSWERED,
-    UNANSWERED_LABEL,
-    AnswerShare,
-    ClusterSummary,
-    Exemplar,
-)
+from inbedder_cli.explanation.summaries import UNANSWERED, UNANSWERED_LABEL, ClusterSummary
 from inbedder_cli.output.tables import MAP_COLUMNS, column_name
 from inbedder_cli.report.distributions import chosen_columns
 from inbedder_cli.results import ClusteringResult, Embeddings, RowStatus, with_crosstabs
 from inbedder_cli.runs.contents import KEPT
-from inbedder_cli.runs.reviews import precisions, read_judgments
+from inbedder_cli.runs.saved_clusters import answer_shares, cluster_summaries, exemplars_of
 from inbedder_cli.units import Units
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from inbedder_cli.explanation.precision import Precision
     from inbedder_cli.results import Analysis
-    from inbedder_cli.runs.schema import Answer, Cluster, Question, SavedExemplar
+    from inbedder_cli.runs.schema import Question
     from inbedder_cli.runs.storage import SavedQuestion, SavedRun
 
 
@@ -100,7 +89,7 @@ def _result(
             units=None if saved.words is None else _units(corpus, saved.words),
         ),
         clustering=_clustering(run, name, [rows[i] for i in inside]),
-        summaries=_summaries(question, saved, first, precisions(run, name, read_judgments(run))),
+        summaries=cluster_summaries(run, name, first),
         rows=inside,
         status=status,
         unanswered=_unanswered(question, first),
@@ -153,41 +142,14 @@ def _clustering(run: SavedRun, name: str, rows: Sequence[Mapping[str, Any]]) -> 
         choice=None if chosen is None else KSelection(chosen, scores, 0, by_answers, saved.clustering.k_max),
         shortcut=made.approximation,
         numbers=saved.predictor.numbers,
-        alike=[group for group in made.answered_alike if len(group) > 1],
+        alike=_still_apart(made.answered_alike, saved),
     )
 
 
-def _summaries(
-    question: Question, saved: SavedQuestion, first: Mapping[str, int], reviewed: Mapping[int, Precision]
-) -> list[ClusterSummary]:
-    """Return the clusters with the user's names, those that were merged as one."""
-    parts: dict[int, list[Cluster]] = defaultdict(list)
-    for cluster in question.clusters:
-        parts[saved.merged.get(cluster.cluster, cluster.cluster)].append(cluster)
-    summaries = []
-    for cluster in question.clusters:
-        number, check = cluster.cluster, cluster.label_check
-        if number in saved.merged:
-            continue
-        summary = ClusterSummary(
-            cluster=number,
-            label=saved.names.get(number, cluster.label),
-            size=cluster.size,
-            share=cluster.share,
-            phrases=[Phrase(p.text, p.support, p.lift, p.score) for p in cluster.phrases],
-            exemplars=_exemplars(cluster.exemplars, first),
-            answers=_answers(cluster.answers),
-            entropy=cluster.entropy,
-            stability=cluster.stability,
-            diverse=_exemplars(cluster.diverse, first),
-            borderline=_exemplars(cluster.borderline, first),
-            check=None if check is None else LabelCheck(**msgspec.structs.asdict(check)),
-            label_is_weak=None if number == NOISE else number in saved.weak,
-            likely_next_words=cluster.likely_next_words,
-            precision=reviewed.get(number),
-        )
-        summaries.append(_joined(summary, parts[number]) if len(parts[number]) > 1 else summary)
-    return summaries
+def _still_apart(groups: Sequence[Sequence[int]], saved: SavedQuestion) -> list[list[int]]:
+    """Return the clusters that are answered alike and that the user has not merged."""
+    apart = [sorted({saved.merged.get(number, number) for number in group}) for group in groups]
+    return [group for group in apart if len(group) > 1]
 
 
 def _unanswered(question: Question, first: Mapping[str, int]) -> ClusterSummary | None:
@@ -199,34 +161,6 @@ def _unanswered(question: Question, first: Mapping[str, int]) -> ClusterSummary 
         UNANSWERED_LABEL,
         saved.size,
         saved.share,
-        exemplars=_exemplars(saved.exemplars, first),
-        answers=_answers(saved.answers),
+        exemplars=exemplars_of(saved.exemplars, first),
+        answers=answer_shares(saved.answers),
     )
-
-
-def _joined(summary: ClusterSummary, parts: Sequence[Cluster]) -> ClusterSummary:
-    """Return the summary of clusters that were merged; what was measured of each alone is left out."""
-    size = sum(part.size for part in parts)
-    shares: dict[str, float] = defaultdict(float)
-    for part in parts:
-        for answer in part.answers:
-            shares[answer.text] += answer.share * part.size / max(1, size)
-    return replace(
-        summary,
-        size=size,
-        share=sum(part.share for part in parts),
-        answers=[AnswerShare(*pair) for pair in sorted(shares.items(), key=lambda pair: (-pair[1], pair[0]))],
-        phrases=[],
-        borderline=[],
-        entropy=None,
-        stability=None,
-        check=None,
-    )
-
-
-def _answers(answers: Sequence[Answer]) -> list[AnswerShare]:
-    return [AnswerShare(answer.text, answer.share) for answer in answers]
-
-
-def _exemplars(exemplars: Sequence[SavedExemplar], first: Mapping[str, int]) -> list[Exemplar]:
-    return [Exemplar(first.get(e.id, 0), e.id, e.answer, e.text, e.nearest) for e in exemplars]

@@ -19,7 +19,7 @@ from inbedder_cli.runs.schema import SHA256, Count, QuestionName
 from inbedder_cli.untrusted import UnsafeFileError, read_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator
 
     import pyarrow as pa
 
@@ -164,35 +164,6 @@ def judgments_of_sheet(run: SavedRun, table: pa.Table, source: str) -> list[Judg
         row = _index(cells["row"], n_rows[question], source, number)
         found.append(Judgment(question, row, cells["label"] or "", FITS[said]))
     return found
-
-
-def with_precisions(table: pa.Table, run: SavedRun) -> pa.Table:
-    """Return a table of the clusters of a run with what people said of their names, if anything was said.
-
-    :param table: one row per cluster, with the columns cluster and, in a run of several questions, question.
-    :param run: the saved run.
-    """
-    import pyarrow as pa
-
-    judgments = read_judgments(run)
-    found = {name: precisions(run, name, judgments) for name in run.questions}
-    if not any(found.values()):
-        return table
-    numbers = table["cluster"].to_pylist()
-    names = (
-        table["question"].to_pylist() if "question" in table.column_names else [next(iter(found))] * len(numbers)
-    )
-    each = [found[name].get(number) for name, number in zip(names, numbers, strict=True)]
-    ends = [one.interval() if one else (None, None) for one in each]
-    columns: Mapping[str, Sequence[Any]] = {
-        "reviewed": [one.n_reviewed if one else 0 for one in each],
-        "precision": [one.share if one else None for one in each],
-        "precision_low": [low for low, _ in ends],
-        "precision_high": [high for _, high in ends],
-    }
-    for name, values in columns.items():
-        table = table.append_column(name, pa.array(values, pa.int64() if name == "reviewed" else pa.float64()))
-    return table
 
 
 def choose_clusters(run: SavedRun, question: str, cluster: str | None) -> list[int]:

@@ -10,10 +10,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.corpus.cell_paths import follow, split_path
-from inbedder_cli.corpus.columns import list_names, values_at
+from inbedder_cli.corpus.columns import missing_column, values_at
 from inbedder_cli.diagnostics.crosstab import crosstabs, pairs_of
 from inbedder_cli.diagnostics.groupings import Grouping, column_grouping, split_bins
-from inbedder_cli.errors import UsageError, did_you_mean
+from inbedder_cli.errors import UsageError
 from inbedder_cli.shards.joining import read_rows
 from inbedder_cli.shards.shard_rows import read_table
 
@@ -35,8 +35,8 @@ def column_groupings(plan: Plan, work: Store, by: Sequence[str], shards: Iterabl
     :param work: its folder.
     :param by: the columns, as `inbedder cluster --by` takes them.
     :param shards: the numbers of the shards.
-    :raises UsageError: for an unknown column, bins that do not fit it, and more rows than are crossed in memory.
-    :raises InputError: for rows that cannot be read.
+    :raises UsageError: for bins that do not fit their column, and more rows than are crossed in memory.
+    :raises InputError: for an unknown column, and rows that cannot be read.
     """
     if by and plan.n_rows > MOST_ROWS:
         raise UsageError(f"--by takes at most {MOST_ROWS:,} rows, not {plan.n_rows:,}", hint=CROSSED)
@@ -44,8 +44,7 @@ def column_groupings(plan: Plan, work: Store, by: Sequence[str], shards: Iterabl
     columns = [split_bins(column, names) for column in by]
     for name, _ in columns:
         if name not in names and split_path(name, names) is None:
-            hint = f"{did_you_mean(name, names)}its columns: {list_names(names)}"
-            raise UsageError(f'{plan.source} has no column "{name}"', hint=hint)
+            raise missing_column(name, names, plan.source)
     return [column_grouping(name, _cells(plan, work, name, shards), bins) for name, bins in columns]
 
 

@@ -410,6 +410,27 @@ def test_an_unknown_model(cluster: Callable[..., Result]) -> None:
     check(cluster("good.csv", "--model", "nosuch"), MODEL, 'unknown model "nosuch"', hint="Hugging Face id")
 
 
+@pytest.mark.parametrize("name", ["./nosuch", "/no/such", "~/nosuch/none", "../no.gguf", "nosuch.gguf"])
+def test_a_model_folder_that_is_not_there(cluster: Callable[..., Result], name: str) -> None:
+    check(cluster("good.csv", "--model", name), MODEL, "no such model folder or file", hint="inbedder models list")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "hint"),
+    [
+        (["cluster", "good.csv", "What is it?"], "unexpected extra argument", "a question goes behind -i"),
+        (["cluster", "good.csv", "good.csv", "-i", "What?"], "unexpected extra argument", "in quotes"),
+        (["show", "run", "two", "words"], "unexpected extra argument", "in quotes"),
+        (["-v", "cluster", "good.csv"], "No such option: -v", "behind the command"),
+        (["cluster", "good.csv", "--nosuch"], "No such option: --nosuch", "cluster --help"),
+    ],
+)
+def test_arguments_in_the_wrong_place(
+    inbedder: Callable[..., Result], arguments: list[str], said: str, hint: str, folder: Path
+) -> None:
+    check(inbedder(*arguments), USAGE, said, hint=hint)
+
+
 def test_a_model_that_is_a_file_of_another_kind(cluster: Callable[..., Result]) -> None:
     check(cluster("good.csv", "--model", "good.csv"), MODEL, "good.csv is neither", hint="config.json")
 

@@ -124,7 +124,7 @@ def test_the_table_names_every_cluster_at_80_and_at_200_columns(cluster, reviews
         assert max(map(len, out.splitlines())) <= width
         assert "\x1b" not in out
         assert QUESTION in out
-        assert "6 rows, not in a cluster: 1 empty" in out
+        assert "5 of 6 rows are in clusters; 1 empty" in out
         for summary in summaries:
             assert summary["label"].split()[0][:8] in out
 
@@ -212,7 +212,8 @@ def test_answers_that_are_nearly_all_the_same_are_pointed_out(cluster, reviews, 
     monkeypatch.setattr(
         "inbedder_cli.encoders.transformers.model_encoder.ModelEncoder.clean", lambda self, ids: "anger"
     )
-    assert '100 % of the answers are "anger": does the question fit' in cluster(reviews).stderr
+    told = cluster(reviews).stderr
+    assert '100 % of the answers to "What emotion is expressed?" are "anger": does the question fit' in told
     asked = cluster(reviews, "-i", "Is the customer angry?").stderr  # beside the first question
     assert asked.count("does the question fit") == 1
 
@@ -268,7 +269,7 @@ def test_hdbscan_shows_its_noise(inbedder, tmp_path):
     assert {row["cluster_distance"] for row in noise} == {""}
     table = inbedder(*arguments, "-f", "table").stdout
     assert "noise" in table
-    assert f"not in a cluster: {len(noise)} noise" in table
+    assert f"rows are in clusters; {len(noise)} noise" in table
 
 
 def test_k_auto_tells_its_choice(inbedder, tmp_path):

@@ -77,12 +77,15 @@ def test_clusters_and_questions_of_a_run(complete, inbedder, tiny, reviews, tmp_
     options = ("-m", tiny, "-k", "2", "--min-confidence", "0", "--no-baseline", "--id", "id", "-q")
     saved = inbedder("cluster", reviews, *questions, *options, "--save", run)
     assert saved.exit_code == 0, saved.stderr
-    (run / "names.txt").write_text("mood 0 = my-own\n")
+    (run / "names.txt").write_text("mood 0 = my-own\nthing 0 = two words\nthing 1 -> 0\n")
     offered = complete(f"inbedder show {run} ")
     assert "my-own" in offered
     assert {"noise", "no-answer"} <= set(offered)
     assert complete(f"inbedder show {run} --question ") == ["mood", "thing"]
-    assert "my-own" not in complete(f"inbedder show --question thing {run} ")
+    assert complete(f"inbedder show --question thing {run} ") == ["0", "noise", "no-answer"]
+    (tmp_path / "runes").mkdir()
+    assert complete(f"inbedder show {tmp_path}/ru") == [str(run)]
+    assert complete(f"inbedder assign {tmp_path}/rune") == [f"{tmp_path}/runes/"]
     assert complete(f"inbedder show {tmp_path} ") == ["noise", "no-answer"]
 
 

@@ -96,6 +96,13 @@ def test_a_terminal_sees_each_table_and_the_cross_tables(run):
     assert out.count("30 rows") >= 3
 
 
+def test_messages_about_one_of_several_questions_have_its_name(run):
+    told = run("-i", f"emotion={FIRST}", "-i", f"part={SECOND}", "-k", "2", "-k", "3").stderr.splitlines()
+    assert "emotion: k = 2 as asked" in told
+    assert "part: k = 3 as asked" in told
+    assert sum("under a neutral question" in line for line in told) == 1
+
+
 def test_how_far_the_question_mattered_is_said_unless_it_is_not_wanted(run):
     asked = run("-i", FIRST, "-k", "2", "-f", "json")
     baseline = json.loads(asked.stdout)["baseline"]
@@ -103,6 +110,7 @@ def test_how_far_the_question_mattered_is_said_unless_it_is_not_wanted(run):
     assert -1 <= baseline["ami"] <= 1
     assert "encoding 30 rows under a neutral question" in asked.stderr
     assert "agreement with the clusters of a neutral question" in asked.stderr
+    assert "k = 2 as asked" in asked.stderr
     assert "a neutral question" in run("-i", FIRST, "-k", "2", "-f", "table").stdout
     left_out = run("-i", FIRST, "-k", "2", "-f", "json", "--no-baseline")
     assert json.loads(left_out.stdout)["baseline"] is None
@@ -125,7 +133,6 @@ def test_the_neutral_question_itself_changes_nothing(run):
         (["-i", f"a={FIRST}", "-i", f"a={SECOND}"], "two questions have the same name"),
         (["-i", FIRST, "-i", " "], "the instruction is empty"),
         (["-i", FIRST, "-k", "2", "-k", "3"], "-k is given 2 times for 1 questions"),
-        (["-i", FIRST, "--by", "nothing"], 'has no column "nothing"'),
         (["-i", FIRST, "-i", SECOND, "--vectors", "v.npy"], "takes one question"),
     ],
 )
@@ -133,6 +140,13 @@ def test_what_makes_no_sense_is_refused(run, arguments, said):
     result = run(*arguments)
     assert result.exit_code == 2
     assert said in result.stderr
+
+
+def test_a_column_to_cross_with_that_is_not_there_is_an_input_problem(run):
+    result = run("-i", FIRST, "--by", "rates")
+    assert result.exit_code == 5
+    assert 'no column "rates"' in result.stderr
+    assert 'did you mean "rating"?' in result.stderr
 
 
 @pytest.mark.parametrize("n", [2, 8, 20])

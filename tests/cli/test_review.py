@@ -55,6 +55,12 @@ def test_keys_give_each_label_a_precision_with_an_interval(inbedder, run):
     assert second["precision"] == ""
 
 
+def test_back_asks_again_and_the_new_answer_counts(inbedder, run):
+    done = inbedder("review", run, "0", "--rows", "3", "-f", "csv", stdin="b\nn\nb\ny\ny\nback\nn\ny\n")
+    assert [table(done)[0][name] for name in ("reviewed", "precision")] == ["3", "0.667"]
+    assert done.stderr.count("(1 of 3)") == 3
+
+
 def test_repeating_the_command_goes_on_with_other_rows(inbedder, run):
     asked = [inbedder("review", run, "0", "--rows", n, "-f", "csv", stdin="y\n" * 9) for n in (2, 5)]
     assert [table(one)[0]["reviewed"] for one in asked] == ["2", "5"]

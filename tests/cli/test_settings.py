@@ -87,7 +87,8 @@ def test_every_path_belongs_to_one_call_unless_it_is_only_read():
         ("kmax = 3", 'kmax is no option\n  did you mean "k-max"?'),
         ("[cluster]\nrank = 3", "rank is no option of cluster"),
         ("train = 3", "train is a command"),
-        ("[clusters]\nk = 3", "clusters cannot be a setting"),
+        ("[clusters]\nk = 3", "[clusters] is no command"),
+        ("clusters = 'x.csv'", "clusters cannot be a setting"),
         ("[models.pull]\nlimit = 3", "limit is no option of models pull"),
         ("max-tokens = [3]", "max-tokens takes one value"),
         ("max-tokens = 'x'", "max-tokens: Input should be a valid integer"),
@@ -105,6 +106,17 @@ def test_what_is_wrong_is_said_with_the_file(folders, inbedder, content, message
     assert result.stderr.startswith("inbedder: inbedder.toml")
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_variable_that_sets_nothing_is_pointed_out(inbedder, monkeypatch):
+    monkeypatch.setenv("INBEDDER_MAXTOKENS", "3")
+    monkeypatch.setenv("INBEDDER_OUTPUT", "x.csv")
+    told = inbedder("config", "show").stderr.splitlines()
+    assert len(told) == 2
+    assert told[0].startswith(
+        'warning: the variable INBEDDER_MAXTOKENS sets nothing; did you mean "INBEDDER_MAX_TOKENS"?'
+    )
+    assert told[1].startswith("warning: the variable INBEDDER_OUTPUT sets nothing")
 
 
 def test_a_file_that_is_no_file_is_refused(folders, inbedder):

@@ -191,6 +191,16 @@ def test_another_dtype_than_the_last_time_is_noticed(encoder, sizes, monkeypatch
     assert sizes == []
 
 
+def test_a_preview_leaves_out_the_time_of_cached_texts(encoder):
+    first = encoder().preview(TEXTS, QUESTION, OPTIONS)
+    assert first.n_cached == 0
+    encoder().encode(TEXTS[:2], QUESTION, OPTIONS)
+    assert encoder().preview([*TEXTS, TEXTS[0]], QUESTION, OPTIONS).n_cached == 2
+    assert encoder(refresh=True).preview(TEXTS, QUESTION, OPTIONS).n_cached == 0
+    encoder().encode(TEXTS, QUESTION, OPTIONS)
+    assert encoder().preview(TEXTS, QUESTION, OPTIONS).seconds == 0
+
+
 def test_a_preview_checks_fast_paths_before_it_looks_at_the_clock(encoder, monkeypatch):
     tried, moments = [], []
     monkeypatch.setattr(_CausalBatchEncoder, "_matches_reference", lambda *given: not tried.append(given))

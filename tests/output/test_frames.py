@@ -110,16 +110,19 @@ def test_cells_of_json_lines_become_values(result, tmp_path):
 
 
 def test_one_row_per_cluster(result):
-    frame = clusters_frame({"": result})
-    assert list(frame.columns) == clusters_table({"": result}).column_names
+    frame = clusters_frame({"": result.summaries})
+    assert list(frame.columns) == clusters_table({"": result.summaries}).column_names
     assert frame["cluster"].dtype == "Int64"
     assert frame["cluster"].tolist() == [0, 1, -1]
     assert frame["label"].tolist() == ["anger", "joy", "noise"]
     assert frame["likely_next_words"].tolist() == ["anger; fury", "", ""]
-    assert clusters_frame({"mood": result, "why": result})["question"].tolist() == ["mood"] * 3 + ["why"] * 3
+    assert (
+        clusters_frame(dict.fromkeys(["mood", "why"], result.summaries))["question"].tolist()
+        == ["mood"] * 3 + ["why"] * 3
+    )
 
 
 def test_no_clusters_make_an_empty_frame(result):
-    frame = clusters_frame({"": replace(result, summaries=[])})
+    frame = clusters_frame({"": []})
     assert len(frame) == 0
     assert "label" in frame.columns

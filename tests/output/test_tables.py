@@ -80,11 +80,11 @@ def test_whole_numbers_stay_whole_in_every_format(result):
 
 @pytest.mark.parametrize("wanted", ["csv", "jsonl", "markdown", "parquet"])
 def test_clusters_can_be_written_in_every_format(result, wanted):
-    assert as_bytes(clusters_table({"": result}), wanted)
+    assert as_bytes(clusters_table({"": result.summaries}), wanted)
 
 
 def test_clusters_as_a_table(result):
-    assert clusters_table({"": result}).to_pylist() == [
+    assert clusters_table({"": result.summaries}).to_pylist() == [
         {
             "cluster": 0,
             "label": "anger",

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from inbedder_cli import ClusterOptions, Embeddings, RowStatus, analyze, corpus_from_table
-from inbedder_cli.errors import InbedderError, UsageError
+from inbedder_cli.errors import InbedderError, InputError, UsageError
 from inbedder_cli.options import ReportOptions
 from inbedder_cli.report import page as page_module
 from inbedder_cli.report.page import page
@@ -148,7 +148,7 @@ def test_titles_and_columns(analysis):
     assert '<h1 dir="auto">A &amp; {{7*7}}</h1>' in page(analysis, ReportOptions(title="A & {{7*7}}")).decode()
     one = feedback_analysis(questions={"": QUESTIONS["place"]})
     assert "<title>Where was it?</title>" in page(one).decode()
-    with pytest.raises(UsageError, match='no column "nowhere"'):
+    with pytest.raises(InputError, match='no column "nowhere"'):
         page(analysis, ReportOptions(color_by=("nowhere",)))
     with pytest.raises(UsageError, match='"region" holds no dates'):
         page(analysis, ReportOptions(date="region"))

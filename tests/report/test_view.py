@@ -19,6 +19,7 @@ from inbedder_cli.explanation.phrases import Phrase
 from inbedder_cli.explanation.summaries import UNANSWERED, AnswerShare, ClusterSummary
 from inbedder_cli.report.crosstab_view import association
 from inbedder_cli.report.drift_view import drift_line
+from inbedder_cli.report.page_view import effect_sentence
 from inbedder_cli.report.view import (
     baseline_line,
     closing_lines,
@@ -38,12 +39,12 @@ few_examples = settings(deadline=None, max_examples=30)
 def test_the_last_lines_tell_what_was_left_out():
     lines = closing_lines(a_result())
     assert lines[0] == "4 clusters found by HDBSCAN (min_cluster_size 5)"
-    assert lines[-1] == "40 rows, not in a cluster: 6 noise, 1 empty, 1 failed"
+    assert lines[-1] == "32 of 40 rows are in clusters; 6 noise, 1 empty, 1 failed"
 
 
 def test_nothing_left_out_is_not_mentioned():
     result = replace(a_result(), status=[RowStatus.ok] * 40)
-    assert closing_lines(result)[-1] == "40 rows"
+    assert closing_lines(result)[-1] == "40 rows, all in clusters"
 
 
 def test_the_last_lines_tell_that_k_was_given():
@@ -188,6 +189,16 @@ def test_the_agreement_with_a_neutral_question_is_reported(ami, shown):
     assert "1,500 rows" in line
     assert ("the question changed little" in line) == (ami >= 0.5)
     assert line in closing_lines(replace(a_result(), baseline=BaselineAgreement(ami, 1500)))
+
+
+@pytest.mark.parametrize(
+    ("ami", "said"),
+    [(0.1, "The question made these"), (0.46, "partly the same"), (0.5, "The question changed little")],
+)
+def test_the_report_says_in_words_how_far_the_question_mattered(ami, said):
+    sentence = effect_sentence(replace(a_result(), baseline=BaselineAgreement(ami, 150)))
+    assert said in sentence
+    assert f"{ami:.2f} of 1" in sentence
 
 
 def test_a_question_is_not_called_useless_where_the_texts_divide_by_its_answers_anyway():

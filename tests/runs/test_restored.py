@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from inbedder_cli.errors import InputError, UsageError
+from inbedder_cli.errors import InputError
 from inbedder_cli.options import ReportOptions
 from inbedder_cli.report.page import page
-from inbedder_cli.report.view import closing_lines
+from inbedder_cli.report.view import closing_lines, unstable_line
 from inbedder_cli.runs.restored import restore_analysis
 from inbedder_cli.runs.storage import load_run, save_run
 from tests.report.feedback import feedback_analysis
@@ -59,9 +60,11 @@ def test_renames_and_merges_are_used(analysis, run):
     result = restore_analysis(load_run(run))["mood"]
     before = analysis["mood"]
     sizes = [summary.size for summary in before.summaries]
-    assert [(s.cluster, s.size) for s in result.summaries] == [(0, sizes[0]), (1, sizes[1] + sizes[2])]
-    assert result.summaries[0].label == "bliss"
-    merged = {a.text: a.share for a in result.summaries[1].answers}
+    assert [(s.cluster, s.size) for s in result.summaries] == [(1, sizes[1] + sizes[2]), (0, sizes[0])]
+    assert result.summaries[1].label == "bliss"
+    shaken = replace(result, summaries=[replace(summary, stability=0.1) for summary in result.summaries])
+    assert unstable_line(shaken).startswith("2 of 2 clusters")
+    merged = {a.text: a.share for a in result.summaries[0].answers}
     assert sum(merged.values()) == pytest.approx(1)
     assert result.labels.count(1) == sizes[1] + sizes[2]
     crossed = next(t for t in result.crosstabs if t.column_name == "region")
@@ -72,7 +75,7 @@ def test_renames_and_merges_are_used(analysis, run):
 def test_only_columns_that_the_run_kept_can_be_shown(run):
     again = restore_analysis(load_run(run))
     assert again.corpus.table.column_names == ["rating", "region", "day"]
-    with pytest.raises(UsageError, match='no column "text"'):
+    with pytest.raises(InputError, match='no column "text"'):
         page(again, ReportOptions(color_by=("text",)))
 
 

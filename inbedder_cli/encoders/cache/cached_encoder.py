@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from inbedder_cli.encoders.encoded import Encoded, ResultBuffer
@@ -15,6 +15,7 @@ from inbedder_cli.progress import SILENT
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
 
+    from inbedder_cli.encoders.base import Preview
     from inbedder_cli.encoders.cache.row_cache import RowCache
     from inbedder_cli.encoders.encoded import EncodedText
     from inbedder_cli.progress import Reporter
@@ -89,6 +90,22 @@ class CachedEncoder(WrappedEncoder):
             key_of = self._key(instruction, options)  # loading the model may have changed the dtype
             self.cache.put({key_of(text): row for text, row in rows.items()})
             yield rows
+
+    def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
+        """Return the estimate of the encoder, less the time of texts that are cached; see `Encoder`.
+
+        :param texts: texts in any order, at least one.
+        :param instruction: the question to ask about each text.
+        :param options: how texts become vectors and answers.
+        :return: the prompt of the first text, counts, and the estimated time.
+        """
+        preview = self.encoder.preview(texts, instruction, options)
+        if self.refresh:
+            return preview
+        key_of, unique = self._key(instruction, options), list(dict.fromkeys(texts))
+        chunks = (unique[start : start + LOOKUP_ROWS] for start in range(0, len(unique), LOOKUP_ROWS))
+        n_cached = sum(len(self.cache.get([key_of(text) for text in chunk])) for chunk in chunks)
+        return replace(preview, n_cached=n_cached, seconds=preview.seconds * (1 - n_cached / len(unique)))
 
     def _look_up(self, buffer: ResultBuffer, instruction: str, options: EncodeOptions) -> None:
         """Add cached texts to a buffer."""
