@@ -30,9 +30,9 @@ FILES = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
 TRUST = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
 # Without CHANGELOG.md, which also names what was renamed, and recipes, which name options of scripts.
 PROSE = [page for page in PAGES if page.name != "CHANGELOG.md" and "recipes" not in page.parts]
-# Of torchrun, pip, Ray and Slurm, and of a benchmark.
+# Of torchrun, pip, Ray, Slurm and sqlite-utils, and of a benchmark.
 OTHERS_OPTIONS = set(
-    "--nproc-per-node --no-index --find-links --head --array --gres --cpus-per-task --others".split()
+    "--nproc-per-node --no-index --find-links --head --array --gres --cpus-per-task --csv --pk --others".split()
 )
 # Of scripts, and an old name.
 OWN_OPTIONS = set("--rows --embed --plain --lines --readout --through-command --threads --steps --size".split())
@@ -66,7 +66,7 @@ def test_every_command_is_in_the_reference(command):
 @pytest.mark.parametrize("page", PROSE, ids=named)
 def test_every_option_that_a_page_names_exists(page, options):
     found = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page.read_text(encoding="utf-8")))
-    if page.parent.name != "docs":
+    if page.parent != ROOT / "docs":
         found -= OWN_OPTIONS
     assert found - OTHERS_OPTIONS <= options
 

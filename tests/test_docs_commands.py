@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 import shlex
@@ -26,7 +27,7 @@ LANGUAGES = set("console sh python output text json toml yaml bash {toctree} {ev
 # These run with an encoder without weights; the others need a model, the network, or hours, and are parsed.
 LIGHT = set("cluster tune compare embed answer show report assign verify review cache config env".split())
 OTHERS = re.compile(
-    r"(inbedder --install-completion|pip|pipx|uv|make|cd|python|docker|torchrun|ray|echo|cp|ls|head) "
+    r"(inbedder --install-completion|pip|pipx|uv|make|cd|python|docker|torchrun|ray|echo|cp|ls|head|sed) "
 )
 GOLD = f'#!/bin/sh\nexec "{sys.executable}" -m tests.gold "$@"\n'
 WITH_OUTPUTS = [page for page in PAGES if has_outputs(page.read_text(encoding="utf-8"))]
@@ -73,8 +74,23 @@ def test_every_command_runs(page, folder, inbedder):
                 run(command, inbedder, may_fail="stderr" in block.options)
 
 
+def test_the_sample_reviews_are_cut_in_two_as_the_other_pages_have_them(tmp_path):
+    prepare(tmp_path)
+    made = {name: read_rows(tmp_path / name) for name in ("first.csv", "next-week.csv")}
+    cut = blocks_of(ROOT / "docs" / "how-to" / "next-week.md")[0]
+    for command in commands_of(cut):
+        subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)
+    assert len(commands_of(cut)) == 2
+    assert made == {name: read_rows(tmp_path / name) for name in made}
+
+
+def read_rows(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
 def run(command: str, inbedder, *, may_fail: bool) -> None:
-    if re.search(r"(?<!\w)[|<>;](?![^\"']*[\"'])", command):
+    if needs_shell(command):
         done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
         code, messages = done.returncode, done.stderr
     else:
@@ -88,6 +104,13 @@ def run(command: str, inbedder, *, may_fail: bool) -> None:
         code, messages = result.exit_code, result.stderr
     assert code == 0 or may_fail, f"{command}\n{messages}"
     assert "Traceback" not in messages
+
+
+def needs_shell(command: str) -> bool:
+    """Return whether a command has a pipe, a redirection or a second command, outside quotes."""
+    words = shlex.shlex(command, posix=True, punctuation_chars="|<>;&")
+    words.whitespace_split = True
+    return any(set(word) <= set("|<>;&") for word in words)
 
 
 def without_model(words: list[str]) -> list[str]:
