@@ -35,7 +35,9 @@ OTHERS_OPTIONS = set(
     "--nproc-per-node --no-index --find-links --head --array --gres --cpus-per-task --csv --pk --others".split()
 )
 # Of scripts, and an old name.
-OWN_OPTIONS = set("--rows --embed --english --plain --lines --readout --through-command --threads --steps --size".split())
+OWN_OPTIONS = set(
+    "--rows --embed --english --plain --lines --readout --through-command --threads --steps --size".split()
+)
 ROWS = 60
 
 
