@@ -82,7 +82,7 @@ def test_a_row_has_the_status_of_its_answers():
     assert result.unanswered.size == 1
     names = result.to_frame()["cluster_label"].tolist()
     assert names == [["dark mode", "export"], ["export"], ["dark mode"], ["(no clear answer)"], ["sync"], None]
-    assert "4 of 6 rows are in clusters; 1 no-answer, 1 empty" in repr(result)
+    assert "4 of 6 rows are in clusters; 1 empty, 1 no-answer" in repr(result)
     half = replace(result, status=[RowStatus.noise, *result.status[1:-2], RowStatus.noise, RowStatus.empty])
     assert [str(status) for status in half.row_status] == ["ok", "ok", "ok", "no-answer", "noise", "empty"]
 

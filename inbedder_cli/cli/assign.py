@@ -56,7 +56,7 @@ def assign(
 
     inbedder cluster reviews.csv -i "What emotion is expressed?" --save emotions
 
-    inbedder assign emotions next-week.csv -o labelled.csv
+    inbedder assign emotions next-week.csv -o labeled.csv
     """
     from inbedder_cli.output.formats import check_writable
     from inbedder_cli.output.tables import PART, column_name, result_columns

@@ -125,7 +125,7 @@ def cluster(
 
     inbedder cluster reviews.csv -i "What emotion is expressed?"
 
-    inbedder cluster reviews.csv -i "Why is the customer unhappy?" -k 8 -o clustered.csv
+    inbedder cluster reviews.csv -i "Which product is it about?" -k 12 -o clustered.csv
 
     inbedder cluster reviews.csv -i "What emotion is expressed?" --report report.html --open
 

@@ -33,7 +33,7 @@ def embed(
     quiet: parameters.Quiet = False,
     dry_run: parameters.DryRun = False,
 ) -> None:
-    """Write one vector per row of FILE: the hidden state from which the model decodes its answer.
+    """Write one vector per row of FILE: the state from which the model would speak its answer (--pooling).
 
     -o takes .parquet, .npy, .safetensors or .jsonl; without it, JSON lines go to stdout.
     Rows without text get a null vector (all-NaN in .npy and .safetensors).

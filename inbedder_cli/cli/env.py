@@ -7,6 +7,8 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
+import typer
+
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.console import print_values, stderr_reporter
 from inbedder_cli.cli.option_groups import with_groups
@@ -22,7 +24,7 @@ VARIABLES = ("HF_HUB_OFFLINE", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "TMPDI
 
 
 @with_groups
-def env(as_json: parameters.AsJson = False) -> None:
+def env(ctx: typer.Context, as_json: parameters.AsJson = False) -> None:
     """Print versions, device, dtype, models, cache and settings: paste it into a bug report.
 
     Nothing is fetched, and no model is loaded. It holds paths, but no texts and no tokens.
@@ -43,9 +45,12 @@ def env(as_json: parameters.AsJson = False) -> None:
 
     import torch
 
-    device = choose_device()
+    chosen = (ctx.find_root().default_map or {}).get("cluster", {})  # by settings
+    device = choose_device(chosen.get("device", "auto"))
     values["device"] = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    values["dtype"] = str(choose_dtype(Dtype.auto, device, HIDDEN_SIZE)).removeprefix("torch.")
+    values["dtype"] = str(choose_dtype(Dtype(chosen.get("dtype", "auto")), device, HIDDEN_SIZE)).removeprefix(
+        "torch."
+    )
     values["threads"] = f"{torch.get_num_threads()} of {os.cpu_count()} cores"
     values["models"] = f"{models_dir()}: {', '.join(folder.name for folder in installed_models()) or 'none'}"
     usage = RowCache(reporter=stderr_reporter(quiet=True)).info()

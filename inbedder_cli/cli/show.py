@@ -58,7 +58,7 @@ def show(
     """
     from inbedder_cli.cli.destinations import check_targets
     from inbedder_cli.output.files import open_output
-    from inbedder_cli.output.formats import TABLE, write_table
+    from inbedder_cli.output.formats import FORMATS, TABLE, write_table
     from inbedder_cli.output.tables import saved_clusters_table
     from inbedder_cli.report.run_view import print_table
     from inbedder_cli.runs.saved_clusters import cluster_summaries
@@ -69,7 +69,8 @@ def show(
     saved = load_run(run)
     if cluster is None:
         names = list(saved.questions) if question is None else [_question_of(saved, question)]
-        table = saved_clusters_table({name: cluster_summaries(saved, name) for name in names})
+        lists = format_name != TABLE and FORMATS[format_name].has_lists
+        table = saved_clusters_table({name: cluster_summaries(saved, name) for name in names}, lists=lists)
     else:
         table = _rows(saved, _question_of(saved, question), cluster, borderline=borderline)
     table = table.slice(0, limit) if limit else table

@@ -114,6 +114,7 @@ def download_hub_file(file: HubFile, model: str, reporter: Reporter) -> Path:
     :raises ModelError: when the hub cannot be reached, or refuses.
     :raises OSError: when the disk is full.
     """
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from huggingface_hub import hf_hub_download
 
     try:

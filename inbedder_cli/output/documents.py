@@ -193,11 +193,12 @@ def wordings_document(wordings: list[Wording], agreements: list[list[float]]) ->
 def drift_document(reports: Mapping[str, DriftReport], run: str) -> dict[str, Any]:
     """Return the drift of new rows from a saved run as a document, without the rows.
 
-    :param reports: by question name.
+    :param reports: by question name, "" for the only one.
     :param run: the folder of the saved run.
     :return: plain JSON values.
     """
-    return {"schema": SCHEMA, "run": run, "drift": {name: _drift(report) for name, report in reports.items()}}
+    drift = {name: _drift(report) for name, report in reports.items()}
+    return {"schema": SCHEMA, "run": run, "drift": drift.get("", drift)}
 
 
 def _drift(report: DriftReport) -> dict[str, Any]:

@@ -332,10 +332,11 @@ def round_finite(value: float) -> float | None:
     return None if math.isnan(value) else round(value, DIGITS)
 
 
-def saved_clusters_table(clusters: Mapping[str, Sequence[ClusterSummary]]) -> pa.Table:
+def saved_clusters_table(clusters: Mapping[str, Sequence[ClusterSummary]], *, lists: bool = False) -> pa.Table:
     """Return what people look up of a saved run's clusters, with their reviews if there are any: a row each.
 
     :param clusters: by question name, as `runs.saved_clusters.cluster_summaries` returns them.
+    :param lists: whether answers and words are lists; otherwise they are joined.
     :return: number, label, whether it is weak, size, stability, answers, likely next words, and precision.
     """
     import pyarrow as pa
@@ -350,8 +351,10 @@ def saved_clusters_table(clusters: Mapping[str, Sequence[ClusterSummary]]) -> pa
                 "label_is_weak": bool(summary.label_is_weak),
                 "size": summary.size,
                 "stability": summary.stability,
-                "answers": "; ".join(f"{a.text} ({a.share:.2f})" for a in summary.answers[:TOP_ANSWERS]),
-                "likely_next_words": "; ".join(summary.likely_next_words),
+                "answers": [{"text": a.text, "share": round(a.share, DIGITS)} for a in summary.answers]
+                if lists
+                else "; ".join(f"{a.text} ({a.share:.2f})" for a in summary.answers[:TOP_ANSWERS]),
+                "likely_next_words": summary.likely_next_words if lists else "; ".join(summary.likely_next_words),
             }
             | (_review(summary.precision) if is_reviewed else {})
             for question, summaries in clusters.items()

@@ -26,6 +26,7 @@ TEXT_WIDTH = 32  # least of the rows' texts
 GAP = 2
 NUMBERS = ("int64", "double", "float", "bool")
 LISTS = ("answers",)  # one value per line
+HEADINGS = {"label_is_weak": "weak"}  # shorter than the names of the columns
 # What a narrow terminal leaves out, first to last, until words need not be broken.
 DISPENSABLE = (
     "likely_next_words",
@@ -87,7 +88,7 @@ def _cell(value: object, *, in_lines: bool) -> str:
 
 
 def _heading(name: str) -> str:
-    return printable(name.replace("_", " "))
+    return printable(HEADINGS.get(name, name).replace("_", " "))
 
 
 def _least_width(name: str, cells: list[str], *, is_number: bool) -> int:

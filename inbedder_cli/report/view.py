@@ -296,10 +296,11 @@ def rows_line(result: ClusteringResult) -> str:
     :return: one sentence.
     """
     counts, n_rows = Counter(result.row_status), len(result.row_corpus)
-    left_out = [f"{n:,} {status}" for status, n in counts.items() if status != RowStatus.ok]
-    if not left_out:
+    others = [status for status in RowStatus if status is not RowStatus.ok and counts[status]]
+    if not others:
         return f"{n_rows:,} rows, all in clusters"
-    return f"{counts[RowStatus.ok]:,} of {n_rows:,} rows are in clusters; {', '.join(left_out)}"
+    left_out = ", ".join(f"{counts[status]:,} {status}" for status in others)
+    return f"{counts[RowStatus.ok]:,} of {n_rows:,} rows are in clusters; {left_out}"
 
 
 def several_answers_line(result: ClusteringResult) -> str:

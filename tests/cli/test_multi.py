@@ -157,7 +157,7 @@ def test_a_saved_run_gives_new_rows_several_clusters(cluster, inbedder, tmp_path
         ("2", "export"),
         ("3", ""),
     ]
-    drift = json.loads(inbedder("assign", run, new, "-f", "json").stdout)["drift"][""]
+    drift = json.loads(inbedder("assign", run, new, "-f", "json").stdout)["drift"]
     assert drift["rows"] == 2
     assert sum(c["now"] for c in drift["clusters"]) == pytest.approx(1, abs=1e-5)
     assert "100 % in the same cluster" in inbedder("verify", run).stdout

@@ -73,7 +73,7 @@ def test_new_rows_get_clusters_and_their_drift_is_reported(inbedder, saved, tmp_
     assert {row["novel"] for row in rows} <= {"true", "false"}
     assert "rows are novel" in result.stderr
     document = json.loads(inbedder("assign", run, fresh, "-f", "json").stdout)
-    drift = document["drift"][""]
+    drift = document["drift"]
     assert sum(c["then"] for c in drift["clusters"]) == pytest.approx(1, abs=1e-5)
     assert sum(c["now"] for c in drift["clusters"]) == pytest.approx(1, abs=1e-5)
     assert len(document["data"]) == 12
@@ -91,6 +91,9 @@ def test_renames_and_merges_hold_and_survive_another_run(inbedder, saved, stays,
         assert (row["cluster_label"] == "first of all") == (old["cluster"] == "0")
     saved("-k", "3", "--force")  # the same clusters
     assert "first of all" in (run / "names.txt").read_text()
+    as_json = json.loads(inbedder("show", run, "--json").stdout)
+    assert 0.5 < sum(answer["share"] for answer in as_json[0]["answers"]) <= 1
+    assert isinstance(as_json[0]["likely_next_words"], list)
     shown = {row["cluster"]: row for row in rows_of(inbedder("show", run))}
     assert shown.keys() == {"0", "1"}
     assert shown["0"]["label"] == "first of all"

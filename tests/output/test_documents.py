@@ -103,30 +103,26 @@ def test_several_questions_share_what_they_have_in_common(result):
     assert results_document({"": result}, "m") == result_document(result, "m") | {"crosstabs": []}
 
 
-def test_drift_is_reported_by_question():
+def test_drift_is_reported_by_the_names_of_questions():
     report = DriftReport([Drift(0, "anger", 0.5, 0.25, 0.1, 0.4, 0.01)], 20, 3)
-    assert drift_document({"": report}, "run") == {
-        "schema": 2,
-        "run": "run",
-        "drift": {
-            "": {
-                "rows": 20,
-                "novel": 3,
-                "clusters": [
-                    {
-                        "cluster": 0,
-                        "label": "anger",
-                        "then": 0.5,
-                        "now": 0.25,
-                        "now_low": 0.1,
-                        "now_high": 0.4,
-                        "q_value": 0.01,
-                        "moved": True,
-                    }
-                ],
+    drift = {
+        "rows": 20,
+        "novel": 3,
+        "clusters": [
+            {
+                "cluster": 0,
+                "label": "anger",
+                "then": 0.5,
+                "now": 0.25,
+                "now_low": 0.1,
+                "now_high": 0.4,
+                "q_value": 0.01,
+                "moved": True,
             }
-        },
+        ],
     }
+    assert drift_document({"": report}, "run") == {"schema": 2, "run": "run", "drift": drift}
+    assert drift_document({"mood": report, "why": report}, "run")["drift"] == {"mood": drift, "why": drift}
 
 
 def test_tuning_says_which_k_is_chosen():
