@@ -16,15 +16,17 @@ import re
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docs.tools.blocks import PAGES, PROMPT, ROOT, Block, read_blocks, split_session
 from docs.tools.sandbox import prepare
+from inbedder_cli.paths import models_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 COLUMNS = 80
 ENVIRONMENT = {
@@ -96,11 +98,25 @@ def _session(block: Block, folder: Path) -> str:
 
 def _run(command: str, folder: Path, *, with_messages: bool) -> str:
     environment = os.environ | ENVIRONMENT | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    code, said, printed = run_command(command, folder, environment)
+    if "--dry-run" in command:
+        with _without_cached_rows() as cache:
+            code, said, printed = run_command(command, folder, environment | {"INBEDDER_CACHE": cache})
+    else:
+        code, said, printed = run_command(command, folder, environment)
     if code and not with_messages:
         raise SystemExit(f"{command}\nended with exit code {code}:\n{said}")
     shown = (said if with_messages else "") + printed
     return "".join(f"{line.rstrip()}\n" for line in shown.replace(str(folder), "~").splitlines())
+
+
+@contextmanager
+def _without_cached_rows() -> Iterator[str]:
+    """Yield a cache folder with the models alone: a dry run is shown as a new user sees it."""
+    with tempfile.TemporaryDirectory() as cache:
+        models = models_dir()
+        models.mkdir(parents=True, exist_ok=True)
+        (Path(cache) / models.name).symlink_to(models.absolute())
+        yield cache
 
 
 def run_command(command: str, folder: Path, environment: Mapping[str, str]) -> tuple[int, str, str]:
