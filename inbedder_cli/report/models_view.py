@@ -38,7 +38,9 @@ def print_models(console: Console, table: pa.Table) -> None:
             _languages((row["languages"] or "").split()),
         )
     console.print(shown)
-    console.print("V: quality on the development tasks; rows/s: last measured on this machine; -f csv has more")
+    console.print(
+        "V: quality on tasks that it was not developed on; rows/s: last measured on this machine; -f csv has more"
+    )
 
 
 def _number(value: float | None) -> str:

@@ -87,7 +87,7 @@ def test_a_command_warns_once_and_notes_it_in_the_result(inbedder, tmp_path, eng
     file.write_text("text\n" + "".join(f'"{text}"\n' for text in [*GERMAN * 3, *ENGLISH]), encoding="utf-8")
     question = "Worüber beschwert sich der Kunde?"
     result = inbedder("cluster", file, "-i", question, "-k", 2, "-m", english_model, "-f", "json")
-    warnings = [line for line in result.stderr.splitlines() if "does not read" in line]
+    warnings = [line for line in result.stderr.splitlines() if line.startswith("warning: ")]
     assert len(warnings) == 2
     assert "German" in warnings[0]
     assert "-m inbedder-1.5b or -m inbedder-0.5b" in warnings[0]
