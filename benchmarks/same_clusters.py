@@ -3,9 +3,10 @@
     python -m benchmarks.same_clusters FOLDER [--rows 200000] [--shards 1 3 7] [--kill-after 60] [-m MODEL]
 
 Rows are short sentences of the sample reviews, each with its number: no two are the same. They are clustered in
-memory, then in each number of shards, from a sample that holds all rows. --kill-after kills the first run of each
-plan after so many seconds, with all its processes, and starts it again. What is done in FOLDER is kept: hours of
-work may be stopped. Seconds are those of all steps, with the loading of the model, and of the run that was killed.
+memory, by `cluster --engine local`, then by the steps in each number of shards, from a sample that holds all rows.
+--kill-after kills the first run of each plan after so many seconds, with all its processes, and starts it again.
+What is done in FOLDER is kept: hours of work may be stopped. Seconds are those of all steps, each a process of its
+own that loads what it needs, and of the run that was killed; CPU seconds are those of the processes that ended.
 Without --deterministic a vector may differ in its last digits with the texts beside it, and so may the rows.
 """
 
@@ -50,7 +51,11 @@ def main() -> None:
     if not whole.exists():
         fixed = ["--engine", "memory", "-k", "8", "--no-baseline", "--no-cache", "--quiet", "-o", str(whole)]
         timed(chosen.folder / "memory", ["cluster", str(source), *fixed, *options])
-    rows = {"memory": rows_of([whole])}
+    local = chosen.folder / "local"
+    if not (local / "rows").exists():
+        fixed = ["--engine", "local", "-k", "8", "--quiet", "-o", str(local / "rows")]
+        timed(local / "cluster", ["cluster", str(source), *fixed, *options])
+    rows = {"memory": rows_of([whole]), "local": rows_of(sorted((local / "rows").glob("part-*.parquet")))}
     for n in chosen.shards:
         folder = chosen.folder / f"{n} shards"
         in_shards(folder, source, chosen.rows, -(-chosen.rows // n), options, chosen.kill_after)
@@ -86,19 +91,25 @@ def in_shards(
 
 
 def timed(path: Path, arguments: list[str]) -> None:
-    """Run a command that was not run before, and keep its seconds in a file."""
+    """Run a command that was not run before, and keep its seconds, CPU seconds and GB in a file."""
     if path.exists():
         return
     start = time.monotonic()
-    subprocess.run([sys.executable, "-m", "inbedder_cli", *arguments], check=True)
+    process = subprocess.Popen([sys.executable, "-m", "inbedder_cli", *arguments])
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{arguments} failed")
     path.parent.mkdir(exist_ok=True)
-    path.write_text(f"{time.monotonic() - start:.1f}")
-    print(f"{path.parent.name} {path.name}: {path.read_text()} s, load {os.getloadavg()[0]:.1f}", flush=True)
+    cpu, peak = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e6
+    path.write_text(f"{time.monotonic() - start:.1f} {cpu:.1f} {peak:.2f}")
+    load = os.getloadavg()[0]
+    print("{} {}: {} s, CPU {} s, {} GB".format(path.parent.name, path.name, *path.read_text().split()), end="")
+    print(f", load {load:.1f}", flush=True)
 
 
 def kill(path: Path, arguments: list[str], seconds: float) -> None:
     """Run a command, kill it with its processes after some seconds, and keep these in a file."""
-    path.write_text(str(seconds))
+    path.write_text(f"{seconds} 0 0")
     process = subprocess.Popen([sys.executable, "-m", "inbedder_cli", *arguments], start_new_session=True)
     try:
         process.wait(seconds)
@@ -120,11 +131,13 @@ def report(folder: Path, rows: dict[str, list[dict[str, object]]]) -> None:
     from sklearn.metrics import adjusted_rand_score
 
     for name, each in rows.items():
-        steps = [folder / "memory", *(folder / name / step for step in ("plan", "killed", "run", "fit", "assign"))]
-        steps = steps[:1] if name == "memory" else steps[1:]
-        seconds = sum(float(step.read_text()) for step in steps if step.exists())
+        names = ("cluster", "plan", "killed", "run", "fit", "assign")
+        steps = [folder / name / step for step in names] if name != "memory" else [folder / "memory"]
+        spent = [list(map(float, step.read_text().split())) for step in steps if step.exists()]
+        seconds, cpu, peak = sum(s for s, _, _ in spent), sum(c for _, c, _ in spent), max(p for _, _, p in spent)
         digest = hashlib.sha256(json.dumps(each).encode()).hexdigest()[:16]
-        print(f"{name}: {seconds:,.0f} s, {len(each) / seconds:.1f} rows/s, SHA-256 of all rows {digest}")
+        speed = f"{seconds:,.0f} s, CPU {cpu:,.0f} s, {len(each) / seconds:.1f} rows/s, {peak:.2f} GB"
+        print(f"{name}: {speed}, SHA-256 of all rows {digest}")
     clusters = {
         name: [row["cluster"] if row["status"] == "ok" else -2 for row in each] for name, each in rows.items()
     }

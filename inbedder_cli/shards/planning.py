@@ -11,6 +11,8 @@ import msgspec
 
 from inbedder_cli.corpus import corpus_from_table
 from inbedder_cli.corpus.columns import check_column_names
+from inbedder_cli.corpus.locations import expand_pattern, is_remote
+from inbedder_cli.corpus.several_files import check_same_columns
 from inbedder_cli.diagnostics.languages import warn_of_languages
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import EmptyTexts
@@ -28,7 +30,7 @@ from inbedder_cli.shards.sharding import (
     write_plan,
 )
 from inbedder_cli.shards.staging import Staging, is_parquet_file, stage
-from inbedder_cli.shards.stores import Store, expand_pattern, is_remote
+from inbedder_cli.shards.stores import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -177,17 +179,10 @@ def _common_schema(files: Sequence[InputFile], footers: Sequence[Footer]) -> pa.
 
     :raises InputError: for files of different columns.
     """
-    first = footers[0].schema.remove_metadata()
-    check_column_names(first.names, files[0].path)
-    for file, footer in zip(files, footers, strict=True):
-        schema = footer.schema.remove_metadata()
-        if schema.equals(first):
-            continue
-        odd = next((field.name for field in [*schema, *first] if field not in schema or field not in first), None)
-        message = f"has other columns than {files[0].path}"
-        hint = "all files must have the same columns, of the same types, in the same order"
-        raise InputError(message, source=file.path, column=odd, hint=hint)
-    return first
+    schemas = [footer.schema.remove_metadata() for footer in footers]
+    check_column_names(schemas[0].names, files[0].path)
+    check_same_columns([file.path for file in files], schemas)
+    return schemas[0]
 
 
 def _head(file: InputFile, work: Store) -> pa.Table:

@@ -17,11 +17,12 @@ import msgspec
 from msgspec import Meta, Struct
 
 from inbedder_cli.corpus.layout import Reading
+from inbedder_cli.corpus.locations import is_remote
 from inbedder_cli.encoders.base import ModelRecord
 from inbedder_cli.errors import InputError
 from inbedder_cli.options import EmptyTexts, EncodeOptions
 from inbedder_cli.runs.schema import SHA256, Count, Encoding, Instruction, Model, Reference
-from inbedder_cli.shards.stores import Store, is_remote
+from inbedder_cli.shards.stores import Store
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,7 +12,7 @@ import pytest
 
 from inbedder_cli import read_corpus
 from inbedder_cli.shards import planning, staging
-from inbedder_cli.shards.large_files import has_more_rows
+from inbedder_cli.shards.large_files import have_more_rows
 from inbedder_cli.shards.staging import Staging
 from tests.shards.conftest import QUESTION, rows_of, texts
 
@@ -181,21 +181,21 @@ def test_rows_are_counted_not_lines(source, tmp_path, suffix):
         packed = tmp_path / "in.csv.gz"
         packed.write_bytes(gzip.compress(path.read_bytes()))
         path = packed
-    assert has_more_rows(str(path), N - 1, Staging())
-    assert not has_more_rows(str(path), N, Staging())
+    assert have_more_rows([str(path)], N - 1, Staging())
+    assert not have_more_rows([str(path)], N, Staging())
 
 
 def test_no_more_rows_are_read_than_it_takes(tmp_path):
     path = tmp_path / "in.csv"
     path.write_text("text\n" + "a\n" * 300_000 + "one,too many\n")
-    assert has_more_rows(str(path), 1000, Staging())
-    assert not has_more_rows(str(path), 300_000, Staging())  # the reader will tell of that row
+    assert have_more_rows([str(path)], 1000, Staging())
+    assert not have_more_rows([str(path)], 300_000, Staging())  # the reader will tell of that row
 
 
 def test_a_file_that_cannot_be_read_has_not_many_rows(tmp_path):
     path = tmp_path / "in.parquet"
     path.write_bytes(b"PAR1 and nothing else")
-    assert not has_more_rows(str(path), 1, Staging())
+    assert not have_more_rows([str(path)], 1, Staging())
 
 
 @pytest.mark.parametrize("engine", [[], ["--engine", "local"]])
@@ -211,3 +211,69 @@ def test_a_device_is_no_folder(inbedder, many, source):
     refused = inbedder("cluster", source("csv"), *FIXED, "-o", "/dev/null")
     assert refused.exit_code == 2
     assert "no format has the suffix" in " ".join(refused.stderr.split())
+
+
+@pytest.fixture
+def halves(source, tmp_path):
+    """The same rows as one CSV file, and as two in a folder."""
+    whole, folder = source("tsv"), tmp_path / "halves"
+    folder.mkdir()
+    header, *rows = whole.read_text().splitlines(keepends=True)
+    for name, part in {"a": rows[:30], "b": rows[30:]}.items():
+        (folder / f"{name}.tsv").write_text(header + "".join(part))
+    return whole, folder
+
+
+def test_several_files_of_few_rows_are_clustered_as_one_file(inbedder, toy, halves, tmp_path):
+    whole, folder = halves
+    outputs = []
+    for number, place in enumerate((whole, folder, folder / "*.tsv")):
+        saved = ["--save", tmp_path / f"run{number}", "--report", tmp_path / f"{number}.html", "--no-baseline"]
+        done = inbedder("cluster", place, *FIXED, *saved, "-o", tmp_path / f"{number}.csv")
+        assert done.exit_code == 0, done.stderr
+        assert ("2 files" in done.stderr) is (place != whole)
+        outputs.append((tmp_path / f"{number}.csv").read_bytes())
+    assert outputs[0] == outputs[1] == outputs[2]
+    again = inbedder("assign", tmp_path / "run1", folder, "-f", "csv", "--no-cache")
+    assert again.exit_code == 0, again.stderr
+
+
+@pytest.mark.parametrize("pattern", ["", "*.tsv"])
+def test_several_files_of_many_rows_are_worked_on_in_parts(inbedder, many, halves, tmp_path, pattern):
+    whole, folder = halves
+    done = inbedder("cluster", folder / pattern, *FIXED, "-o", tmp_path / "out.csv")
+    assert done.exit_code == 0, done.stderr
+    assert "more than 40 rows: worked on in parts" in " ".join(done.stderr.split())
+    in_memory = ("cluster", whole, *FIXED, "--engine", "memory", "--no-baseline", "-o", tmp_path / "whole.csv")
+    assert inbedder(*in_memory).exit_code == 0
+    assert shared(tmp_path / "out.csv") == shared(tmp_path / "whole.csv")
+
+
+def test_an_output_is_not_one_of_the_files_that_are_read(inbedder, many, halves):
+    _, folder = halves
+    for options in ([], ["--engine", "local"]):
+        refused = inbedder("cluster", folder / "*.tsv", *FIXED, "-o", folder / "a.tsv", "--force", *options)
+        assert refused.exit_code == 2
+        assert "-o names the input" in " ".join(refused.stderr.split())
+    refused = inbedder("cluster", folder, *FIXED, "-o", folder, "--engine", "local")
+    assert refused.exit_code == 2
+    assert "lies in the folder of -o" in " ".join(refused.stderr.split())
+
+
+def test_remote_files_are_counted_by_their_bytes_first(inbedder, many, halves, tmp_path):
+    import fsspec
+
+    _, folder = halves
+    filesystem = fsspec.filesystem("memory")
+    try:
+        for path in folder.glob("*"):
+            filesystem.pipe(f"/bucket/{path.name}", path.read_bytes())
+        for n, in_parts in ((10_000, False), (59, True), (60, False)):
+            assert have_more_rows(["memory://bucket/a.tsv", "memory://bucket/b.tsv"], n, Staging()) is in_parts
+        done = inbedder("cluster", "memory://bucket/*.tsv", *FIXED, "-o", tmp_path / "out.csv")
+        assert done.exit_code == 0, done.stderr
+        assert "worked on in parts" in " ".join(done.stderr.split())
+        assert len(shared(tmp_path / "out.csv")) == N
+    finally:
+        filesystem.store.clear()
+        filesystem.pseudo_dirs[:] = [""]
