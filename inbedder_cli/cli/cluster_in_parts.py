@@ -184,6 +184,7 @@ class ShardedRun:
         from inbedder_cli.shards.planning import make_plan
         from inbedder_cli.shards.running import raise_for_failed_rows, run_embedding
         from inbedder_cli.shards.sampling import fit_sample
+        from inbedder_cli.shards.sharding import NEW_FOLDER
         from inbedder_cli.shards.stores import Store
 
         if given := next((option for option, value in whole.items() if value), None):
@@ -202,7 +203,12 @@ class ShardedRun:
         folder = Store(target.folder)
         work = Store(folder.shown(WORK))
         encoder = replace(model, cache=False, refresh=False).load(reporter)
-        plan = make_plan(files, question.texts[0], encoder, encoding.settings(), work, options, reporter)
+        try:
+            plan = make_plan(files, question.texts[0], encoder, encoding.settings(), work, options, reporter)
+        except InbedderError as error:
+            if error.hint == NEW_FOLDER:
+                error.hint = f"{NEW_FOLDER}; or delete {target.folder}, to begin anew"
+            raise
         prefix = prefix or own_prefix(plan.columns.names, NEW_COLUMNS, reporter)
         check_columns(plan, prefix)
         column_groupings(plan, work, question.by, plan.shards)  # what is wrong is said before anything is encoded

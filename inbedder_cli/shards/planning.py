@@ -21,6 +21,7 @@ from inbedder_cli.runs.schema import Encoding, Model
 from inbedder_cli.shards.shard_rows import Footer, read_footer, read_piece
 from inbedder_cli.shards.sharding import (
     MAX_SHARDS,
+    NEW_FOLDER,
     Columns,
     InputFile,
     Piece,
@@ -228,13 +229,12 @@ def _differs(old: Plan, new: Plan, work: Store) -> InputError | UsageError:
         "other text or id columns": (old.columns, new.columns),
         "another sample": (old.sample_rows, new.sample_rows),
     }
-    hint = "choose a new folder, or repeat the settings of its plan.json: vectors of two plans are never mixed"
     for what, (one, other) in own.items():
         if one != other:
-            return UsageError(f"{work.location} was planned for {what}", hint=hint)
+            return UsageError(f"{work.location} was planned for {what}", hint=NEW_FOLDER)
     then, now = ([(f.rows, f.size, f.digest) for f in plan.files] for plan in (old, new))
     if then == now:
-        return UsageError(f"{work.location} was planned for other shards", hint=hint)
+        return UsageError(f"{work.location} was planned for other shards", hint=NEW_FOLDER)
     known = set(then)
     changed = next((f.path for f, key in zip(new.files, now, strict=True) if key not in known), new.source)
-    return ChangedError("is not the input of the plan: it was added or changed", source=changed, hint=hint)
+    return ChangedError("is not the input of the plan: it was added or changed", source=changed, hint=NEW_FOLDER)

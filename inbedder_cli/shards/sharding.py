@@ -34,6 +34,7 @@ SHOWN = 300  # characters of a message about a damaged file
 VECTORS, SAMPLE, FAILED, INPUT = "vectors", "sample", "failed", "input"  # folders beside plan.json
 RUN, VOCABULARY = "run", "vocabulary.json"
 HASH_BITS = 64
+NEW_FOLDER = "choose a new folder: vectors of two plans are never mixed"
 MAX_ROWS, MAX_SHARDS = 10**12, 10**6
 
 VectorDtype = Literal["float16", "float32"]

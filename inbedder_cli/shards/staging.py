@@ -24,7 +24,7 @@ from inbedder_cli.corpus.row_stream import joined
 from inbedder_cli.corpus.values import value_as_text
 from inbedder_cli.errors import InputError
 from inbedder_cli.paths import explain_full_temp
-from inbedder_cli.shards.sharding import INPUT, ChangedError, Origin, part_name
+from inbedder_cli.shards.sharding import INPUT, NEW_FOLDER, ChangedError, Origin, part_name
 from inbedder_cli.shards.stores import Store
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def stage(
                 raise ChangedError(
                     "is not the input of the plan: it was added or changed, or is read with other options",
                     source=path,
-                    hint="choose a new folder: rows of two versions are never mixed",
+                    hint=NEW_FOLDER,
                 )
             if name is None or work.state(name) is None:
                 name = name or part_name(INPUT, number)

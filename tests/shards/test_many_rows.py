@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 from functools import partial
@@ -117,6 +118,64 @@ def test_a_run_that_was_stopped_goes_on(inbedder, many, source, toy, tmp_path, m
     assert "exists already" in inbedder("cluster", path, *FIXED, "-o", output).stderr
     assert inbedder("cluster", path, *FIXED, "-o", output, "--force").exit_code == 0
     assert output.read_bytes() == before
+
+
+@pytest.fixture
+def full(monkeypatch):
+    """Let the disk be full when the n-th file is written whole, and return how many were begun."""
+    from inbedder_cli.output import files
+
+    fsync = files.os.fsync
+
+    def fill(n=None):
+        begun = []
+
+        def write(descriptor):
+            begun.append(1)
+            if len(begun) == n:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            fsync(descriptor)
+
+        monkeypatch.setattr(files.os, "fsync", write)
+        return begun
+
+    return fill
+
+
+def test_a_full_disk_leaves_no_output_and_the_run_goes_on(inbedder, many, source, tmp_path, full):
+    path, whole = source("csv"), tmp_path / "whole.csv"
+    begun = full()
+    assert inbedder("cluster", path, *FIXED, "-o", whole).exit_code == 0
+    for n in (1, 2, 3, len(begun) // 2, len(begun) - 2, len(begun)):
+        output = tmp_path / f"{n}.csv"
+        full(n)
+        failed = inbedder("cluster", path, *FIXED, "-o", output)
+        assert failed.exit_code == 1, failed.stderr
+        assert "No space left on device" in failed.stderr
+        assert not output.exists()
+        assert not list(tmp_path.rglob(".inbedder-*"))
+        full()
+        assert inbedder("cluster", path, *FIXED, "-o", output).exit_code == 0
+        assert output.read_bytes() == whole.read_bytes()
+
+
+def test_another_input_or_model_is_refused_with_the_folder_to_delete(inbedder, many, source, toy, tmp_path, full):
+    path, output, parts = source("csv"), tmp_path / "out.csv", tmp_path / "out.csv.parts"
+    full(8)
+    assert inbedder("cluster", path, *FIXED, "-o", output).exit_code == 1
+    full()
+    before, kept = path.read_bytes(), {file: file.read_bytes() for file in parts.rglob("*") if file.is_file()}
+    path.write_bytes(before + b'"99";"one more";"x"\r\n')
+    changed = inbedder("cluster", path, *FIXED, "-o", output)
+    path.write_bytes(before)
+    toy.identity = "toy 2"
+    other = inbedder("cluster", path, *FIXED, "-o", output)
+    for refused, code, said in ((changed, 5, "is not the input of the plan"), (other, 2, "another model")):
+        assert refused.exit_code == code, refused.stderr
+        assert said in " ".join(refused.stderr.split())
+        assert f"or delete {parts}, to begin anew" in " ".join(refused.stderr.split())
+    assert {file: file.read_bytes() for file in parts.rglob("*") if file.is_file()} == kept
+    assert not output.exists()
 
 
 def test_a_name_without_a_suffix_is_a_folder_of_parts(inbedder, many, source, tmp_path):
