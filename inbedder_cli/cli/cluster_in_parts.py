@@ -18,6 +18,8 @@ from inbedder_cli.cli.shard_options import (
     EngineOptions,
     OptionalEngine,
     RayTimeout,
+    RowsPerShard,
+    plan_options,
     show_clusters,
     staging_of,
 )
@@ -100,6 +102,7 @@ class ShardedRun:
     """Whether the input is worked on in parts, and by what."""
 
     engine: OptionalEngine = None
+    rows_per_shard: RowsPerShard = 50_000
     address: Address = None
     ray_timeout: RayTimeout = 120.0
 
@@ -153,7 +156,7 @@ class ShardedRun:
         question: Question,
         model: ModelOptions,
         encoding: EncodingOptions,
-        options: PlanOptions,
+        source: InputOptions,
         output: Path | None,
         prefix: str,
         whole: dict[str, object],
@@ -167,7 +170,7 @@ class ShardedRun:
         :param question: what is asked.
         :param model: which model encodes the texts.
         :param encoding: how texts are encoded.
-        :param options: of the plan.
+        :param source: which columns are read, and how files are laid out.
         :param output: the folder to write to, which may be a URL, or a file, beside which the folder is.
         :param prefix: of the names of the new columns.
         :param whole: options that need all rows at once; those that are not None, False or empty were given.
@@ -189,6 +192,7 @@ class ShardedRun:
 
         if given := next((option for option, value in whole.items() if value), None):
             raise UsageError(f"{given}: this needs all rows at once, which --engine does not keep", hint=SAVED)
+        options = plan_options(source, {"rows_per_shard": self.rows_per_shard})
         target = PartsOutput.of(output)
         if target.file:
             check_targets(target.file, None, force=force, inputs=(files,))
@@ -215,9 +219,10 @@ class ShardedRun:
         style = _style(files, options) if target.file else CsvStyle()
         reporter.info(f"{plan.n_rows:,} rows in {len(plan.starts):,} shards")
         job = EmbedJob(work.location, model.device, model.offline, options_of_engine.n_processes)
-        run_embedding(work, job, engine, None, reporter)
-        fit_sample(work, question.clustering, question.unanswered, question.explanation, reporter=reporter)
-        labelled = label_rows(work, folder, engine, prefix=prefix, by=question.by, reporter=reporter)
+        with engine:
+            run_embedding(work, job, engine, None, reporter)
+            fit_sample(work, question.clustering, question.unanswered, question.explanation, reporter=reporter)
+            labelled = label_rows(work, folder, engine, prefix=prefix, by=question.by, reporter=reporter)
         if target.file and target.format:
             join_rows(folder, labelled.shards, target.file, target.format, style)
         written = target.file or folder.location

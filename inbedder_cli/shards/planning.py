@@ -11,7 +11,7 @@ import msgspec
 
 from inbedder_cli.corpus import corpus_from_table
 from inbedder_cli.corpus.columns import check_column_names
-from inbedder_cli.corpus.locations import expand_pattern, is_remote
+from inbedder_cli.corpus.locations import expand_pattern, is_remote, shown_name
 from inbedder_cli.corpus.several_files import check_same_columns
 from inbedder_cli.diagnostics.languages import warn_of_languages
 from inbedder_cli.errors import InputError, UsageError
@@ -110,7 +110,7 @@ def make_plan(
     columns = _columns(head, schema, source, options, instruction, encoder, reporter)
     plan = Plan(
         schema=1,
-        source=source,
+        source=shown_name(source),
         instruction=instruction,
         model=msgspec.convert(msgspec.to_builtins(record), Model),
         encoding=msgspec.convert(msgspec.to_builtins(encode_options), Encoding),

@@ -13,7 +13,7 @@ import socket
 import time
 import traceback
 from collections import Counter, deque
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from inbedder_cli.errors import InbedderError, UsageError
@@ -22,6 +22,7 @@ from inbedder_cli.shards.engines import ATTEMPTS, START_SECONDS, Outcome, attemp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import Self
 
     from inbedder_cli.progress import Reporter
     from inbedder_cli.shards.jobs import Job
@@ -41,6 +42,8 @@ OPTIONS: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "
 class RayEngine:
     """Runs shards in workers of a Ray cluster, each of which loads the model once.
 
+    In a `with` block Ray is started by the first run, and stays until the block ends.
+
     :param address: of a cluster, or "auto"; None takes RAY_ADDRESS, or starts Ray on this machine.
     :param workers: most workers; None takes one per GPU, or where there are none as many as leave one core free.
     :param reporter: receives messages.
@@ -56,6 +59,16 @@ class RayEngine:
     ) -> None:
         self.address, self.workers, self.reporter = address, workers, reporter
         self.start_seconds = start_seconds
+        self._block: ExitStack | None = None
+
+    def __enter__(self) -> Self:
+        self._block = ExitStack()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._block is not None:
+            self._block.close()
+        self._block = None
 
     def run(
         self, job: Job[T], shards: Sequence[int], on_progress: Callable[[int, float], None]
@@ -69,7 +82,8 @@ class RayEngine:
         :raises InbedderError: what would fail on every shard, or workers that cannot start.
         """
         del on_progress
-        with _cluster(self.address, self.start_seconds) as ray:
+        with ExitStack() as own:
+            ray = (self._block or own).enter_context(_cluster(self.address, self.start_seconds))
             n_workers, resources = _workers(ray, self.workers, len(shards))
             self.reporter.info(f"Ray: {n_workers} workers, each with {_shown(resources)}")
             pool = _Pool(ray, job, n_workers, resources)

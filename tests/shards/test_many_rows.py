@@ -5,29 +5,27 @@ from __future__ import annotations
 import errno
 import gzip
 import json
-from functools import partial
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from inbedder_cli import read_corpus
-from inbedder_cli.shards import planning, staging
+from inbedder_cli.shards import staging
 from inbedder_cli.shards.large_files import have_more_rows
 from inbedder_cli.shards.staging import Staging
 from tests.shards.conftest import QUESTION, rows_of, texts
 
 N = 60
-FIXED = ("-i", QUESTION, "-m", "toy:1", "-k", "3", "--text", "text", "--no-cache")
+FIXED = ("-i", QUESTION, "-m", "toy:1", "-k", "3", "--text", "text", "--no-cache", "--rows-per-shard", "16")
 ADDED, EMPTY = "novel", "stability"  # columns that differ where rows are worked on in parts
 ROUNDED = ("cluster_distance", "margin")  # of vectors in float16
 
 
 @pytest.fixture
 def many(toy, monkeypatch):
-    """Let 40 rows be many, and 16 be a shard."""
+    """Let 40 rows be many."""
     monkeypatch.setattr("inbedder_cli.cli.cluster_in_parts.MANY_ROWS", 40)
-    monkeypatch.setattr(planning, "PlanOptions", partial(planning.PlanOptions, rows_per_shard=16))
     monkeypatch.setattr(staging, "GROUP_ROWS", 10)
 
 

@@ -97,6 +97,21 @@ def test_workers_give_the_files_of_one_process(inbedder, plan):
     assert list(content(dead / "vectors")) == ["part-00000.parquet", "part-00002.parquet"]
 
 
+def test_cluster_starts_ray_once_and_gives_the_rows_of_one_process(inbedder, tiny, small, tmp_path, monkeypatch):
+    import ray
+
+    started, init = [], ray.init
+    monkeypatch.setattr(ray, "init", lambda **options: started.append(1) or init(**options))
+    fixed = ["-i", QUESTION, "-m", tiny, "--device", "cpu", "-k", "3", "--rows-per-shard", "16", "--deterministic"]
+    for engine in (["local"], ["ray", "--workers", "1", *PATIENT]):
+        done = inbedder("cluster", small, *fixed, "-o", tmp_path / engine[0], "--engine", *engine)
+        assert (done.exit_code, done.stdout) == (0, ""), done.stderr
+    assert content(tmp_path / "ray") == content(tmp_path / "local")
+    assert len(content(tmp_path / "ray")) == 3
+    assert len(started) == 1
+    assert not ray.is_initialized()
+
+
 def test_what_would_fail_everywhere_ends_the_run(inbedder, plan, small):
     work, before = plan("changed"), small.read_bytes()
     pq.write_table(pa.table({"text": ["other"] * 48}), small, row_group_size=8)
