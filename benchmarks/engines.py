@@ -1,11 +1,14 @@
 """Time and memory of the engines of shards, against the same rows encoded without shards, taking turns.
 
     python -m benchmarks.engines [--rows 240] [--shards 2] [--engines plain local ray:1] [--rounds 3] [-m MODEL]
+    python -m benchmarks.engines --whole ...
 
 Each run is a process of its own, from its start to its end: loading the model, and starting Ray, are in it. Rows
 are the sample reviews, each with its number: no two are the same. "plain" reads, encodes and keeps; "local"
-and "ray:N" read, encode and write shards of a plan that is there. CPU seconds and memory (pages that processes
-share count once: the sum of their PSS, its peak) are those of the process and all that it starts, sampled.
+and "ray:N" read, encode and write shards of a plan that is there; of Ray, a line says when it and its first worker
+were ready. --whole takes all steps: `inbedder cluster`, in memory with --save, or with --engine. CPU seconds and
+memory (pages that processes share count once: the sum of their PSS, its peak) are those of the process and all
+that it starts, sampled.
 """
 
 from __future__ import annotations
@@ -18,10 +21,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 from benchmarks.workers import memory_of
+from inbedder_cli.progress import SILENT
+from inbedder_cli.shards.jobs import EmbedJob
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inbedder_cli.progress import Reporter
+    from inbedder_cli.shards.jobs import EmbedCounts
 
 ROOT = Path(__file__).resolve().parent.parent
 QUESTION = "What emotion is expressed?"
@@ -37,6 +50,7 @@ def main() -> None:
     parser.add_argument("--engines", nargs="+", default=["plain", "local", "ray:1", "ray:2"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("-m", "--model")
+    parser.add_argument("--whole", action="store_true")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
@@ -52,11 +66,13 @@ def main() -> None:
         for place in range(chosen.rounds):
             for name in chosen.engines:
                 work = Path(folder) / f"{name.replace(':', '-')}-{place}"
-                if name != "plain":
-                    make_plan_of(path, work, chosen.model, -(-chosen.rows // chosen.shards))
-                command = [sys.executable, "-m", "benchmarks.engines", "--one", name, "--folder", str(work)]
+                per_shard = -(-chosen.rows // chosen.shards)
+                if name != "plain" and not chosen.whole:
+                    make_plan_of(path, work, chosen.model, per_shard)
+                command = ["-m", "benchmarks.engines", "--one", name, "--folder", str(work)]
+                command = all_steps(name, path, work, per_shard) if chosen.whole else command
                 model = ["-m", chosen.model] if chosen.model else []
-                found[name].append(measured([*command, *model]))
+                found[name].append(measured([sys.executable, *command, *model]))
                 seconds, cpu, megabytes = found[name][-1]
                 load = os.getloadavg()[0]
                 print(f"{name:>8} {seconds:>8.1f} {cpu:>8.1f} {megabytes:>8.0f} {load:>8.1f}", flush=True)
@@ -89,6 +105,44 @@ def make_plan_of(path: Path, work: Path, model: str | None, rows_per_shard: int)
     make_plan(str(path), QUESTION, encoder, EncodeOptions(), Store(str(work)), options)
 
 
+def all_steps(name: str, path: Path, work: Path, rows_per_shard: int) -> list[str]:
+    """Return the arguments of Python that cluster the rows with an engine."""
+    engine, _, workers = name.partition(":")
+    fixed = ["-i", QUESTION, "--text", "text", "-k", "8", "--device", "cpu", "--quiet"]
+    fixed += ["--workers", workers or "1"]
+    own = ["--engine", engine, "--rows-per-shard", str(rows_per_shard), "--ray-timeout", "300", "-o", str(work)]
+    if engine == "plain":
+        own = ["--engine", "memory", "--no-cache", "--no-baseline", "-o", f"{work}.csv", "--save", f"{work}-run"]
+    return ["-m", "inbedder_cli", "cluster", str(path), *fixed, *own]
+
+
+@dataclass(frozen=True)
+class TimedJob(EmbedJob):
+    """Leaves a file when a worker has loaded the model."""
+
+    def start(self) -> Callable[[int, Reporter], EmbedCounts]:
+        """Load the plan and the model."""
+        run = super().start()
+        (Path(self.work) / f"ready-{os.getpid()}").touch()
+        return run
+
+
+class Clock:
+    """Keeps when the engine said something."""
+
+    task = SILENT.task
+
+    def __init__(self) -> None:
+        self.said: list[float] = []
+
+    def info(self, message: str) -> None:
+        """Keep the time."""
+        del message
+        self.said.append(time.time())
+
+    warn = info
+
+
 def run_one(name: str, work: Path, model: str | None) -> None:
     """Encode the rows once."""
     if name == "plain":
@@ -99,13 +153,16 @@ def run_one(name: str, work: Path, model: str | None) -> None:
         embed(corpus, QUESTION, load_encoder(model, device="cpu", cache=False))
         return
     from inbedder_cli.shards.engines import make_engine
-    from inbedder_cli.shards.jobs import EmbedJob
     from inbedder_cli.shards.running import run_embedding
     from inbedder_cli.shards.stores import Store
 
     engine, _, workers = name.partition(":")
-    job = EmbedJob(str(work), "cpu")
-    run_embedding(Store(str(work)), job, make_engine(engine, None, int(workers or 1), start_seconds=300))
+    clock, start = Clock(), time.time()
+    made = make_engine(engine, None, int(workers or 1), clock, start_seconds=300)
+    run_embedding(Store(str(work)), TimedJob(str(work), "cpu"), made)
+    if clock.said:
+        ready = min(path.stat().st_mtime for path in work.glob("ready-*"))
+        print(f"{name}: Ray after {clock.said[0] - start:.1f} s, its first worker after {ready - start:.1f} s")
 
 
 def measured(command: list[str]) -> tuple[float, float, float]:

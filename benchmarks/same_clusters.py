@@ -1,11 +1,16 @@
 """Whether shards, and a run that is killed, change the clusters of a real model; and what shards cost.
 
     python -m benchmarks.same_clusters FOLDER [--rows 200000] [--shards 1 3 7] [--kill-after 60] [-m MODEL]
+    python -m benchmarks.same_clusters FOLDER [--rows 400] [--shards 4] [--ray 1 2] [--kill-worker]
 
 Rows are short sentences of the sample reviews, each with its number: no two are the same. They are clustered in
-memory, then in each number of shards, from a sample that holds all rows. --kill-after kills the first run of each
-plan after so many seconds, with all its processes, and starts it again. What is done in FOLDER is kept: hours of
-work may be stopped. Seconds are those of all steps, with the loading of the model, and of the run that was killed.
+memory, by `cluster --engine local`, then by the steps in each number of shards, from a sample that holds all rows.
+--kill-after kills the first run of each plan after so many seconds, with all its processes, and starts it again.
+--ray takes the steps in the largest number of shards with so many workers of Ray, too; --kill-worker kills one of
+them (`kill -9`) once the first shard is done, while it encodes another.
+What is done in FOLDER is kept: hours of work may be stopped. Seconds are those of all steps, each a process of its
+own that loads what it needs, and of the run that was killed; CPU seconds are those of the processes that ended.
+--at-once runs all ways at the same time, so that a busy machine slows down all alike: compare CPU seconds.
 Without --deterministic a vector may differ in its last digits with the texts beside it, and so may the rows.
 """
 
@@ -21,8 +26,17 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.engines import descendants
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 QUESTION = ["-i", "What emotion is expressed?"]
@@ -36,7 +50,10 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--shards", type=int, nargs="+", default=[1, 3, 7])
     parser.add_argument("--kill-after", type=float, metavar="SECONDS")
+    parser.add_argument("--ray", type=int, nargs="+", default=[], metavar="WORKERS")
+    parser.add_argument("--kill-worker", action="store_true")
     parser.add_argument("--deterministic", action="store_true")
+    parser.add_argument("--at-once", action="store_true")
     parser.add_argument("-m", "--model")
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
@@ -46,16 +63,18 @@ def main() -> None:
     options = [*QUESTION, "--text", "text", *["--deterministic"] * chosen.deterministic]
     options += ["-m", chosen.model] if chosen.model else []
     print(f"{chosen.rows:,} rows, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}", flush=True)
-    whole = chosen.folder / "whole.parquet"
-    if not whole.exists():
-        fixed = ["--engine", "memory", "-k", "8", "--no-baseline", "--no-cache", "--quiet", "-o", str(whole)]
-        timed(chosen.folder / "memory", ["cluster", str(source), *fixed, *options])
-    rows = {"memory": rows_of([whole])}
+    steps = Steps(chosen.folder, source, chosen.rows, options)
+    runs: dict[str, Callable[[], None]] = {"memory": steps.in_memory, "local": steps.local}
     for n in chosen.shards:
-        folder = chosen.folder / f"{n} shards"
-        in_shards(folder, source, chosen.rows, -(-chosen.rows // n), options, chosen.kill_after)
-        rows[folder.name] = rows_of(sorted((folder / "rows").glob("part-*.parquet")))
-    report(chosen.folder, rows)
+        runs[f"{n} shards"] = partial(steps.in_shards, f"{n} shards", n, kill_after=chosen.kill_after)
+    for n in chosen.ray:
+        engine = ["--engine", "ray", "--workers", str(n)]
+        in_ray = partial(steps.in_shards, f"ray {n}", max(chosen.shards), engine, kill_worker=chosen.kill_worker)
+        runs[f"ray {n}"] = in_ray
+    with ThreadPoolExecutor(len(runs) if chosen.at_once else 1) as pool:
+        for each in [pool.submit(run) for run in runs.values()]:
+            each.result()
+    report(chosen.folder, {name: rows_of(chosen.folder / name) for name in runs})
 
 
 def write_rows(path: Path, n: int) -> None:
@@ -71,34 +90,93 @@ def write_rows(path: Path, n: int) -> None:
     pq.write_table(pa.table({"row": pa.array(range(n)), "text": texts}), path, row_group_size=max(1, n // 200))
 
 
-def in_shards(
-    folder: Path, source: Path, n_rows: int, per_shard: int, options: list[str], kill_after: float | None
-) -> None:
-    """Take all steps in a folder; what is done is not done again."""
-    work, output = str(folder / "work"), str(folder / "rows")
-    sizes = ["--rows-per-shard", str(per_shard), "--sample-rows", str(n_rows), "--vector-dtype", "float32"]
-    timed(folder / "plan", ["shards", "plan", str(source), "-o", work, *sizes, *options, "--quiet"])
-    if kill_after and not (folder / "killed").exists():
-        kill(folder / "killed", ["shards", "run", work, "--quiet"], kill_after)
-    timed(folder / "run", ["shards", "run", work, "--quiet"])
-    timed(folder / "fit", ["shards", "fit", work, "-k", "8", "--quiet"])
-    timed(folder / "assign", ["shards", "assign", work, "-o", output, "--quiet"])
+@dataclass(frozen=True)
+class Steps:
+    """Ways to cluster the same rows. What is done is not done again.
+
+    :param folder: of all of them; each has a folder in it.
+    :param source: the rows.
+    :param n_rows: their number.
+    :param options: of all commands that encode.
+    """
+
+    folder: Path
+    source: Path
+    n_rows: int
+    options: list[str]
+
+    def in_memory(self) -> None:
+        """Cluster all rows at once, and save the run, as shards do."""
+        own = self.folder / "memory"
+        fixed = ["--engine", "memory", "-k", "8", "--no-baseline", "--no-cache", "--quiet"]
+        outputs = ["-o", str(own / "part-0.parquet"), "--save", str(own / "saved")]
+        own.mkdir(exist_ok=True)
+        timed(own / "cluster", ["cluster", str(self.source), *fixed, *outputs, *self.options])
+
+    def local(self) -> None:
+        """Take all steps of shards by one command."""
+        fixed = ["--engine", "local", "-k", "8", "--quiet", "-o", str(self.folder / "local")]
+        timed(self.folder / "local" / "cluster", ["cluster", str(self.source), *fixed, *self.options])
+
+    def in_shards(
+        self,
+        name: str,
+        n_shards: int,
+        engine: Sequence[str] = (),
+        *,
+        kill_after: float | None = None,
+        kill_worker: bool = False,
+    ) -> None:
+        """Take the steps of shards one by one; some are killed on the way."""
+        own, work = self.folder / name, str(self.folder / name / "work")
+        sizes = ["--rows-per-shard", str(-(-self.n_rows // n_shards)), "--sample-rows", str(self.n_rows)]
+        fixed = ["-o", work, *sizes, "--vector-dtype", "float32", "--quiet"]
+        timed(own / "plan", ["shards", "plan", str(self.source), *fixed, *self.options])
+        run = ["shards", "run", work, "--quiet", *engine]
+        if kill_after and not (own / "killed").exists():
+            kill(own / "killed", run, kill_after)
+        timed(own / "run", run, partial(kill_a_worker, own / "work" / "vectors") if kill_worker else None)
+        timed(own / "fit", ["shards", "fit", work, "-k", "8", "--quiet"])
+        timed(own / "assign", ["shards", "assign", work, "-o", str(own), "--quiet"])
 
 
-def timed(path: Path, arguments: list[str]) -> None:
-    """Run a command that was not run before, and keep its seconds in a file."""
+def timed(path: Path, arguments: list[str], on_start: Callable[[int], None] | None = None) -> None:
+    """Run a command that was not run before, and keep its seconds, CPU seconds and GB in a file.
+
+    Those of the processes that it starts and does not wait for, as those of Ray, are not in the CPU seconds.
+    """
     if path.exists():
         return
     start = time.monotonic()
-    subprocess.run([sys.executable, "-m", "inbedder_cli", *arguments], check=True)
+    process = subprocess.Popen([sys.executable, "-m", "inbedder_cli", *arguments])
+    if on_start:
+        on_start(process.pid)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{arguments} failed")
     path.parent.mkdir(exist_ok=True)
-    path.write_text(f"{time.monotonic() - start:.1f}")
-    print(f"{path.parent.name} {path.name}: {path.read_text()} s, load {os.getloadavg()[0]:.1f}", flush=True)
+    cpu, peak = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e6
+    path.write_text(f"{time.monotonic() - start:.1f} {cpu:.1f} {peak:.2f}")
+    load = os.getloadavg()[0]
+    spent = "{} s, CPU {} s, {} GB".format(*path.read_text().split())
+    print(f"{path.parent.name} {path.name}: {spent}, load {load:.1f}", flush=True)
+
+
+def kill_a_worker(vectors: Path, pid: int) -> None:
+    """Kill a worker of Ray once the first shard is done, and a second later, while it encodes another."""
+    while not list(vectors.glob("part-*.parquet")):
+        time.sleep(0.1)
+    time.sleep(1)
+    found = {each: Path(f"/proc/{each}/cmdline").read_bytes() for each in descendants(pid)}
+    workers = [int(each) for each, command in found.items() if command.startswith(b"ray::_Worker")]
+    os.kill(workers[0], signal.SIGKILL)
+    n_done = len(list(vectors.glob("part-*.parquet")))
+    print(f"killed worker {workers[0]} of {len(workers)}, {n_done} shards done", flush=True)
 
 
 def kill(path: Path, arguments: list[str], seconds: float) -> None:
     """Run a command, kill it with its processes after some seconds, and keep these in a file."""
-    path.write_text(str(seconds))
+    path.write_text(f"{seconds} 0 0")
     process = subprocess.Popen([sys.executable, "-m", "inbedder_cli", *arguments], start_new_session=True)
     try:
         process.wait(seconds)
@@ -108,11 +186,11 @@ def kill(path: Path, arguments: list[str], seconds: float) -> None:
         process.wait()
 
 
-def rows_of(paths: list[Path]) -> list[dict[str, object]]:
-    """Return the rows of files."""
+def rows_of(folder: Path) -> list[dict[str, object]]:
+    """Return the rows of the files of a folder."""
     import pyarrow.parquet as pq
 
-    return [row for path in paths for row in pq.read_table(path).to_pylist()]
+    return [row for path in sorted(folder.glob("part-*.parquet")) for row in pq.read_table(path).to_pylist()]
 
 
 def report(folder: Path, rows: dict[str, list[dict[str, object]]]) -> None:
@@ -120,11 +198,13 @@ def report(folder: Path, rows: dict[str, list[dict[str, object]]]) -> None:
     from sklearn.metrics import adjusted_rand_score
 
     for name, each in rows.items():
-        steps = [folder / "memory", *(folder / name / step for step in ("plan", "killed", "run", "fit", "assign"))]
-        steps = steps[:1] if name == "memory" else steps[1:]
-        seconds = sum(float(step.read_text()) for step in steps if step.exists())
+        names = ("cluster", "plan", "killed", "run", "fit", "assign")
+        steps = [folder / name / step for step in names]
+        spent = [list(map(float, step.read_text().split())) for step in steps if step.exists()]
+        seconds, cpu, peak = sum(s for s, _, _ in spent), sum(c for _, c, _ in spent), max(p for _, _, p in spent)
         digest = hashlib.sha256(json.dumps(each).encode()).hexdigest()[:16]
-        print(f"{name}: {seconds:,.0f} s, {len(each) / seconds:.1f} rows/s, SHA-256 of all rows {digest}")
+        speed = f"{seconds:,.0f} s, CPU {cpu:,.0f} s, {len(each) / seconds:.1f} rows/s, {peak:.2f} GB"
+        print(f"{name}: {speed}, SHA-256 of all rows {digest}")
     clusters = {
         name: [row["cluster"] if row["status"] == "ok" else -2 for row in each] for name, each in rows.items()
     }

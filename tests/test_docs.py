@@ -30,10 +30,10 @@ FILES = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
 TRUST = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
 # Without CHANGELOG.md, which also names what was renamed, and recipes, which name options of scripts.
 PROSE = [page for page in PAGES if page.name != "CHANGELOG.md" and "recipes" not in page.parts]
-# Of torchrun, pip, Ray, Slurm and sqlite-utils, and of a benchmark.
+# Of torchrun, pip, Ray, Slurm and sqlite-utils, and of benchmarks.
 OTHERS_OPTIONS = set(
     "--nproc-per-node --no-index --find-links --head --array --gres --cpus-per-task --csv --pk --others".split()
-)
+) | {"--shards", "--whole", "--at-once"}
 # Of scripts, and an old name.
 OWN_OPTIONS = set(
     "--rows --embed --english --plain --lines --readout --through-command --threads --steps --size".split()

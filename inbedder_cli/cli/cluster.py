@@ -31,7 +31,6 @@ from inbedder_cli.cli.option_groups import (
     with_groups,
 )
 from inbedder_cli.cli.page_options import PageOptions, split_names, write_pictures
-from inbedder_cli.cli.shard_options import plan_options
 from inbedder_cli.cli.table_options import InputOptions
 from inbedder_cli.errors import UsageError
 
@@ -161,8 +160,7 @@ def cluster(
     if sharded.is_in_parts:
         options = cluster_options[0], answers.settings(), explain_options
         asked = Question(list(questions.values()), *options, columns)
-        parts = plan_options(source)
-        sharded.run(file, asked, model, encoding, parts, output, prefix, whole, reporter, force=force)
+        sharded.run(file, asked, model, encoding, source, output, prefix, whole, reporter, force=force)
         return
     one = {"--explode": explode, "--save": save, "--report": report, "--plot": plot}
     _check_multi(questions, [name for name, value in one.items() if value], vectors, multi=multi)

@@ -18,11 +18,15 @@ from inbedder_cli.cli.shard_options import (
     EngineOptions,
     OptionalEngine,
     RayTimeout,
+    RowsPerShard,
+    plan_options,
     show_clusters,
     staging_of,
 )
+from inbedder_cli.corpus.locations import is_remote
 from inbedder_cli.corpus.opening import STDIN
-from inbedder_cli.errors import UsageError
+from inbedder_cli.corpus.several_files import files_of
+from inbedder_cli.errors import InbedderError, UsageError
 from inbedder_cli.options import CsvStyle
 
 if TYPE_CHECKING:
@@ -98,6 +102,7 @@ class ShardedRun:
     """Whether the input is worked on in parts, and by what."""
 
     engine: OptionalEngine = None
+    rows_per_shard: RowsPerShard = 50_000
     address: Address = None
     ray_timeout: RayTimeout = 120.0
 
@@ -151,7 +156,7 @@ class ShardedRun:
         question: Question,
         model: ModelOptions,
         encoding: EncodingOptions,
-        options: PlanOptions,
+        source: InputOptions,
         output: Path | None,
         prefix: str,
         whole: dict[str, object],
@@ -165,7 +170,7 @@ class ShardedRun:
         :param question: what is asked.
         :param model: which model encodes the texts.
         :param encoding: how texts are encoded.
-        :param options: of the plan.
+        :param source: which columns are read, and how files are laid out.
         :param output: the folder to write to, which may be a URL, or a file, beside which the folder is.
         :param prefix: of the names of the new columns.
         :param whole: options that need all rows at once; those that are not None, False or empty were given.
@@ -174,6 +179,7 @@ class ShardedRun:
         :raises UsageError: without an output, or for options that do not go with parts, or not with the engine.
         :raises RowsFailedError: when some rows, or whole shards, failed.
         """
+        from inbedder_cli.output.files import check_distinct
         from inbedder_cli.shards.crossing import column_groupings
         from inbedder_cli.shards.jobs import EmbedJob
         from inbedder_cli.shards.joining import join_rows
@@ -181,13 +187,17 @@ class ShardedRun:
         from inbedder_cli.shards.planning import make_plan
         from inbedder_cli.shards.running import raise_for_failed_rows, run_embedding
         from inbedder_cli.shards.sampling import fit_sample
+        from inbedder_cli.shards.sharding import NEW_FOLDER
         from inbedder_cli.shards.stores import Store
 
         if given := next((option for option, value in whole.items() if value), None):
             raise UsageError(f"{given}: this needs all rows at once, which --engine does not keep", hint=SAVED)
+        options = plan_options(source, {"rows_per_shard": self.rows_per_shard})
         target = PartsOutput.of(output)
         if target.file:
             check_targets(target.file, None, force=force, inputs=(files,))
+        elif not is_remote(target.folder):
+            check_distinct({"-o": Path(target.folder)}, [files])
         if model.devices:
             raise UsageError("--devices is for one process", hint="--engine ray has a worker on each GPU")
         options_of_engine = EngineOptions(
@@ -197,42 +207,52 @@ class ShardedRun:
         folder = Store(target.folder)
         work = Store(folder.shown(WORK))
         encoder = replace(model, cache=False, refresh=False).load(reporter)
-        plan = make_plan(files, question.texts[0], encoder, encoding.settings(), work, options, reporter)
+        try:
+            plan = make_plan(files, question.texts[0], encoder, encoding.settings(), work, options, reporter)
+        except InbedderError as error:
+            if error.hint == NEW_FOLDER:
+                error.hint = f"{NEW_FOLDER}; or delete {target.folder}, to begin anew"
+            raise
         prefix = prefix or own_prefix(plan.columns.names, NEW_COLUMNS, reporter)
         check_columns(plan, prefix)
         column_groupings(plan, work, question.by, plan.shards)  # what is wrong is said before anything is encoded
+        style = _style(files, options) if target.file else CsvStyle()
         reporter.info(f"{plan.n_rows:,} rows in {len(plan.starts):,} shards")
         job = EmbedJob(work.location, model.device, model.offline, options_of_engine.n_processes)
-        run_embedding(work, job, engine, None, reporter)
-        fit_sample(work, question.clustering, question.unanswered, question.explanation, reporter=reporter)
-        labelled = label_rows(work, folder, engine, prefix=prefix, by=question.by, reporter=reporter)
+        with engine:
+            run_embedding(work, job, engine, None, reporter)
+            fit_sample(work, question.clustering, question.unanswered, question.explanation, reporter=reporter)
+            labelled = label_rows(work, folder, engine, prefix=prefix, by=question.by, reporter=reporter)
         if target.file and target.format:
-            join_rows(folder, labelled.shards, target.file, target.format, _style(files, options))
+            join_rows(folder, labelled.shards, target.file, target.format, style)
         written = target.file or folder.location
         reporter.info(f"written: {written} (inbedder show {work.shown('run')})")
         show_clusters(labelled.analysis)
         raise_for_failed_rows(labelled.statuses.get("failed", 0))
 
 
-def _fits_parts(file: str, source: InputOptions, output: Path | None) -> bool:
-    """Return whether a file has many rows, which can be written in parts as they would be written at once."""
-    if file == STDIN or output is None or not os.path.isfile(file):  # noqa: PTH113 (False for a name that is too long)
+def _fits_parts(source: str, options: InputOptions, output: Path | None) -> bool:
+    """Return whether an input has many rows, which can be written in parts as they would be written at once."""
+    if source == STDIN or output is None:
         return False
-    from inbedder_cli.shards.large_files import format_and_style, has_more_rows
+    from inbedder_cli.shards.large_files import format_and_style, have_more_rows
 
     try:
         target = PartsOutput.of(output)
         is_device = output.exists() and not output.is_dir()  # such as /dev/stdout
-    except (OSError, UsageError):  # who writes there will tell
+        paths = files_of(source)
+        if not all(is_remote(path) or os.path.isfile(path) for path in paths):  # noqa: PTH113
+            return False
+    except (OSError, InbedderError):  # who reads or writes there will tell
         return False
-    staging = staging_of(source)
-    if (target.file is None and is_device) or not has_more_rows(file, MANY_ROWS, staging):
+    staging = staging_of(options)
+    if (target.file is None and is_device) or not have_more_rows(paths, MANY_ROWS, staging):
         return False
-    return not (target.format in JSON_TYPES and format_and_style(file, staging)[0] == "jsonl")
+    return not (target.format in JSON_TYPES and format_and_style(paths[0], staging)[0] == "jsonl")
 
 
-def _style(files: str, options: PlanOptions) -> CsvStyle:
-    """Return the style in which CSV is written: that of the input, where it is one file of CSV."""
+def _style(source: str, options: PlanOptions) -> CsvStyle:
+    """Return the style in which CSV is written: that of the first file."""
     from inbedder_cli.shards.large_files import format_and_style
 
-    return format_and_style(files, options.staging)[1] if Path(files).is_file() else CsvStyle()
+    return format_and_style(files_of(source)[0], options.staging)[1]

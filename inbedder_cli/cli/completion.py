@@ -161,19 +161,25 @@ def _positional(ctx: typer.Context, name: str) -> str | None:
 def _columns(ctx: typer.Context) -> list[str]:
     from inbedder_cli.corpus.layout import Layout
     from inbedder_cli.corpus.limits import MAX_CELL
+    from inbedder_cli.corpus.locations import is_remote
     from inbedder_cli.corpus.opening import open_input
     from inbedder_cli.corpus.readers import reader_of
+    from inbedder_cli.corpus.several_files import files_of
 
     values = ctx.params
     several = values.get("suites") or values.get("data") or ()
-    file = _positional(ctx, "file") or next(iter(several), None)
-    if file is None or not Path(file).is_file():
+    source = _positional(ctx, "file") or next(iter(several), None)
+    if source is None or is_remote(source):
         return []
     given = {name: values[name] for name in LAYOUT if values.get(name) is not None}
-    with suppress(InbedderError, OSError), closing(open_input(file, MAX_CELL)) as opened:
-        layout = Layout(**given)
-        reader, _ = reader_of(opened, layout, values.get("input_format"))
-        return list(reader.read(opened, layout, ROWS).table.column_names)
+    with suppress(InbedderError, OSError):
+        file = files_of(source)[0]
+        if not Path(file).is_file():  # a pipe would be waited for
+            return []
+        with closing(open_input(file, MAX_CELL)) as opened:
+            layout = Layout(**given)
+            reader, _ = reader_of(opened, layout, values.get("input_format"))
+            return list(reader.read(opened, layout, ROWS).table.column_names)
     return []
 
 

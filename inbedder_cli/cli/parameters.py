@@ -39,7 +39,11 @@ MAX_COUNT = 1_000_000_000
 MAX_LAYER = 10_000
 
 File = Annotated[
-    str, typer.Argument(metavar="FILE", help="CSV, TSV, JSON, Parquet, Excel or plain lines; - for a pipe.")
+    str,
+    typer.Argument(
+        metavar="FILE",
+        help="CSV, TSV, JSON, Parquet, Excel or plain lines; a folder, a quoted pattern or a URL; - for a pipe.",
+    ),
 ]
 Instruction = Annotated[
     str | None,

@@ -18,8 +18,9 @@ from inbedder_cli.options import Choice, Dtype
 if TYPE_CHECKING:
     from inbedder_cli.progress import Reporter
     from inbedder_cli.results import Analysis
-    from inbedder_cli.shards.engines import Engine
+    from inbedder_cli.shards.engines import LocalEngine
     from inbedder_cli.shards.planning import PlanOptions
+    from inbedder_cli.shards.ray_engine import RayEngine
     from inbedder_cli.shards.staging import Staging
 
 SHARDS = "Shards"
@@ -125,7 +126,7 @@ class EngineOptions:
         """Number of processes that encode a shard: one in a worker of Ray, of which there are several."""
         return 1 if self.engine is EngineName.ray else self.workers
 
-    def open(self, reporter: Reporter) -> Engine:
+    def open(self, reporter: Reporter) -> LocalEngine | RayEngine:
         """Return the engine.
 
         :param reporter: receives messages.

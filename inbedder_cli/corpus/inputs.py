@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.corpus.in_memory import corpus_from_object
 from inbedder_cli.corpus.layout import Layout, Reading
 from inbedder_cli.corpus.limits import MAX_CELL
-from inbedder_cli.corpus.opening import open_input
-from inbedder_cli.corpus.read_table import count_of
-from inbedder_cli.corpus.readers import reader_of
+from inbedder_cli.corpus.locations import shown_name
+from inbedder_cli.corpus.opening import STDIN
+from inbedder_cli.corpus.several_files import files_of, read_files
 from inbedder_cli.corpus.table import corpus_from_table
-from inbedder_cli.corpus.text_lines import encoding_of
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import EmptyTexts, EncodingErrors, OnBadRow
 
@@ -58,6 +56,7 @@ def read_corpus(
     """Return the rows of a file, a pipe, a frame or a list as a corpus.
 
         read_corpus("reviews.csv")
+        read_corpus("exports")  # a folder of files
         read_corpus(frame, text="review")
         read_corpus(frame["review"])
         read_corpus(["Lovely breakfast.", "The room was cold."])
@@ -67,8 +66,9 @@ def read_corpus(
     unless `id_column` is given.
 
     :param source: path of a CSV, TSV, JSON, JSON-lines, Parquet, Excel or plain text file, which may be compressed
-        (.gz, .bz2, .xz, .zst); "-" for standard input; a DataFrame or Series of pandas; a list, tuple or array of
-        texts; or an Arrow table.
+        (.gz, .bz2, .xz, .zst), or its URL; a folder of files of the same columns, or a pattern of their
+        names; "-" for standard input; a DataFrame or Series of pandas; a list, tuple or array of texts; or an
+        Arrow table.
     :param text: text column or columns, joined by a line break; a path such as "ticket.description" or
         "items[0].text" where cells hold objects or lists; None guesses the one obvious column.
     :param text_template: pattern such as '{title}. {body}', instead of `text`.
@@ -122,18 +122,10 @@ def read_corpus(
         except InputError as error:
             error.hint = error.hint and _hint_for_python(error.hint)
             raise
-    notes: list[str] = []
-    with closing(open_input(os.fspath(source), max_cell)) as opened:
-        reader, found = reader_of(opened, layout, input_format)
-        read = reader.read(opened, layout, limit)
-        notes += [*found, *read.notes]
-        if encoding is None and (used := encoding_of(opened)) != "utf-8" and not reader.is_binary:
-            notes.append(f"{used.upper()} (by its byte-order mark)")
-        if lines := opened.undecoded:
-            how = "with U+FFFD" if layout.encoding_errors is EncodingErrors.substitute else "as Windows-1252"
-            n_lines = count_of(len(lines), "line")
-            notes.append(f"{n_lines} not {encoding or 'UTF-8'}, read {how} (first: {lines[0]:,})")
-    corpus = corpus_from_table(read.table, source=opened.name, **rows)
+    source = os.fspath(source)
+    read, name = read_files(files_of(source), layout, input_format, limit, max_cell)
+    shown = "standard input" if source == STDIN else shown_name(source)
+    corpus = corpus_from_table(read.table, source=shown, **rows)
     reading = Reading(
         columns=tuple(read.table.column_names),
         text=() if text_template else corpus.text_columns,
@@ -144,9 +136,9 @@ def read_corpus(
     )
     return replace(
         corpus,
-        format=reader.name,
+        format=name,
         style=read.style,
-        notes=(*notes, *corpus.notes),
+        notes=(*read.notes, *corpus.notes),
         reading=reading,
         bad_rows=tuple(read.bad_rows),
     )

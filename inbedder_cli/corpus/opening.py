@@ -18,9 +18,6 @@ from inbedder_cli.errors import InputError
 
 STDIN = "-"
 DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError)  # raised for damaged archives
-PARQUET_FOLDER = "python -c \"import pandas; pandas.read_parquet('{0}').to_parquet('{0}.parquet')\""
-JOINABLE = (".csv", ".tsv", ".jsonl", ".ndjson")
-JOIN = "awk 1 {} | inbedder cluster - ..."  # unlike cat, it ends the last line of each file
 HEAD_BYTES = 64 * 1024  # first bytes, by which format, delimiter and encoding are detected
 
 
@@ -52,17 +49,18 @@ class Opened:
         self.streams.close()
 
 
-def open_input(path: str, max_cell: int = MAX_CELL) -> Opened:
+def open_input(path: str, max_cell: int = MAX_CELL, name: str | None = None) -> Opened:
     """Open a file, or standard input for "-". The caller closes it.
 
     :param path: path of the file, or "-".
     :param max_cell: largest cell, in MB.
+    :param name: what it is called in messages; None: its path.
     :return: the stream.
     :raises InputError: for a missing file, a folder or an empty file.
     """
     if not path:
         raise InputError("the name of the input is empty", hint="name a file, or use - to read a pipe")
-    name = "standard input" if path == STDIN else path
+    name = name or ("standard input" if path == STDIN else path)
     with ExitStack() as streams:
         try:
             raw = _open_raw(path)
@@ -100,22 +98,12 @@ def _open_raw(path: str) -> IO[bytes]:
         return sys.stdin.buffer
     file = Path(path)
     if file.is_dir():
-        raise InputError("is a folder, not a file", source=path, hint=_folder_hint(file))
+        raise InputError("is a folder, not a file", source=path, hint="name one file inside it")
     try:
         return file.open("rb")
     except FileNotFoundError as error:
         hint = _nearest_file(file) or "check the path, or use - to read a pipe"
-        if "*" in path:
-            hint = f"files of the same columns are joined by: {JOIN.format(path)}"
         raise InputError("no such file", source=path, hint=hint) from error
-
-
-def _folder_hint(folder: Path) -> str:
-    if any(folder.rglob("*.parquet")):
-        return f"join its Parquet files: {PARQUET_FOLDER.format(folder)}"
-    suffix = next((suffix for suffix in JOINABLE if any(folder.glob(f"*{suffix}"))), None)
-    joined = suffix and JOIN.format(folder / f"*{suffix}")
-    return "name one file inside it" + (f"; all, if they have the same columns: {joined}" if joined else "")
 
 
 def _nearest_file(file: Path) -> str:

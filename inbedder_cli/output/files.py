@@ -67,7 +67,7 @@ def check_distinct(outputs: Mapping[str, Path | None], inputs: Iterable[str | Pa
     Links are followed, and names that differ only in case are the same: on some disks they name one file.
 
     :param outputs: files and folders by option; None where it is not given.
-    :param inputs: files that are read, "-" for standard input; None where one is not given.
+    :param inputs: files, folders or patterns that are read, "-" for standard input; None where one is not given.
     :raises UsageError: when two of them are one file, or one lies in the folder that another one is.
     """
     given = {option: path for option, path in outputs.items() if path is not None}
@@ -79,15 +79,26 @@ def check_distinct(outputs: Mapping[str, Path | None], inputs: Iterable[str | Pa
             raise UsageError(
                 f"{other} lies in the folder of {one}: {given[other]}", hint="write it to another folder"
             )
-    for path in inputs:
+    for path in _files(inputs):
         here: list[tuple[object, ...]] = []
         with suppress(InbedderError):  # the reader will report it
-            here = [] if path is None else _places(path)
+            here = _places(path)
         for option in given:
             if here[:1] == places[option][:1]:
                 raise UsageError(f"{option} names the input {given[option]}", hint="choose another name")
             if places[option][0] in here:
                 raise UsageError(f"the input {path} lies in the folder of {option}", hint="choose another folder")
+
+
+def _files(inputs: Iterable[str | Path | None]) -> Iterator[str | Path]:
+    """Yield the local files that inputs are, which may be patterns or folders."""
+    from inbedder_cli.corpus.locations import is_remote
+    from inbedder_cli.corpus.several_files import files_of
+
+    for each in inputs:
+        with suppress(InbedderError):  # the reader will report it
+            found = [each] if isinstance(each, Path) else [] if each is None or is_remote(each) else files_of(each)
+            yield from found
 
 
 def _places(path: str | Path) -> list[tuple[object, ...]]:

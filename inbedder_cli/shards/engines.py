@@ -18,9 +18,11 @@ from inbedder_cli.shards.sharding import ChangedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import Self
 
     from inbedder_cli.progress import Reporter
     from inbedder_cli.shards.jobs import Job
+    from inbedder_cli.shards.ray_engine import RayEngine
 
 T = TypeVar("T")
 ATTEMPTS = 3
@@ -61,6 +63,12 @@ class Engine(Protocol):
 
 class LocalEngine:
     """Runs shards one after another in this process."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass  # nothing was started
 
     def run(
         self, job: Job[T], shards: Sequence[int], on_progress: Callable[[int, float], None]
@@ -131,8 +139,8 @@ def make_engine(
     reporter: Reporter = SILENT,
     *,
     start_seconds: float = START_SECONDS,
-) -> Engine:
-    """Return an engine by its name.
+) -> LocalEngine | RayEngine:
+    """Return an engine by its name; in a `with` block it keeps what its first run has started for the others.
 
     :param name: local or ray.
     :param address: of a Ray cluster; None takes RAY_ADDRESS, or starts Ray on this machine.

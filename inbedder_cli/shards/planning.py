@@ -11,6 +11,8 @@ import msgspec
 
 from inbedder_cli.corpus import corpus_from_table
 from inbedder_cli.corpus.columns import check_column_names
+from inbedder_cli.corpus.locations import expand_pattern, is_remote, shown_name
+from inbedder_cli.corpus.several_files import check_same_columns
 from inbedder_cli.diagnostics.languages import warn_of_languages
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import EmptyTexts
@@ -19,6 +21,7 @@ from inbedder_cli.runs.schema import Encoding, Model
 from inbedder_cli.shards.shard_rows import Footer, read_footer, read_piece
 from inbedder_cli.shards.sharding import (
     MAX_SHARDS,
+    NEW_FOLDER,
     Columns,
     InputFile,
     Piece,
@@ -28,7 +31,7 @@ from inbedder_cli.shards.sharding import (
     write_plan,
 )
 from inbedder_cli.shards.staging import Staging, is_parquet_file, stage
-from inbedder_cli.shards.stores import Store, expand_pattern, is_remote
+from inbedder_cli.shards.stores import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -107,7 +110,7 @@ def make_plan(
     columns = _columns(head, schema, source, options, instruction, encoder, reporter)
     plan = Plan(
         schema=1,
-        source=source,
+        source=shown_name(source),
         instruction=instruction,
         model=msgspec.convert(msgspec.to_builtins(record), Model),
         encoding=msgspec.convert(msgspec.to_builtins(encode_options), Encoding),
@@ -177,17 +180,10 @@ def _common_schema(files: Sequence[InputFile], footers: Sequence[Footer]) -> pa.
 
     :raises InputError: for files of different columns.
     """
-    first = footers[0].schema.remove_metadata()
-    check_column_names(first.names, files[0].path)
-    for file, footer in zip(files, footers, strict=True):
-        schema = footer.schema.remove_metadata()
-        if schema.equals(first):
-            continue
-        odd = next((field.name for field in [*schema, *first] if field not in schema or field not in first), None)
-        message = f"has other columns than {files[0].path}"
-        hint = "all files must have the same columns, of the same types, in the same order"
-        raise InputError(message, source=file.path, column=odd, hint=hint)
-    return first
+    schemas = [footer.schema.remove_metadata() for footer in footers]
+    check_column_names(schemas[0].names, files[0].path)
+    check_same_columns([file.path for file in files], schemas)
+    return schemas[0]
 
 
 def _head(file: InputFile, work: Store) -> pa.Table:
@@ -233,13 +229,12 @@ def _differs(old: Plan, new: Plan, work: Store) -> InputError | UsageError:
         "other text or id columns": (old.columns, new.columns),
         "another sample": (old.sample_rows, new.sample_rows),
     }
-    hint = "choose a new folder, or repeat the settings of its plan.json: vectors of two plans are never mixed"
     for what, (one, other) in own.items():
         if one != other:
-            return UsageError(f"{work.location} was planned for {what}", hint=hint)
+            return UsageError(f"{work.location} was planned for {what}", hint=NEW_FOLDER)
     then, now = ([(f.rows, f.size, f.digest) for f in plan.files] for plan in (old, new))
     if then == now:
-        return UsageError(f"{work.location} was planned for other shards", hint=hint)
+        return UsageError(f"{work.location} was planned for other shards", hint=NEW_FOLDER)
     known = set(then)
     changed = next((f.path for f, key in zip(new.files, now, strict=True) if key not in known), new.source)
-    return ChangedError("is not the input of the plan: it was added or changed", source=changed, hint=hint)
+    return ChangedError("is not the input of the plan: it was added or changed", source=changed, hint=NEW_FOLDER)

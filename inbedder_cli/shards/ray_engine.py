@@ -13,7 +13,7 @@ import socket
 import time
 import traceback
 from collections import Counter, deque
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from inbedder_cli.errors import InbedderError, UsageError
@@ -22,6 +22,7 @@ from inbedder_cli.shards.engines import ATTEMPTS, START_SECONDS, Outcome, attemp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import Self
 
     from inbedder_cli.progress import Reporter
     from inbedder_cli.shards.jobs import Job
@@ -32,7 +33,9 @@ CONNECT_SECONDS = 10.0
 SHARED_CORES = 4  # cores of a machine from which a worker gets two of them
 DIED = "the worker process died, perhaps for lack of memory"
 # No data leaves the machine, and nothing but results reaches standard output.
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "1"}
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+# Ray prints its errors, such as the death of a worker, to standard output: all lines are skipped.
+QUIET |= {"RAY_DEDUP_LOGS": "1", "RAY_DEDUP_LOGS_SKIP_REGEX": "."}
 # Ray's workers step back behind all other processes: on a busy machine they get a hundredth of a core.
 PRIORITY = {"RAY_worker_niceness": "0"}
 OPTIONS: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
@@ -40,6 +43,8 @@ OPTIONS: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "
 
 class RayEngine:
     """Runs shards in workers of a Ray cluster, each of which loads the model once.
+
+    In a `with` block Ray is started by the first run, and stays until the block ends.
 
     :param address: of a cluster, or "auto"; None takes RAY_ADDRESS, or starts Ray on this machine.
     :param workers: most workers; None takes one per GPU, or where there are none as many as leave one core free.
@@ -56,6 +61,16 @@ class RayEngine:
     ) -> None:
         self.address, self.workers, self.reporter = address, workers, reporter
         self.start_seconds = start_seconds
+        self._block: ExitStack | None = None
+
+    def __enter__(self) -> Self:
+        self._block = ExitStack()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._block is not None:
+            self._block.close()
+        self._block = None
 
     def run(
         self, job: Job[T], shards: Sequence[int], on_progress: Callable[[int, float], None]
@@ -69,10 +84,11 @@ class RayEngine:
         :raises InbedderError: what would fail on every shard, or workers that cannot start.
         """
         del on_progress
-        with _cluster(self.address, self.start_seconds) as ray:
+        with ExitStack() as own:
+            ray = (self._block or own).enter_context(_cluster(self.address, self.start_seconds))
             n_workers, resources = _workers(ray, self.workers, len(shards))
             self.reporter.info(f"Ray: {n_workers} workers, each with {_shown(resources)}")
-            pool = _Pool(ray, job, n_workers, resources)
+            pool = _Pool(ray, job, n_workers, resources, self.reporter)
             try:
                 yield from pool.run(shards)
             finally:
@@ -104,10 +120,18 @@ class _Pool:
     :param job: the work.
     :param n_workers: number of workers.
     :param resources: of each.
+    :param reporter: told of workers that die.
     """
 
-    def __init__(self, ray: Any, job: Job[Any], n_workers: int, resources: dict[str, float]) -> None:  # noqa: ANN401
-        self.ray, self.job = ray, job
+    def __init__(
+        self,
+        ray: Any,  # noqa: ANN401
+        job: Job[Any],
+        n_workers: int,
+        resources: dict[str, float],
+        reporter: Reporter,
+    ) -> None:
+        self.ray, self.job, self.reporter = ray, job, reporter
         self.kind = ray.remote(max_restarts=0, **resources)(_Worker)
         self.tasks: dict[Any, tuple[Any, int | None]] = {}  # future -> worker and shard; None: it is starting
         self.failed_starts = 0
@@ -129,6 +153,7 @@ class _Pool:
                 result = self.ray.get(future)
             except (self.ray.exceptions.RayActorError, self.ray.exceptions.WorkerCrashedError) as error:
                 result = Outcome(-1 if shard is None else shard, error=DIED)
+                self.reporter.warn(f"{'a worker' if shard is None else f'shard {shard}'}: {DIED}")
                 self.failed_starts += shard is None
                 if self.failed_starts > ATTEMPTS:
                     raise InbedderError(f"workers cannot start: {DIED}", hint="give fewer --workers") from error

@@ -17,11 +17,12 @@ import msgspec
 from msgspec import Meta, Struct
 
 from inbedder_cli.corpus.layout import Reading
+from inbedder_cli.corpus.locations import is_remote
 from inbedder_cli.encoders.base import ModelRecord
 from inbedder_cli.errors import InputError
 from inbedder_cli.options import EmptyTexts, EncodeOptions
 from inbedder_cli.runs.schema import SHA256, Count, Encoding, Instruction, Model, Reference
-from inbedder_cli.shards.stores import Store, is_remote
+from inbedder_cli.shards.stores import Store
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +34,7 @@ SHOWN = 300  # characters of a message about a damaged file
 VECTORS, SAMPLE, FAILED, INPUT = "vectors", "sample", "failed", "input"  # folders beside plan.json
 RUN, VOCABULARY = "run", "vocabulary.json"
 HASH_BITS = 64
+NEW_FOLDER = "choose a new folder: vectors of two plans are never mixed"
 MAX_ROWS, MAX_SHARDS = 10**12, 10**6
 
 VectorDtype = Literal["float16", "float32"]

@@ -7,25 +7,25 @@ the rows wait in a temporary file until then.
 from __future__ import annotations
 
 import hashlib
-import shutil
 import tempfile
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from itertools import chain
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.corpus.jsonl import cell_value, has_json_cells
 from inbedder_cli.corpus.layout import Layout
 from inbedder_cli.corpus.limits import MAX_CELL
+from inbedder_cli.corpus.locations import local_copy, shown_name
 from inbedder_cli.corpus.opening import open_input
 from inbedder_cli.corpus.readers import reader_of
 from inbedder_cli.corpus.row_stream import joined
 from inbedder_cli.corpus.values import value_as_text
 from inbedder_cli.errors import InputError
 from inbedder_cli.paths import explain_full_temp
-from inbedder_cli.shards.sharding import INPUT, ChangedError, Origin, part_name
-from inbedder_cli.shards.stores import Store, is_remote
+from inbedder_cli.shards.sharding import INPUT, NEW_FOLDER, ChangedError, Origin, part_name
+from inbedder_cli.shards.stores import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from inbedder_cli.shards.sharding import Plan
 
 GROUP_ROWS, GROUP_BYTES = 10_000, 2**26  # of a row group, in memory
-BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -91,33 +90,27 @@ def stage(
     known = {} if old is None else {f.origin.sha256: f.path for f in old.files if f.origin}
     made = {}
     for number, path in enumerate(paths):
-        with explain_full_temp(), tempfile.TemporaryDirectory(prefix="inbedder-") as folder:
-            local = _local_copy(path, Path(folder))
+        with (
+            explain_full_temp(),
+            tempfile.TemporaryDirectory(prefix="inbedder-") as folder,
+            local_copy(path) as local,
+        ):
             origin = Origin(path, _sha256(local))
             name = known.get(origin.sha256)
             if old is not None and (name is None or old.layout != staging.record()):
                 raise ChangedError(
                     "is not the input of the plan: it was added or changed, or is read with other options",
                     source=path,
-                    hint="choose a new folder: rows of two versions are never mixed",
+                    hint=NEW_FOLDER,
                 )
             if name is None or work.state(name) is None:
                 name = name or part_name(INPUT, number)
                 whole = Path(folder) / "staged.parquet"
                 with explain_full_temp():
-                    _write_rows(whole, local, path, staging, reporter)
+                    _write_rows(whole, local, shown_name(path), staging, reporter)
                 work.write(name, whole)
             made[path] = Store(work.shown(name)), origin
     return made
-
-
-def _local_copy(path: str, folder: Path) -> Path:
-    if not is_remote(path):
-        return Path(path)
-    copy = folder / PurePosixPath(path).name
-    with Store(path).open() as remote, copy.open("wb") as stream:
-        shutil.copyfileobj(remote, stream, BLOCK_BYTES)
-    return copy
 
 
 def _sha256(path: Path) -> str:
@@ -130,8 +123,7 @@ def _sha256(path: Path) -> str:
 
 def _write_rows(path: Path, local: Path, shown: str, staging: Staging, reporter: Reporter) -> None:
     """Write the rows of a file as Parquet, with texts as cells; a few thousand rows are in memory at a time."""
-    with closing(open_input(str(local), staging.max_cell)) as unnamed:
-        opened = replace(unnamed, name=shown)
+    with closing(open_input(str(local), staging.max_cell, shown)) as opened:
         reader, found = reader_of(opened, staging.layout, staging.input_format)
         rows = reader.stream(opened, staging.layout)
         with _Spool(path.with_suffix(".arrows")) as spool:

@@ -94,8 +94,8 @@ def test_a_missing_file(cluster: Callable[..., Result]) -> None:
     check(cluster("zzz"), INPUT, "zzz: no such file", hint="check the path")
 
 
-def test_a_folder_instead_of_a_file(cluster: Callable[..., Result]) -> None:
-    check(cluster("out"), INPUT, "out: is a folder", hint="name one file inside it")
+def test_a_folder_without_files(cluster: Callable[..., Result]) -> None:
+    check(cluster("out"), INPUT, "out: has no files", hint="name a folder with files")
 
 
 @pytest.mark.parametrize("content", ["", "\n\n"])

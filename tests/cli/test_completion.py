@@ -35,6 +35,7 @@ def test_columns_come_from_the_file_that_was_named(complete, reviews):
     assert complete(f'inbedder tune {reviews} -i "Why so?" --id i') == ["id"]
     assert complete(f"inbedder cluster {reviews} --by code,n") == ["code,note"]
     assert complete(f"inbedder cluster {reviews} --date no") == ["note"]
+    assert complete(f"inbedder cluster '{reviews.parent}/*.csv' --date no") == ["note"]
 
 
 def test_columns_of_lines_and_of_another_delimiter(complete, tmp_path):
@@ -46,7 +47,7 @@ def test_columns_of_lines_and_of_another_delimiter(complete, tmp_path):
     assert complete(f'inbedder cluster {bars} --input-format csv --delimiter "|" --text re') == ["remark"]
 
 
-@pytest.mark.parametrize("file", ["missing.csv", "-", ".", ""])
+@pytest.mark.parametrize("file", ["missing.csv", "-", "'missing*'", "https://127.0.0.1:1/a.csv", ""])
 def test_without_a_file_there_are_no_columns(complete, file):
     assert complete(f"inbedder cluster {file} --text ".replace("  ", " ")) == []
 

@@ -39,24 +39,6 @@ def test_foreign_kinds_are_named_with_a_way_out(tmp_path, name, content, kind, w
     assert way_out in f"{caught.value} {caught.value.hint}"
 
 
-def test_a_folder_of_parquet_files_is_refused_with_the_command_that_joins_them(tmp_path):
-    (tmp_path / "part" / "month=1").mkdir(parents=True)
-    (tmp_path / "part" / "month=1" / "0.parquet").write_bytes(b"PAR1")
-    with pytest.raises(InputError, match="is a folder") as caught:
-        read_corpus(tmp_path / "part")
-    assert "read_parquet" in caught.value.hint
-
-
-def test_a_folder_or_a_pattern_of_tables_is_refused_with_the_command_that_joins_them(tmp_path):
-    (tmp_path / "jan.csv").write_text("id,text\n1,late")
-    with pytest.raises(InputError, match="is a folder") as caught:
-        read_corpus(tmp_path)
-    assert f"awk 1 {tmp_path}/*.csv | inbedder cluster -" in caught.value.hint
-    with pytest.raises(InputError, match="no such file") as caught:
-        read_corpus(tmp_path / "*.csv")
-    assert "awk 1" in caught.value.hint
-
-
 def test_control_characters_that_separate_cells_do_not_make_a_file_binary(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("id\x1ftext\n" + "".join(f"{i}\x1flate again, no {i}\n" for i in range(50)))

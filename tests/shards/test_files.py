@@ -13,10 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from inbedder_cli.corpus import grid, jsonl
+from inbedder_cli.corpus.locations import expand_pattern
 from inbedder_cli.corpus.readers import Reader
 from inbedder_cli.errors import InputError, UsageError, WriteError
 from inbedder_cli.shards import staging
-from inbedder_cli.shards.stores import Store, expand_pattern
+from inbedder_cli.shards.stores import Store
 from tests.shards.conftest import N_ROWS, QUESTION, lines_of, rows_of
 
 

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
-from functools import partial
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from inbedder_cli import read_corpus
-from inbedder_cli.shards import planning, staging
-from inbedder_cli.shards.large_files import has_more_rows
+from inbedder_cli.shards import staging
+from inbedder_cli.shards.large_files import have_more_rows
 from inbedder_cli.shards.staging import Staging
 from tests.shards.conftest import QUESTION, rows_of, texts
 
 N = 60
-FIXED = ("-i", QUESTION, "-m", "toy:1", "-k", "3", "--text", "text", "--no-cache")
+FIXED = ("-i", QUESTION, "-m", "toy:1", "-k", "3", "--text", "text", "--no-cache", "--rows-per-shard", "16")
 ADDED, EMPTY = "novel", "stability"  # columns that differ where rows are worked on in parts
 ROUNDED = ("cluster_distance", "margin")  # of vectors in float16
 
 
 @pytest.fixture
 def many(toy, monkeypatch):
-    """Let 40 rows be many, and 16 be a shard."""
+    """Let 40 rows be many."""
     monkeypatch.setattr("inbedder_cli.cli.cluster_in_parts.MANY_ROWS", 40)
-    monkeypatch.setattr(planning, "PlanOptions", partial(planning.PlanOptions, rows_per_shard=16))
     monkeypatch.setattr(staging, "GROUP_ROWS", 10)
 
 
@@ -119,6 +118,64 @@ def test_a_run_that_was_stopped_goes_on(inbedder, many, source, toy, tmp_path, m
     assert output.read_bytes() == before
 
 
+@pytest.fixture
+def full(monkeypatch):
+    """Let the disk be full when the n-th file is written whole, and return how many were begun."""
+    from inbedder_cli.output import files
+
+    fsync = files.os.fsync
+
+    def fill(n=None):
+        begun = []
+
+        def write(descriptor):
+            begun.append(1)
+            if len(begun) == n:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            fsync(descriptor)
+
+        monkeypatch.setattr(files.os, "fsync", write)
+        return begun
+
+    return fill
+
+
+def test_a_full_disk_leaves_no_output_and_the_run_goes_on(inbedder, many, source, tmp_path, full):
+    path, whole = source("csv"), tmp_path / "whole.csv"
+    begun = full()
+    assert inbedder("cluster", path, *FIXED, "-o", whole).exit_code == 0
+    for n in (1, 2, 3, len(begun) // 2, len(begun) - 2, len(begun)):
+        output = tmp_path / f"{n}.csv"
+        full(n)
+        failed = inbedder("cluster", path, *FIXED, "-o", output)
+        assert failed.exit_code == 1, failed.stderr
+        assert "No space left on device" in failed.stderr
+        assert not output.exists()
+        assert not list(tmp_path.rglob(".inbedder-*"))
+        full()
+        assert inbedder("cluster", path, *FIXED, "-o", output).exit_code == 0
+        assert output.read_bytes() == whole.read_bytes()
+
+
+def test_another_input_or_model_is_refused_with_the_folder_to_delete(inbedder, many, source, toy, tmp_path, full):
+    path, output, parts = source("csv"), tmp_path / "out.csv", tmp_path / "out.csv.parts"
+    full(8)
+    assert inbedder("cluster", path, *FIXED, "-o", output).exit_code == 1
+    full()
+    before, kept = path.read_bytes(), {file: file.read_bytes() for file in parts.rglob("*") if file.is_file()}
+    path.write_bytes(before + b'"99";"one more";"x"\r\n')
+    changed = inbedder("cluster", path, *FIXED, "-o", output)
+    path.write_bytes(before)
+    toy.identity = "toy 2"
+    other = inbedder("cluster", path, *FIXED, "-o", output)
+    for refused, code, said in ((changed, 5, "is not the input of the plan"), (other, 2, "another model")):
+        assert refused.exit_code == code, refused.stderr
+        assert said in " ".join(refused.stderr.split())
+        assert f"or delete {parts}, to begin anew" in " ".join(refused.stderr.split())
+    assert {file: file.read_bytes() for file in parts.rglob("*") if file.is_file()} == kept
+    assert not output.exists()
+
+
 def test_a_name_without_a_suffix_is_a_folder_of_parts(inbedder, many, source, tmp_path):
     done = inbedder("cluster", source("csv"), *FIXED, "-o", tmp_path / "clustered")
     assert done.exit_code == 0, done.stderr
@@ -181,21 +238,21 @@ def test_rows_are_counted_not_lines(source, tmp_path, suffix):
         packed = tmp_path / "in.csv.gz"
         packed.write_bytes(gzip.compress(path.read_bytes()))
         path = packed
-    assert has_more_rows(str(path), N - 1, Staging())
-    assert not has_more_rows(str(path), N, Staging())
+    assert have_more_rows([str(path)], N - 1, Staging())
+    assert not have_more_rows([str(path)], N, Staging())
 
 
 def test_no_more_rows_are_read_than_it_takes(tmp_path):
     path = tmp_path / "in.csv"
     path.write_text("text\n" + "a\n" * 300_000 + "one,too many\n")
-    assert has_more_rows(str(path), 1000, Staging())
-    assert not has_more_rows(str(path), 300_000, Staging())  # the reader will tell of that row
+    assert have_more_rows([str(path)], 1000, Staging())
+    assert not have_more_rows([str(path)], 300_000, Staging())  # the reader will tell of that row
 
 
 def test_a_file_that_cannot_be_read_has_not_many_rows(tmp_path):
     path = tmp_path / "in.parquet"
     path.write_bytes(b"PAR1 and nothing else")
-    assert not has_more_rows(str(path), 1, Staging())
+    assert not have_more_rows([str(path)], 1, Staging())
 
 
 @pytest.mark.parametrize("engine", [[], ["--engine", "local"]])
@@ -211,3 +268,69 @@ def test_a_device_is_no_folder(inbedder, many, source):
     refused = inbedder("cluster", source("csv"), *FIXED, "-o", "/dev/null")
     assert refused.exit_code == 2
     assert "no format has the suffix" in " ".join(refused.stderr.split())
+
+
+@pytest.fixture
+def halves(source, tmp_path):
+    """The same rows as one CSV file, and as two in a folder."""
+    whole, folder = source("tsv"), tmp_path / "halves"
+    folder.mkdir()
+    header, *rows = whole.read_text().splitlines(keepends=True)
+    for name, part in {"a": rows[:30], "b": rows[30:]}.items():
+        (folder / f"{name}.tsv").write_text(header + "".join(part))
+    return whole, folder
+
+
+def test_several_files_of_few_rows_are_clustered_as_one_file(inbedder, toy, halves, tmp_path):
+    whole, folder = halves
+    outputs = []
+    for number, place in enumerate((whole, folder, folder / "*.tsv")):
+        saved = ["--save", tmp_path / f"run{number}", "--report", tmp_path / f"{number}.html", "--no-baseline"]
+        done = inbedder("cluster", place, *FIXED, *saved, "-o", tmp_path / f"{number}.csv")
+        assert done.exit_code == 0, done.stderr
+        assert ("2 files" in done.stderr) is (place != whole)
+        outputs.append((tmp_path / f"{number}.csv").read_bytes())
+    assert outputs[0] == outputs[1] == outputs[2]
+    again = inbedder("assign", tmp_path / "run1", folder, "-f", "csv", "--no-cache")
+    assert again.exit_code == 0, again.stderr
+
+
+@pytest.mark.parametrize("pattern", ["", "*.tsv"])
+def test_several_files_of_many_rows_are_worked_on_in_parts(inbedder, many, halves, tmp_path, pattern):
+    whole, folder = halves
+    done = inbedder("cluster", folder / pattern, *FIXED, "-o", tmp_path / "out.csv")
+    assert done.exit_code == 0, done.stderr
+    assert "more than 40 rows: worked on in parts" in " ".join(done.stderr.split())
+    in_memory = ("cluster", whole, *FIXED, "--engine", "memory", "--no-baseline", "-o", tmp_path / "whole.csv")
+    assert inbedder(*in_memory).exit_code == 0
+    assert shared(tmp_path / "out.csv") == shared(tmp_path / "whole.csv")
+
+
+def test_an_output_is_not_one_of_the_files_that_are_read(inbedder, many, halves):
+    _, folder = halves
+    for options in ([], ["--engine", "local"]):
+        refused = inbedder("cluster", folder / "*.tsv", *FIXED, "-o", folder / "a.tsv", "--force", *options)
+        assert refused.exit_code == 2
+        assert "-o names the input" in " ".join(refused.stderr.split())
+    refused = inbedder("cluster", folder, *FIXED, "-o", folder, "--engine", "local")
+    assert refused.exit_code == 2
+    assert "lies in the folder of -o" in " ".join(refused.stderr.split())
+
+
+def test_remote_files_are_counted_by_their_bytes_first(inbedder, many, halves, tmp_path):
+    import fsspec
+
+    _, folder = halves
+    filesystem = fsspec.filesystem("memory")
+    try:
+        for path in folder.glob("*"):
+            filesystem.pipe(f"/bucket/{path.name}", path.read_bytes())
+        for n, in_parts in ((10_000, False), (59, True), (60, False)):
+            assert have_more_rows(["memory://bucket/a.tsv", "memory://bucket/b.tsv"], n, Staging()) is in_parts
+        done = inbedder("cluster", "memory://bucket/*.tsv", *FIXED, "-o", tmp_path / "out.csv")
+        assert done.exit_code == 0, done.stderr
+        assert "worked on in parts" in " ".join(done.stderr.split())
+        assert len(shared(tmp_path / "out.csv")) == N
+    finally:
+        filesystem.store.clear()
+        filesystem.pseudo_dirs[:] = [""]

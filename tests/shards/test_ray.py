@@ -11,12 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from inbedder_cli.progress import SilentReporter
 from inbedder_cli.shards import jobs
 from inbedder_cli.shards.jobs import EmbedJob
+from inbedder_cli.shards.ray_engine import QUIET
 from inbedder_cli.shards.running import run_embedding
 from inbedder_cli.shards.stores import Store
 from tests.shards.conftest import QUESTION, content, texts
 
+os.environ.update(QUIET)  # which Ray reads when it is imported
 pytest.importorskip("ray", reason="needs the extra ray")
 pytestmark = pytest.mark.filterwarnings(
     "ignore::FutureWarning",
@@ -74,7 +77,17 @@ class AlwaysKilled(EmbedJob):
         return lambda shard, reporter: os.kill(os.getpid(), signal.SIGKILL) if shard == 1 else run(shard, reporter)
 
 
-def test_workers_give_the_files_of_one_process(inbedder, plan):
+class Listener(SilentReporter):
+    """Keeps the warnings."""
+
+    def __init__(self):
+        self.warned = []
+
+    def warn(self, message):
+        self.warned.append(message)
+
+
+def test_workers_give_the_files_of_one_process(inbedder, plan, capfd):
     from inbedder_cli.errors import RowsFailedError
     from inbedder_cli.shards.ray_engine import RayEngine
 
@@ -85,8 +98,10 @@ def test_workers_give_the_files_of_one_process(inbedder, plan):
     assert (result.exit_code, result.stdout) == (0, ""), result.stderr
     engine = RayEngine(workers=2, start_seconds=SECONDS)
     run_embedding(Store(str(two)), EmbedJob(str(two)), engine)
+    engine.reporter = Listener()
     run_embedding(Store(str(killed)), KilledOnce(str(killed), marker=str(killed / "marker")), engine)
     assert (killed / "marker").exists()
+    assert engine.reporter.warned == ["shard 1: the worker process died, perhaps for lack of memory"]
     for folder in (one, two, killed):
         for part in ("vectors", "sample"):
             assert content(folder / part) == content(local / part)
@@ -95,6 +110,22 @@ def test_workers_give_the_files_of_one_process(inbedder, plan):
     ):
         run_embedding(Store(str(dead)), AlwaysKilled(str(dead)), engine)
     assert list(content(dead / "vectors")) == ["part-00000.parquet", "part-00002.parquet"]
+    assert capfd.readouterr().out == ""
+
+
+def test_cluster_starts_ray_once_and_gives_the_rows_of_one_process(inbedder, tiny, small, tmp_path, monkeypatch):
+    import ray
+
+    started, init = [], ray.init
+    monkeypatch.setattr(ray, "init", lambda **options: started.append(1) or init(**options))
+    fixed = ["-i", QUESTION, "-m", tiny, "--device", "cpu", "-k", "3", "--rows-per-shard", "16", "--deterministic"]
+    for engine in (["local"], ["ray", "--workers", "1", *PATIENT]):
+        done = inbedder("cluster", small, *fixed, "-o", tmp_path / engine[0], "--engine", *engine)
+        assert (done.exit_code, done.stdout) == (0, ""), done.stderr
+    assert content(tmp_path / "ray") == content(tmp_path / "local")
+    assert len(content(tmp_path / "ray")) == 3
+    assert len(started) == 1
+    assert not ray.is_initialized()
 
 
 def test_what_would_fail_everywhere_ends_the_run(inbedder, plan, small):
