@@ -121,8 +121,8 @@ def _hint(error: typer.TyperException) -> str | None:
     if message.startswith(UNKNOWN_OPTION) and context.parent is None:
         return "options go behind the command; see: inbedder --help"
     if message.startswith(EXTRA_ARGUMENT):
-        question = "a question goes behind -i; " * ("--instruction" in options)
-        return f"{question}put names with blanks in quotes; see: {context.command_path} --help"
+        question = "a question goes behind -i; several files are named by a pattern in quotes ('reviews/*.csv')"
+        return question if "--instruction" in options else "put names with blanks in quotes"
     return f"see: {context.command_path} --help"
 
 

@@ -419,7 +419,7 @@ def test_a_model_folder_that_is_not_there(cluster: Callable[..., Result], name: 
     ("arguments", "said", "hint"),
     [
         (["cluster", "good.csv", "What is it?"], "unexpected extra argument", "a question goes behind -i"),
-        (["cluster", "good.csv", "good.csv", "-i", "What?"], "unexpected extra argument", "in quotes"),
+        (["cluster", "good.csv", "good.csv", "-i", "What?"], "unexpected extra argument", "a pattern in quotes"),
         (["show", "run", "two", "words"], "unexpected extra argument", "in quotes"),
         (["-v", "cluster", "good.csv"], "No such option: -v", "behind the command"),
         (["cluster", "good.csv", "--nosuch"], "No such option: --nosuch", "cluster --help"),
