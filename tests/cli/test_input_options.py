@@ -110,5 +110,5 @@ def test_clusters_are_crossed_with_values_inside_cells(inbedder, tmp_path):
     assert (priority["column_name"], sorted(priority["columns"])) == ("ticket.priority", ["high", "low"])
     assert (age["column_name"], len(age["columns"])) == ("ticket.age", 4)
     refused = inbedder("cluster", path, *options[:-1], "tickets.priority")
-    assert refused.exit_code == 2
+    assert refused.exit_code == 5
     assert 'no column "tickets.priority"' in refused.stderr
