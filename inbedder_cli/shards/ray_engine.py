@@ -14,6 +14,7 @@ import time
 import traceback
 from collections import Counter, deque
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from inbedder_cli.errors import InbedderError, UsageError
@@ -187,7 +188,10 @@ def _cluster(address: str | None, start_seconds: float) -> Iterator[Any]:
     """Yield the module, connected to a cluster; one that is started here ends with the block."""
     wait = str(int(start_seconds))
     waits = {"RAY_gcs_server_port_wait_time_s": wait, "RAY_worker_register_timeout_seconds": wait}
-    settings = QUIET | PRIORITY | waits
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    # A cluster of `ray start` asks for the token where there is one, but a client does not send it by itself.
+    mode = {"RAY_AUTH_MODE": "token"} if address != "local" and _has_token() else {}
+    settings = QUIET | PRIORITY | waits | mode
     os.environ.update({name: os.environ.get(name, value) for name, value in settings.items()})
     try:
         import ray
@@ -197,12 +201,17 @@ def _cluster(address: str | None, start_seconds: float) -> Iterator[Any]:
         ) from error
     own = not ray.is_initialized()
     if own:
-        _connect(ray, address or os.environ.get("RAY_ADDRESS") or "local", start_seconds)
+        _connect(ray, address, start_seconds)
     try:
         yield ray
     finally:
         if own:
             ray.shutdown()
+
+
+def _has_token() -> bool:
+    names = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+    return any(os.environ.get(name) for name in names) or Path("~/.ray/auth_token").expanduser().is_file()
 
 
 def _connect(ray: Any, address: str, start_seconds: float) -> None:  # noqa: ANN401

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +34,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning",  # of processes that Ray itself does not wait for
 )
 SECONDS = 240.0  # for Ray to start: the machine may be busy with other tests
+ROOT = Path(__file__).parents[2]
 PATIENT = ("--ray-timeout", str(SECONDS))
 
 
@@ -137,6 +144,51 @@ def test_what_would_fail_everywhere_ends_the_run(inbedder, plan, small):
         small.write_bytes(before)
     assert result.exit_code == 5, result.stderr
     assert "has changed since the plan was made" in result.stderr
+
+
+def test_a_cluster_that_runs_already_is_used_with_its_token_and_left_running(inbedder, plan):
+    work, address = plan("there"), f"127.0.0.1:{free_port()}"
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_AUTH_MODE"}
+    environment |= {"RAY_AUTH_TOKEN": "a" * 32, "RAY_worker_niceness": "0", "PYTHONPATH": str(ROOT)}
+    ray = [
+        Path(sys.executable).with_name("ray"),
+        "start",
+        "--head",
+        "--block",
+        "--port",
+        address.partition(":")[2],
+    ]
+    options = ["--num-cpus", "2", "--disable-usage-stats", "--include-dashboard=false"]
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    run = [sys.executable, "-m", "inbedder_cli", "shards", "run", work, "--engine", "ray", "--address", address]
+    with subprocess.Popen([*ray, *options], env=environment, **streams) as cluster:
+        try:
+            wait_for(address)
+            done = subprocess.run(
+                run, env=environment, capture_output=True, text=True, check=False, timeout=SECONDS
+            )
+            assert done.returncode == 0, done.stderr
+            assert cluster.poll() is None
+        finally:
+            cluster.terminate()
+            cluster.wait(60)
+    status = inbedder("shards", "status", work, "--json")
+    assert json.loads(status.stdout)["done"] == 3, status.stdout
+
+
+def free_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return str(server.getsockname()[1])
+
+
+def wait_for(address: str) -> None:
+    host, _, port = address.partition(":")
+    for _ in range(int(SECONDS)):
+        with suppress(OSError), socket.create_connection((host, int(port)), 1):
+            time.sleep(5)  # until its other processes run too
+            return
+        time.sleep(1)
+    raise AssertionError(f"nothing listens on {address}")
 
 
 def test_a_cluster_that_is_not_there_is_an_error(inbedder, plan):
