@@ -76,7 +76,7 @@ def review(
     from inbedder_cli.cli.destinations import check_targets
     from inbedder_cli.output.files import check_target, open_output
     from inbedder_cli.output.formats import TABLE, format_of, write_table
-    from inbedder_cli.output.tables import saved_clusters_table
+    from inbedder_cli.output.saved_tables import saved_clusters_table
     from inbedder_cli.report.run_view import print_table
     from inbedder_cli.runs.reviews import choose_clusters, read_judgments, write_judgments
     from inbedder_cli.runs.saved_clusters import cluster_summaries

@@ -59,7 +59,7 @@ def show(
     from inbedder_cli.cli.destinations import check_targets
     from inbedder_cli.output.files import open_output
     from inbedder_cli.output.formats import FORMATS, TABLE, write_table
-    from inbedder_cli.output.tables import saved_clusters_table
+    from inbedder_cli.output.saved_tables import saved_clusters_table
     from inbedder_cli.report.run_view import print_table
     from inbedder_cli.runs.saved_clusters import cluster_summaries
     from inbedder_cli.runs.storage import load_run, own_files
@@ -92,7 +92,7 @@ def _question_of(saved: SavedRun, name: str | None) -> str:
 
 
 def _rows(saved: SavedRun, question: str, cluster: str, *, borderline: bool) -> pa.Table:
-    from inbedder_cli.output.tables import saved_rows_table
+    from inbedder_cli.output.saved_tables import saved_rows_table
 
     table = saved_rows_table(saved, question, cluster, borderline=borderline)
     if table is None:

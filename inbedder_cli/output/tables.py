@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 from inbedder_cli.clustering import NOISE, KSelection
 from inbedder_cli.corpus.values import replace_surrogates, value_as_text
 from inbedder_cli.errors import UsageError
-from inbedder_cli.explanation.summaries import NOISE_LABEL, UNANSWERED, UNANSWERED_LABEL
-from inbedder_cli.results import RowStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,10 +21,8 @@ if TYPE_CHECKING:
     from inbedder_cli.clustering import SizeScore
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.diagnostics.wordings import Wording
-    from inbedder_cli.explanation.precision import Precision
     from inbedder_cli.explanation.summaries import ClusterSummary
     from inbedder_cli.results import ClusteringResult
-    from inbedder_cli.runs.storage import SavedQuestion, SavedRun
     from inbedder_cli.units import Units
 
 RESULT_COLUMNS = (
@@ -44,17 +40,8 @@ RESULT_COLUMNS = (
 PART = "part"  # of a text, which holds one of several answers
 SEPARATOR = "; "  # of several values in one cell
 MAP_COLUMNS = ("map_x", "map_y")
-SAVED_ROW_COLUMNS = {
-    "id": "string",
-    "answer": "string",
-    "confidence": "double",
-    "cluster_distance": "double",
-    "margin": "double",
-    "text": "string",
-}
 DIGITS = 6  # after the point, of shares, distances and agreements
 FEWER_DIGITS = 3  # after the point, of measures estimated on samples
-TOP_ANSWERS = 4  # in one cell
 
 
 def column_name(question: str, column: str) -> str:
@@ -330,78 +317,3 @@ def round_finite(value: float) -> float | None:
     :return: the rounded number, or None.
     """
     return None if math.isnan(value) else round(value, DIGITS)
-
-
-def saved_clusters_table(clusters: Mapping[str, Sequence[ClusterSummary]], *, lists: bool = False) -> pa.Table:
-    """Return what people look up of a saved run's clusters, with their reviews if there are any: a row each.
-
-    :param clusters: by question name, as `runs.saved_clusters.cluster_summaries` returns them.
-    :param lists: whether answers and words are lists; otherwise they are joined.
-    :return: number, label, whether it is weak, size, stability, answers, likely next words, and precision.
-    """
-    import pyarrow as pa
-
-    is_reviewed = any(summary.precision for summaries in clusters.values() for summary in summaries)
-    return pa.Table.from_pylist(
-        [
-            ({"question": question} if question else {})
-            | {
-                "cluster": summary.cluster,
-                "label": summary.label,
-                "label_is_weak": bool(summary.label_is_weak),
-                "size": summary.size,
-                "stability": summary.stability,
-                "answers": [{"text": a.text, "share": round(a.share, DIGITS)} for a in summary.answers]
-                if lists
-                else "; ".join(f"{a.text} ({a.share:.2f})" for a in summary.answers[:TOP_ANSWERS]),
-                "likely_next_words": summary.likely_next_words if lists else "; ".join(summary.likely_next_words),
-            }
-            | (_review(summary.precision) if is_reviewed else {})
-            for question, summaries in clusters.items()
-            for summary in summaries
-        ]
-    )
-
-
-def _review(precision: Precision | None) -> dict[str, Any]:
-    low, high = precision.interval() if precision else (None, None)
-    return {
-        "reviewed": precision.n_reviewed if precision else 0,
-        "precision": round_value(precision.share) if precision else None,
-        "precision_low": round_value(low),
-        "precision_high": round_value(high),
-    }
-
-
-def saved_rows_table(run: SavedRun, question: str, cluster: str, *, borderline: bool) -> pa.Table | None:
-    """Return a cluster's rows: id, answer, confidence, distance, margin and text; None without such a cluster.
-
-    :param run: the saved run.
-    :param question: the name of the question.
-    :param cluster: as `SavedQuestion.number_of` takes it, or "noise" or "no-answer".
-    :param borderline: whether the rows nearest to another cluster come first, instead of the most central.
-    :return: the columns `SAVED_ROW_COLUMNS`, or None.
-    """
-    import pyarrow as pa
-
-    saved = run.questions[question]
-    number = _cluster_number(saved, cluster)
-    if number is None:
-        return None
-    kept = [row for row in run.rows(question) if _merged_number(row, saved) == number]
-    by = "margin" if borderline else "cluster_distance"
-    kept.sort(key=lambda row: math.inf if row[by] is None else row[by])
-    return pa.Table.from_pylist(kept, schema=pa.schema(SAVED_ROW_COLUMNS))
-
-
-def _cluster_number(saved: SavedQuestion, cluster: str) -> int | None:
-    """Return the number of the cluster that a user names; labels take precedence over "noise" and "no-answer"."""
-    outside = {"noise": NOISE, NOISE_LABEL: NOISE, RowStatus.no_answer: UNANSWERED, UNANSWERED_LABEL: UNANSWERED}
-    number = saved.number_of(cluster)
-    return (outside | {str(NOISE): NOISE}).get(cluster.casefold()) if number is None else number
-
-
-def _merged_number(row: dict[str, Any], saved: SavedQuestion) -> int | None:
-    if row["status"] == RowStatus.no_answer:
-        return UNANSWERED
-    return None if row["cluster"] is None else saved.merged.get(row["cluster"], row["cluster"])
