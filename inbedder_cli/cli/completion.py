@@ -71,7 +71,7 @@ def complete_model(incomplete: str) -> list[str]:
 
     :param incomplete: what was typed.
     """
-    return _starting(bundled_manifests(), incomplete) + list(_model_paths(incomplete))
+    return _starting(bundled_manifests(), incomplete) + list(_paths(incomplete))
 
 
 def complete_installed_model(incomplete: str) -> list[str]:
@@ -92,7 +92,7 @@ def complete_run(incomplete: str) -> list[str]:
     """
     from inbedder_cli.runs.folders import MANIFEST
 
-    folders = [path for path in _model_paths(incomplete) if path.endswith("/")]
+    folders = [path for path in _paths(incomplete) if path.endswith("/")]
     runs = [folder for folder in folders if Path(folder, MANIFEST).expanduser().is_file()]
     return [folder.rstrip("/") for folder in runs] or folders
 
@@ -192,7 +192,7 @@ def _manifest(ctx: typer.Context) -> tuple[Path, Any]:
     return place, read_manifest(place, shown=folder)
 
 
-def _model_paths(incomplete: str) -> Iterator[str]:
+def _paths(incomplete: str) -> Iterator[str]:
     """Yield folders, and .gguf files, that begin as typed; a hidden one only after a dot."""
     folder, slash, name = incomplete.rpartition("/")
     with suppress(OSError):
