@@ -1,6 +1,6 @@
 """The page in a real browser, used as a person uses it. Without a browser these tests are skipped.
 
-They need Debian's packages chromium and chromium-driver, and selenium; CI installs them, and sets INBEDDER_BROWSER
+They need Debian's packages chromium and chromium-driver, and selenium; CI installs them, and sets BROWSER_TESTS
 so that nothing is skipped there.
 """
 
@@ -20,7 +20,7 @@ from inbedder_cli.report.page import page
 from tests.report.feedback import HOSTILE, feedback, feedback_analysis
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-if os.environ.get("INBEDDER_BROWSER") != "required":
+if os.environ.get("BROWSER_TESTS") != "required":
     pytest.importorskip("selenium")
     if not (BROWSER and DRIVER):
         pytest.skip("no chromium and chromedriver here", allow_module_level=True)
