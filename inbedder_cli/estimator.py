@@ -16,13 +16,13 @@ from inbedder_cli.corpus import read_corpus
 from inbedder_cli.encoders import load_encoder
 from inbedder_cli.errors import InputError, ModelError, UsageError
 from inbedder_cli.options import ClusterOptions, EncodeOptions, ExplainOptions, UnansweredOptions
-from inbedder_cli.output.frames import clusters_frame
+from inbedder_cli.output.frames import clusters_frame, with_index
 from inbedder_cli.pipeline import analyze, embed
 from inbedder_cli.progress import SILENT, ConsoleReporter
 from inbedder_cli.registry import algorithms
 from inbedder_cli.runs.assignment import assign_rows
 from inbedder_cli.runs.saved_clusters import cluster_summaries
-from inbedder_cli.runs.storage import SavedQuestion, estimator_parameters, load_run
+from inbedder_cli.runs.saved_run import SavedQuestion, estimator_parameters, load_run
 from inbedder_cli.units import embed_units
 
 if TYPE_CHECKING:
@@ -355,7 +355,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         return embed(corpus, fit.question.instruction, encoder, fit.encode_options, self._reporter())
 
     def _labeled(self, labels: npt.NDArray[np.int64], corpus: Corpus) -> Any:  # noqa: ANN401
-        return _with_index(labels, corpus, [self.cluster_names_[n] for n in sorted(self.cluster_names_)])
+        return with_index(labels, corpus, [self.cluster_names_[n] for n in sorted(self.cluster_names_)])
 
     def _check_one_vector(self, *, multi: bool) -> None:
         if multi:
@@ -367,7 +367,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         vectors = np.full_like(embeddings.vectors, np.nan)
         finite = np.isfinite(embeddings.vectors).all(axis=1)
         vectors[finite] = normalize(embeddings.vectors[finite], self._fit.question.predictor.mean)
-        return _with_index(vectors, corpus)
+        return with_index(vectors, corpus)
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
@@ -393,13 +393,3 @@ def _labels(result: ClusteringResult, numbers: Iterable[int]) -> npt.NDArray[np.
 
 def _names(question: SavedQuestion) -> dict[int, str]:
     return {number: name for number, name in question.names.items() if number not in question.merged}
-
-
-def _with_index(values: npt.NDArray[Any], corpus: Corpus, columns: list[str] | None = None) -> Any:  # noqa: ANN401
-    if corpus.index is None:
-        return values
-    import pandas as pd
-
-    if values.ndim == 1:
-        return pd.Series(values, index=corpus.index)
-    return pd.DataFrame(values, index=corpus.index, columns=columns)

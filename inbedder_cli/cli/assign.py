@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.encoders import Encoder
-    from inbedder_cli.runs.storage import SavedRun
+    from inbedder_cli.runs.saved_run import SavedRun
 
 
 @with_groups
@@ -60,7 +60,8 @@ def assign(
     """
     from inbedder_cli.output.formats import check_writable
     from inbedder_cli.output.tables import PART, column_name, result_columns
-    from inbedder_cli.runs.storage import load_run, own_files
+    from inbedder_cli.runs.folders import own_files
+    from inbedder_cli.runs.saved_run import load_run
 
     reporter = stderr_reporter(quiet=quiet)
     inputs: list[str | Path | None] = [file, *own_files(run)]

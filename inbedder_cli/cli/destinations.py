@@ -58,7 +58,7 @@ def check_targets(
     for target in (output, clusters, report, plot, bad_rows):
         check_target(target, force=force)
     if save is not None:
-        from inbedder_cli.runs.storage import check_run_folder
+        from inbedder_cli.runs.folders import check_run_folder
 
         check_run_folder(save, force=force)
     if clusters:
@@ -99,7 +99,7 @@ def save_analysis(analysis: Analysis, folder: Path, reporter: Reporter) -> None:
     :param folder: the folder of the run.
     :param reporter: receives the messages.
     """
-    from inbedder_cli.runs.storage import save_run
+    from inbedder_cli.runs.saving import save_run
 
     renamed = save_run(folder, analysis)
     if renamed:

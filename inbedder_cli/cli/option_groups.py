@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from inbedder_cli.encoders import Encoder
     from inbedder_cli.progress import Reporter
-    from inbedder_cli.runs.storage import SavedRun
+    from inbedder_cli.runs.saved_run import SavedRun
 
 JSON = "as_json"
 

@@ -37,8 +37,9 @@ def report(
     inbedder report emotions -o report.html --title "What customers feel" --color-by rating
     """
     from inbedder_cli.output.files import check_distinct, check_target
+    from inbedder_cli.runs.folders import own_files
     from inbedder_cli.runs.restored import restore_analysis
-    from inbedder_cli.runs.storage import load_run, own_files
+    from inbedder_cli.runs.saved_run import load_run
 
     reporter = stderr_reporter(quiet=quiet)
     if output is None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from inbedder_cli.runs.reviews import Judgment
-    from inbedder_cli.runs.storage import SavedRun
+    from inbedder_cli.runs.saved_run import SavedRun
 
 KEYS = {"y": True, "yes": True, "n": False, "no": False, "s": None, "skip": None}
 BACK = ("b", "back")
@@ -78,9 +78,10 @@ def review(
     from inbedder_cli.output.formats import TABLE, format_of, write_table
     from inbedder_cli.output.saved_tables import saved_clusters_table
     from inbedder_cli.report.run_view import print_table
+    from inbedder_cli.runs.folders import own_files
     from inbedder_cli.runs.reviews import choose_clusters, read_judgments, write_judgments
     from inbedder_cli.runs.saved_clusters import cluster_summaries
-    from inbedder_cli.runs.storage import load_run, own_files
+    from inbedder_cli.runs.saved_run import load_run
 
     reporter = stderr_reporter(quiet=quiet)
     if sheet and filled:

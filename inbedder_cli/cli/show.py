@@ -16,7 +16,7 @@ from inbedder_cli.errors import UsageError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from inbedder_cli.runs.storage import SavedRun
+    from inbedder_cli.runs.saved_run import SavedRun
 
 
 @with_groups
@@ -61,8 +61,9 @@ def show(
     from inbedder_cli.output.formats import FORMATS, TABLE, write_table
     from inbedder_cli.output.saved_tables import saved_clusters_table
     from inbedder_cli.report.run_view import print_table
+    from inbedder_cli.runs.folders import own_files
     from inbedder_cli.runs.saved_clusters import cluster_summaries
-    from inbedder_cli.runs.storage import load_run, own_files
+    from inbedder_cli.runs.saved_run import load_run
 
     format_name = check_targets(output, output_format, force=force, inputs=own_files(run))
     format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")

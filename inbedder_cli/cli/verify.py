@@ -36,7 +36,7 @@ def verify(
 
     inbedder verify emotions
     """
-    from inbedder_cli.runs.storage import load_run
+    from inbedder_cli.runs.saved_run import load_run
     from inbedder_cli.runs.verification import verify_run
 
     reporter = stderr_reporter(quiet=quiet)

@@ -12,9 +12,12 @@ from inbedder_cli.output.tables import RESULT_COLUMNS, check_free, clusters_tabl
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
     import pyarrow as pa
 
+    from inbedder_cli.corpus import Corpus
     from inbedder_cli.explanation.summaries import ClusterSummary
     from inbedder_cli.results import ClusteringResult
 
@@ -71,6 +74,25 @@ def clusters_frame(clusters: Mapping[str, Sequence[ClusterSummary]]) -> pd.DataF
     """
     frame = _frame(clusters_table(clusters))
     return frame.astype({"cluster": "Int64"})
+
+
+def with_index(
+    values: npt.NDArray[np.generic], corpus: Corpus, columns: Sequence[str] | None = None
+) -> npt.NDArray[np.generic] | pd.Series | pd.DataFrame:
+    """Return values of rows as a Series, or DataFrame, with the index of a corpus that came from pandas.
+
+    :param values: shape (n_rows,) or (n_rows, n_columns).
+    :param corpus: the rows.
+    :param columns: names of the columns of a DataFrame.
+    :return: the array itself if the corpus has no index.
+    """
+    if corpus.index is None:
+        return values
+    import pandas as pd
+
+    if values.ndim == 1:
+        return pd.Series(values, index=corpus.index)
+    return pd.DataFrame(values, index=corpus.index, columns=columns)
 
 
 def _series(column: pa.ChunkedArray) -> pd.Series:

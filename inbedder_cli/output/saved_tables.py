@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from inbedder_cli.explanation.precision import Precision
     from inbedder_cli.explanation.summaries import ClusterSummary
-    from inbedder_cli.runs.storage import SavedQuestion, SavedRun
+    from inbedder_cli.runs.saved_run import SavedQuestion, SavedRun
 
 SAVED_ROW_COLUMNS = {
     "id": "string",

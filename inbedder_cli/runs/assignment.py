@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from inbedder_cli.clustering.predictor import Prediction
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.results import Embeddings
-    from inbedder_cli.runs.storage import SavedQuestion
+    from inbedder_cli.runs.saved_run import SavedQuestion
 
 
 def assign_rows(

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from inbedder_cli.results import Analysis
+    from inbedder_cli.runs.saved_run import SavedQuestion, SavedRun
     from inbedder_cli.runs.schema import Question
-    from inbedder_cli.runs.storage import SavedQuestion, SavedRun
 
 
 def restore_analysis(run: SavedRun) -> Analysis:

@@ -17,8 +17,8 @@ from inbedder_cli.runs.reviews import precisions, read_judgments
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from inbedder_cli.runs.saved_run import SavedRun
     from inbedder_cli.runs.schema import Answer, Cluster, SavedExemplar
-    from inbedder_cli.runs.storage import SavedRun
 
 
 def cluster_summaries(run: SavedRun, name: str, first: Mapping[str, int] | None = None) -> list[ClusterSummary]:

@@ -17,7 +17,7 @@ from inbedder_cli.runs.assignment import predict_clusters
 if TYPE_CHECKING:
     from inbedder_cli.encoders import Encoder
     from inbedder_cli.progress import Reporter
-    from inbedder_cli.runs.storage import SavedRun
+    from inbedder_cli.runs.saved_run import SavedRun
 
 
 @dataclass(frozen=True)

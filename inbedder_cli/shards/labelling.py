@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from inbedder_cli.progress import Reporter
     from inbedder_cli.results import Analysis
-    from inbedder_cli.runs.storage import SavedQuestion
+    from inbedder_cli.runs.saved_run import SavedQuestion
     from inbedder_cli.shards.engines import Engine
     from inbedder_cli.shards.sharding import Plan
     from inbedder_cli.shards.vocabulary import Vocabulary

@@ -17,7 +17,8 @@ from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import EmptyTexts, ExplainOptions
 from inbedder_cli.pipeline import analyze
 from inbedder_cli.progress import SILENT
-from inbedder_cli.runs.storage import load_run, save_run
+from inbedder_cli.runs.saved_run import load_run
+from inbedder_cli.runs.saving import save_run
 from inbedder_cli.shards.encoded_parts import AGAIN, embeddings_of, read_part
 from inbedder_cli.shards.running import missing_shards
 from inbedder_cli.shards.sharding import RUN, SAMPLE, in_sample, part_name, read_plan
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from inbedder_cli.options import ClusterOptions, UnansweredOptions
     from inbedder_cli.progress import Reporter
     from inbedder_cli.results import Analysis
-    from inbedder_cli.runs.storage import SavedRun
+    from inbedder_cli.runs.saved_run import SavedRun
     from inbedder_cli.shards.sharding import Plan
     from inbedder_cli.shards.stores import Store
     from inbedder_cli.shards.vocabulary import Vocabulary

@@ -146,7 +146,7 @@ def test_refusals(inbedder, run, arguments, code, message):
 
 def test_rows_are_read_once_however_many_clusters_there_are(inbedder, run, tmp_path, monkeypatch):
     """Else a run of others with many clusters would keep the program for hours."""
-    from inbedder_cli.runs.storage import SavedRun
+    from inbedder_cli.runs.saved_run import SavedRun
 
     n_reads, rows = [], SavedRun.rows
     monkeypatch.setattr(SavedRun, "rows", lambda self, question: n_reads.append(question) or rows(self, question))

@@ -214,10 +214,10 @@ def test_a_folder_that_is_no_run_is_refused(inbedder, tmp_path, stays, command):
 
 
 def test_a_run_that_cannot_be_written_leaves_the_old_one_whole(inbedder, saved, stays, monkeypatch, tiny):
-    from inbedder_cli.runs import storage
+    from inbedder_cli.runs import saving
 
     run, rows = saved()
-    whole, calls = storage.file_sha256, []
+    whole, calls = saving.file_sha256, []
 
     def full(path):
         calls.append(path)
@@ -225,7 +225,7 @@ def test_a_run_that_cannot_be_written_leaves_the_old_one_whole(inbedder, saved, 
             raise OSError(28, "No space left on device")
         return whole(path)
 
-    monkeypatch.setattr(storage, "file_sha256", full)
+    monkeypatch.setattr(saving, "file_sha256", full)
     arguments = (
         "cluster",
         stays,
@@ -243,7 +243,7 @@ def test_a_run_that_cannot_be_written_leaves_the_old_one_whole(inbedder, saved, 
     result = inbedder(*arguments)
     assert result.exit_code == 1
     assert "No space left" in result.stderr
-    monkeypatch.setattr(storage, "file_sha256", whole)
+    monkeypatch.setattr(saving, "file_sha256", whole)
     assert len(rows_of(inbedder("show", run))) == len({row["cluster"] for row in rows})
     assert [path.name for path in run.parent.iterdir() if path.name.startswith(".run")] == []
 
