@@ -51,7 +51,7 @@ class BaselineAgreement:
     :param ami: adjusted mutual information (Vinh et al. 2010): 1 for the same clusters, about 0 by chance.
     :param n_rows: number of rows that were compared.
     :param answers_ami: adjusted mutual information of the neutral question's clusters and the answers to the
-        user's question: high where the texts divide by the answers whatever is asked; None without answers.
+        user's question: high where the texts divide much by these answers anyway; None without answers.
     """
 
     ami: float

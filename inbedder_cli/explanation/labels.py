@@ -32,6 +32,7 @@ MORE_FREQUENT = 1.25  # least lift of a phrase that names a cluster without bein
 LEAST_OWN = 0.3  # support of a phrase of its own, as a share of that of the best, which names another cluster
 MOST_PHRASES = 3  # of a label
 OR = " / "  # between them
+LEAST_TOP = 0.25  # share of a cluster's rows from which its most frequent phrase is part of its label
 LEAST_MORE = 0.07  # share of a cluster's rows that a further phrase must add to its label
 LEAST_LIFT = 2.0  # of what is added to a label, against the clusters of the same label
 LEAST_ADDED = 0.15  # share of a cluster's rows that have what is added to its label
@@ -88,7 +89,7 @@ def choose_labels(
     further = _further_phrases(described, first, beta)
     used = {p.text for phrases in (first.values(), *further.values()) for p in phrases}
     rows_with = _rows_with(phrases_by_row, used)
-    return {
+    joined = {
         cluster: _join_phrases(
             phrase.text,
             [p.text for p in further.get(cluster, [])],
@@ -98,6 +99,15 @@ def choose_labels(
         )
         for cluster, phrase in first.items()
     }
+    return {cluster: _with_top(phrases, described[cluster]) for cluster, phrases in joined.items()}
+
+
+def _with_top(label: tuple[str, ...], phrases: Sequence[Phrase]) -> tuple[str, ...]:
+    """Return a label that says what most rows say, even where another cluster's says so too."""
+    most = max(phrases, key=lambda p: (p.support, p.score, p.text))
+    top = _complete(most, phrases).text
+    said = any(contains_phrase(p, most.text) or contains_phrase(top, p) or _is_similar(p, top) for p in label)
+    return label if said or most.support < LEAST_TOP else (top, *label)[:MOST_PHRASES]
 
 
 def _further_phrases(

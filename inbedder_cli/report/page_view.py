@@ -268,5 +268,5 @@ def effect_sentence(result: ClusteringResult) -> str:
     if baseline.ami < SAME:
         return f"The question changed these clusters: without it the texts divide partly the same ({value})."
     if baseline.answers_ami is not None and baseline.answers_ami >= OBVIOUS:
-        return f"The texts divide this way whatever is asked ({value})."
+        return f"The question changed little, as the texts divide much by these answers anyway ({value})."
     return f"The question changed little: the texts divide much the same without it ({value})."

@@ -285,7 +285,7 @@ def baseline_line(baseline: BaselineAgreement) -> str:
     if baseline.ami < SAME:
         return line
     if baseline.answers_ami is not None and baseline.answers_ami >= OBVIOUS:
-        return f"the texts divide by these answers whatever is asked: {line}"
+        return f"the question changed little, as the texts divide much by these answers anyway: {line}"
     return f"the question changed little: {line}"
 
 

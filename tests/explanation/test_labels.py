@@ -92,6 +92,11 @@ def test_a_label_is_what_most_of_the_answers_say_though_other_clusters_say_it_to
     assert first.answers[0].text == "angry"
 
 
+def test_a_label_has_the_most_frequent_answer_though_another_cluster_is_named_by_it():
+    answers = ["noise"] * 4 + ["loud music"] * 3 + ["dog", "tram", "test"] + ["noise"] * 18 + ["dust"] * 2
+    assert [s.label for s in explained([0] * 10 + [1] * 20, answers)] == ["noise / loud music", "noise"]
+
+
 def test_a_label_that_fits_the_other_rows_as_well_is_weak():
     answers = ["angry"] * 10 + ["calm"] * 2 + ["angry"] * 6 + ["calm"] * 4
     weak = [s.label_is_weak for s in explained([0] * 12 + [1] * 10, answers)]
