@@ -15,7 +15,7 @@ from inbedder_cli.report.view import short
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from inbedder_cli.diagnostics.crosstab import Crosstab
+    from inbedder_cli.diagnostics.crosstab import Combination, Crosstab
 
 MAX_NOTABLE = 5  # combinations listed below the table
 NAME_WIDTH = 24  # maximum width of the column of row names, in characters
@@ -35,11 +35,20 @@ def print_crosstab(console: Console, table: Crosstab) -> None:
     widest = max((len(row) for row in table.rows), default=0)
     if min(widest, NAME_WIDTH) + CELL_WIDTH * len(table.columns) <= console.width:
         console.print(_counts(table))
-    for cell in table.notable()[:MAX_NOTABLE]:
-        line = f"{short(cell.row)} x {short(cell.column)}: {cell.ratio:.1f} times the expected"
-        console.print(Text(f"  {line} ({cell.count} rows, {cell.expected:.1f} expected)"))
+    else:
+        print_notes(console, ["the counts are wider than this terminal; --report and JSON have them"])
+    if table.q_value <= SIGNIFICANT:
+        for cell in table.notable()[:MAX_NOTABLE]:
+            line = f"{short(cell.row)} x {short(cell.column)}"
+            console.print(Text(f"  {line}: {_against_expected(cell)}"))
     print_notes(console, [association(table), *trend_lines(table), *table.notes])
     console.print()
+
+
+def _against_expected(cell: Combination) -> str:
+    if cell.count == 0:
+        return f"no row, {cell.expected:.1f} expected"
+    return f"{cell.ratio:.1f} times the expected ({cell.count} rows, {cell.expected:.1f} expected)"
 
 
 def trend_lines(table: Crosstab) -> list[str]:
@@ -88,7 +97,8 @@ def association(table: Crosstab) -> str:
     )
     rough = "; many cells hold few rows: p is rough" if table.is_rough else ""
     if table.q_value > SIGNIFICANT:
-        return f"no association beyond chance: {tested}{rough}"
+        overall = "overall " if trend_lines(table) else ""
+        return f"no {overall}association beyond chance: {tested}{rough}"
     size = next(name for least, name in EFFECT_SIZES if table.cramers_v >= least)
     values = f"Cramér's V {table.cramers_v:.2f}, adjusted mutual information {table.ami:.2f}"
     return f"{size} association: {values}; {tested}{rough}"

@@ -201,7 +201,7 @@ def _tiles(result: ClusteringResult) -> list[tuple[str, str]]:
     n_outside = sum(status is not RowStatus.ok for status in result.row_status)
     tiles = [(f"{len(result.row_status):,}", "texts"), (f"{len(clusters):,}", "clusters")]
     if any(summary.stability is not None for summary in clusters):
-        tiles.append((f"{sum(not is_unstable(summary) for summary in clusters):,}", "of them stable"))
+        tiles.append((f"{sum(map(is_unstable, clusters)):,}", "of them unstable"))
     return [*tiles, (f"{n_outside:,}", "texts in no cluster")]
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 NARROW = 100  # columns of a terminal, below which phrases are not shown, and the example gets less room
 EXAMPLE_LINES = 4
+FIXED_WIDTH = 24  # of the columns of numbers, and the space between columns
+LONGEST_WORD = 18  # characters of a name that are not broken
 MAX_QUESTION = 2000  # characters
 
 
@@ -59,14 +61,15 @@ def _clusters(result: ClusteringResult, width: int, *, whole: bool) -> Table:
     title.append(f"   {visible(result.corpus.source)}", style="dim")
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, expand=True, padding=(0, 1))
     table.add_column("", justify="right", style="dim", no_wrap=True)
-    table.add_column("cluster", style="bold cyan", ratio=4, overflow="fold")
+    name_width = max(_longest_word(views), int((width - FIXED_WIDTH) * (0.28 if is_narrow else 0.17)))
+    table.add_column("cluster", style="bold cyan", width=name_width, overflow="fold")
     table.add_column("rows", justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
     table.add_column(answers_heading(result), ratio=5 if heading else 4, overflow="fold")
     if heading:
         table.add_column(heading, ratio=5, overflow="fold")
     table.add_column("for example", ratio=6 if is_narrow else 9, overflow="fold")
-    room = EXAMPLE_LINES * max(20, int((width - 24) * (0.42 if is_narrow else 0.55)))
+    room = EXAMPLE_LINES * max(20, int((width - FIXED_WIDTH) * (0.42 if is_narrow else 0.55)))
     room = sys.maxsize if whole else room
     for view in views:
         style = "dim" if view.is_outside else ""
@@ -75,6 +78,12 @@ def _clusters(result: ClusteringResult, width: int, *, whole: bool) -> Table:
         table.add_row(view.number, _label(view), view.rows, view.share, *cells, _example(view, room))
         table.add_row()
     return table
+
+
+def _longest_word(views: list[ClusterView]) -> int:
+    """Return the length of the longest word of the labels, but no more than breaks a narrow table."""
+    words = (word for view in views for text in (view.label, *view.marks) for word in text.split())
+    return min(max(map(len, words), default=0), LONGEST_WORD)
 
 
 def _label(view: ClusterView) -> Text:

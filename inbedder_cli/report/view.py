@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from inbedder_cli.clustering import NOISE, UNSTABLE
 from inbedder_cli.diagnostics.baseline import OBVIOUS, SAME
 from inbedder_cli.diagnostics.languages import name_languages
+from inbedder_cli.explanation.phrases import COVERED, contains_phrase
 from inbedder_cli.explanation.summaries import UNANSWERED
 from inbedder_cli.registry import algorithms
 from inbedder_cli.results import RowStatus
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
     from inbedder_cli.clustering import Clustering, KSelection
     from inbedder_cli.diagnostics.baseline import BaselineAgreement
-    from inbedder_cli.explanation.summaries import ClusterSummary
+    from inbedder_cli.explanation.phrases import Phrase
+    from inbedder_cli.explanation.summaries import AnswerShare, ClusterSummary
     from inbedder_cli.results import ClusteringResult
 
 ANSWERS_SHOWN = 4
@@ -94,12 +96,19 @@ def _answers(summary: ClusterSummary) -> list[str]:
 
 
 def _phrases(summary: ClusterSummary) -> list[str]:
-    """Return the distinctive phrases that are none of the answers shown."""
-    shown = {a.text for a in summary.answers[:ANSWERS_SHOWN]}
-    others = [p for p in summary.phrases if p.text not in shown and p.support >= LEAST_SHOWN]
+    """Return the distinctive phrases that say more than the answers shown."""
     if not summary.answers:  # `_answers` shows the phrases
         return []
+    shown = summary.answers[:ANSWERS_SHOWN]
+    others = [p for p in summary.phrases if p.support >= LEAST_SHOWN and not any(_repeats(p, a) for a in shown)]
     return [f"{short(p.text)} {percent(p.support)}" for p in others[:PHRASES_SHOWN]]
+
+
+def _repeats(phrase: Phrase, answer: AnswerShare) -> bool:
+    """Return whether a phrase is an answer, or a part of one, or of a longer one, that hardly more rows have."""
+    one, other = phrase.text, answer.text
+    is_part = contains_phrase(one, other) or contains_phrase(other, one)
+    return one == other or (is_part and answer.share >= COVERED * phrase.support)
 
 
 def answers_heading(result: ClusteringResult) -> str:
@@ -128,8 +137,9 @@ def cluster_marks(summary: ClusterSummary) -> list[str]:
     marks = []
     if is_unstable(summary):
         marks.append(f"unstable {summary.stability:.2f}")
-    if summary.label_is_weak and summary.check is not None:
-        check = summary.check
+    if summary.label_is_weak and summary.check is None:
+        marks.append("weak label: no common answer")
+    elif summary.label_is_weak and (check := summary.check):
         is_common = check.coverage <= check.elsewhere or check.f1 is None
         marks.append("weak label: as frequent elsewhere" if is_common else f"weak label {check.f1:.2f}")
     return marks
@@ -187,7 +197,7 @@ def n_clusters_lines(result: ClusteringResult) -> list[str]:
     else:
         found = max(clustering.k, clustering.n_before_merging)
         lines = [f"{found} clusters found by {algorithm.describe(options)}"]
-        lines += noise_advice(clustering)
+        lines += noise_advice(result)
     return [*lines, *alike_lines(clustering)]
 
 
@@ -231,15 +241,17 @@ def k_selection_doubts(selection: KSelection) -> list[str]:
     return lines
 
 
-def noise_advice(clustering: Clustering) -> list[str]:
+def noise_advice(result: ClusteringResult) -> list[str]:
     """Return what to do about noise, if more than a third of the rows are.
 
-    :param clustering: by an algorithm that leaves rows in no cluster.
+    :param result: of an algorithm that leaves rows in no cluster.
     """
-    noise = float((clustering.labels == NOISE).mean()) if clustering.k else 1.0
+    noise = next((summary.share for summary in result.summaries if summary.cluster == NOISE), 0.0)
+    if result.clustering.k == 0:
+        noise = 1.0
     if noise <= MUCH_NOISE:
         return []
-    size = clustering.options.min_cluster_size
+    size = result.clustering.options.min_cluster_size
     advice = "use kmeans" if size is None else f"lower --min-cluster-size (now {size}), or use kmeans"
     return [f"{'every row is' if noise == 1 else f'{percent(noise)} of the rows are'} noise: {advice}"]
 
@@ -255,6 +267,9 @@ def alike_lines(clustering: Clustering) -> list[str]:
             f"{clustering.n_before_merging} clusters became {clustering.k}: clusters answered alike were merged"
         )
     for group in clustering.alike:
+        if len(group) == clustering.k:
+            lines.append("all clusters are answered alike")
+            continue
         listed = f"{', '.join(map(str, group[:-1]))} and {group[-1]}"
         lines.append(f"clusters {listed} are answered alike: a smaller k would join them")
     return lines
@@ -270,8 +285,9 @@ def unstable_line(result: ClusteringResult) -> str:
     if not unstable:
         return ""
     n_clusters = sum(summary.cluster != NOISE for summary in result.summaries)  # a saved run may merge some
-    why = "they are not found again in random halves of the data"
-    return f"{unstable} of {n_clusters} clusters are unstable: {why}"
+    are, they_are = ("is", "it is") if unstable == 1 else ("are", "they are")
+    of = f"{unstable} of {n_clusters} clusters" if n_clusters > 1 else "the only cluster"
+    return f"{of} {are} unstable: {they_are} not found again in random halves of the data"
 
 
 def baseline_line(baseline: BaselineAgreement) -> str:

@@ -98,7 +98,7 @@ def test_unstable_clusters_and_weak_labels_are_marked():
     page = checked(clusters_html(doubtful_result()))
     assert f"{LABELS[0]}unstable 0.50" in page.text
     assert f"{LABELS[1]}weak label 0.21" in page.text
-    assert "1 of 4 clusters are unstable" in page.text
+    assert "1 of 4 clusters is unstable" in page.text
 
 
 def test_noise_and_unanswered_rows_are_gray():
@@ -124,7 +124,7 @@ def test_the_text_names_the_question_and_the_largest_clusters():
     assert lines[0] == 'ClusteringResult: "Why is the customer unhappy?" in reviews.csv'
     assert lines[1].split() == ["0", "slow", "delivery", "8", "21%", "unstable", "0.50"]
     assert lines[-3] == "4 clusters found by HDBSCAN (min_cluster_size 5)"
-    assert lines[-2].startswith("1 of 4 clusters are unstable")
+    assert lines[-2].startswith("1 of 4 clusters is unstable")
     assert lines[-1] == "32 of 40 rows are in clusters; 1 empty, 6 noise, 1 failed"
 
 

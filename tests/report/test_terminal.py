@@ -61,6 +61,12 @@ def test_a_label_too_long_for_its_column_is_wrapped_not_cut(width, label):
     assert "".join("".join(words(line[column])) for line in lines[start:end]) == label.replace(" ", "")
 
 
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_no_word_of_a_label_is_broken(width):
+    word = "micromanagement"
+    assert word in shown(a_result(labels=[f"{word} / salary", *LABELS[1:]]), width)
+
+
 @pytest.mark.parametrize("width", [80, 200])
 def test_no_control_character_reaches_the_terminal_and_markup_is_shown_as_it_is(width):
     out = shown(evil_result(), width)
@@ -96,7 +102,7 @@ def test_unstable_clusters_and_weak_labels_are_marked():
     out = shown(doubtful_result(), 200)
     assert "unstable 0.50" in out
     assert "weak label 0.21" in out
-    assert "1 of 4 clusters are unstable: they are not found again in random halves of the data" in out
+    assert "1 of 4 clusters is unstable: it is not found again in random halves of the data" in out
 
 
 @pytest.mark.parametrize("width", [1, 2, 5, 20])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inbedder_cli.clustering import KScore, KSelection
+from inbedder_cli.clustering import NOISE, KScore, KSelection
 from inbedder_cli.diagnostics.baseline import BaselineAgreement
 from inbedder_cli.diagnostics.crosstab import crosstab
 from inbedder_cli.diagnostics.drift import Drift, DriftReport
@@ -70,9 +70,10 @@ def test_the_last_lines_tell_which_k_is_the_best_without_answers():
 
 
 def test_the_last_lines_tell_of_much_noise_and_of_clusters_answered_alike():
-    clustering = a_result().clustering
-    noisy = replace(clustering, labels=np.array([-1] * 20 + [0] * 20), numbers=np.array([0, 1, 2, 2, 3]))
-    lines = closing_lines(replace(a_result(), clustering=noisy))
+    result = a_result()
+    merged = replace(result.clustering, numbers=np.array([0, 1, 2, 2, 3]))
+    summaries = [replace(s, share=0.5) if s.cluster == NOISE else s for s in result.summaries]
+    lines = closing_lines(replace(result, clustering=merged, summaries=summaries))
     assert lines[:3] == [
         "5 clusters found by HDBSCAN (min_cluster_size 5)",
         "50% of the rows are noise: lower --min-cluster-size (now 5), or use kmeans",
@@ -170,7 +171,7 @@ def test_a_cluster_is_unstable_by_the_digits_that_are_shown(stability, marks):
 
 
 def test_the_last_lines_tell_how_many_clusters_are_unstable():
-    line = "1 of 4 clusters are unstable: they are not found again in random halves of the data"
+    line = "1 of 4 clusters is unstable: it is not found again in random halves of the data"
     assert line in closing_lines(doubtful_result())
     assert not any("unstable" in line for line in closing_lines(a_result()))
 
@@ -202,8 +203,10 @@ def test_the_report_says_in_words_how_far_the_question_mattered(ami, said):
 
 
 def test_a_question_is_not_called_useless_where_the_texts_divide_by_its_answers_anyway():
-    assert baseline_line(BaselineAgreement(1.0, 60, 0.9)).startswith("the texts divide by these answers")
-    assert baseline_line(BaselineAgreement(1.0, 60, 0.1)).startswith("the question changed little")
+    assert baseline_line(BaselineAgreement(1.0, 60, 0.9)).startswith(
+        "the question changed little, as the texts divide"
+    )
+    assert baseline_line(BaselineAgreement(1.0, 60, 0.1)).startswith("the question changed little: ")
     assert baseline_line(BaselineAgreement(0.2, 60, 0.9)).startswith("agreement with the clusters")
 
 
@@ -213,11 +216,23 @@ def test_the_table_shows_the_most_frequent_answers_and_what_sets_them_apart_unde
         "angry",
         50,
         0.9,
-        [Phrase("neutral", 0.02, 3, 1), Phrase("angry", 0.98, 1, 0.5), Phrase("very late", 0.2, 4, 2)],
-        answers=[AnswerShare("angry", 0.98), AnswerShare("neutral", 0.02)],
+        [
+            Phrase("neutral", 0.02, 3, 1),
+            Phrase("angry", 0.98, 1, 0.5),
+            Phrase("very late", 0.2, 4, 2),
+            Phrase("branch hanging", 0.3, 4, 2),  # hardly more than the answer that it is a part of
+            Phrase("phone", 0.6, 4, 2),  # much more than any answer that it is a part of
+        ],
+        answers=[
+            AnswerShare("angry", 0.98),
+            AnswerShare("neutral", 0.02),
+            AnswerShare("branch hanging loose", 0.28),
+            AnswerShare("desk phone", 0.2),
+        ],
     )
     views = cluster_views(replace(a_result(), summaries=[summary]))
-    assert (views[0].answers, views[0].phrases) == (["angry 98%", "neutral 2%"], ["very late 20%"])
+    assert views[0].answers[:2] == ["angry 98%", "neutral 2%"]
+    assert views[0].phrases == ["very late 20%", "phone 60%"]
     assert phrases_heading(views) == "distinctive"
     assert phrases_heading(cluster_views(a_result())) == ""
 
@@ -228,6 +243,13 @@ def test_a_label_is_marked_that_hardly_describes_its_cluster_or_describes_the_ot
     common = replace(weak, check=LabelCheck(0.5, 0.4, 0.45, 0.6))
     assert cluster_marks(common) == ["weak label: as frequent elsewhere"]
     assert cluster_marks(replace(weak, label_is_weak=False)) == []
+    assert cluster_marks(replace(weak, check=None)) == ["weak label: no common answer"]
+
+
+def test_that_all_clusters_are_answered_alike_is_not_said_by_their_numbers():
+    result = a_result(algorithm="kmeans")
+    alike = replace(result, clustering=replace(result.clustering, alike=[[0, 1, 2, 3]]))
+    assert closing_lines(alike)[1] == "all clusters are answered alike"
 
 
 def test_the_association_of_groupings_is_named_by_its_size():
