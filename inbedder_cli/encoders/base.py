@@ -220,7 +220,14 @@ class BaseEncoder:
         buffer = ResultBuffer(texts, options)
         for rows in self.encode_batches(buffer.texts, instruction, options, reporter):
             buffer.add(rows)
-        return buffer.encoded(self.hidden_size)
+        return buffer.encoded(self.vector_size(options))
+
+    def vector_size(self, options: EncodeOptions) -> int:
+        """Return the length of the vectors: that of the hidden states, unless the pooling has one of its own.
+
+        :param options: how texts become vectors.
+        """
+        return self.hidden_size
 
     def preview(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> Preview:
         """Return counts and the time of `encode`, estimated from a few texts; words are counted as tokens.

@@ -147,10 +147,10 @@ class ResultBuffer:
                 self._answers[i] = row.answer
                 self._has_answers = True
 
-    def encoded(self, hidden_size: int = 0) -> Encoded:
+    def encoded(self, vector_size: int = 0) -> Encoded:
         """Return the result, once every text has been added.
 
-        :param hidden_size: size of the vectors, for the shape of the result when there are no texts.
+        :param vector_size: for the shape of the result when there are no texts.
         :return: rows in the order of the texts.
         :raises InbedderError: when a text has not been added.
         """
@@ -162,7 +162,7 @@ class ResultBuffer:
             raise InbedderError(f"the encoder returned nothing for {missing:,} of {len(self.texts):,} texts")
         vectors, answers = self._vectors, self._answers
         if vectors is None:
-            vectors = np.empty((0, hidden_size), np.float32)
+            vectors = np.empty((0, vector_size), np.float32)
         if self._order is not None:
             vectors, answers = vectors[self._order], [answers[i] for i in self._order]
         decoded = answers if self._wants_answers and self._has_answers else None

@@ -12,7 +12,7 @@ import msgspec
 from inbedder_cli.errors import RowsFailedError, UsageError
 from inbedder_cli.progress import SILENT
 from inbedder_cli.shards.encoded_parts import is_done
-from inbedder_cli.shards.sharding import FAILED, VECTORS, read_plan, shard_of_name
+from inbedder_cli.shards.sharding import FAILED, SAMPLE, VECTORS, read_plan, shard_of_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -107,7 +107,7 @@ def _read_failure(work: Store, shard: int) -> Failure:
 
 
 def missing_shards(work: Store, plan: Plan, shards: Iterable[int] | None = None) -> list[int]:
-    """Return the shards whose vectors are not there, or not whole.
+    """Return the shards whose vectors or samples are not there, or not whole.
 
     :param work: the folder of the plan.
     :param plan: the plan.
@@ -115,7 +115,7 @@ def missing_shards(work: Store, plan: Plan, shards: Iterable[int] | None = None)
     :raises ChangedError: for vectors of another plan.
     """
     chosen = list(plan.shards if shards is None else shards)
-    there = {shard_of_name(name) for name in work.states(VECTORS)}
+    there = set.intersection(*({shard_of_name(name) for name in work.states(part)} for part in (VECTORS, SAMPLE)))
     known = [shard for shard in chosen if shard in there]
     with ThreadPoolExecutor(THREADS) as pool:
         found = list(pool.map(lambda shard: is_done(work, plan, shard), known))

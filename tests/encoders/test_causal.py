@@ -42,6 +42,13 @@ def test_poolings_equal_the_plain_computation(encoder, pooling, layer):
         assert answer == encoder.clean(answer_ids)
 
 
+@pytest.mark.parametrize("pooling", CausalEncoder.poolings)
+def test_no_texts_have_vectors_of_the_same_length(encoder, pooling):
+    options = EncodeOptions(pooling=pooling, answers=False)
+    some, none = (encoder.encode(texts, QUESTION, options).vectors for texts in (TEXTS[:1], []))
+    assert none.shape == (0, some.shape[1])
+
+
 def more_texts(n: int) -> list[str]:
     rng = random.Random(0)
     words = "cold architecture never parcel joy anger 12 é room ! wonderful about".split()

@@ -115,6 +115,16 @@ def test_a_part_that_is_cut_short_is_made_again(shards, planned):
     assert part.read_bytes() == whole
 
 
+def test_a_shard_whose_sample_is_gone_is_made_again(shards, planned):
+    work = planned()
+    shards("run", work)
+    sample = work / "sample" / "part-00001.parquet"
+    before = sample.read_bytes()
+    sample.unlink()
+    shards("run", work)
+    assert sample.read_bytes() == before
+
+
 def test_one_shard_can_be_run_by_itself(shards, planned):
     work = planned()
     shards("run", work, "--shard", "3")

@@ -90,6 +90,13 @@ class LazyEncoder(BaseEncoder):
         """Size of the hidden states."""
         return self.model.hidden_size
 
+    def vector_size(self, options: EncodeOptions) -> int:
+        """Return the length of the vectors; see `BaseEncoder`.
+
+        :param options: how texts become vectors.
+        """
+        return self.model.vector_size(options)
+
     @property
     def model(self) -> ModelEncoder:
         """The loaded model.

@@ -19,7 +19,7 @@ from inbedder_cli.encoders.prompts.prompter import Prompter
 from inbedder_cli.encoders.prompts.tokenizers import run_tokenizer
 from inbedder_cli.encoders.transformers.batching import canonical_order, plan_batches, windows
 from inbedder_cli.encoders.transformers.device import default_batch_tokens
-from inbedder_cli.encoders.transformers.pooling import check_pooling, resolve_layer
+from inbedder_cli.encoders.transformers.pooling import WORDS_SIZE, check_pooling, resolve_layer
 from inbedder_cli.errors import InbedderError, ModelError, OutOfMemoryError
 from inbedder_cli.options import Architecture, EncodeOptions, Pooling
 from inbedder_cli.progress import SILENT
@@ -102,6 +102,14 @@ class ModelEncoder(BaseEncoder):
     def hidden_size(self) -> int:
         """Size of the hidden states."""
         return int(self.config.hidden_size)
+
+    def vector_size(self, options: EncodeOptions) -> int:
+        """Return the length of the vectors; see `BaseEncoder`.
+
+        :param options: how texts become vectors.
+        """
+        pooling = options.pooling or self.pooling
+        return WORDS_SIZE if pooling is Pooling.answer_words else self.hidden_size
 
     @property
     def dtype(self) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inbedder_cli.encoders.base import BaseEncoder
 from inbedder_cli.encoders.encoded import Answer, EncodedText
 from inbedder_cli.encoders.transformers.batching import canonical_order
 from inbedder_cli.encoders.transformers.device import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS
@@ -72,10 +73,12 @@ class ParallelEncoder(WrappedEncoder):
         """The dtype that the encoder computes in, as its workers say."""
         return (self._pool and self._pool.dtype) or self.encoder.dtype
 
-    @property
-    def hidden_size(self) -> int:
-        """Size of the vectors."""
-        return getattr(self.encoder, "hidden_size", 0)
+    def vector_size(self, options: EncodeOptions) -> int:
+        """Return the length of the vectors; see `BaseEncoder`.
+
+        :param options: how texts become vectors.
+        """
+        return self.encoder.vector_size(options) if isinstance(self.encoder, BaseEncoder) else 0
 
     @property
     def model(self) -> Any:  # noqa: ANN401
