@@ -32,6 +32,10 @@ RETRACTED = re.compile(
     r"(?:edit\b.*|.*\b(?:wrote|written|posted|reviewed|rated|commented)\b.*)?\b(?:delete|remove|ignore|disregard)"
     r"(?: (?:this|it|me|my))?(?: (?:review|comment|answer|post))?"
 )
+# What forums and spreadsheets leave in the place of a text.
+PLACEHOLDER = re.compile(
+    r"\[(?:(?:content|comment|post) )?(?:deleted|removed)\b[^\]]{0,40}\]|#(?:n/a|name\?|ref!|value!|null!)"
+)
 NO = frozenset("no nope nah nein nö non não nao nee nej nei нет hayır nie ne ні لا नहीं".split())
 
 
@@ -40,7 +44,8 @@ def is_non_answer(text: str, instruction: str) -> bool:
 
     These are texts without a letter, digit or symbol such as an emoji; the usual words of surveys in several
     languages (`non_answers.txt`); "no complaints" where the question asks for complaints; typed noise ("asdf");
-    pointers to another text ("see my other review"); and retractions ("edit: please delete").
+    pointers to another text ("see my other review"); retractions ("edit: please delete"); and what is
+    left in the place of a text ("[deleted]", "#N/A").
 
     >>> is_non_answer("N/A.", "What is it about?"), is_non_answer("None of the lights work", "What is it about?")
     (True, False)
@@ -57,6 +62,8 @@ def is_non_answer(text: str, instruction: str) -> bool:
     if len(text) > LONGEST:
         return False
     folded = fold_text(text)
+    if PLACEHOLDER.fullmatch(folded.strip()):
+        return True
     clauses = [_without_fillers(clause) for clause in CLAUSE.split(folded.replace("...", " "))]
     whole = _without_fillers(folded)
     told = [whole] if whole in _phrases() else [clause for clause in clauses if clause]

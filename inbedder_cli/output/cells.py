@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ def rows_as_text(table: pa.Table, batch_cells: int = BATCH_CELLS) -> Iterator[li
     :param batch_cells: cells converted at a time.
     :yield: the cells of one row, in the order of the columns.
     """
+    table = with_decoded_bytes(table)
     for batch in _batches(table, batch_cells):
         columns = [cell_values(column, field) for column, field in zip(batch.columns, table.schema, strict=True)]
         for cells in zip(*columns, strict=True):
@@ -39,6 +41,7 @@ def rows_as_json(table: pa.Table, batch_cells: int = BATCH_CELLS) -> Iterator[st
     :param batch_cells: cells converted at a time.
     :yield: one row, on one line and without a line break at its end.
     """
+    table = with_decoded_bytes(table)
     keys = [json.dumps(name, ensure_ascii=False) for name in table.column_names]
     json_columns = [has_json_cells(f) for f in table.schema]
     for batch in _batches(table, batch_cells):
@@ -54,6 +57,20 @@ def rows_as_json(table: pa.Table, batch_cells: int = BATCH_CELLS) -> Iterator[st
                 if not (is_json and cells[row] is None)
             ]
             yield "{" + ", ".join(pairs) + "}"
+
+
+def with_decoded_bytes(table: pa.Table) -> pa.Table:
+    """Return a table whose columns of bytes are strings where all of them are UTF-8, as some writers store texts.
+
+    :param table: any table.
+    """
+    import pyarrow as pa
+
+    for place, field in enumerate(table.schema):
+        if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
+            with contextlib.suppress(pa.ArrowInvalid):
+                table = table.set_column(place, field.name, table.column(place).cast(pa.large_string()))
+    return table
 
 
 def _batches(table: pa.Table, cells: int) -> Iterator[pa.RecordBatch]:

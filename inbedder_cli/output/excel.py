@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import IO, TYPE_CHECKING
 
 from inbedder_cli.errors import InputError
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 MAX_CELL = 32_767  # characters; Excel's limits
 MAX_ROWS = 1_048_576
 HINT = "write CSV or Parquet"
+# What XML 1.0 cannot hold. openpyxl leaves out control characters only, and writes the rest into a broken file.
+NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def check_sizes(table: pa.Table) -> None:
@@ -44,7 +47,6 @@ def write_workbook(table: pa.Table, stream: IO[bytes]) -> None:
     """
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
-    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
     from inbedder_cli.output.cells import records
 
@@ -55,7 +57,7 @@ def write_workbook(table: pa.Table, stream: IO[bytes]) -> None:
     def cell(value: object) -> object:
         if value is None or isinstance(value, (bool, int, float)):
             return value
-        text = ILLEGAL_CHARACTERS_RE.sub("", value if isinstance(value, str) else str(value))
+        text = NO_XML.sub("", value if isinstance(value, str) else str(value))
         shown = WriteOnlyCell(sheet, text)
         shown.data_type = "s"
         return shown

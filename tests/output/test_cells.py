@@ -70,6 +70,7 @@ MOMENT = datetime.datetime(2024, 1, 5, 10, 30)
         (datetime.time(10, 30), None, "10:30:00", "10:30:00"),
         (MOMENT, None, "2024-01-05 10:30:00", "2024-01-05 10:30:00"),
         (Decimal("1.50"), None, "1.50", "1.50"),
+        ("é".encode(), None, "é", "é"),
         (b"\x00\xff", None, base64.b64encode(b"\x00\xff").decode(), base64.b64encode(b"\x00\xff").decode()),
         ([1, None, "x"][:2], None, "[1, null]", [1, None]),
         ({"a": [True], "b": None}, None, '{"a": [true], "b": null}', {"a": [True], "b": None}),
