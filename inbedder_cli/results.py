@@ -198,6 +198,16 @@ class ClusteringResult:
         return [RowStatus.ok if RowStatus.ok in statuses else statuses[0] for statuses in of_rows]
 
     @property
+    def groups(self) -> list[ClusterSummary]:
+        """The clusters, noise and the unanswered rows, where there are any."""
+        return [*self.summaries, *([self.unanswered] if self.unanswered else [])]
+
+    @property
+    def n_read(self) -> int:
+        """Number of rows that were given and have a vector: those that shares refer to."""
+        return sum(status not in (RowStatus.empty, RowStatus.failed) for status in self.row_status)
+
+    @property
     def analysis(self) -> Analysis:
         """An analysis of this question alone."""
         names = self.corpus.table.column_names

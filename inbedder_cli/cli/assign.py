@@ -48,9 +48,9 @@ def assign(
 ) -> None:
     """Assign the rows of FILE to the clusters of a saved run, and report how the shares of the clusters changed.
 
-    On a terminal, print the share of each cluster in the run and in FILE. In a pipe, write every input row with
-    its cluster. The column novel marks rows that are farther from their cluster than 99 % of its own rows are.
-    --map places the rows on the map of the run.
+    On a terminal, print the share of each cluster among the rows with text, in the run and in FILE. In a pipe,
+    write every input row with its cluster. The column novel marks rows that are farther from their cluster than
+    about 99 % of such rows would be. --map places the rows on the map of the run.
 
     [bold]Examples[/bold]
 
@@ -85,7 +85,7 @@ def assign(
     from inbedder_cli.output.formats import FORMATS, TABLE
     from inbedder_cli.output.tables import assigned_table
     from inbedder_cli.pipeline import embed
-    from inbedder_cli.report.drift_view import drift_line, print_drift
+    from inbedder_cli.report.drift_view import drift_lines, print_drift
     from inbedder_cli.report.maps import place_rows
     from inbedder_cli.runs.assignment import assign_rows, drift_of
     from inbedder_cli.units import embed_units
@@ -115,7 +115,8 @@ def assign(
         if shown:
             print_drift(stdout_console(), saved.questions[name].instruction, report)
         else:
-            NamedReporter(reporter, name).info(drift_line(report))
+            for line in drift_lines(report):
+                NamedReporter(reporter, name).info(line)
     for result, _ in assigned.values():
         warn_about_embeddings(result.embeddings, saved.encode_options.max_tokens, reporter)
 

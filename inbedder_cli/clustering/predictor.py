@@ -12,7 +12,7 @@ from inbedder_cli.clustering.preprocess import NOISE, normalize
 from inbedder_cli.registry import algorithms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Self
 
     import numpy.typing as npt
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     Numbers = npt.NDArray[np.float64]
 
-NOVEL_ABOVE = 0.99  # quantile of a cluster's own distances beyond which a new row is novel
+NOVEL_ABOVE = 0.99  # quantile of distances beyond which a new row is novel
+POOLED_ROWS = 50  # rows of a cluster from which its own quantile counts as much as that of all clusters
 ROUNDING = 1e-3  # cosine distance that rounding may cause
 PREFIX = "algorithm/"  # of the algorithm's own arrays
 
@@ -36,8 +37,8 @@ class Prediction:
     :param distances: as in `Clustering`.
     :param second_cluster: as in `Clustering`.
     :param margins: as in `Clustering`.
-    :param novel: bool, shape (n_rows,): whether a row is in no cluster, or farther from its centroid than
-        99 % of the cluster's own rows.
+    :param novel: bool, shape (n_rows,): whether a row is in no cluster, or farther from its centroid than the
+        novelty threshold of the cluster.
     """
 
     labels: Labels
@@ -53,8 +54,8 @@ class ClusterPredictor:
 
     :param mean: what is subtracted from every vector, float32, shape (hidden_size,).
     :param centroids: as in `Clustering`.
-    :param novelty_thresholds: cosine distances to the centroids beyond which rows are novel, float32, shape (k,):
-        the 99 % quantile of the distances of a cluster's rows to the mean of its others (`distances_to_others`).
+    :param novelty_thresholds: cosine distances to the centroids beyond which rows are novel, float32, shape (k,)
+        (`novelty_thresholds`).
     :param numbers: as in `Clustering`.
     :param algorithm: the fitted algorithm; None where there are no clusters.
     """
@@ -72,16 +73,16 @@ class ClusterPredictor:
         :param clustering: what `fit_clusters` returned.
         :return: the predictor.
         """
-        thresholds = []
+        distances = []
         for cluster in range(clustering.k):
             own = clustering.distances[clustering.labels == cluster].astype(np.float64)
             if clustering.centroid_norms is not None:
                 own = distances_to_others(own, float(clustering.centroid_norms[cluster]))
-            thresholds.append(max(ROUNDING, float(np.quantile(own, NOVEL_ABOVE, method="higher"))))
+            distances.append(own)
         return cls(
             clustering.mean,
             clustering.centroids,
-            np.array(thresholds, np.float32),
+            novelty_thresholds(distances),
             np.empty(0, np.int64) if clustering.numbers is None else clustering.numbers,
             clustering.algorithm,
         )
@@ -136,6 +137,26 @@ class ClusterPredictor:
             arrays["numbers"],
             algorithms[algorithm].from_arrays(own) if len(arrays["centroids"]) else None,
         )
+
+
+def novelty_thresholds(distances: Sequence[Numbers]) -> Vectors:
+    """Return the distance to each cluster's centroid beyond which a new row is novel.
+
+    The farthest of a few rows says little about the next ones: of a small cluster it may be far too near, and of
+    rows that belong nowhere far too far. So the 99 % quantile of a cluster of n rows is drawn towards that of the
+    rows of all clusters, which counts as 50 rows. About 1 % of new rows of the same kind lie beyond.
+
+    :param distances: of each cluster the distances of its rows to the mean of its others (`distances_to_others`).
+    :return: cosine distances, float32, shape (k,).
+    """
+    if not distances:
+        return np.empty(0, np.float32)
+    several = [own for own in distances if len(own) > 1] or distances  # a single row has no distance to others
+    pooled = float(np.quantile(np.concatenate(several), NOVEL_ABOVE, method="higher"))
+    sizes = np.array([len(own) for own in distances])
+    quantiles = np.array([np.quantile(own, NOVEL_ABOVE, method="higher") for own in distances])
+    thresholds = (sizes * quantiles + POOLED_ROWS * pooled) / (sizes + POOLED_ROWS)
+    return np.array(np.maximum(ROUNDING, thresholds), np.float32)
 
 
 def distances_to_others(distances: Numbers, norm: float) -> Numbers:

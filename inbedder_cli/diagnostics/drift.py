@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
+
+    from inbedder_cli.results import RowStatus
 
 CONFIDENCE = 0.95  # of intervals
+MANY_NOVEL = 0.05  # share of the new rows, beside as many as were noise in the run
 
 
 @dataclass(frozen=True)
 class Drift:
-    """A cluster's share of the rows, then and now.
+    """The share of the rows that are in a cluster, are noise or do not answer, then and now.
 
-    :param cluster: its number.
+    :param cluster: number of the cluster, -1 for noise, -2 for rows without a clear answer.
     :param label: its label.
-    :param then: its share of the rows of the run, 0 to 1.
-    :param now: its share of the new rows, 0 to 1.
+    :param then: its share of the rows with text of the run, 0 to 1.
+    :param now: its share of the new rows with text, 0 to 1.
     :param now_low: lower end of the 95 % interval of `now` (Wilson 1927).
     :param now_high: upper end of that interval.
     :param q_value: p-value of Fisher's exact test of then against now, corrected for the number of clusters
@@ -44,37 +46,63 @@ class Drift:
 class DriftReport:
     """The distribution of new rows over the clusters of a run.
 
-    :param clusters: one entry per cluster.
-    :param n_rows: new rows that were assigned.
+    :param clusters: one entry per cluster, then noise and unanswered rows, where there are any then or now.
+    :param n_rows: new rows with text, of which `now` is a share.
     :param n_novel: how many of them are novel (`ClusterPredictor`).
+    :param statuses: number of new rows by status; those without text count too.
+    :param noise: share of the rows of the run that were noise, 0 to 1.
     """
 
     clusters: list[Drift]
     n_rows: int
     n_novel: int
+    statuses: Mapping[RowStatus, int]
+    noise: float = 0.0
+
+    @property
+    def is_unlike(self) -> bool:
+        """Whether clearly more rows are novel than should be if they were like those of the run."""
+        return wilson(self.n_novel, self.n_rows)[0] > self.noise + MANY_NOVEL
 
 
-def drift(then: dict[int, int], now: Sequence[int], names: dict[int, str]) -> list[Drift]:
+def drift(
+    then: Mapping[int, int], now: Mapping[int, int], names: Mapping[int, str], n_then: int, n_now: int
+) -> list[Drift]:
     """Return the change of each cluster's share, with intervals and p-values.
 
     :param then: rows of each cluster in the run, by number.
-    :param now: the cluster of each new row.
+    :param now: new rows of each cluster, by number.
     :param names: labels of the clusters, by number.
+    :param n_then: rows of the run; a row may be in several clusters.
+    :param n_now: new rows.
     :return: one entry per cluster, in the order of `then`.
     """
-    from scipy.stats import binomtest, false_discovery_control, fisher_exact
+    from scipy.stats import false_discovery_control, fisher_exact
 
     if not then:
         return []
-    total, counts = sum(then.values()), Counter(now)
     p_values = [
-        fisher_exact([[size, total - size], [counts[c], len(now) - counts[c]]]).pvalue for c, size in then.items()
+        fisher_exact([[size, n_then - size], [now.get(c, 0), n_now - now.get(c, 0)]]).pvalue
+        for c, size in then.items()
     ]
     moved = []
     for (cluster, size), q_value in zip(then.items(), false_discovery_control(p_values), strict=True):
-        low, high = 0.0, 1.0
-        if now:
-            low, high = map(float, binomtest(counts[cluster], len(now)).proportion_ci(CONFIDENCE, method="wilson"))
-        share = counts[cluster] / max(1, len(now))
-        moved.append(Drift(cluster, names[cluster], size / max(1, total), share, low, high, float(q_value)))
+        count = now.get(cluster, 0)
+        share, interval = count / max(1, n_now), wilson(count, n_now)
+        moved.append(Drift(cluster, names[cluster], size / max(1, n_then), share, *interval, float(q_value)))
     return moved
+
+
+def wilson(count: int, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share (Wilson 1927).
+
+    :param count: how many of the rows.
+    :param n: number of rows.
+    :return: its ends, 0 to 1.
+    """
+    from scipy.stats import binomtest
+
+    if not n:
+        return 0.0, 1.0
+    low, high = binomtest(count, n).proportion_ci(CONFIDENCE, method="wilson")
+    return float(low), float(high)

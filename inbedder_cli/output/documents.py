@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.clustering import KSelection
+from inbedder_cli.explanation.summaries import UNANSWERED
 from inbedder_cli.output.tables import (
     DIGITS,
     k_records,
@@ -205,9 +206,10 @@ def _drift(report: DriftReport) -> dict[str, Any]:
     return {
         "rows": report.n_rows,
         "novel": report.n_novel,
+        "status": {str(status): n for status, n in sorted(report.statuses.items())},
         "clusters": [
             {
-                "cluster": row.cluster,
+                "cluster": None if row.cluster == UNANSWERED else row.cluster,
                 "label": row.label,
                 "then": round(row.then, DIGITS),
                 "now": round(row.now, DIGITS),

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from inbedder_cli.report.terminal import print_notes
-from inbedder_cli.report.view import percent, printable, short
+from inbedder_cli.report.view import percent, printable, rows_line, short
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def print_drift(console: Console, title: str, report: DriftReport) -> None:
-    """Print each cluster's share of the rows in the run ("then") and in the new rows ("now").
+    """Print each cluster's share of the rows with text in the run ("then") and of the new ones ("now").
 
     :param console: where to print.
     :param title: the question.
@@ -33,10 +33,25 @@ def print_drift(console: Console, title: str, report: DriftReport) -> None:
     for row in report.clusters:
         interval = f"{percent(row.now_low)} to {percent(row.now_high)}"
         change = ("more" if row.now > row.then else "less") if row.moved else ""
+        is_outside = row.cluster < 0
+        label = Text(short(row.label), style="not bold dim" if is_outside else "")
         cells = (percent(row.then), percent(row.now), interval)
-        table.add_row(str(row.cluster), Text(short(row.label)), *cells, change)
+        table.add_row("" if is_outside else str(row.cluster), label, *cells, change)
     console.print(table)
-    print_notes(console, [drift_line(report)])
+    print_notes(console, drift_lines(report))
+
+
+def drift_lines(report: DriftReport) -> list[str]:
+    """Return what changed, what to do where the new rows are unlike those of the run, and what became of each.
+
+    :param report: how the shares changed.
+    :return: one sentence each.
+    """
+    advice = (
+        "these rows differ from those that were clustered: cluster them anew, or read those that are novel "
+        "(column novel of -o FILE)"
+    )
+    return [drift_line(report), *[advice] * report.is_unlike, rows_line(report.statuses)]
 
 
 def drift_line(report: DriftReport) -> str:

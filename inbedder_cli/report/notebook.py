@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -94,5 +95,10 @@ def clusters_text(result: ClusteringResult) -> str:
         lines.append(f"{view.number:>4}  {label:<{width}}  {view.rows:>9}  {view.share:>4}{marks}")
     if len(views) > MAX_CLUSTERS:
         lines.append(f"      and {len(views) - MAX_CLUSTERS:,} more")
-    lines += [n_clusters_lines(result)[0], several_answers_line(result), unstable_line(result), rows_line(result)]
+    lines += [
+        n_clusters_lines(result)[0],
+        several_answers_line(result),
+        unstable_line(result),
+        rows_line(Counter(result.row_status)),
+    ]
     return "\n".join(truncate(line, LINE_LENGTH) for line in lines if line)

@@ -18,7 +18,7 @@ from inbedder_cli.registry import algorithms
 from inbedder_cli.results import RowStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from inbedder_cli.clustering import Clustering, KSelection
     from inbedder_cli.diagnostics.baseline import BaselineAgreement
@@ -68,8 +68,7 @@ def cluster_views(result: ClusteringResult) -> list[ClusterView]:
     :param result: one question, answered over a corpus.
     :return: one view per group of rows.
     """
-    summaries = [*result.summaries, *([result.unanswered] if result.unanswered else [])]
-    return [_cluster_view(summary) for summary in summaries]
+    return [_cluster_view(summary) for summary in result.groups]
 
 
 def _cluster_view(summary: ClusterSummary) -> ClusterView:
@@ -176,7 +175,7 @@ def closing_lines(result: ClusteringResult) -> list[str]:
             f"{100 * share:.0f} % of the texts are in {names}, which the model does not read: "
             "their answers and labels are guesses"
         )
-    return [*lines, rows_line(result)]
+    return [*lines, rows_line(Counter(result.row_status))]
 
 
 def n_clusters_lines(result: ClusteringResult) -> list[str]:
@@ -305,18 +304,18 @@ def baseline_line(baseline: BaselineAgreement) -> str:
     return f"the question changed little: {line}"
 
 
-def rows_line(result: ClusteringResult) -> str:
+def rows_line(counts: Mapping[RowStatus, int]) -> str:
     """Return one line: how many rows are in clusters, and how many are not, by status.
 
-    :param result: one question, answered over a corpus.
+    :param counts: number of rows by status.
     :return: one sentence.
     """
-    counts, n_rows = Counter(result.row_status), len(result.row_corpus)
-    others = [status for status in RowStatus if status is not RowStatus.ok and counts[status]]
+    n_rows = sum(counts.values())
+    others = [status for status in RowStatus if status is not RowStatus.ok and counts.get(status)]
     if not others:
         return f"{n_rows:,} rows, all in clusters"
     left_out = ", ".join(f"{counts[status]:,} {status}" for status in others)
-    return f"{counts[RowStatus.ok]:,} of {n_rows:,} rows are in clusters; {left_out}"
+    return f"{counts.get(RowStatus.ok, 0):,} of {n_rows:,} rows are in clusters; {left_out}"
 
 
 def several_answers_line(result: ClusteringResult) -> str:

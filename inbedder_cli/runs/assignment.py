@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import numpy as np
 from inbedder_cli.clustering import NOISE, Clustering
 from inbedder_cli.diagnostics.drift import DriftReport, drift
 from inbedder_cli.errors import InputError
-from inbedder_cli.explanation.summaries import NOISE_LABEL, ClusterSummary
+from inbedder_cli.explanation.summaries import NOISE_LABEL, UNANSWERED, UNANSWERED_LABEL, ClusterSummary
 from inbedder_cli.pipeline import flag_unanswered
 from inbedder_cli.results import ClusteringResult, RowStatus
 
@@ -32,8 +33,8 @@ def assign_rows(
     :param question: a question of a saved run.
     :param embeddings: embeddings of the new rows, encoded with the model and options of the run; of their units
         (`embed_units`) where the question has words.
-    :return: a result whose summaries hold only labels and sizes, and whether each row is novel: farther from its
-        cluster than 99 % of the cluster's own rows; None for rows that were not clustered.
+    :return: a result whose summaries hold only labels and sizes, and whether each row is novel
+        (`ClusterPredictor`); None for rows that were not clustered.
     :raises InputError: when the installed version of hdbscan does not reproduce the clusters of the run.
     """
     named = replace(embeddings, instruction=question.instruction)
@@ -46,20 +47,22 @@ def assign_rows(
         np.array([question.merged.get(label, label) for label in side.tolist()], np.int64)
         for side in (prediction.labels, prediction.second_cluster)
     )
+    read = [*rows, *flagged.unanswered]
+    n_read = units.n_rows(read) if units else len(read)
     merged_away = second == labels  # the second cluster was merged into the row's own: the margin is undefined
     summaries = [
         ClusterSummary(
             number,
             name,
             size,
-            size / max(1, len(labels)),
+            size / max(1, n_read),
             label_is_weak=None if number == NOISE else number in question.weak,
         )
         for number, name in (question.names | {NOISE: NOISE_LABEL}).items()
         for size in [int((labels == number).sum())]
     ]
     if units:
-        summaries = units.count_by_row(summaries, labels, rows, units.n_rows(rows))
+        summaries = units.count_by_row(summaries, labels, rows, n_read)
     for place in np.flatnonzero(labels == NOISE).tolist():
         status[rows[place]] = RowStatus.noise
     clustering = Clustering(
@@ -108,23 +111,28 @@ def predict_clusters(question: SavedQuestion, vectors: npt.NDArray[np.float32]) 
 def drift_of(question: SavedQuestion, result: ClusteringResult, novel: list[bool | None]) -> DriftReport:
     """Return how the shares of the clusters changed since the run was saved.
 
-    Where a row may have several answers, shares are of the pairs of a row and one of its clusters.
+    Shares are of the rows with text, as in the table of clusters; noise and unanswered rows have shares too. Where
+    a row may have several answers, it counts in each of its clusters.
 
     :param question: a question of a saved run.
     :param result: the result of the new rows, from `assign_rows`.
     :param novel: which of them are novel, from `assign_rows`.
     """
-    then: dict[int, int] = {}
-    for number, size in question.sizes.items():
-        into = question.merged.get(number, number)
-        then[into] = then.get(into, 0) + size
-    now = [label for label in result.clustering.labels.tolist() if label != NOISE]
-    if result.units:  # a row counts once in each of its clusters, as in the sizes of the run
-        row_of = [result.units.row_of[unit] for unit in result.rows]
-        pairs = set(zip(row_of, result.clustering.labels.tolist(), strict=True))
-        now = [label for _, label in pairs if label != NOISE]
-    n_rows, n_novel = len(result.rows), novel.count(True)
+    then, statuses = dict(question.counts), Counter(result.row_status)
+    now = {summary.cluster: summary.size for summary in result.summaries}
+    now[UNANSWERED] = statuses[RowStatus.no_answer]
+    for outside in (NOISE, UNANSWERED):
+        if now[outside]:
+            then.setdefault(outside, 0)
+    then = dict(sorted(then.items(), key=lambda pair: (pair[0] < 0, abs(pair[0]))))
+    names = question.names | {NOISE: NOISE_LABEL, UNANSWERED: UNANSWERED_LABEL}
+    n_novel = novel.count(True)
     if result.units:
-        n_rows = result.units.n_rows(result.rows)
         n_novel = result.units.n_rows([unit for unit, is_novel in enumerate(novel) if is_novel])
-    return DriftReport(drift(then, now, question.names), n_rows, n_novel)
+    return DriftReport(
+        drift(then, now, names, question.n_read, result.n_read),
+        result.n_read,
+        n_novel,
+        statuses,
+        then.get(NOISE, 0) / max(1, question.n_read),
+    )

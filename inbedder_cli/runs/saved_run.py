@@ -19,6 +19,7 @@ from inbedder_cli.clustering import NOISE
 from inbedder_cli.clustering.predictor import ClusterPredictor
 from inbedder_cli.errors import InputError
 from inbedder_cli.explanation.labels import OR
+from inbedder_cli.explanation.summaries import UNANSWERED
 from inbedder_cli.runs.contents import (
     check_rows,
     maps_of,
@@ -37,7 +38,7 @@ from inbedder_cli.runs.schema import how_to_repeat, read_manifest
 from inbedder_cli.untrusted import UnsafeFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from inbedder_cli.corpus.layout import Reading
     from inbedder_cli.encoders.base import ModelRecord
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from inbedder_cli.projection import RowMap
     from inbedder_cli.results import ClusteringResult
     from inbedder_cli.runs.renames import Change
-    from inbedder_cli.runs.schema import Manifest
+    from inbedder_cli.runs.schema import Manifest, Question
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class SavedQuestion:
     :param predictor: assigns new vectors to clusters.
     :param clustering: the options that made the clusters, with k and min_cluster_size filled in.
     :param unanswered_options: which answers count as unanswered.
-    :param sizes: number of rows by cluster, before merges.
+    :param counts: rows by cluster, after merges; of noise and unanswered rows too, where there are any.
+    :param n_read: rows with text; with several answers a row counts in each of its clusters.
     :param names: name of each cluster, with the user's renames.
     :param merged: target by merged cluster.
     :param weak: clusters whose label is weak, and not the user's own.
@@ -69,7 +71,8 @@ class SavedQuestion:
     predictor: ClusterPredictor
     clustering: ClusterOptions
     unanswered_options: UnansweredOptions
-    sizes: dict[int, int]
+    counts: dict[int, int]
+    n_read: int
     names: dict[int, str]
     merged: dict[int, int]
     weak: frozenset[int] = frozenset()
@@ -88,7 +91,8 @@ class SavedQuestion:
             predictor=ClusterPredictor.of(result.clustering),
             clustering=result.clustering.options,
             unanswered_options=result.unanswered_options,
-            sizes={summary.cluster: summary.size for summary in clusters},
+            counts={summary.cluster: summary.size for summary in result.groups},
+            n_read=result.n_read,
             names={summary.cluster: summary.label for summary in clusters},
             merged={},
             weak=frozenset(summary.cluster for summary in clusters if summary.label_is_weak),
@@ -206,13 +210,28 @@ def _question(
         predictor,
         manifest.cluster_options(name),
         manifest.flag_options,
-        {c.cluster: c.size for c in clusters},
+        *_counts(question, merged),
         names,
         merged,
         frozenset(c.cluster for c in clusters if c.label_is_weak and names[c.cluster] == c.label),
         frozenset(question.multi.words) if question.multi else None,
         row_map,
     )
+
+
+def _counts(question: Question, merged: Mapping[int, int]) -> tuple[dict[int, int], int]:
+    """Return the rows of each cluster after merges, of noise and of unanswered rows, and the rows with text."""
+    sizes = [(cluster.cluster, cluster.size) for cluster in question.clusters]
+    if question.unanswered is not None:
+        sizes.append((UNANSWERED, question.unanswered.size))
+    n_read = question.rows.n_read if question.multi else sum(size for _, size in sizes)
+    counts: dict[int, int] = {}
+    for number, size in sizes:
+        into = merged.get(number, number)
+        # Where a row may have several answers, one that is in both of two clusters counts twice once they are
+        # merged, and there may be no more rows than were read.
+        counts[into] = min(n_read, counts.get(into, 0) + size)
+    return counts, n_read
 
 
 def estimator_parameters(run: SavedRun, saved: SavedQuestion) -> dict[str, Any]:

@@ -136,10 +136,18 @@ class SavedClustering(Struct, frozen=True):
     answered_alike: list[list[int]] = []
 
 
-class Rows(Struct, frozen=True):
-    """The number of rows of the input."""
+class Rows(Struct, frozen=True, rename={"no_answer": "no-answer"}):
+    """The number of rows of the input, in all and by status."""
 
     total: Count
+    ok: Count = 0
+    noise: Count = 0
+    no_answer: Count = 0
+
+    @property
+    def n_read(self) -> int:
+        """The number of rows with text."""
+        return self.ok + self.noise + self.no_answer
 
 
 class Several(Struct, frozen=True):

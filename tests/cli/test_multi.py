@@ -159,7 +159,9 @@ def test_a_saved_run_gives_new_rows_several_clusters(cluster, inbedder, tmp_path
     ]
     drift = json.loads(inbedder("assign", run, new, "-f", "json").stdout)["drift"]
     assert drift["rows"] == 2
-    assert sum(c["now"] for c in drift["clusters"]) == pytest.approx(1, abs=1e-5)
+    shares = {c["label"]: (c["then"], c["now"]) for c in drift["clusters"]}
+    assert shares["search"] == (round(3 / 7, 6), 0.5)  # of rows: the first one is in two clusters
+    assert sum(now for _, now in shares.values()) == pytest.approx(1.5, abs=1e-5)
     assert "100 % in the same cluster" in inbedder("verify", run).stdout
     (run / "names.txt").write_text("1 -> 0\n")
     merged = read_csv(inbedder("assign", run, new, "-q").stdout)

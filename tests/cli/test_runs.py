@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,41 @@ def test_new_rows_get_clusters_and_their_drift_is_reported(inbedder, saved, tmp_
     table = inbedder("assign", run, fresh, "-f", "table").stdout
     assert "95 % interval" in table
     assert "then" in table
+
+
+@pytest.mark.parametrize("chosen", [("-k", "3"), ("-a", "hdbscan", "--min-cluster-size", "3")])
+def test_shares_then_are_those_that_cluster_shows_and_the_lines_account_for_all_rows(
+    inbedder, saved, stays, tmp_path, chosen
+):
+    stays.write_text(stays.read_text() + "".join(f"n{i},n/a\n" for i in range(6)) + "e,\n")
+    run, _ = saved(*chosen, "--flag-unanswered", "--min-confidence", "0")
+    document = json.loads((run / "run.json").read_text())
+    shown = {c["cluster"]: c["share"] for c in document["clusters"]} | {None: document["unanswered"]["share"]}
+    assert shown[None] >= 6 / 36
+    fresh = a_file(tmp_path / "fresh.csv", range(100, 114))
+    fresh.write_text(fresh.read_text() + "n1,n/a\nn2,n/a\ne,\n")
+    result = inbedder("assign", run, fresh, "--json")
+    document = json.loads(result.stdout)
+    told = document["drift"]
+    assert {c["cluster"]: c["then"] for c in told["clusters"] if c["then"]} == shown
+    now = {c["cluster"]: c["now"] for c in told["clusters"]}
+    counts = Counter(row["status"] for row in document["data"])
+    assert counts["no-answer"] >= 2
+    assert (told["rows"], now[None], told["status"]) == (16, counts["no-answer"] / 16, dict(counts))
+    assert sum(now.values()) == pytest.approx(1, abs=1e-5)
+    assert f"{counts['ok']} of 17 rows are in clusters; 1 empty, " in result.stderr
+    assert "(no clear answer)" in inbedder("assign", run, fresh, "-f", "table").stdout
+    (run / "names.txt").write_text("1 -> 0\n")
+    merged = json.loads(inbedder("assign", run, fresh, "--json").stdout)["drift"]["clusters"]
+    assert merged[0]["then"] == pytest.approx(shown[0] + shown[1], abs=1e-5)
+
+
+def test_shares_of_a_run_that_holds_no_counts_by_status_are_known_too(inbedder, saved, stays):
+    run, _ = saved()
+    told = json.loads(inbedder("assign", run, stays, "--json").stdout)["drift"]
+    manifest = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(manifest | {"rows": {"total": 30}}))
+    assert json.loads(inbedder("assign", run, stays, "--json").stdout)["drift"] == told
 
 
 def test_renames_and_merges_hold_and_survive_another_run(inbedder, saved, stays, tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from inbedder_cli.clustering import NOISE, fit_clusters
 from inbedder_cli.clustering import hdbscan as hdbscan_module
 from inbedder_cli.clustering import kmeans as kmeans_module
-from inbedder_cli.clustering.predictor import ClusterPredictor, distances_to_others
+from inbedder_cli.clustering.predictor import ClusterPredictor, distances_to_others, novelty_thresholds
 from inbedder_cli.options import ClusterOptions
 from tests.clustering.test_fit import blobs
 
@@ -65,6 +65,31 @@ def test_fresh_rows_of_the_same_kind_are_seldom_novel():
         some[: len(some) // 2, 0] += 8
     found = fit_clusters(rows.astype(np.float32), ClusterOptions(k=2, stability=False))
     assert 0 < ClusterPredictor.of(found).predict(fresh.astype(np.float32)).novel.mean() < 0.04
+
+
+def test_fresh_rows_of_small_clusters_are_as_seldom_novel():
+    centers, spread = 12 * np.eye(300)[:5], (0.3, 0.3, 0.3, 0.6, 1.0)
+
+    def rows(rng, *sizes):
+        parts = [centers[i] + spread[i] * rng.normal(size=(n, 300)) for i, n in enumerate(sizes)]
+        return np.concatenate(parts).astype(np.float32)
+
+    novel = []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        found = fit_clusters(rows(rng, 5, 8, 12, 80, 12), ClusterOptions(k=5, stability=False))
+        novel.append(ClusterPredictor.of(found).predict(rows(rng, 20, 20, 20, 20, 20)).novel)
+    assert np.mean(novel, axis=0)[:60].mean() <= 0.01
+    assert np.mean(novel) <= 0.05
+
+
+def test_the_threshold_of_a_large_cluster_is_its_own_and_that_of_a_small_one_the_common_one():
+    many, few = np.linspace(0, 0.4, 100_000), np.array([0.9])
+    large, small = novelty_thresholds([many, few])
+    assert large == pytest.approx(0.396, abs=1e-3)
+    assert small == pytest.approx((0.9 + 50 * 0.396) / 51, abs=1e-3)
+    assert novelty_thresholds([few]).tolist() == pytest.approx([0.9])
+    assert novelty_thresholds([]).shape == (0,)
 
 
 def test_rows_like_none_before_are_novel():

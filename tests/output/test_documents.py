@@ -104,10 +104,13 @@ def test_several_questions_share_what_they_have_in_common(result):
 
 
 def test_drift_is_reported_by_the_names_of_questions():
-    report = DriftReport([Drift(0, "anger", 0.5, 0.25, 0.1, 0.4, 0.01)], 20, 3)
+    report = DriftReport(
+        [Drift(0, "anger", 0.5, 0.25, 0.1, 0.4, 0.01)], 20, 3, {RowStatus.ok: 19, RowStatus.noise: 1}
+    )
     drift = {
         "rows": 20,
         "novel": 3,
+        "status": {"noise": 1, "ok": 19},
         "clusters": [
             {
                 "cluster": 0,

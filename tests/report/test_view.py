@@ -18,7 +18,7 @@ from inbedder_cli.explanation.labels import LabelCheck
 from inbedder_cli.explanation.phrases import Phrase
 from inbedder_cli.explanation.summaries import UNANSWERED, AnswerShare, ClusterSummary
 from inbedder_cli.report.crosstab_view import association
-from inbedder_cli.report.drift_view import drift_line
+from inbedder_cli.report.drift_view import drift_line, drift_lines
 from inbedder_cli.report.page_view import effect_sentence
 from inbedder_cli.report.view import (
     baseline_line,
@@ -263,9 +263,19 @@ def test_the_association_of_groupings_is_named_by_its_size():
     )
 
 
+def test_lines_of_drift_say_what_to_do_with_rows_of_another_kind_and_account_for_all():
+    statuses = {RowStatus.ok: 14, RowStatus.no_answer: 2}
+    like, unlike = (drift_lines(DriftReport([], 16, n, statuses)) for n in (1, 9))
+    assert like[1:] == ["14 of 16 rows are in clusters; 2 no-answer"]
+    assert unlike[0].endswith("9 of 16 rows are novel (56%)")
+    assert unlike[1].startswith("these rows differ from those that were clustered: cluster them anew")
+
+
 def test_drift_is_reported_in_one_line():
     moved = Drift(0, "refund", 0.5, 0.25, 0.1, 0.4, 0.001)
     still = Drift(1, "kind staff", 0.5, 0.75, 0.6, 0.9, 0.2)
-    line = drift_line(DriftReport([moved, still], 20, 1))
+    line = drift_line(DriftReport([moved, still], 20, 1, {}))
     assert line == "changed shares: refund 50% -> 25%; 1 of 20 rows are novel (5%)"
-    assert drift_line(DriftReport([still], 0, 0)) == "no share changed significantly; 0 of 0 rows are novel (0%)"
+    assert (
+        drift_line(DriftReport([still], 0, 0, {})) == "no share changed significantly; 0 of 0 rows are novel (0%)"
+    )
