@@ -16,6 +16,7 @@ from inbedder_cli.cli.destinations import (
     check_targets,
     free_prefix,
     save_analysis,
+    split_format,
     with_output_style,
     write_analysis,
     write_clusters,
@@ -166,8 +167,9 @@ def cluster(
     _check_multi(questions, [name for name, value in one.items() if value], vectors, multi=multi)
     inputs = (file, vectors, explanation.stop_words)
     bad_rows = source.bad_rows
+    file_format, with_table = split_format(output, output_format)
     row_format = check_targets(
-        output, output_format, clusters, save, report, plot, bad_rows=bad_rows, force=force, inputs=inputs
+        output, file_format, clusters, save, report, plot, bad_rows=bad_rows, force=force, inputs=inputs
     )
     corpus = source.read(file, reporter)
     sharded.tell_of_parts(len(corpus), file, list(questions.values()), reporter)
@@ -215,7 +217,15 @@ def cluster(
         save_analysis(analysis, save, reporter)
     write_pictures(analysis, report, plot, page, reporter)
     write_analysis(
-        analysis, row_format, output, prefix, reporter, explode=explode, with_map=with_map, whole=no_truncate
+        analysis,
+        row_format,
+        output,
+        prefix,
+        reporter,
+        with_table=with_table,
+        explode=explode,
+        with_map=with_map,
+        whole=no_truncate,
     )
     for result in analysis:
         warn_about_embeddings(result.embeddings, encoding.max_tokens, reporter)

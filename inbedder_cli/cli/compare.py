@@ -12,7 +12,7 @@ import typer
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
 from inbedder_cli.cli.console import stderr_reporter, stdout_console
-from inbedder_cli.cli.destinations import check_targets
+from inbedder_cli.cli.destinations import check_targets, split_format
 from inbedder_cli.cli.instructions import parse_instructions
 from inbedder_cli.cli.option_groups import AnswerOptions, EncodingOptions, ModelOptions, with_groups
 from inbedder_cli.cli.table_options import InputOptions
@@ -57,7 +57,8 @@ def compare(
     questions = parse_instructions(instruction)
     if len(questions) < 2:
         raise UsageError("compare needs at least two wordings", hint="repeat -i")
-    format_name = check_targets(output, output_format, bad_rows=source.bad_rows, force=force, inputs=[file])
+    file_format, with_table = split_format(output, output_format)
+    format_name = check_targets(output, file_format, bad_rows=source.bad_rows, force=force, inputs=[file])
     format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
     corpus = (source if source.sample or source.limit else replace(source, sample=ROWS)).read(file, reporter)
 
@@ -87,11 +88,11 @@ def compare(
     )
     wordings = [describe(name, result) for name, result in analysis.results.items()]
     agreements = agreement(list(analysis))
-    if format_name == TABLE:
-        print_wordings(stdout_console(), wordings, agreements)
-    else:
+    if format_name != TABLE:
         document = partial(wordings_document, wordings, agreements)
         with open_output(output) as stream:
             write_table(wordings_table(wordings, agreements), stream, format_name, document=document)
+    if format_name == TABLE or with_table:
+        print_wordings(stdout_console(), wordings, agreements)
     for result in analysis:
         warn_about_embeddings(result.embeddings, encoding.max_tokens, reporter)

@@ -67,11 +67,27 @@ def check_targets(
         from inbedder_cli.report.plot import check_plot
 
         check_plot(plot)
-    format_name = format_name or (format_of(output) if output else None)
     if output is not None and format_name == TABLE:
         raise UsageError("--format table prints to the terminal only", hint="choose another --format for the file")
+    format_name = format_name or (format_of(output) if output else None)
     check_terminal(format_name, output)
     return format_name
+
+
+def split_format(output: Path | None, format_name: str | None) -> tuple[str | None, bool]:
+    """Return the format of a file, and whether a table is printed beside it.
+
+    A terminal sees the table in any case; elsewhere `--format table` asks for it, and the suffix tells the format.
+
+    :param output: the file; None: stdout, which shows rows or a table.
+    :param format_name: value of --format; None if not given.
+    :return: value of --format for the file, and whether stdout gets the table.
+    """
+    from inbedder_cli.output.formats import TABLE
+
+    if output is None:
+        return format_name, False
+    return (None, True) if format_name == TABLE else (format_name, sys.stdout.isatty())
 
 
 def check_terminal(format_name: str | None, output: Path | None) -> None:
@@ -114,17 +130,19 @@ def write_analysis(
     prefix: str,
     reporter: Reporter,
     *,
+    with_table: bool,
     explode: bool = False,
     with_map: bool = False,
     whole: bool = False,
 ) -> None:
-    """Write the rows, or print the tables of clusters on a terminal.
+    """Write the rows, or print the tables of clusters, or both.
 
     :param analysis: the results.
     :param format_name: format of the rows; None: a table on a terminal, else like the input.
     :param output: file of the rows; None: stdout.
     :param prefix: prefix of the new columns' names.
     :param reporter: receives the lines below the tables where no table is printed.
+    :param with_table: whether tables are printed beside a file of rows (`split_format`).
     :param explode: whether a row with several answers becomes a line for each.
     :param with_map: whether rows get their places on the map.
     :param whole: whether the tables show texts whole.
@@ -134,9 +152,9 @@ def write_analysis(
 
     if format_name is None:
         format_name = TABLE if sys.stdout.isatty() else format_like_input(analysis.corpus)
-    if format_name != TABLE or output is not None:
+    if format_name != TABLE:
         _write_rows(analysis, format_name, output, prefix, explode=explode, with_map=with_map)
-    if format_name == TABLE or (output is not None and sys.stdout.isatty()):
+    if format_name == TABLE or with_table:
         print_analysis(analysis, whole=whole)
         return
     for result in analysis:

@@ -8,7 +8,7 @@ from functools import partial
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
 from inbedder_cli.cli.console import stderr_reporter, stdout_console
-from inbedder_cli.cli.destinations import check_targets
+from inbedder_cli.cli.destinations import check_targets, split_format
 from inbedder_cli.cli.instructions import check_instruction
 from inbedder_cli.cli.option_groups import AnswerOptions, EncodingOptions, ModelOptions, with_groups
 from inbedder_cli.cli.table_options import InputOptions
@@ -53,7 +53,8 @@ def tune(
 
     reporter = stderr_reporter(quiet=quiet)
     question = check_instruction(instruction)
-    format_name = check_targets(output, output_format, bad_rows=source.bad_rows, force=force, inputs=[file])
+    file_format, with_table = split_format(output, output_format)
+    format_name = check_targets(output, file_format, bad_rows=source.bad_rows, force=force, inputs=[file])
     format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
     corpus = source.read(file, reporter)
 
@@ -71,11 +72,11 @@ def tune(
         return
     embeddings = pipeline.embed(corpus, question, encoder, encoding.settings(), reporter)
     tuning = pipeline.tune(pipeline.flag_unanswered(corpus, embeddings, answers.settings()), clustering)
-    if format_name == TABLE:
-        print_tuning(stdout_console(), tuning)
-    else:
+    if format_name != TABLE:
         with open_output(output) as stream:
             write_table(
                 tuning_table(tuning), stream, format_name, document=partial(tuning_document, tuning, question)
             )
+    if format_name == TABLE or with_table:
+        print_tuning(stdout_console(), tuning)
     warn_about_embeddings(embeddings, encoding.max_tokens, reporter)

@@ -111,7 +111,8 @@ def select_n_clusters(
     sample = sample_indices(len(points), ROWS, options.seed)
     points = points[sample]
     answers = None if answers is None else [answers[i] for i in sample]
-    most = min(options.k_max, n_different(points, options.k_max), max(len(points) // 2, 1))
+    # Two rows a cluster are the least that can be compared, but `k_min` is what the user asks for.
+    most = min(options.k_max, n_different(points, options.k_max), max(len(points) // 2, options.k_min))
     scores = {}
     for k in range(options.k_min, most + 1):
         candidate = replace(options, k=k)
@@ -126,7 +127,7 @@ def select_n_clusters(
             stability,
             None if answers is None else float(adjusted_mutual_info_score(answers, labels)),
         )
-    if not scores:  # there are too few different rows
+    if not scores:  # fewer different rows than `k_min`
         return KSelection(max(1, most), {}, len(points))
     return replace(select_from(scores, len(points)), k_max=options.k_max)
 
@@ -159,6 +160,7 @@ class SizeScore:
     :param noise: share of rows in no cluster, 0 to 1.
     :param stability: as in `KScore`; 0 where there are no clusters.
     :param cliff: whether the number of clusters at least doubles or halves from the size before.
+    :param chosen: whether it is the size that is taken where the user gives none.
     """
 
     min_cluster_size: int
@@ -166,6 +168,7 @@ class SizeScore:
     noise: float
     stability: float
     cliff: bool
+    chosen: bool = False
 
 
 def sweep_sizes(points: Vectors, options: ClusterOptions) -> list[SizeScore]:
@@ -175,11 +178,11 @@ def sweep_sizes(points: Vectors, options: ClusterOptions) -> list[SizeScore]:
     :param options: which algorithm, and the seed.
     :return: one score per size, smallest first.
     """
-    n_rows = len(points)
+    n_rows, kind, options = len(points), algorithms[options.algorithm], replace(options, min_cluster_size=None)
     sample = sample_indices(n_rows, ROWS, options.seed)
     points, share = points[sample], len(sample) / n_rows
-    least = algorithms[options.algorithm].min_rows(replace(options, min_cluster_size=None))
-    sizes = sorted({max(least, round(part * n_rows)) for part in SHARES})
+    least, default = kind.min_rows(options), kind.with_defaults(options, n_rows).min_cluster_size
+    sizes = sorted({max(least, round(part * n_rows)) for part in SHARES} | ({default} if default else set()))
     swept: list[SizeScore] = []
     for size in (size for size in sizes if size * share <= len(points)):
         candidate = replace(options, min_cluster_size=max(2, round(size * share)))
@@ -188,5 +191,6 @@ def sweep_sizes(points: Vectors, options: ClusterOptions) -> list[SizeScore]:
         stability = partition_stability(points, candidate, PARTS) if k else 0.0
         before = swept[-1].k if swept else k
         cliff = max(k, before) >= CLIFF * max(1, min(k, before))
-        swept.append(SizeScore(size, k, float((labels == NOISE).mean()), stability, cliff))
+        noise = float((labels == NOISE).mean())
+        swept.append(SizeScore(size, k, noise, stability, cliff, chosen=size == default))
     return swept

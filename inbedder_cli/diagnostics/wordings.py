@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from inbedder_cli.results import ClusteringResult
 
 SHORT = 3  # maximum number of words of a short answer
+LEAST_DIFFERENCES = {"answered": 0.05, "short": 0.05, "stability": 0.1, "baseline": 0.1}
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,27 @@ def describe(name: str, result: ClusteringResult) -> Wording:
         float(np.average(stabilities, weights=sizes)) if measured else float("nan"),
         result.baseline.ami if result.baseline else None,
     )
+
+
+def preferences(wordings: Sequence[Wording]) -> dict[str, list[str]]:
+    """Return which wordings each measure speaks for.
+
+    More rows that answer, more short answers and steadier clusters speak for a wording, and so does less agreement
+    with the baseline: its clusters come from the question. Wordings are as good as the best if they lack less than
+    `LEAST_DIFFERENCES`; the baseline is measured on a sample, and stability by random halves.
+
+    :param wordings: of one question.
+    :return: for each measure that all wordings have, the names of those that are as good as the best.
+    """
+    favored = {}
+    for measure, least in LEAST_DIFFERENCES.items():
+        values = {wording.name: getattr(wording, measure) for wording in wordings}
+        if any(value is None or math.isnan(value) for value in values.values()):
+            continue
+        goodness = {name: -value if measure == "baseline" else value for name, value in values.items()}
+        best = max(goodness.values())
+        favored[measure] = [name for name, value in goodness.items() if round(best - value, 6) < least]
+    return favored
 
 
 def agreement(results: Sequence[ClusteringResult]) -> list[list[float]]:

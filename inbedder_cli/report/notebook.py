@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 EXAMPLE_LENGTH = 200  # characters
 N_OTHER_COLUMNS = 5  # of the table, beside those of answers and of phrases
-MAX_CLUSTERS = 4  # listed in the text
+MAX_CLUSTERS = 10  # listed in the text, the largest
 LABEL_LENGTH = 40  # characters
 LINE_LENGTH = 110  # characters
 GRAY, SMALL = "color:#888", "font-size:smaller"
@@ -81,20 +81,21 @@ def _safe(text: str) -> str:
 
 
 def clusters_text(result: ClusteringResult) -> str:
-    """Return the result in under ten lines: the question, the largest clusters, and their stability.
+    """Return the result in a few lines: the question, the largest clusters, and their stability.
 
     :param result: one question, answered over a corpus.
     :return: lines of at most 110 characters.
     """
     views = cluster_views(result)
-    width = max((len(truncate(view.label, LABEL_LENGTH)) for view in views[:MAX_CLUSTERS]), default=0)
+    clusters = [view for view in views if not view.is_outside]
+    outside = [view for view in views if view.is_outside]
+    listed = clusters[:MAX_CLUSTERS]
+    width = max((len(truncate(view.label, LABEL_LENGTH)) for view in [*listed, *outside]), default=0)
     lines = [f'ClusteringResult: "{printable(result.instruction)}" in {printable(result.corpus.source)}']
-    for view in views[:MAX_CLUSTERS]:
-        marks = f"  {', '.join(view.marks)}" if view.marks else ""
-        label = truncate(view.label, LABEL_LENGTH)
-        lines.append(f"{view.number:>4}  {label:<{width}}  {view.rows:>9}  {view.share:>4}{marks}")
-    if len(views) > MAX_CLUSTERS:
-        lines.append(f"      and {len(views) - MAX_CLUSTERS:,} more")
+    lines += [_text_line(view, width) for view in listed]
+    if rest := len(clusters) - len(listed):
+        lines.append(f"      and {rest:,} more cluster{'s' if rest > 1 else ''}")
+    lines += [_text_line(view, width) for view in outside]
     lines += [
         n_clusters_lines(result)[0],
         several_answers_line(result),
@@ -102,3 +103,9 @@ def clusters_text(result: ClusteringResult) -> str:
         rows_line(Counter(result.row_status)),
     ]
     return "\n".join(truncate(line, LINE_LENGTH) for line in lines if line)
+
+
+def _text_line(view: ClusterView, width: int) -> str:
+    marks = f"  {', '.join(view.marks)}" if view.marks else ""
+    label = truncate(view.label, LABEL_LENGTH)
+    return f"{view.number:>4}  {label:<{width}}  {view.rows:>9}  {view.share:>4}{marks}"

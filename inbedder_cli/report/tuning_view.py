@@ -46,10 +46,18 @@ def _print_k_selection(console: Console, selection: KSelection) -> None:
 def _print_sizes(console: Console, scores: list[SizeScore]) -> None:
     table = _table("min_cluster_size", "clusters", "noise", "stability")
     for size in scores:
-        cells = (str(size.min_cluster_size), str(size.k), percent(size.noise), f"{size.stability:.2f}")
-        table.add_row(*cells, "cliff" if size.cliff else "")
+        stability = f"{size.stability:.2f}" if size.k else ""
+        cells = (str(size.min_cluster_size), str(size.k), percent(size.noise), stability)
+        table.add_row(*cells, _size_note(size), style="bold" if size.chosen else "")
     console.print(table)
-    print_notes(console, [CLIFF] if any(size.cliff for size in scores) else [])
+    chosen = [size.min_cluster_size for size in scores if size.chosen]
+    notes = [f"without --min-cluster-size, cluster takes {size}" for size in chosen]
+    print_notes(console, [*notes, *([CLIFF] if any(size.k and size.cliff for size in scores) else [])])
+
+
+def _size_note(size: SizeScore) -> str:
+    notes = {"chosen": size.chosen, "no clusters": not size.k, "cliff": bool(size.k) and size.cliff}
+    return ", ".join(note for note, holds in notes.items() if holds)
 
 
 def _table(*names: str) -> Table:

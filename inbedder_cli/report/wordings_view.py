@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from inbedder_cli.diagnostics.wordings import preferences
 from inbedder_cli.report.terminal import print_notes
 from inbedder_cli.report.view import percent, printable
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from inbedder_cli.diagnostics.wordings import Wording
 
 LEGEND = "agreement: adjusted mutual information of clusters; baseline: with those of a neutral question"
+NAMES = {"baseline": "the lower baseline"}  # of measures, where the higher value is not the better
 
 
 def print_wordings(console: Console, wordings: list[Wording], agreements: list[list[float]]) -> None:
@@ -50,4 +52,21 @@ def print_wordings(console: Console, wordings: list[Wording], agreements: list[l
         for j, other in enumerate(wordings[:i])
         if not math.isnan(agreements[i][j])
     ]
-    print_notes(console, [*lines, LEGEND])
+    print_notes(console, [*lines, LEGEND, preference_line(wordings)])
+
+
+def preference_line(wordings: list[Wording]) -> str:
+    """Return which measures speak for which wordings, and which differ too little to say.
+
+    :param wordings: of one question, at least two.
+    """
+    favored = preferences(wordings)
+    undecided = [measure for measure, names in favored.items() if len(names) == len(wordings)]
+    decided: dict[tuple[str, ...], list[str]] = {}
+    for measure, names in favored.items():
+        if measure not in undecided:
+            decided.setdefault(tuple(names), []).append(NAMES.get(measure, measure))
+    parts = [f"for {' or '.join(names)}: {', '.join(measures)}" for names, measures in decided.items()]
+    if undecided:
+        parts.append(f"too close to say: {', '.join(undecided)}")
+    return "; ".join(parts)

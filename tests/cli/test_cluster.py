@@ -129,6 +129,16 @@ def test_the_table_names_every_cluster_at_80_and_at_200_columns(cluster, reviews
             assert summary["label"].split()[0][:8] in out
 
 
+@pytest.mark.parametrize("name", ["rows.csv", "rows.json"])
+def test_a_table_can_be_printed_beside_a_file_of_rows(cluster, reviews, tmp_path, name):
+    path = tmp_path / name
+    printed = cluster(reviews, "-f", "table", "-o", path)
+    assert printed.stdout == cluster(reviews, "-f", "table").stdout
+    alone = tmp_path / f"alone-{name}"
+    assert cluster(reviews, "-o", alone).stdout == ""
+    assert path.read_text(encoding="utf-8") == alone.read_text(encoding="utf-8")
+
+
 def test_the_json_document_holds_settings_clusters_and_rows(cluster, reviews):
     document = json.loads(cluster(reviews, "-f", "json", "--id", "id").stdout)
     assert document["schema"] == 2
@@ -193,7 +203,7 @@ def test_vectors_of_other_texts_or_another_question_are_refused(inbedder, review
     ("arguments", "said"),
     [
         (["-o", "same.csv", "--clusters", "same.csv"], "both name"),
-        (["-o", "x.csv", "-f", "table"], "table prints to the terminal only"),
+        (["-o", "x.what", "-f", "table"], 'the suffix ".what"'),
         (["--stop-words", "nowhere.txt"], "cannot read the stop words"),
         (["-a", "hdbscan", "-k", "3"], "-k is for kmeans"),
     ],

@@ -35,6 +35,7 @@ def test_wordings_stand_side_by_side(compare):
     assert document["wordings"][0]["answered"] == 1
     table = compare("-i", FIRST, "-i", SECOND, "-f", "table").stdout
     assert "q1 and q2 agree to" in table
+    assert "too close to say" in table
 
 
 def test_the_same_wording_twice_agrees_with_itself(compare):

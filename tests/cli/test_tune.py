@@ -52,13 +52,22 @@ def test_the_terminal_sees_a_table_that_names_the_best(tune):
 def test_hdbscan_is_swept_by_smallest_cluster_size(tune):
     rows = list(csv.DictReader(io.StringIO(tune("-a", "hdbscan").stdout)))
     assert rows[0]["min_cluster_size"] == "5"
-    assert set(rows[0]) == {"min_cluster_size", "k", "noise", "stability", "cliff"}
-    assert "min_cluster_size" in tune("-a", "hdbscan", "-f", "table").stdout
+    assert set(rows[0]) == {"min_cluster_size", "k", "noise", "stability", "cliff", "chosen"}
+    assert [row["min_cluster_size"] for row in rows if row["chosen"] == "true"] == ["5"]  # of 30 rows
+    out = tune("-a", "hdbscan", "-f", "table").stdout
+    assert "min_cluster_size" in out
+    assert "without --min-cluster-size, cluster takes 5" in out
 
 
-def test_too_few_rows_and_a_table_in_a_file_are_refused(inbedder, tiny, tmp_path, table_of):
+def test_the_table_is_printed_beside_a_file(tune, tmp_path):
+    path = tmp_path / "tuning.csv"
+    printed = tune("--k-max", "3", "-f", "table", "-o", path).stdout
+    assert printed == tune("--k-max", "3", "-f", "table").stdout
+    assert path.read_text(encoding="utf-8") == tune("--k-max", "3").stdout
+
+
+def test_too_few_rows_are_refused(inbedder, tiny, tmp_path):
     (tmp_path / "one.csv").write_text("text\nonly\n")
     few = inbedder("tune", tmp_path / "one.csv", "-i", QUESTION, "-m", tiny, "--min-confidence", "0")
     assert few.exit_code == 5
     assert "too few for 2 clusters" in few.stderr
-    assert inbedder("tune", table_of, "-i", QUESTION, "-o", tmp_path / "t.csv", "-f", "table").exit_code == 2

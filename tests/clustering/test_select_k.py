@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inbedder_cli.clustering import KScore, KSelection, sweep
+from inbedder_cli.clustering import KScore, KSelection, fit_clusters, sweep
 from inbedder_cli.clustering.select_k import select_from
 from inbedder_cli.options import ClusterOptions
 from tests.clustering.test_fit import blobs, cloud
@@ -108,6 +108,20 @@ def test_a_sweep_over_sizes_tells_clusters_noise_and_the_cliff():
     assert swept[-1].k < 6
     assert any(score.cliff for score in swept)
     assert not swept[0].cliff
+    (chosen,) = [score.min_cluster_size for score in swept if score.chosen]
+    assert chosen == fit_clusters(vectors, HDBSCAN).options.min_cluster_size
+
+
+@pytest.mark.parametrize(("n", "k_min", "k"), [(2, 2, 2), (3, 2, 2), (12, 10, 10)])
+def test_few_rows_get_as_many_clusters_as_are_asked_for_at_least(n, k_min, k):
+    choice = sweep(cloud(n, 20, seed=0), ClusterOptions(k_min=k_min))
+    assert choice.k == k
+    assert list(choice.scores) == [k]
+
+
+def test_fewer_different_rows_than_the_smallest_k_leave_nothing_to_compare():
+    choice = sweep(np.repeat(cloud(1, 20, seed=0), 3, axis=0), ClusterOptions())
+    assert (choice.k, choice.scores) == (1, {})
 
 
 def test_the_number_of_different_rows_is_no_bound_to_raise():

@@ -7,9 +7,10 @@ import pyarrow as pa
 import pytest
 
 from inbedder_cli.corpus import Corpus
-from inbedder_cli.diagnostics.wordings import agreement, describe
+from inbedder_cli.diagnostics.wordings import Wording, agreement, describe, preferences
 from inbedder_cli.options import ClusterOptions
 from inbedder_cli.pipeline import analyze
+from inbedder_cli.report.wordings_view import preference_line
 from inbedder_cli.results import Embeddings, RowStatus
 from tests.clustering.test_fit import blobs
 
@@ -49,3 +50,27 @@ def test_wordings_that_group_alike_agree_and_others_do_not():
     assert abs(table[0][2]) < 0.3
     assert [table[i][i] for i in range(3)] == [1, 1, 1]
     assert table[2][1] == table[1][2]
+
+
+def a_wording(name, answered=1.0, short=1.0, stability=0.6, baseline=0.3):
+    return Wording(name, "Which one?", answered, short, 9, 3.0, 5, stability, baseline)
+
+
+def test_figures_speak_for_the_wordings_that_are_clearly_better():
+    q1, q2 = a_wording("q1", answered=0.97, stability=0.35), a_wording("q2", answered=0.94, stability=0.49)
+    assert preferences([q1, q2]) == {
+        "answered": ["q1", "q2"],
+        "short": ["q1", "q2"],
+        "stability": ["q2"],
+        "baseline": ["q1", "q2"],
+    }
+    assert preference_line([q1, q2]) == "for q2: stability; too close to say: answered, short, baseline"
+    q3 = a_wording("q3", answered=0.8, stability=0.5, baseline=0.1)
+    assert preference_line([q1, q2, q3]) == (
+        "for q1 or q2: answered; for q2 or q3: stability; for q3: the lower baseline; too close to say: short"
+    )
+
+
+def test_a_figure_that_one_wording_lacks_speaks_for_none():
+    line = preference_line([a_wording("q1"), a_wording("q2", stability=float("nan"), baseline=None)])
+    assert line == "too close to say: answered, short"

@@ -128,13 +128,20 @@ def test_the_text_names_the_question_and_the_largest_clusters():
     assert lines[-1] == "32 of 40 rows are in clusters; 1 empty, 6 noise, 1 failed"
 
 
-@pytest.mark.parametrize("n", [0, 1, 4, 5, 100])
-def test_the_text_has_under_ten_lines(n):
+@pytest.mark.parametrize(
+    ("n", "more"), [(0, []), (5, []), (10, []), (11, ["and 1 more cluster"]), (100, ["and 90 more clusters"])]
+)
+def test_the_text_lists_ten_clusters_and_counts_the_others_without_the_rows_outside(n, more):
     result = doubtful_result()
     many = [replace(result.summaries[0], cluster=i) for i in range(n)]
-    lines = clusters_text(replace(result, summaries=many)).splitlines()
-    assert 3 <= len(lines) < 10
-    assert [line.strip() for line in lines if "more" in line] == ([f"and {n - 4} more"] if n > 4 else [])
+    outside = replace(result.summaries[0], cluster=UNANSWERED, label="(no clear answer)")
+    lines = clusters_text(replace(result, summaries=many, unanswered=outside)).splitlines()
+    assert len(lines) < 17
+    assert [line.split()[0] for line in lines if line.split()[0].isdigit()][: min(n, 10)] == list(
+        map(str, range(min(n, 10)))
+    )
+    assert [line.strip() for line in lines if "more" in line] == more
+    assert sum("(no clear answer)" in line for line in lines) == 1
 
 
 def test_the_text_is_free_of_control_characters_and_of_long_lines():
