@@ -77,7 +77,7 @@ def review(
     from inbedder_cli.output.files import check_target, open_output
     from inbedder_cli.output.formats import TABLE, format_of, write_table
     from inbedder_cli.output.saved_tables import saved_clusters_table
-    from inbedder_cli.report.run_view import print_table
+    from inbedder_cli.report.run_view import print_table, readable_clusters
     from inbedder_cli.runs.folders import own_files
     from inbedder_cli.runs.reviews import choose_clusters, read_judgments, write_judgments
     from inbedder_cli.runs.saved_clusters import cluster_summaries
@@ -110,10 +110,12 @@ def review(
             write_judgments(saved, judgments)  # each one, so that nothing is lost
     if filled:
         write_judgments(saved, judgments)
-    table = saved_clusters_table({name: cluster_summaries(saved, name) for name in saved.questions})
+    format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
+    clusters = {name: cluster_summaries(saved, name) for name in saved.questions}
+    table = saved_clusters_table(clusters, lists=format_name == TABLE)
+    table = readable_clusters(table) if format_name == TABLE else table
     chosen = ("question", "cluster", "label", "size", "reviewed", "precision", "precision_low", "precision_high")
     table = table.select([name for name in chosen if name in table.column_names])
-    format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
     if format_name == TABLE:
         print_table(stdout_console(), table)
         return
@@ -170,7 +172,7 @@ def _asked(
             number = max(0, number - 1)
             continue
         if KEYS[key] is not None:  # the last judgment about a row counts
-            yield Judgment(name, row["row"], row["label"], bool(KEYS[key]))
+            yield Judgment(name, row["row"] - 1, row["label"], bool(KEYS[key]))
         number += 1
 
 

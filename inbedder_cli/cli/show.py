@@ -60,7 +60,7 @@ def show(
     from inbedder_cli.output.files import open_output
     from inbedder_cli.output.formats import FORMATS, TABLE, write_table
     from inbedder_cli.output.saved_tables import saved_clusters_table
-    from inbedder_cli.report.run_view import print_table
+    from inbedder_cli.report.run_view import print_table, readable_clusters
     from inbedder_cli.runs.folders import own_files
     from inbedder_cli.runs.saved_clusters import cluster_summaries
     from inbedder_cli.runs.saved_run import load_run
@@ -70,12 +70,13 @@ def show(
     saved = load_run(run)
     if cluster is None:
         names = list(saved.questions) if question is None else [_question_of(saved, question)]
-        lists = format_name != TABLE and FORMATS[format_name].has_lists
+        lists = format_name == TABLE or FORMATS[format_name].has_lists
         table = saved_clusters_table({name: cluster_summaries(saved, name) for name in names}, lists=lists)
     else:
         table = _rows(saved, _question_of(saved, question), cluster, borderline=borderline)
     table = table.slice(0, limit) if limit else table
     if format_name == TABLE:
+        table = readable_clusters(table) if cluster is None else table
         print_table(stdout_console(), table, whole=no_truncate)
         return
     with open_output(output) as stream:

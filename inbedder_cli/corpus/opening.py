@@ -9,6 +9,7 @@ import sys
 import zlib
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +19,7 @@ from inbedder_cli.errors import InputError
 
 STDIN = "-"
 DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError)  # raised for damaged archives
+NEAR_STEM = 0.75  # similarity from which a file may be the one that was meant
 HEAD_BYTES = 64 * 1024  # first bytes, by which format, delimiter and encoding are detected
 
 
@@ -107,9 +109,11 @@ def _open_raw(path: str) -> IO[bytes]:
 
 
 def _nearest_file(file: Path) -> str:
-    from inbedder_cli.errors import did_you_mean
-
+    """Return a hint that names the file of the folder with the most similar stem, or "" if none is similar."""
     try:
-        return did_you_mean(file.name, (other.name for other in file.parent.iterdir())).strip()
+        others = sorted(file.parent.iterdir(), key=lambda other: other.suffix == file.suffix)
     except OSError:
         return ""
+    names = {other.stem.lower(): other.name for other in others}
+    near = get_close_matches(file.stem.lower(), names, n=1, cutoff=NEAR_STEM)
+    return f'did you mean "{names[near[0]]}"?' if near else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.clustering import NOISE
@@ -87,9 +88,27 @@ def saved_rows_table(run: SavedRun, question: str, cluster: str, *, borderline: 
     if number is None:
         return None
     kept = [row for row in run.rows(question) if _merged_number(row, saved) == number]
-    by = "margin" if borderline else "cluster_distance"
-    kept.sort(key=lambda row: math.inf if row[by] is None else row[by])
+    _sort(kept, saved, by="margin" if borderline else "cluster_distance")
     return pa.Table.from_pylist(kept, schema=pa.schema(SAVED_ROW_COLUMNS))
+
+
+def _sort(rows: list[dict[str, Any]], saved: SavedQuestion, *, by: str) -> None:
+    """Sort the rows of a cluster, the smallest values first.
+
+    In a merged cluster they were measured in its parts, which may be tight or loose: the rank in its part decides.
+    The margin of a row whose second cluster was merged into its own is not defined.
+    """
+    for row in rows:
+        second = saved.merged.get(row["second_cluster"], row["second_cluster"])
+        if row["cluster"] is not None and second == _merged_number(row, saved):
+            row["margin"] = None
+    rows.sort(key=lambda row: math.inf if row[by] is None else row[by])
+    sizes, places = Counter(row["cluster"] for row in rows), Counter[int | None]()
+    ranks = []
+    for row in rows:
+        places[row["cluster"]] += 1
+        ranks.append((row[by] is None, (places[row["cluster"]] - 0.5) / sizes[row["cluster"]]))
+    rows[:] = [row for _, row in sorted(zip(ranks, rows, strict=True), key=lambda pair: pair[0])]
 
 
 def _cluster_number(saved: SavedQuestion, cluster: str) -> int | None:

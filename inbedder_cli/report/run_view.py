@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from inbedder_cli.output.saved_tables import TOP_ANSWERS
 from inbedder_cli.report.terminal import print_notes
-from inbedder_cli.report.view import printable, truncate
+from inbedder_cli.report.view import percent, printable, truncate
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,14 +31,34 @@ HEADINGS = {"label_is_weak": "weak"}  # shorter than the names of the columns
 # What a narrow terminal leaves out, first to last, until words need not be broken.
 DISPENSABLE = (
     "likely_next_words",
-    "precision_low",
-    "precision_high",
     "confidence",
     "label_is_weak",
     "margin",
     "stability",
     "cluster_distance",
 )
+
+
+def readable_clusters(table: pa.Table) -> pa.Table:
+    """Return clusters for people to read: shares are percentages, and a precision holds its interval.
+
+    :param table: what `saved_clusters_table` returns with `lists`.
+    """
+    import pyarrow as pa
+
+    columns: dict[str, Any] = table.to_pydict()
+    columns["answers"] = [
+        "; ".join(f"{answer['text']} {percent(answer['share'])}" for answer in answers[:TOP_ANSWERS])
+        for answers in columns["answers"]
+    ]
+    columns["likely_next_words"] = ["; ".join(words) for words in columns["likely_next_words"]]
+    if "precision" in columns:
+        figures = zip(*(columns.pop(f"precision{end}") for end in ("", "_low", "_high")), strict=True)
+        columns["precision"] = [
+            None if share is None else f"{percent(share)} ({percent(low)} to {percent(high)})"
+            for share, low, high in figures
+        ]
+    return pa.table(columns)
 
 
 def print_table(console: Console, table: pa.Table, *, whole: bool = False) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from inbedder_cli.errors import InputError
+from inbedder_cli.explanation.summaries import NOISE_LABEL, UNANSWERED_LABEL
 from inbedder_cli.untrusted import read_regular
 
 if TYPE_CHECKING:
@@ -15,15 +17,17 @@ if TYPE_CHECKING:
 NAMES = "names.txt"
 MAX_BYTES = 10_000_000
 SHOWN = 100  # characters of a line in a message
+RESERVED = ("noise", "no-answer", NOISE_LABEL, UNANSWERED_LABEL)  # as a user names rows that are in no cluster
 LINE = re.compile(r"(?:(?P<question>\w+)\s+)?(?P<cluster>-?[0-9]{1,9})\s*(?P<sign>=|->)\s*(?P<value>.+)")
 
 
 class Change(NamedTuple):
-    """One line of names.txt: a cluster, and its new name or the cluster that it is merged into."""
+    """One line of names.txt: a cluster, and its new name or the cluster that it is merged into; its place."""
 
     cluster: int
     name: str | None
     into: int | None
+    line: int | None = None
 
 
 def read_changes(folder: Path, questions: Sequence[str]) -> dict[str, list[Change]]:
@@ -59,7 +63,9 @@ def read_changes(folder: Path, questions: Sequence[str]) -> dict[str, list[Chang
             )
         cluster, value = int(match["cluster"]), match["value"].strip()
         changes[question].append(
-            Change(cluster, value, None) if match["sign"] == "=" else Change(cluster, None, int(value))
+            Change(cluster, value, None, number)
+            if match["sign"] == "="
+            else Change(cluster, None, int(value), number)
         )
     return changes
 
@@ -69,18 +75,50 @@ def apply_changes(labels: Mapping[int, str], changes: Sequence[Change]) -> tuple
 
     :param labels: the original labels by cluster.
     :param changes: renames and merges, in the order of their lines.
-    :raises InputError: for an unknown cluster, or one that is merged into itself.
+    :raises InputError: for an unknown cluster, one that is merged into itself, and a name that stands for other
+        rows already.
     """
     names, merges = dict(labels), {}
-    for cluster, name, into in changes:
+    for cluster, name, into, line in changes:
         if missing := {cluster, cluster if into is None else into} - set(labels):
             known = ", ".join(f"{number} {label}" for number, label in labels.items())
-            raise InputError(f"there is no cluster {min(missing)}", source=NAMES, hint=f"its clusters: {known}")
+            raise InputError(
+                f"there is no cluster {min(missing)}", source=NAMES, line=line, hint=f"its clusters: {known}"
+            )
         if into is not None:
             merges[cluster] = into
         elif name is not None:
             names[cluster] = name
-    return names, _ends(merges)
+    merged = _ends(merges)
+    _check_names(names, merged, changes)
+    return names, merged
+
+
+def _check_names(names: Mapping[int, str], merged: Mapping[int, int], changes: Sequence[Change]) -> None:
+    """Refuse names of the user that another cluster has, or that stand for rows in no cluster."""
+    lines: dict[int, int | None] = {}
+    for cluster, name, _, line in changes:
+        if name is not None and cluster not in merged:
+            lines.pop(cluster, None)  # the last name of a cluster counts
+            lines[cluster] = line
+    numbers, named = set(map(str, names)), defaultdict(list)
+    for cluster, name in names.items():
+        if cluster not in merged:
+            named[name.casefold()].append(cluster)
+    for cluster, line in reversed(lines.items()):  # of two with one name, the later line is wrong
+        shown, wanted = names[cluster][:SHOWN], names[cluster].casefold()
+        hint = "choose another name"
+        if wanted in RESERVED:
+            message = f'"{shown}" stands for rows in no cluster'
+        elif wanted in numbers and wanted != str(cluster):
+            message = f'"{shown}" stands for cluster {wanted}'
+        elif len(named[wanted]) > 1:
+            first, second = sorted([cluster, next(each for each in named[wanted] if each != cluster)])
+            message = f'clusters {first} and {second} are both named "{shown}"'
+            hint = f'choose another name, or merge them: "{second} -> {first}"'
+        else:
+            continue
+        raise InputError(message, source=NAMES, line=line, hint=hint)
 
 
 def _ends(merges: Mapping[int, int]) -> dict[int, int]:

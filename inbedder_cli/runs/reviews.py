@@ -121,7 +121,7 @@ def rows_to_review(
     :param n_rows: how many rows of each to judge in all: those that were judged count.
     :param seed: of the order; a larger `n_rows` goes on with the same order.
     :param judgments: those about the run.
-    :yield: rows of one cluster as a sheet has them, by the names of `SHEET_COLUMNS`.
+    :yield: rows of one cluster as a sheet has them, by the names of `SHEET_COLUMNS`; `row` counts from 1.
     """
     rows, names, merged = run.rows(question), run.questions[question].names, run.questions[question].merged
     members: defaultdict[int, list[int]] = defaultdict(list)
@@ -134,7 +134,7 @@ def rows_to_review(
         random.Random(f"{seed} {question} {cluster}").shuffle(own)  # noqa: S311
         yield [
             {
-                **{"question": question, "cluster": cluster, "label": label, "row": place, "fits": ""},
+                **{"question": question, "cluster": cluster, "label": label, "row": place + 1, "fits": ""},
                 **{name: rows[place][name] or "" for name in ("id", "answer", "text")},
             }
             for place in own[:n_rows]
@@ -143,7 +143,7 @@ def rows_to_review(
 
 
 def judgments_of_sheet(run: SavedRun, table: pa.Table, source: str) -> list[Judgment]:
-    """Return what a filled-in sheet says; rows without y or n are left out.
+    """Return what a filled-in sheet says, whose rows are counted from 1; rows without y or n are left out.
 
     :param run: the saved run.
     :param table: with the columns row, label and fits, as `inbedder review --sheet` wrote them.
@@ -193,7 +193,7 @@ def _clusters(run: SavedRun, question: str) -> list[int | None]:
 
 def _index(value: object, n_rows: int, source: str, number: int) -> int:
     try:
-        row = int(str(value))
+        row = int(str(value)) - 1
     except ValueError:
         row = -1
     if not 0 <= row < n_rows:

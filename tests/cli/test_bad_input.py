@@ -91,6 +91,8 @@ def test_the_good_file_is_good(cluster: Callable[..., Result]) -> None:
 
 def test_a_missing_file(cluster: Callable[..., Result]) -> None:
     check(cluster("goood.csv"), INPUT, "goood.csv: no such file", hint='did you mean "good.csv"?')
+    check(cluster("good.tsv"), INPUT, "good.tsv: no such file", hint='did you mean "good.csv"?')
+    check(cluster("nofile.csv"), INPUT, "nofile.csv: no such file", hint="check the path, or use - to read a pipe")
     check(cluster("zzz"), INPUT, "zzz: no such file", hint="check the path")
 
 

@@ -37,6 +37,10 @@ def run(inbedder, tmp_path):
     gold.unregister()
 
 
+def gold_rows():
+    return read(SAMPLE)
+
+
 def read(path):
     return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
 
@@ -87,6 +91,8 @@ def test_a_sheet_that_was_filled_in_elsewhere_is_taken(inbedder, run, tmp_path):
     path = tmp_path / "sheet.csv"
     assert inbedder("review", run, "--rows", "3", "--sheet", path).exit_code == 0
     rows = read(path)
+    in_run = [row["id"] for row in gold_rows()]
+    assert all(in_run[int(row["row"]) - 1] == row["id"] for row in rows)  # rows are counted from 1
     for row, said in zip(rows, ["y", " Yes", "n", "", "0", "1"], strict=False):
         row["fits"] = said
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -105,6 +111,19 @@ def test_a_sheet_that_was_filled_in_elsewhere_is_taken(inbedder, run, tmp_path):
     refused = inbedder("review", run, "--from", path)
     assert refused.exit_code == 5
     assert f'{path}, row 1: "perhaps" is neither y nor n' in refused.stderr
+
+
+def test_a_precision_is_never_shown_without_its_interval(inbedder, run, monkeypatch):
+    done = inbedder("review", run, "0", "--rows", "4", "-f", "table", stdin="y\n" * 4)
+    assert "100% (51% to 100%)" in " ".join(done.stdout.split())
+    for width in ("80", "100"):
+        monkeypatch.setenv("COLUMNS", width)
+        monkeypatch.setenv("TERMINAL_WIDTH", width)
+        shown = inbedder("show", run, "-f", "table").stdout
+        assert "(51%" in shown
+        assert "joy 39%" in shown
+    assert table(inbedder("show", run, "-f", "csv"))[0]["precision_low"] == "0.51"
+    assert "joy (0.39)" in table(inbedder("show", run, "-f", "csv"))[0]["answers"]
 
 
 def test_show_and_the_report_have_it_and_a_new_name_needs_a_new_review(inbedder, run, tmp_path):

@@ -293,10 +293,45 @@ def test_names_that_were_set_aside_are_not_overwritten(saved):
     assert (run / "names.txt.old2").read_text() == "1 = second\n"
 
 
-def test_show_finds_merged_clusters_and_labels_that_look_like_keywords(inbedder, saved):
+def test_a_merged_cluster_lists_the_central_rows_of_all_its_parts_first(inbedder, saved):
     run, rows = saved()
-    (run / "names.txt").write_text("0 = noise\n2 -> 1\n")
-    assert len(rows_of(inbedder("show", run, "noise"))) == sum(row["cluster"] == "0" for row in rows)
+    (run / "names.txt").write_text("2 -> 1\n")
+    cluster_of = {row["id"]: row["cluster"] for row in rows}
+    shown = rows_of(inbedder("show", run, "1"))
+    assert {cluster_of[row["id"]] for row in shown[:2]} == {"1", "2"}
+    for part in ("1", "2"):
+        distances = [float(row["cluster_distance"]) for row in shown if cluster_of[row["id"]] == part]
+        assert distances == sorted(distances)
+    second_of = {row["id"]: row["second_cluster"] for row in rows}
+    for row in rows_of(inbedder("show", run, "1", "--borderline")):
+        assert (row["margin"] == "") == (second_of[row["id"]] in ("1", "2"))
+
+
+@pytest.mark.parametrize(
+    ("names", "line", "message", "hint"),
+    [
+        ("0 = joy\n# mine\n1 = Joy\n", 3, 'clusters 0 and 1 are both named "Joy"', 'merge them: "1 -> 0"'),
+        ("0 = noise\n", 1, '"noise" stands for rows in no cluster', "choose another name"),
+        ("1 = No-Answer\n", 1, '"No-Answer" stands for rows in no cluster', "choose another name"),
+        ("0 = x\n1 = 2\n", 2, '"2" stands for cluster 2', "choose another name"),
+    ],
+)
+def test_a_name_that_stands_for_other_rows_is_refused(inbedder, saved, names, line, message, hint):
+    run, _ = saved()
+    (run / "names.txt").write_text(names)
+    refused = inbedder("show", run)
+    assert refused.exit_code == 5
+    told = " ".join(refused.stderr.split())
+    assert f"names.txt, line {line}: {message}" in told
+    assert hint in told
+    (run / "names.txt").write_text("0 = joy\n1 = joy\n1 -> 0\n")
+    assert [row["label"] for row in rows_of(inbedder("show", run)) if row["cluster"] == "0"] == ["joy"]
+
+
+def test_show_finds_merged_clusters_and_what_is_in_none(inbedder, saved):
+    run, _ = saved()
+    (run / "names.txt").write_text("2 -> 1\n")
+    assert rows_of(inbedder("show", run, "noise")) == []
     assert rows_of(inbedder("show", run, "2")) == rows_of(inbedder("show", run, "1"))
     nothing = inbedder("show", run, "no-answer")
     assert nothing.stdout == "id,answer,confidence,cluster_distance,margin,text\n"

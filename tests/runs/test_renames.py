@@ -15,8 +15,8 @@ def test_lines_are_renames_and_merges_and_comments(tmp_path):
         "\ufeff# mine\n\n0 = pure joy -> really\n reason 2 -> 1 \n", encoding="utf-8"
     )
     assert read_changes(tmp_path, ["mood", "reason"]) == {
-        "mood": [Change(0, "pure joy -> really", None)],
-        "reason": [Change(2, None, 1)],
+        "mood": [Change(0, "pure joy -> really", None, 3)],
+        "reason": [Change(2, None, 1, 4)],
     }
 
 
