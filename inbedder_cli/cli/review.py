@@ -74,6 +74,7 @@ def review(
     yes | inbedder review emotions 0 --rows 2
     """
     from inbedder_cli.cli.destinations import check_targets
+    from inbedder_cli.options import CsvStyle
     from inbedder_cli.output.files import check_target, open_output
     from inbedder_cli.output.formats import TABLE, format_of, write_table
     from inbedder_cli.output.saved_tables import saved_clusters_table
@@ -98,7 +99,7 @@ def review(
     if sheet:
         table = _sheet(saved, places, rows, seed, judgments)
         with open_output(sheet) as stream:
-            write_table(table, stream, format_of(sheet))
+            write_table(table, stream, format_of(sheet), style=CsvStyle(has_mark=True, escapes_formulas=True))
         reporter.info(
             f"{sheet}: {table.num_rows:,} rows; fill in the column fits, then: "
             f"inbedder review {run} --from {sheet}"

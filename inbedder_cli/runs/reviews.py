@@ -150,9 +150,9 @@ def judgments_of_sheet(run: SavedRun, table: pa.Table, source: str) -> list[Judg
     :param source: its name, for messages.
     :raises InputError: for a sheet of another kind or of another run, and a value that is neither y nor n.
     """
-    if missing := [name for name in ("question", "row", "label", "fits") if name not in table.column_names]:
+    if missing := [name for name in SHEET_COLUMNS if name not in table.column_names]:
         raise InputError(f'no column "{missing[0]}"', source=source, hint="take the sheet that --sheet wrote")
-    found, n_rows = [], {name: len(run.rows(name)) for name in run.questions}
+    found, rows = [], {name: run.rows(name) for name in run.questions}
     for number, cells in enumerate(table.to_pylist(), start=1):
         said = str(cells["fits"] or "").strip().lower()
         if not said:
@@ -161,9 +161,21 @@ def judgments_of_sheet(run: SavedRun, table: pa.Table, source: str) -> list[Judg
         if said not in FITS or question not in run.questions:
             message = f'"{said}" is neither y nor n' if said not in FITS else f'no question is named "{question}"'
             raise InputError(message, source=source, row=number, hint="leave the cell empty to skip a row")
-        row = _index(cells["row"], n_rows[question], source, number)
+        row = _index(cells["row"], len(rows[question]), source, number)
+        if any(_letters(cells.get(name)) != _letters(rows[question][row][name]) for name in ("id", "text")):
+            raise InputError(
+                f"row {row + 1} of the run has another text or id: the sheet is of another run",
+                source=source,
+                row=number,
+                hint="write a new one: inbedder review RUN --sheet FILE",
+            )
         found.append(Judgment(question, row, cells["label"] or "", FITS[said]))
     return found
+
+
+def _letters(cell: object) -> str:
+    """Return the letters and digits of a cell, which spreadsheets leave as they are."""
+    return "".join(filter(str.isalnum, str(cell or "")))
 
 
 def choose_clusters(run: SavedRun, question: str, cluster: str | None) -> list[int]:

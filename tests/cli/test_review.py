@@ -42,7 +42,7 @@ def gold_rows():
 
 
 def read(path):
-    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
 
 
 def table(result):
@@ -103,6 +103,16 @@ def test_a_sheet_that_was_filled_in_elsewhere_is_taken(inbedder, run, tmp_path):
     assert [row["reviewed"] for row in shown] == ["3", "2", "0"]
     assert table(inbedder("review", run, "--from", path, "-f", "csv")) == shown  # the same judgments count once
 
+    for column in ("text", "id"):
+        other = [row | ({column: "x" + row[column]} if row is rows[1] else {}) for row in rows]
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows(other)
+        refused = inbedder("review", run, "--from", path)
+        assert refused.exit_code == 5
+        assert f"{path}, row 2: row {rows[1]['row']} of the run has another text or id" in refused.stderr
+
     rows[0]["fits"] = "perhaps"
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
@@ -111,6 +121,22 @@ def test_a_sheet_that_was_filled_in_elsewhere_is_taken(inbedder, run, tmp_path):
     refused = inbedder("review", run, "--from", path)
     assert refused.exit_code == 5
     assert f'{path}, row 1: "perhaps" is neither y nor n' in refused.stderr
+
+
+def test_a_spreadsheet_reads_a_sheet_as_text_and_its_apostrophes_come_back(inbedder, tmp_path, tiny):
+    texts = ["=HYPERLINK(1)", "@SUM(1)", "-dear", "kind é"] * 4
+    (tmp_path / "x.csv").write_text("text\n" + "".join(f"{text} {i}\n" for i, text in enumerate(texts)), "utf-8")
+    options = ("-k", "2", "--no-baseline", "--no-flag-unanswered", "--save", tmp_path / "run", "-q")
+    assert inbedder("cluster", tmp_path / "x.csv", "-i", "What?", "-m", tiny, *options).exit_code == 0
+    path = tmp_path / "sheet.csv"
+    assert inbedder("review", tmp_path / "run", "--sheet", path).exit_code == 0
+    content = path.read_text(encoding="utf-8")
+    assert content.startswith("\ufeff")
+    assert ",'=HYPERLINK(1)" in content
+    assert ",'@SUM(1)" in content
+    path.write_text(content.replace(",\n", ",y\n"), encoding="utf-8")
+    done = table(inbedder("review", tmp_path / "run", "--from", path, "-f", "csv"))
+    assert sum(int(row["reviewed"]) for row in done) == len(content.splitlines()) - 1
 
 
 def test_a_precision_is_never_shown_without_its_interval(inbedder, run, monkeypatch):
