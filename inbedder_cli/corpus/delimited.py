@@ -16,6 +16,7 @@ from inbedder_cli.corpus.grid import stream_cells
 from inbedder_cli.corpus.header import MOST_ROWS
 from inbedder_cli.corpus.layout import Layout
 from inbedder_cli.corpus.limits import cell_too_large
+from inbedder_cli.corpus.swallowed_rows import SwallowedRows
 from inbedder_cli.corpus.text_lines import decode_lines, has_mark, head_text
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import CsvStyle, OnBadRow
@@ -74,7 +75,10 @@ def stream_csv(
     csv.field_size_limit(opened.max_cell)
     originals: dict[int, str] = {}
     records = _records(opened, layout, delimiter, originals, is_stated=is_stated, is_spaced=is_spaced)
-    rows = stream_cells(records, opened.name, layout, limit, delimiter=delimiter, originals=originals)
+    swallowed = SwallowedRows(delimiter)
+    rows = stream_cells(
+        swallowed.watch(records), opened.name, layout, limit, delimiter=delimiter, originals=originals
+    )
     notes = []
     if layout.delimiter is None and delimiter != usual:
         shown = NAMES.get(delimiter, f'"{delimiter}"')
@@ -84,7 +88,7 @@ def stream_csv(
         notes.append("blanks after delimiters dropped")
     line_end = "\r\n" if text.partition("\n")[0].endswith("\r") else "\n"
     style = CsvStyle(delimiter, line_end, has_mark(opened))
-    return replace(rows, notes=lambda: [*notes, *rows.notes()], style=style)
+    return replace(rows, notes=lambda: [*notes, *rows.notes(), *swallowed.notes()], style=style)
 
 
 def read_tsv(opened: Opened, layout: Layout | None = None, limit: int | None = None) -> ReadTable:
