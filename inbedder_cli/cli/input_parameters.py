@@ -113,7 +113,9 @@ BadRowsFile = Annotated[
 ]
 Sheet = Annotated[
     str | None,
-    typer.Option(help="Sheet of an Excel workbook. Default: the first that is not empty.", rich_help_panel=INPUT),
+    typer.Option(
+        help="Sheet of an Excel workbook. Default: the first that is shown and not empty.", rich_help_panel=INPUT
+    ),
 ]
 JsonPath = Annotated[
     str | None,

@@ -86,7 +86,7 @@ def read_corpus(
     :param on_bad_row: what to do with rows that have more cells than the header: fail; skip them (in JSON
         lines: what is no object); or pad, which joins the cells beyond the header to the last one.
     :param json_path: path of the list of rows in a JSON document, such as "data.items"; None takes the only one.
-    :param sheet: sheet of an Excel workbook; None takes the first that is not empty.
+    :param sheet: sheet of an Excel workbook; None takes the first that is shown and not empty.
     :param empty: what to do with rows that have no text: skip, keep or fail.
     :param limit: maximum number of rows, taken from the beginning.
     :param sample: size of a random sample of the rows, kept in their order; None keeps all.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import zipfile
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from inbedder_cli.corpus.grid import stream_cells
@@ -32,6 +34,9 @@ MAX_ROWS = 2**20  # of a sheet
 LISTED = 10  # sheets that a message names
 FIRST_ROWS = 20  # of a sheet, in which it has a cell if it has any
 WORKBOOK = "xl/workbook.xml"  # is in every workbook
+SHEETS = "xl/worksheets/"
+FORMULA = re.compile(rb"<f[ />]")
+CHUNK = 2**20  # bytes
 
 
 def is_workbook(opened: Opened, _: str) -> bool:
@@ -76,8 +81,10 @@ def read_workbook(opened: Opened, layout: Layout, limit: int | None = None) -> R
             raise UsageError(
                 f'{opened.name} has no sheet "{layout.sheet}"', hint=f"its sheets: {', '.join(names[:LISTED])}"
             )
-        chosen = layout.sheet or _first_filled(book, names)
+        shown = [each.title for each in book.worksheets if each.sheet_state == "visible"]
+        chosen = layout.sheet or _first_filled(book, shown or names)
         read = stream_cells(_records(book[chosen], opened, layout.skip_rows), opened.name, layout, limit).whole()
+        notes = _formula_notes(book[chosen], opened)
     except (InputError, UsageError, MemoryError):
         raise
     except Exception as error:  # openpyxl raises whatever its parsers do
@@ -85,10 +92,9 @@ def read_workbook(opened: Opened, layout: Layout, limit: int | None = None) -> R
         hint = "open it in a spreadsheet and save it again, or save it as CSV"
         raise InputError(f"not a readable workbook: {reason}", source=opened.name, hint=hint) from error
     if len(names) > 1 and layout.sheet is None:
-        which = "the first" if chosen == names[0] else "the first that is not empty"
-        note = f'sheet "{chosen}", {which} of {len(names)} (--sheet to change)'
-        return read._replace(notes=[note, *read.notes])
-    return read
+        which = "the first" if chosen == names[0] else "the first that is shown and not empty"
+        notes.insert(0, f'sheet "{chosen}", {which} of {len(names)} (--sheet to change)')
+    return read._replace(notes=[*notes, *read.notes])
 
 
 def _first_filled(book: Workbook, names: list[str]) -> str:
@@ -98,6 +104,39 @@ def _first_filled(book: Workbook, names: list[str]) -> str:
         if any(value is not None for row in rows for value in row):
             return name
     return names[0]
+
+
+def _formula_notes(sheet: ReadOnlyWorksheet, opened: Opened) -> list[str]:
+    """Return how many formulas have no stored value, in one line: such files are written by programs."""
+    from openpyxl import load_workbook
+
+    opened.stream.seek(0)
+    with zipfile.ZipFile(opened.stream) as archive:
+        if not any(_holds_formula(archive, name) for name in archive.namelist() if name.startswith(SHEETS)):
+            return []
+    opened.stream.seek(0)
+    formulas = load_workbook(opened.stream, read_only=True, keep_links=False)[sheet.title]
+    formulas.reset_dimensions()
+    rows = zip(sheet.iter_rows(values_only=True), formulas.iter_rows(values_only=True), strict=False)
+    n = sum(
+        value is None and isinstance(formula, str) and formula.startswith("=")
+        for values, row in rows
+        for value, formula in zip_longest(values, row)
+    )
+    if not n:
+        return []
+    cells = "1 cell is a formula" if n == 1 else f"{n:,} cells are formulas"
+    return [f"{cells} without a stored value, read as empty: open the file in a spreadsheet and save it again"]
+
+
+def _holds_formula(archive: zipfile.ZipFile, name: str) -> bool:
+    before = b""
+    with archive.open(name) as stream:
+        while chunk := stream.read(CHUNK):
+            if FORMULA.search(before + chunk):
+                return True
+            before = chunk[-2:]
+    return False
 
 
 def _records(sheet: ReadOnlyWorksheet, opened: Opened, skipped: int) -> Iterator[tuple[int, list[str]]]:

@@ -61,6 +61,26 @@ def test_the_first_of_several_sheets_is_read_and_said(book):
     assert "Info, Answers" in caught.value.hint
 
 
+def test_a_hidden_sheet_is_not_read_unless_it_is_named(book):
+    path = book(Old=[["text"], ["last year"]], Answers=ROWS)
+    hidden = openpyxl.load_workbook(path)
+    hidden["Old"].sheet_state = "hidden"
+    hidden.save(path)
+    assert len(read_corpus(path)) == 2
+    assert read_corpus(path, sheet="Old").texts == ["last year"]
+
+
+def test_formulas_without_a_stored_value_are_counted(tmp_path):
+    book = openpyxl.Workbook()
+    for row in (["id", "text"], [1, "late parcel"], [2, '=CONCATENATE("a","b")'], [3, None], [4, "=A1"]):
+        book.active.append(row)
+    book.save(tmp_path / "x.xlsx")
+    corpus = read_corpus(tmp_path / "x.xlsx", text="text")
+    assert corpus.texts == ["late parcel", "", "", ""]
+    told = "2 cells are formulas without a stored value, read as empty: open the file in a spreadsheet"
+    assert f"{told} and save it again" in corpus.notes
+
+
 def test_headers_of_sheets_are_read_as_those_of_csv(book):
     path = book(Sheet1=[["Export of today"], [], ["id", "", "text", None], [1, "a", "The room was cold."]])
     corpus = read_corpus(path, skip_rows=1)
