@@ -70,11 +70,14 @@ def read_changes(folder: Path, questions: Sequence[str]) -> dict[str, list[Chang
     return changes
 
 
-def apply_changes(labels: Mapping[int, str], changes: Sequence[Change]) -> tuple[dict[int, str], dict[int, int]]:
+def apply_changes(
+    labels: Mapping[int, str], changes: Sequence[Change], question: str = ""
+) -> tuple[dict[int, str], dict[int, int]]:
     """Return the clusters' names, and the target of each merged cluster.
 
     :param labels: the original labels by cluster.
     :param changes: renames and merges, in the order of their lines.
+    :param question: name of the question, "" for the only one: a line that is suggested begins with it.
     :raises InputError: for an unknown cluster, one that is merged into itself, and a name that stands for other
         rows already.
     """
@@ -90,11 +93,13 @@ def apply_changes(labels: Mapping[int, str], changes: Sequence[Change]) -> tuple
         elif name is not None:
             names[cluster] = name
     merged = _ends(merges)
-    _check_names(names, merged, changes)
+    _check_names(names, merged, changes, question)
     return names, merged
 
 
-def _check_names(names: Mapping[int, str], merged: Mapping[int, int], changes: Sequence[Change]) -> None:
+def _check_names(
+    names: Mapping[int, str], merged: Mapping[int, int], changes: Sequence[Change], question: str
+) -> None:
     """Refuse names of the user that another cluster has, or that stand for rows in no cluster."""
     lines: dict[int, int | None] = {}
     for cluster, name, _, line in changes:
@@ -115,7 +120,8 @@ def _check_names(names: Mapping[int, str], merged: Mapping[int, int], changes: S
         elif len(named[wanted]) > 1:
             first, second = sorted([cluster, next(each for each in named[wanted] if each != cluster)])
             message = f'clusters {first} and {second} are both named "{shown}"'
-            hint = f'choose another name, or merge them: "{second} -> {first}"'
+            merge = f"{question} {second} -> {first}".strip()
+            hint = f'choose another name, or merge them: "{merge}"'
         else:
             continue
         raise InputError(message, source=NAMES, line=line, hint=hint)

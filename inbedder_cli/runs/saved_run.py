@@ -107,7 +107,9 @@ class SavedQuestion:
             cluster's name has; case makes no difference.
         """
         wanted = cluster.casefold()
-        names = {name.casefold(): number for number, name in reversed(self.names.items())}
+        # The last of equal names counts: that of a cluster before one that was merged away, then the first.
+        named = sorted(reversed(self.names.items()), key=lambda pair: pair[0] not in self.merged)
+        names = {name.casefold(): number for number, name in named}
         parts = [number for name, number in names.items() if wanted in name.split(OR)]
         known = ({wanted: parts[0]} if len(parts) == 1 else {}) | names
         found = int(wanted) if wanted in map(str, self.names) else known.get(wanted)
@@ -204,7 +206,7 @@ def _question(
 ) -> SavedQuestion:
     question = manifest.questions[name]
     clusters = [c for c in question.clusters if c.cluster != NOISE]
-    names, merged = apply_changes({c.cluster: c.label for c in clusters}, changes)
+    names, merged = apply_changes({c.cluster: c.label for c in clusters}, changes, name)
     return SavedQuestion(
         question.instruction,
         predictor,
@@ -224,6 +226,8 @@ def _counts(question: Question, merged: Mapping[int, int]) -> tuple[dict[int, in
     sizes = [(cluster.cluster, cluster.size) for cluster in question.clusters]
     if question.unanswered is not None:
         sizes.append((UNANSWERED, question.unanswered.size))
+    elif question.rows.no_answer:  # older runs only count them
+        sizes.append((UNANSWERED, question.rows.no_answer))
     n_read = question.rows.n_read if question.multi else sum(size for _, size in sizes)
     counts: dict[int, int] = {}
     for number, size in sizes:

@@ -108,6 +108,10 @@ def test_shares_then_are_those_that_cluster_shows_and_the_lines_account_for_all_
     (run / "names.txt").write_text("1 -> 0\n")
     merged = json.loads(inbedder("assign", run, fresh, "--json").stdout)["drift"]["clusters"]
     assert merged[0]["then"] == pytest.approx(shown[0] + shown[1], abs=1e-5)
+    manifest = json.loads((run / "run.json").read_text())
+    del manifest["unanswered"]  # as in older runs, which only count these rows
+    (run / "run.json").write_text(json.dumps(manifest))
+    assert json.loads(inbedder("assign", run, fresh, "--json").stdout)["drift"]["clusters"] == merged
 
 
 def test_shares_of_a_run_that_holds_no_counts_by_status_are_known_too(inbedder, saved, stays):
@@ -173,6 +177,24 @@ def test_a_line_of_names_without_sense_is_reported_by_its_place(inbedder, saved,
     result = inbedder("assign", run, stays)
     assert result.exit_code == 5
     assert "names.txt" in result.stderr
+
+
+def test_a_merge_is_offered_for_the_question_that_it_is_about(inbedder, saved):
+    run, _ = saved("-k", "2", "-k", "3", questions=("-i", f"mood={QUESTION}", "-i", f"room={OTHER}"))
+    (run / "names.txt").write_text("room 0 = calm\nroom 2 = calm\n")
+    refused = inbedder("show", run)
+    assert refused.exit_code == 5
+    assert 'choose another name, or merge them: "room 2 -> 0"' in refused.stderr
+    (run / "names.txt").write_text("room 0 = calm\nroom 2 = calm\nroom 2 -> 0\n")
+    assert [row["question"] for row in rows_of(inbedder("show", run))] == ["mood", "mood", "room", "room"]
+
+
+def test_a_name_that_a_merged_cluster_had_is_that_of_the_cluster_that_has_it_now(inbedder, saved):
+    run, rows = saved()
+    labels = {row["cluster"]: row["cluster_label"] for row in rows}
+    (run / "names.txt").write_text(f"0 -> 1\n2 = {labels['0']}\n")
+    shown = {row["id"] for row in rows_of(inbedder("show", run, labels["0"]))}
+    assert shown == {row["id"] for row in rows if row["cluster"] == "2"}
 
 
 def test_show_lists_a_clusters_rows_by_number_or_label(inbedder, saved):
