@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inbedder_cli.corpus.read_table import count_of
 from inbedder_cli.diagnostics.groupings import OTHERS, Grouping
 from inbedder_cli.explanation.summaries import UNANSWERED_LABEL
 
@@ -21,6 +22,8 @@ MAX_GROUPS = 20  # maximum number of rows and of columns of a cross-table
 NOTABLE = 3.0  # absolute standardized residual at or above which a combination is notable
 MIN_EXCESS = 2  # rows by which a notable count differs from the expected one
 MIN_ROWS = 20  # of a group whose trend is tested
+SIGNIFICANT = 0.05  # corrected p-value up to which groupings are associated, or a group has a trend
+CLEAR_TREND = 0.1  # least rank correlation that is told
 RARE = 5  # expected rows of a cell below which the chi-squared test is rough
 ROUNDING = 1e-12  # a smaller phi squared is the rounding error of zero
 
@@ -107,12 +110,24 @@ class Crosstab:
         """Number of rows that have a value in both groupings."""
         return int(self.counts.sum())
 
+    @property
+    def is_significant(self) -> bool:
+        """Whether the groupings are associated beyond chance, after correction for the number of tables."""
+        return self.q_value <= SIGNIFICANT
+
+    def clear_trends(self) -> list[Trend]:
+        """Return the trends beyond chance, after correction for the number of groups; the strongest first."""
+        return [t for t in self.trends if t.p_value <= SIGNIFICANT and abs(t.correlation) >= CLEAR_TREND]
+
     def notable(self) -> list[Combination]:
         """Return the combinations whose counts are far from those of independent groupings.
 
         :return: cells with a residual of at least 3 or at most -3 that differ by at least two rows from the
-            expected count, the largest absolute residual first.
+            expected count, the largest absolute residual first; none if the groupings are not associated: of many
+            cells, some are far from the expected by chance.
         """
+        if not self.is_significant:
+            return []
         enough = np.abs(self.counts - self.expected) >= MIN_EXCESS
         places = np.argwhere((np.abs(self.residuals) >= NOTABLE) & enough)
         combinations = [
@@ -279,5 +294,7 @@ def pairs_of(questions: Sequence[Grouping], columns: Sequence[Grouping]) -> Iter
 def _answered(question: Grouping) -> Grouping:
     values = [None if value == UNANSWERED_LABEL else value for value in question.values]
     if n := sum(value == UNANSWERED_LABEL for value in question.values):
-        return replace(question, values=values, note=f"{question.name}: without {n:,} rows that do not answer")
+        do = "does" if n == 1 else "do"
+        note = f"{question.name}: without {count_of(n, 'row')} that {do} not answer"
+        return replace(question, values=values, note=note)
     return question

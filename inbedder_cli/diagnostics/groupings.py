@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inbedder_cli.corpus.cell_paths import split_path
+from inbedder_cli.corpus.read_table import count_of
 from inbedder_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ MAX_NUMBERS = 12  # a column with more distinct numbers is cut into ranges
 MAX_PERIODS = 12  # periods of the unit that is chosen by itself
 MAX_BINS = 100  # that can be asked for
 RANGES = 4
+LARGEST_WHOLE = 2**53  # up to which floats hold every whole number
 DIGITS = (6, 10, 17)  # significant digits to try in the names of ranges
 OTHERS = "(others)"
 LEAST = 0.9  # share of the cells that must be dates, or numbers
@@ -259,15 +261,15 @@ def _by_range(name: str, cells: Sequence[Any], read: Read, bins: str | None) -> 
         shown = [None if number is None else str(cell) for cell, number in zip(cells, each_row, strict=True)]
         places = {text: number for text, number in zip(shown, each_row, strict=True) if text is not None}
         return Grouping(name, shown, tuple(sorted(places, key=lambda text: (places[text], text))), positions, note)
-    cuts = np.unique(np.quantile(known, np.linspace(0, 1, int(bins or RANGES) + 1)))
-    if len(cuts) <= 2:  # most of the rows have one value
+    cuts = np.quantile(known, np.linspace(0, 1, int(bins or RANGES) + 1))
+    if len(np.unique(cuts)) <= 2:  # most of the rows have one value
         common = Counter(known).most_common(1)[0][0]
         label = f"{common:.15g}"
         return Grouping(
             name, [None if n is None else label if n == common else OTHERS for n in each_row], note=note
         )
-    names = _ranges(cuts)
-    places_of = np.clip(np.searchsorted(cuts, positions, side="left") - 1, 0, len(names) - 1)
+    ends, names = _whole_ranges(cuts) if _are_whole(known) else _ranges(np.unique(cuts))
+    places_of = np.clip(np.searchsorted(ends, positions, side="left"), 0, len(names) - 1)
     values = [None if number is None else names[int(i)] for number, i in zip(each_row, places_of, strict=True)]
     return Grouping(name, values, tuple(names), positions, note)
 
@@ -280,14 +282,34 @@ def _spread(cells: Sequence[Any], read: Sequence[Any]) -> list[Any]:
 
 def _joined(notes: list[str], read: Sequence[Any], name: str, kind: str) -> str | None:
     n_stray = sum(value is None for value in read)
-    stray = [f"{n_stray:,} cells of {name} are no {kind}, and left out"] if n_stray else []
+    are = f"is no {kind[:-1]}" if n_stray == 1 else f"are no {kind}"
+    stray = [f"{count_of(n_stray, 'cell')} of {name} {are}, and left out"] if n_stray else []
     return "; ".join([*notes, *stray]) or None
 
 
-def _ranges(cuts: npt.NDArray[np.float64]) -> list[str]:
-    """Return the names of the ranges between cuts, with as many digits as make them distinct."""
+def _are_whole(numbers: Sequence[float]) -> bool:
+    return all(number.is_integer() and abs(number) < LARGEST_WHOLE for number in numbers)
+
+
+def _whole_ranges(cuts: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], list[str]]:
+    """Return the last number of each range of whole numbers, and its name: 1 to 3, 4 to 7."""
+    ends = np.unique(np.floor(cuts[1:]))
+    starts = [int(cuts[0]), *(int(end) + 1 for end in ends[:-1])]
+    names = [
+        str(start) if start == end else f"{start} to {end}"
+        for start, end in zip(starts, ends.astype(np.int64).tolist(), strict=True)
+    ]
+    return ends, names
+
+
+def _ranges(cuts: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], list[str]]:
+    """Return the end of each range between cuts, and its name, with as many digits as make the names distinct.
+
+    A range holds its end, not its start, but for the first: 0.5 to 3.2, over 3.2 to 7.
+    """
     for digits in DIGITS:
-        names = [f"{low:.{digits}g} to {high:.{digits}g}" for low, high in pairwise(cuts)]
-        if len(set(names)) == len(names):
+        shown = [f"{cut:.{digits}g}" for cut in cuts]
+        if len(set(shown)) == len(shown):
             break
-    return names
+    pairs = pairwise(shown)
+    return cuts[1:], [f"{'over ' if i else ''}{low} to {high}" for i, (low, high) in enumerate(pairs)]

@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from inbedder_cli.corpus.read_table import count_of
 from inbedder_cli.diagnostics.crosstab import NOTABLE
 from inbedder_cli.report.terminal import print_notes
 from inbedder_cli.report.view import short
@@ -20,48 +21,58 @@ if TYPE_CHECKING:
 MAX_NOTABLE = 5  # combinations listed below the table
 NAME_WIDTH = 24  # maximum width of the column of row names, in characters
 CELL_WIDTH = 9  # minimum width of a count, in characters
-SIGNIFICANT = 0.05  # corrected p-value
-CLEAR_TREND = 0.1  # least rank correlation that is told
 EFFECT_SIZES = ((0.5, "strong"), (0.3, "medium"), (0.0, "weak"))
 
 
 def print_crosstab(console: Console, table: Crosstab) -> None:
     """Print the counts, if they fit, the notable combinations, and the strength of the association.
 
+    Groupings that are not associated get one line.
+
     :param console: where to print.
     :param table: of two groupings of the same rows.
     """
-    console.print(Text(f"{short(table.row_name)} x {short(table.column_name)}", style="bold"))
+    title = Text(f"{short(table.row_name)} x {short(table.column_name)}", style="bold")
+    if not table.is_significant:
+        console.print(title.append(f": {association_lines(table)[0]}", style="not bold dim"))
+        return
+    console.print(title)
+    notes = [*association_lines(table), *table.notes]
     widest = max((len(row) for row in table.rows), default=0)
-    if min(widest, NAME_WIDTH) + CELL_WIDTH * len(table.columns) <= console.width:
+    needed = min(widest, NAME_WIDTH) + CELL_WIDTH * len(table.columns)
+    if needed <= console.width:
         console.print(_counts(table))
     else:
-        print_notes(console, ["the counts are wider than this terminal; --report and JSON have them"])
-    if table.q_value <= SIGNIFICANT:
-        for cell in table.notable()[:MAX_NOTABLE]:
-            line = f"{short(cell.row)} x {short(cell.column)}"
-            console.print(Text(f"  {line}: {_against_expected(cell)}"))
-    print_notes(console, [association(table), *trend_lines(table), *table.notes])
-    console.print()
+        notes.append(f"the counts need a terminal of {needed} columns; the report (--report) and JSON have them")
+    for cell in table.notable()[:MAX_NOTABLE]:
+        console.print(Text(f"  {short(cell.row)} x {short(cell.column)}: {_compared(cell)}"))
+    print_notes(console, notes)
 
 
-def _against_expected(cell: Combination) -> str:
-    if cell.count == 0:
-        return f"no row, {cell.expected:.1f} expected"
-    return f"{cell.ratio:.1f} times the expected ({cell.count} rows, {cell.expected:.1f} expected)"
+def _compared(cell: Combination) -> str:
+    """Return a count beside the expected one."""
+    if round(cell.ratio, 1) == 0:
+        return f"{f'{cell.count:,}' if cell.count else 'none'}, where {cell.expected:,.1f} were expected"
+    counts = f"{count_of(cell.count, 'row')}, {cell.expected:,.1f} expected"
+    return f"{cell.ratio:.1f} times the expected ({counts})"
 
 
-def trend_lines(table: Crosstab) -> list[str]:
-    """Return a line about each group whose share rises or falls along the order of the other side.
+def association_lines(table: Crosstab) -> list[str]:
+    """Return how strongly two groupings are associated, and the trends along the order of one side.
+
+    Trends without an association as a whole are told in the same line, so that they do not seem to contradict it.
 
     :param table: of two groupings of the same rows.
+    :return: one line if they are not associated, else one, and one for each trend.
     """
-    clear = [t for t in table.trends if t.p_value <= SIGNIFICANT and abs(t.correlation) >= CLEAR_TREND]
-    return [
+    trends = [
         f"{short(t.group)} {'rises' if t.correlation > 0 else 'falls'}: rank correlation {t.correlation:+.2f}, "
         f"corrected {_p(t.p_value)}"
-        for t in clear[:MAX_NOTABLE]
+        for t in table.clear_trends()[:MAX_NOTABLE]
     ]
+    if table.is_significant or not trends:
+        return [association(table), *trends]
+    return [f"no overall association ({_test(table)}), but {'; '.join(trends)}"]
 
 
 def _p(value: float) -> str:
@@ -92,13 +103,14 @@ def association(table: Crosstab) -> str:
     :param table: of two groupings of the same rows.
     :return: one line with Cramér's V, adjusted mutual information and the corrected p-value.
     """
-    tested = (
-        f"{table.test} {_p(table.p_value)}, corrected for all tables {_p(table.q_value)}, {table.n_rows:,} rows"
-    )
-    rough = "; many cells hold few rows: p is rough" if table.is_rough else ""
-    if table.q_value > SIGNIFICANT:
-        overall = "overall " if trend_lines(table) else ""
-        return f"no {overall}association beyond chance: {tested}{rough}"
+    if not table.is_significant:
+        return f"no association beyond chance: {_test(table)}"
     size = next(name for least, name in EFFECT_SIZES if table.cramers_v >= least)
     values = f"Cramér's V {table.cramers_v:.2f}, adjusted mutual information {table.ami:.2f}"
-    return f"{size} association: {values}; {tested}{rough}"
+    return f"{size} association: {values}; {_test(table)}"
+
+
+def _test(table: Crosstab) -> str:
+    rough = "; many cells hold few rows: p is rough" if table.is_rough else ""
+    p_values = f"{_p(table.p_value)}, corrected for all tables {_p(table.q_value)}"
+    return f"{table.test} {p_values}, {count_of(table.n_rows, 'row')}{rough}"

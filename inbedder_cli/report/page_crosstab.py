@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inbedder_cli.diagnostics.crosstab import NOTABLE
-from inbedder_cli.report.crosstab_view import SIGNIFICANT, association, trend_lines
+from inbedder_cli.report.crosstab_view import association_lines
 from inbedder_cli.report.view import percent, printable, short
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def page_crosstab(table: Crosstab) -> PageCrosstab:
                 CrosstabCell(
                     f"{table.counts[i, j]:,}",
                     percent(table.counts[i, j] / totals[i]),
-                    _shade(float(table.residuals[i, j])),
+                    _shade(float(table.residuals[i, j])) if table.is_significant else "",
                     "" if (row, column) not in notable else "more" if table.residuals[i, j] > 0 else "fewer",
                     f"{table.expected[i, j]:,.1f}",
                 )
@@ -84,8 +84,8 @@ def page_crosstab(table: Crosstab) -> PageCrosstab:
         short(table.column_name),
         [short(column) for column in table.columns],
         rows,
-        [printable(line) for line in (association(table), *trend_lines(table), *map(_note, table.notes))],
-        table.q_value <= SIGNIFICANT,
+        [printable(line) for line in (*association_lines(table), *map(_note, table.notes))],
+        table.is_significant,
     )
 
 

@@ -169,7 +169,8 @@ def test_rows_of_one_text_make_one_cluster_and_no_agreement(inbedder, tiny, tmp_
 
 def test_what_looks_like_markup_in_a_column_is_shown_as_it_is(inbedder, tiny, tmp_path):
     path = tmp_path / "x.jsonl"
-    lines = [json.dumps({"text": f"text {i} kind", "tag": ["[/b]", "[internal]", None][i % 3]}) for i in range(30)]
+    kinds = [("[/b]", f"text {i} kind") for i in range(15)] + [("[internal]", f"{i} 12345") for i in range(15)]
+    lines = [json.dumps({"text": text, "tag": tag}) for tag, text in kinds]
     path.write_text("\n".join(lines))
     arguments = (
         "cluster",

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -57,7 +59,7 @@ def test_many_values_are_taken_together_and_many_numbers_cut_into_quarters():
     assert len(many.rows) == 20
     assert OTHERS in many.rows
     side = column_grouping("price", [*range(40), None, ""])
-    assert sorted(set(side.values[:40])) == ["0 to 9.75", "19.5 to 29.25", "29.25 to 39", "9.75 to 19.5"]
+    assert sorted(set(side.values[:40])) == ["0 to 9", "10 to 19", "20 to 29", "30 to 39"]
     assert side.values[40:] == [None, None]
     assert [side.values.count(v) for v in set(side.values) - {None}] == [10] * 4
     assert column_grouping("rating", [1, 2, "", 5]).values == ["1", "2", None, "5"]
@@ -101,6 +103,19 @@ def test_rows_that_do_not_answer_are_no_association_of_two_questions():
     assert between.cramers_v == table(ANGER, topic[:30]).cramers_v
     assert between.notes == tuple(f"{name}: without 10 rows that do not answer" for name in "ab")
     assert one.n_rows == 40  # whether a text answers may well depend on a column
+
+
+def test_one_row_that_does_not_answer_is_told_in_the_singular():
+    said, topic = [*ANGER, "(no clear answer)"], [*["x", "y"] * 15, "x"]
+    (between,) = crosstabs(list(pairs_of([Grouping("a", said), Grouping("b", topic)], [])))
+    assert between.notes == ("a: without 1 row that does not answer",)
+
+
+def test_no_combination_is_notable_without_an_association():
+    found = table()
+    assert found.notable()
+    unclear = replace(found, q_value=0.06)
+    assert (unclear.is_significant, unclear.notable()) == (False, [])
 
 
 values = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xy")), min_size=2, max_size=40)

@@ -85,13 +85,40 @@ def test_stray_cells_are_left_out_and_told():
     cells = [str(i) for i in range(40)] + ["n/a", "-", None, "", "about 7"]
     grouping = column_grouping("amount", cells)
     assert grouping.values[40:] == [None] * 5
-    assert grouping.note == "1 cells of amount are no numbers, and left out"
+    assert grouping.note == "1 cell of amount is no number, and left out"
+
+
+@pytest.mark.parametrize("bins", [None, "2", "3", "10"])
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [1, 2, 3, 3, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13],
+        [0] * 5 + list(range(20)),
+        [-7, -3, 0, 1, 1, 2, 5, 8, 13, 21, 34, 55, 89, 144],
+    ],
+)
+def test_a_whole_number_belongs_to_the_only_range_that_its_name_holds(numbers, bins):
+    grouping = column_grouping("n", numbers, bins)
+    ends = {name: [int(end) for end in name.split(" to ")] for name in grouping.order}
+    for number, value in zip(numbers, grouping.values, strict=True):
+        assert [name for name, (low, *high) in ends.items() if low <= number <= (high or [low])[0]] == [value]
+    assert len(grouping.order) > 1
+
+
+def test_two_numbers_that_are_cut_are_two_groups():
+    assert column_grouping("n", [0, 1, 0, 1, 1, 0], "2").values == ["0", "1", "0", "1", "1", "0"]
+
+
+def test_a_range_of_decimals_says_which_end_belongs_to_it():
+    grouping = column_grouping("price", [0.5, 1.5, 2.5, 3.5, 4.5], "2")
+    assert grouping.order == ("0.5 to 2.5", "over 2.5 to 4.5")
+    assert grouping.values == ["0.5 to 2.5"] * 3 + ["over 2.5 to 4.5"] * 2
 
 
 def test_few_numbers_stay_values_in_their_order():
     grouping = column_grouping("rating", ["10", "2", "1", "2"])
     assert grouping.order == ("1", "2", "10")
-    assert column_grouping("rating", ["10", "2", "1", "2"], "2").order == ("1 to 2", "2 to 10")
+    assert column_grouping("rating", ["10", "2", "1", "2"], "2").order == ("1 to 2", "3 to 10")
 
 
 @pytest.mark.parametrize(

@@ -1,41 +1,85 @@
-"""Cross-tables on a terminal: what they list agrees with what they conclude."""
+"""A cross-table on a terminal: what is beyond chance, and nothing that contradicts it."""
 
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
+import numpy as np
+import pytest
 from rich.console import Console
 
-from inbedder_cli.diagnostics.crosstab import crosstabs
+from inbedder_cli.diagnostics.crosstab import Trend, crosstab, crosstabs
 from inbedder_cli.diagnostics.groupings import Grouping
 from inbedder_cli.report.crosstab_view import print_crosstab
+from inbedder_cli.report.page_crosstab import page_crosstab
+
+PRINTERS = Grouping("device", ["printer"] * 30 + ["phone"] * 30 + ["laptop"] * 40)
+TOPICS = Grouping("topic", ["paper"] * 28 + ["battery"] * 32 + ["screen"] * 40)
 
 
-def shown(one, other, width=100):
+def shown(table, width=100):
     stream = io.StringIO()
-    print_crosstab(Console(file=stream, width=width, highlight=False), crosstabs([(one, other)])[0])
+    print_crosstab(Console(file=stream, width=width, highlight=False), table)
     return stream.getvalue()
 
 
-def test_a_table_without_association_lists_no_combination():
-    pairs = [(i, j) for i in range(12) for j in range(12)] * 2 + [(0, 0)] * 6
-    one = Grouping("x", [f"a{i}" for i, _ in pairs])
-    other = Grouping("y", [f"b{j}" for _, j in pairs])
-    assert crosstabs([(one, other)])[0].notable()
-    out = shown(one, other, width=300)
-    assert "no association beyond chance" in out
-    assert "expected" not in out
+@pytest.fixture
+def table():
+    """Devices and topics that go together, the counts of which are far from the expected."""
+    (found,) = crosstabs([(PRINTERS, TOPICS)])
+    return found
 
 
-def test_a_combination_that_never_occurs_is_not_a_multiple():
-    values = ["a", "b"] * 30
-    out = shown(Grouping("x", values), Grouping("y", values))
-    assert "a x a: 2.0 times the expected (30 rows, 15.0 expected)" in out
+def test_an_association_is_shown_with_its_counts_and_combinations(table):
+    out = shown(table)
+    assert "printer x paper: 3.3 times the expected (28 rows, 8.4 expected)" in out
+    assert "strong association: Cramér's V" in out
+    assert not out.endswith("\n\n")
+
+
+def test_no_association_is_one_line_without_counts_combinations_and_trends(table):
+    trends = (Trend("printer", 0.3, 0.2),)
+    out = shown(replace(table, p_value=0.3, q_value=0.576, trends=trends, notes=("topic by month",)), 200)
+    assert out == (
+        "device x topic: no association beyond chance: chi-squared p = 0.300, corrected for all tables p = 0.576, "
+        "100 rows\n"
+    )
+
+
+def test_a_trend_without_an_overall_association_is_told_with_it(table):
+    trends = (Trend("printer", 0.2, 0.032), Trend("phone", -0.15, 0.2))
+    found = replace(table, test="Kruskal-Wallis", p_value=0.2, q_value=0.409, trends=trends)
+    (line,) = shown(found, 300).splitlines()
+    assert line.startswith("device x topic: no overall association (Kruskal-Wallis p = 0.200")
+    assert line.endswith(", but printer rises: rank correlation +0.20, corrected p = 0.032")
+    assert "beyond chance" not in line
+
+
+def test_the_page_marks_no_cell_without_an_association(table):
+    cells = [cell for _, row in page_crosstab(table).rows for cell in row]
+    assert any(cell.mark for cell in cells)
+    assert any(cell.shade for cell in cells)
+    unclear = page_crosstab(replace(table, q_value=0.2))
+    assert not unclear.is_clear
+    assert {(cell.mark, cell.shade) for _, row in unclear.rows for cell in row} == {("", "")}
+    assert unclear.rows[0][1][0].count == cells[0].count
+
+
+def test_counts_that_do_not_fit_are_told_with_what_shows_them():
+    columns = [f"month {i:02}" for i in range(15)]
+    values = [*columns[:8] * 50, *columns[8:] * 50][:600]
+    wide = crosstab(Grouping("a", ["x"] * 300 + ["y"] * 300), Grouping("b", values))
+    assert "month 03" in shown(wide, 200).splitlines()[2]
+    out = " ".join(shown(wide, 80).split())
+    assert f"need a terminal of {1 + 9 * len(wide.columns)} columns; the report (--report) and JSON" in out
+
+
+def test_a_combination_that_is_missing_is_not_called_a_multiple():
+    counts = np.array([[0, 40], [40, 1]])
+    rows = [name for name, row in zip("ab", counts.tolist(), strict=True) for _ in range(sum(row))]
+    columns = [name for row in counts.tolist() for name, n in zip("uv", row, strict=True) for _ in range(n)]
+    out = shown(crosstab(Grouping("x", rows), Grouping("y", columns)))
+    assert "a x u: none, where 19.8 were expected" in out
+    assert "b x v: 1, where 20.8 were expected" in out
     assert "0.0 times" not in out
-
-
-def test_counts_that_do_not_fit_are_named():
-    values = [f"value {i}" for i in range(15)] * 4
-    out = shown(Grouping("x", values), Grouping("y", values), width=80)
-    assert "the counts are wider than this terminal; --report and JSON have them" in out
-    assert "the counts are wider" not in shown(Grouping("x", values), Grouping("y", values), width=300)

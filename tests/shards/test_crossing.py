@@ -116,10 +116,11 @@ def test_more_rows_than_are_crossed_in_memory_are_refused(inbedder, toy, folder,
 
 def test_a_terminal_shows_the_tables(inbedder, toy, folder, tmp_path, monkeypatch):
     monkeypatch.setattr("inbedder_cli.cli.shard_options.sys", type("Sys", (), {"stdout": _Terminal()}))
-    run = ("cluster", folder, *FIXED, "--engine", "local", "-o", tmp_path / "new", "--by", "day:quarter")
-    shown = inbedder(*run).stdout
-    assert "cluster x day" in shown
-    assert "2024-Q1" in shown
+    run = ("cluster", folder, *FIXED, "--engine", "local", "-o", tmp_path / "new", "--by", "day:quarter,kind")
+    shown = " ".join(inbedder(*run).stdout.split())
+    assert "cluster x day: no association beyond chance" in shown
+    assert "cluster x kind anger x angry:" in shown
+    assert "the counts need a terminal of" in shown
 
 
 class _Terminal:
