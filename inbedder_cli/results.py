@@ -340,7 +340,7 @@ class Analysis:
         from pathlib import Path
 
         from inbedder_cli.runs.folders import check_run_folder
-        from inbedder_cli.runs.saving import save_run
+        from inbedder_cli.runs.writer import save_run
 
         check_run_folder(Path(folder), force=force)
         save_run(Path(folder), self)

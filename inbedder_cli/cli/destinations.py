@@ -115,7 +115,7 @@ def save_analysis(analysis: Analysis, folder: Path, reporter: Reporter) -> None:
     :param folder: the folder of the run.
     :param reporter: receives the messages.
     """
-    from inbedder_cli.runs.saving import save_run
+    from inbedder_cli.runs.writer import save_run
 
     renamed = save_run(folder, analysis)
     if renamed:

@@ -115,11 +115,12 @@ def missing_shards(work: Store, plan: Plan, shards: Iterable[int] | None = None)
     :raises ChangedError: for vectors of another plan.
     """
     chosen = list(plan.shards if shards is None else shards)
-    there = set.intersection(*({shard_of_name(name) for name in work.states(part)} for part in (VECTORS, SAMPLE)))
+    there = {shard_of_name(name) for name in work.states(VECTORS)}
+    sampled = {shard_of_name(name) for name in work.states(SAMPLE)}
     known = [shard for shard in chosen if shard in there]
     with ThreadPoolExecutor(THREADS) as pool:
         found = list(pool.map(lambda shard: is_done(work, plan, shard), known))
-    done = {shard for shard, is_whole in zip(known, found, strict=True) if is_whole}
+    done = {shard for shard, is_whole in zip(known, found, strict=True) if is_whole} & sampled
     return [shard for shard in chosen if shard not in done]
 
 

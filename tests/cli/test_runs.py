@@ -272,10 +272,10 @@ def test_a_folder_that_is_no_run_is_refused(inbedder, tmp_path, stays, command):
 
 
 def test_a_run_that_cannot_be_written_leaves_the_old_one_whole(inbedder, saved, stays, monkeypatch, tiny):
-    from inbedder_cli.runs import saving
+    from inbedder_cli.runs import writer
 
     run, rows = saved()
-    whole, calls = saving.file_sha256, []
+    whole, calls = writer.file_sha256, []
 
     def full(path):
         calls.append(path)
@@ -283,7 +283,7 @@ def test_a_run_that_cannot_be_written_leaves_the_old_one_whole(inbedder, saved, 
             raise OSError(28, "No space left on device")
         return whole(path)
 
-    monkeypatch.setattr(saving, "file_sha256", full)
+    monkeypatch.setattr(writer, "file_sha256", full)
     arguments = (
         "cluster",
         stays,
@@ -301,7 +301,7 @@ def test_a_run_that_cannot_be_written_leaves_the_old_one_whole(inbedder, saved, 
     result = inbedder(*arguments)
     assert result.exit_code == 1
     assert "No space left" in result.stderr
-    monkeypatch.setattr(saving, "file_sha256", whole)
+    monkeypatch.setattr(writer, "file_sha256", whole)
     assert len(rows_of(inbedder("show", run))) == len({row["cluster"] for row in rows})
     assert [path.name for path in run.parent.iterdir() if path.name.startswith(".run")] == []
 

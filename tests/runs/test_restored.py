@@ -14,7 +14,7 @@ from inbedder_cli.report.page import page
 from inbedder_cli.report.view import closing_lines, unstable_line
 from inbedder_cli.runs.restored import restore_analysis
 from inbedder_cli.runs.saved_run import load_run
-from inbedder_cli.runs.saving import save_run
+from inbedder_cli.runs.writer import save_run
 from tests.report.feedback import feedback_analysis
 
 
