@@ -189,7 +189,7 @@ def options_of(group: Any, command: tuple[str, ...]) -> Iterator[tuple[tuple[str
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(read_regular(path, MAX_BYTES, follow_links=True).decode("utf-8"))
+        return tomllib.loads(read_regular(path, MAX_BYTES, follow_links=True).decode("utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or str(error).partition("\n")[0]
         raise UsageError(

@@ -11,13 +11,37 @@ if TYPE_CHECKING:
 MOST_ROWS = 3  # of a header that is recognized
 NAMED = 5  # columns that a note names
 SURVEYMONKEY = {"Respondent ID", "Collector ID"}
+QUALTRICS_DATES = {"StartDate", "EndDate", "RecordedDate"}
+QUALTRICS = {  # columns, and what is in the row below; those from V1 on are of older exports
+    "StartDate": "Start Date",
+    "EndDate": "End Date",
+    "Status": "Response Type",
+    "IPAddress": "IP Address",
+    "RecordedDate": "Recorded Date",
+    "ResponseId": "Response ID",
+    "RecipientLastName": "Recipient Last Name",
+    "RecipientFirstName": "Recipient First Name",
+    "RecipientEmail": "Recipient Email",
+    "ExternalReference": "External Data Reference",
+    "LocationLatitude": "Location Latitude",
+    "LocationLongitude": "Location Longitude",
+    "DistributionChannel": "Distribution Channel",
+    "UserLanguage": "User Language",
+    "V1": "ResponseID",
+    "V2": "ResponseSet",
+    "V4": "ExternalDataReference",
+    "V6": "IPAddress",
+    "V8": "StartDate",
+    "V9": "EndDate",
+}
+LEAST_KNOWN = 2  # of these columns, to recognize an export
 
 
 def n_header_rows(rows: Sequence[Sequence[str]]) -> int:
     """Return the number of header rows of a table, which is more than one in the exports of two survey tools.
 
-    Qualtrics writes names, questions, and import ids ({"ImportId": ...}); SurveyMonkey writes questions, and the
-    choices of each under it.
+    Qualtrics writes names, questions, and in newer CSV import ids ({"ImportId": ...}); SurveyMonkey writes
+    questions, and the choices of each under it.
 
     :param rows: the first rows of the file.
     """
@@ -26,7 +50,16 @@ def n_header_rows(rows: Sequence[Sequence[str]]) -> int:
     if len(rows) > 1 and set(rows[0]) >= SURVEYMONKEY:
         below = dict(zip(rows[0], rows[1], strict=False))
         return 1 if any(below.get(name) for name in SURVEYMONKEY) else 2
-    return 1
+    return 2 if len(rows) > 1 and _are_labels(rows[0], rows[1]) else 1
+
+
+def _are_labels(names: Sequence[str], below: Sequence[str]) -> bool:
+    """Return whether a row has what Qualtrics writes under its own columns, in English or another language."""
+    pairs = {name.strip(): label.strip() for name, label in zip(names, below, strict=False)}
+    known = [name for name, label in pairs.items() if QUALTRICS.get(name) == label]
+    dates = [pairs[name] for name in QUALTRICS_DATES & pairs.keys()]
+    are_words = all(label and not any(map(str.isdigit, label)) for label in dates)
+    return len(known) >= LEAST_KNOWN or (len(set(dates)) >= LEAST_KNOWN and are_words)
 
 
 def _is_import_id(cell: str) -> bool:

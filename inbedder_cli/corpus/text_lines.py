@@ -25,6 +25,7 @@ WIDE_MARKS = {  # the longer marks first: that of UTF-16 begins that of UTF-32
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+MARK = "\ufeff"  # once decoded; two of them where a program adds one to a file that has it
 FALLBACK = "cp1252"
 OTHERS = {  # encodings of other scripts, which a hint names if they can decode the file
     "cp1251": "Cyrillic",
@@ -65,7 +66,7 @@ def head_text(opened: Opened, layout: Layout | None = None) -> str:
     :param layout: as it was given.
     """
     text = opened.head.decode(encoding_of(opened, layout), errors="replace")
-    return text.removeprefix("\ufeff")
+    return text.lstrip(MARK)
 
 
 def decode_lines(opened: Opened, layout: Layout | None = None) -> Iterator[str]:
@@ -98,7 +99,7 @@ def _decoded_blocks(opened: Opened, layout: Layout) -> Iterator[Sequence[str]]:
                 if encoding != "utf-8":  # unicode_escape and utf-7 can name halves of pairs
                     decoded = list(map(replace_surrogates, decoded))
                 if not number:
-                    decoded[0] = decoded[0].removeprefix("\ufeff")
+                    decoded[0] = decoded[0].lstrip(MARK)
                 yield decoded
             number += len(lines)
     except UnicodeError as error:
@@ -126,7 +127,7 @@ def _checked(line: bytes | str, encoding: str, number: int, opened: Opened, layo
             "a NUL byte", source=opened.name, line=number, hint=hint or "remove it: tr -d '\\000' < FILE"
         )
     text = text if encoding == "utf-8" else replace_surrogates(text)
-    return text.removeprefix("\ufeff") if number == 1 else text
+    return text.lstrip(MARK) if number == 1 else text
 
 
 def _blocks(stream: IO[bytes], encoding: str, limit: int) -> Iterator[Sequence[bytes | str]]:

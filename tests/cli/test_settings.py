@@ -50,6 +50,12 @@ def test_the_table_of_a_command_beats_what_holds_for_all_and_the_command_line_be
     assert shown(inbedder)["embed", "limit"] == ("5", "inbedder.toml")
 
 
+def test_a_byte_order_mark_before_the_settings_is_dropped(folders, inbedder):
+    folder, _ = folders
+    (folder / "inbedder.toml").write_text("limit = 5\n", encoding="utf-8-sig")
+    assert shown(inbedder)["embed", "limit"] == ("5", "inbedder.toml")
+
+
 def test_settings_change_what_a_command_does(folders, inbedder, tiny, monkeypatch):
     folder, _ = folders
     (folder / "x.csv").write_text("text\nthe cat\na dog\n")

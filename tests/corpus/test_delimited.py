@@ -116,6 +116,12 @@ def test_a_blank_line_before_the_header_does_not_become_the_header() -> None:
         assert rows_of(table) == [["1", "good"]]
 
 
+def test_two_byte_order_marks_are_dropped() -> None:
+    for encoding in ("utf-8-sig", "utf-16"):
+        table = read_csv(opened("\ufeffid,text\n1,good\n".encode(encoding))).table
+        assert table.column_names == ["id", "text"]
+
+
 def test_excels_own_delimiter_line_is_obeyed_and_skipped() -> None:
     table, _, _, used = read_csv(opened("sep=;\nid;text\n1;good, indeed\n"))
     assert (used.delimiter, rows_of(table)) == (";", [["1", "good, indeed"]])

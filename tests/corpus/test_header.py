@@ -49,6 +49,34 @@ def test_the_header_rows_of_survey_tools_are_recognized_and_said(read):
     assert len(read(QUALTRICS, header_rows=1, text="Q4_TEXT")) == 4
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "StartDate,ResponseId,Q4_TEXT\nStart Date,Response ID,What should we change?",
+        "StartDate,EndDate,Q4_TEXT\nStartdatum,Enddatum,Was sollen wir ändern?",  # in another language
+        "V1,V8,Q4_TEXT\nResponseID,StartDate,What should we change?",
+    ],
+)
+def test_two_header_rows_of_qualtrics_are_recognized_and_said(read, header):
+    corpus = read(f"{header}\n2024-05-01,a,Meetings eat half of my week.\n")
+    assert corpus.texts == ["Meetings eat half of my week."]
+    assert corpus.table.column_names == header.partition("\n")[0].split(",")
+    assert any("2 header rows (recognized" in note for note in corpus.notes)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "StartDate,EndDate,Q4_TEXT\n2024-05-01,2024-05-02,Meetings eat half of my week.\n",
+        "StartDate,EndDate,Q4_TEXT\n,,Meetings eat half of my week.\n",
+        "StartDate,EndDate,Q4_TEXT\nunknown,unknown,Meetings eat half of my week.\n",
+        "V1,V2,Q4_TEXT\nResponseID,yes,Meetings eat half of my week.\n",
+    ],
+)
+def test_rows_below_columns_of_qualtrics_are_rows(read, content):
+    assert read(content, text="Q4_TEXT").texts == ["Meetings eat half of my week."]
+
+
 def test_header_rows_can_be_given(read):
     corpus = read("a,\n,comment\n1,The room was cold and dark.\n", header_rows=2)
     assert corpus.table.column_names == ["a", "comment"]
