@@ -114,7 +114,7 @@ BadRowsFile = Annotated[
 Sheet = Annotated[
     str | None,
     typer.Option(
-        help="Sheet of an Excel workbook. Default: the first that is shown and not empty.", rich_help_panel=INPUT
+        help="Sheet of an Excel workbook. Default: the first that is not hidden or empty.", rich_help_panel=INPUT
     ),
 ]
 JsonPath = Annotated[

@@ -35,7 +35,7 @@ class Foreign(NamedTuple):
 
 FOREIGN = (
     Foreign(b"PK\x03\x04", "a document (LibreOffice, Numbers, Word) or another zip archive", AS_XLSX),
-    Foreign(b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls), or another old Office document", AS_XLSX),
+    Foreign(b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls), or an Office document with a password", AS_XLSX),
     Foreign(b"ARROW1", "an Arrow or Feather file", "read_feather"),
     Foreign(b"FEA1", "a Feather file", "read_feather"),
     Foreign(

@@ -86,7 +86,7 @@ def read_corpus(
     :param on_bad_row: what to do with rows that have more cells than the header: fail; skip them (in JSON
         lines: what is no object); or pad, which joins the cells beyond the header to the last one.
     :param json_path: path of the list of rows in a JSON document, such as "data.items"; None takes the only one.
-    :param sheet: sheet of an Excel workbook; None takes the first that is shown and not empty.
+    :param sheet: sheet of an Excel workbook; None takes the first that is not hidden or empty.
     :param empty: what to do with rows that have no text: skip, keep or fail.
     :param limit: maximum number of rows, taken from the beginning.
     :param sample: size of a random sample of the rows, kept in their order; None keeps all.
@@ -125,7 +125,12 @@ def read_corpus(
     source = os.fspath(source)
     read, name = read_files(files_of(source), layout, input_format, limit, max_cell)
     shown = "standard input" if source == STDIN else shown_name(source)
-    corpus = corpus_from_table(read.table, source=shown, **rows)
+    try:
+        corpus = corpus_from_table(read.table, source=shown, **rows)
+    except InputError as error:
+        if read.lost:
+            error.hint = "; ".join([*read.lost[:1], *filter(None, [error.hint])])
+        raise
     reading = Reading(
         columns=tuple(read.table.column_names),
         text=() if text_template else corpus.text_columns,

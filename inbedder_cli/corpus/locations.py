@@ -40,6 +40,7 @@ THROUGH_FSSPEC = (
     "memory",
 )
 WEB = re.compile(r"https?://", re.I)
+LOCK_FILE = "~$"  # how the name of one begins, which Excel keeps while a workbook is open
 BLOCK_BYTES = 1 << 20
 PARQUET_FOLDER = "python -c \"import pandas; pandas.read_parquet('{0}').to_parquet('{0}.parquet')\""
 
@@ -173,8 +174,9 @@ def expand_pattern(pattern: str) -> list[str]:
     """Return the files that a pattern, a folder or the name of a file stands for, sorted by name.
 
     :param pattern: a path or URL, with *, ? and [...] in its last part; or a folder, of which the Parquet files
-        are taken, or all files if it has none. Names that begin with a dot or "_" are left out.
-    :raises InputError: when there is none.
+        are taken, or all files if it has none. Names that begin with a dot or "_" are left out, and so are the
+        lock files of Excel (~$).
+    :raises InputError: when there is none, or one is a link to a file that is not there.
     """
     here = Location(pattern if is_remote(pattern) else Path(pattern).as_posix())
     folder, slash, last = here.location.rpartition("/")
@@ -184,15 +186,28 @@ def expand_pattern(pattern: str) -> list[str]:
     if not (has_wildcards and is_remote(pattern)) and here.state() is not None:
         return [here.location]
     if has_wildcards:
-        names = [name for name in Location(folder + slash or ".").states() if fnmatch.fnmatchcase(name, last)]
+        names = [name for name in _names(Location(folder + slash or ".")) if fnmatch.fnmatchcase(name, last)]
         found = [f"{folder}{slash}{name}" for name in names]
     else:
-        names = [name for name in here.states() if not name.startswith((".", "_"))]
+        names = [name for name in _names(here) if not name.startswith((".", "_"))]
         names = [name for name in names if name.lower().endswith((".parquet", ".pq"))] or names
         found = [f"{here.location.rstrip('/')}/{name}" for name in names]
     if not found:
         raise _no_files(pattern)
+    for path in found:
+        if not is_remote(path) and not os.path.exists(path):  # noqa: PTH110 (False for a loop of links)
+            hint = "remove the link, or mount what it leads to"
+            raise InputError("is a link to a file that is not there", source=path, hint=hint)
     return sorted(found)
+
+
+def _names(folder: Location) -> list[str]:
+    """Return the names of the files of a folder, without lock files, with links to files that are not there."""
+    names = list(folder.states())
+    if folder.is_local:
+        links = (path for path in folder.local().glob("*") if path.is_symlink())
+        names += [path.name for path in links if not os.path.exists(path)]  # noqa: PTH110
+    return [name for name in names if not name.startswith(LOCK_FILE)]
 
 
 def _wildcards(pattern: str) -> str:

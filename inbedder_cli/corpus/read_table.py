@@ -32,12 +32,14 @@ class ReadTable(NamedTuple):
     :param notes: what was recognized, skipped, filled in, or named.
     :param bad_rows: the rows that were left out.
     :param style: how a CSV file is written; None for other formats.
+    :param lost: those of the notes that tell why cells are empty.
     """
 
     table: pa.Table
     notes: Sequence[str] = ()
     bad_rows: Sequence[BadRow] = ()
     style: CsvStyle | None = None
+    lost: Sequence[str] = ()
 
 
 def note_of_bad_rows(bad_rows: Sequence[BadRow]) -> list[str]:

@@ -111,7 +111,8 @@ def _joined(paths: Sequence[str], reads: Sequence[ReadTable]) -> ReadTable:
         check_same_columns(paths, [table.schema for table in tables])
         table = pa.concat_tables(tables)
     notes, bad_rows = _notes(paths, reads), list(_bad_rows(paths, reads))
-    return ReadTable(table, notes, bad_rows, reads[0].style)
+    lost = [note for read in reads for note in read.lost]
+    return ReadTable(table, notes, bad_rows, reads[0].style, lost)
 
 
 def check_same_columns(paths: Sequence[str], schemas: Sequence[pa.Schema]) -> None:

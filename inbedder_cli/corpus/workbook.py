@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import re
+import warnings
 import zipfile
-from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from inbedder_cli.corpus.formulas import notes_of_formulas
 from inbedder_cli.corpus.grid import stream_cells
 from inbedder_cli.corpus.limits import (
     MAX_COLUMNS,
@@ -34,9 +34,9 @@ MAX_ROWS = 2**20  # of a sheet
 LISTED = 10  # sheets that a message names
 FIRST_ROWS = 20  # of a sheet, in which it has a cell if it has any
 WORKBOOK = "xl/workbook.xml"  # is in every workbook
-SHEETS = "xl/worksheets/"
-FORMULA = re.compile(rb"<f[ />]")
-CHUNK = 2**20  # bytes
+STRICT = b"http://purl.oclc.org/ooxml/spreadsheetml/main"  # the namespace of Strict Open XML
+OLD_OFFICE = b"\xd0\xcf\x11\xe0"  # of .xls, and of the envelope around a workbook with a password
+ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 
 
 def is_workbook(opened: Opened, _: str) -> bool:
@@ -60,45 +60,64 @@ def read_workbook(opened: Opened, layout: Layout, limit: int | None = None) -> R
 
     :param opened: the file.
     :param layout: the sheet, how many header rows it has, and lines above them; without a sheet, the first that
-        holds something.
+        holds something, of those that are not hidden if one of them does.
     :param limit: maximum number of rows; None reads all.
     :return: the table, notes, and the rows that were left out.
-    :raises InputError: for a damaged workbook, or one that unpacks to too much.
+    :raises InputError: for a damaged workbook, one with a password, or one that unpacks to too much.
     :raises UsageError: without openpyxl, or for an unknown sheet.
     """
     if importlib.util.find_spec("openpyxl") is None:
         raise UsageError("reading Excel needs openpyxl", hint="pip install 'inbedder[excel]', or save as CSV")
-    from openpyxl import load_workbook
-
+    if opened.head.startswith(OLD_OFFICE):
+        raise _old_office(opened)
     try:
-        with zipfile.ZipFile(opened.stream) as archive:
-            if sum(member.file_size for member in archive.infolist()) > unpacked_limit(opened.packed):
-                raise unpacks_too_large(opened.name, opened.packed)
-        opened.stream.seek(0)
-        book = load_workbook(opened.stream, read_only=True, data_only=True, keep_links=False)
-        names = [each.title for each in book.worksheets]
-        if not names or (layout.sheet is not None and layout.sheet not in names):
-            raise UsageError(
-                f'{opened.name} has no sheet "{layout.sheet}"', hint=f"its sheets: {', '.join(names[:LISTED])}"
-            )
-        shown = [each.title for each in book.worksheets if each.sheet_state == "visible"]
-        chosen = layout.sheet or _first_filled(book, shown or names)
-        read = stream_cells(_records(book[chosen], opened, layout.skip_rows), opened.name, layout, limit).whole()
-        notes = _formula_notes(book[chosen], opened)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="openpyxl")  # about what is not read anyway
+            return _read(opened, layout, limit)
     except (InputError, UsageError, MemoryError):
         raise
     except Exception as error:  # openpyxl raises whatever its parsers do
         reason = (str(error) or type(error).__name__).splitlines()[0]
         hint = "open it in a spreadsheet and save it again, or save it as CSV"
         raise InputError(f"not a readable workbook: {reason}", source=opened.name, hint=hint) from error
-    if len(names) > 1 and layout.sheet is None:
-        which = "the first" if chosen == names[0] else "the first that is shown and not empty"
-        notes.insert(0, f'sheet "{chosen}", {which} of {len(names)} (--sheet to change)')
-    return read._replace(notes=[*notes, *read.notes])
 
 
-def _first_filled(book: Workbook, names: list[str]) -> str:
-    """Return the name of the first sheet with a cell in its first rows, or of the first one."""
+def _read(opened: Opened, layout: Layout, limit: int | None) -> ReadTable:
+    from openpyxl import load_workbook
+
+    with zipfile.ZipFile(opened.stream) as archive:
+        if sum(member.file_size for member in archive.infolist()) > unpacked_limit(opened.packed):
+            raise unpacks_too_large(opened.name, opened.packed)
+        if WORKBOOK in archive.namelist() and STRICT in archive.read(WORKBOOK):
+            hint = "save it as an Excel workbook (.xlsx), not a Strict Open XML one"
+            raise InputError("is a Strict Open XML workbook, which is not read", source=opened.name, hint=hint)
+    opened.stream.seek(0)
+    book = load_workbook(opened.stream, read_only=True, data_only=True, keep_links=False)
+    if not (names := [each.title for each in book.worksheets]):
+        raise InputError("has no sheets with cells", source=opened.name, hint="save the sheet as CSV")
+    if layout.sheet is not None and layout.sheet not in names:
+        hint = f"its sheets: {', '.join(names[:LISTED])}"
+        raise UsageError(f'{opened.name} has no sheet "{layout.sheet}"', hint=hint)
+    chosen = layout.sheet or _first_filled(book)
+    read = stream_cells(_records(book[chosen], opened, layout.skip_rows), opened.name, layout, limit).whole()
+    lost = notes_of_formulas(book, chosen, opened, read.table.column_names, layout.skip_rows)
+    about_sheet = [] if layout.sheet else _note_of_sheet(book, chosen)
+    return read._replace(notes=[*about_sheet, *read.notes, *lost], lost=lost)
+
+
+def _old_office(opened: Opened) -> InputError:
+    is_known = ENCRYPTED in opened.head
+    kind = "is protected by a password" if is_known else "is an old workbook (.xls), or has a password"
+    hint = "open it in a spreadsheet and save it as .xlsx without a password, or as CSV"
+    return InputError(kind, source=opened.name, hint=hint)
+
+
+def _first_filled(book: Workbook) -> str:
+    """Return the name of the first sheet with a cell in its first rows, or of the first one.
+
+    Hidden sheets come last.
+    """
+    names: list[str] = [each.title for each in sorted(book.worksheets, key=_is_hidden)]
     for name in names:
         rows = book[name].iter_rows(max_row=FIRST_ROWS, values_only=True)
         if any(value is not None for row in rows for value in row):
@@ -106,37 +125,23 @@ def _first_filled(book: Workbook, names: list[str]) -> str:
     return names[0]
 
 
-def _formula_notes(sheet: ReadOnlyWorksheet, opened: Opened) -> list[str]:
-    """Return how many formulas have no stored value, in one line: such files are written by programs."""
-    from openpyxl import load_workbook
+def _is_hidden(sheet: ReadOnlyWorksheet) -> bool:
+    return bool(sheet.sheet_state != "visible")
 
-    opened.stream.seek(0)
-    with zipfile.ZipFile(opened.stream) as archive:
-        if not any(_holds_formula(archive, name) for name in archive.namelist() if name.startswith(SHEETS)):
-            return []
-    opened.stream.seek(0)
-    formulas = load_workbook(opened.stream, read_only=True, keep_links=False)[sheet.title]
-    formulas.reset_dimensions()
-    rows = zip(sheet.iter_rows(values_only=True), formulas.iter_rows(values_only=True), strict=False)
-    n = sum(
-        value is None and isinstance(formula, str) and formula.startswith("=")
-        for values, row in rows
-        for value, formula in zip_longest(values, row)
-    )
-    if not n:
+
+def _note_of_sheet(book: Workbook, chosen: str) -> list[str]:
+    """Return a note about the sheet that is read, where it is one of several, or hidden."""
+    sheets = book.worksheets
+    if _is_hidden(book[chosen]):
+        which = "which is hidden"
+    elif len(sheets) == 1:
         return []
-    cells = "1 cell is a formula" if n == 1 else f"{n:,} cells are formulas"
-    return [f"{cells} without a stored value, read as empty: open the file in a spreadsheet and save it again"]
-
-
-def _holds_formula(archive: zipfile.ZipFile, name: str) -> bool:
-    before = b""
-    with archive.open(name) as stream:
-        while chunk := stream.read(CHUNK):
-            if FORMULA.search(before + chunk):
-                return True
-            before = chunk[-2:]
-    return False
+    elif chosen == sheets[0].title:
+        which = f"the first of {len(sheets)}"
+    else:
+        seen = next(each for each in sheets if not _is_hidden(each)).title
+        which = f"the first that is {'not hidden' if seen == chosen else 'not empty'} of {len(sheets)}"
+    return [f'sheet "{chosen}", {which}' + (" (--sheet to change)" if len(sheets) > 1 else "")]
 
 
 def _records(sheet: ReadOnlyWorksheet, opened: Opened, skipped: int) -> Iterator[tuple[int, list[str]]]:

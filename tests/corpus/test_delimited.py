@@ -87,13 +87,13 @@ def test_the_last_line_needs_no_line_end() -> None:
 
 
 def test_blank_lines_of_a_one_column_file_are_rows_without_text() -> None:
-    table, notes, _, _ = read_csv(opened("text\ngood\n\nbad\n\n"))
+    table, notes, *_ = read_csv(opened("text\ngood\n\nbad\n\n"))
     assert rows_of(table) == [["good"], [""], ["bad"], [""]]
     assert notes == []
 
 
 def test_blank_lines_of_a_wider_file_are_skipped_and_counted() -> None:
-    table, notes, _, _ = read_csv(opened("a,b\n\n1,2\n\r\n3,4\n\n"))
+    table, notes, *_ = read_csv(opened("a,b\n\n1,2\n\r\n3,4\n\n"))
     assert rows_of(table) == [["1", "2"], ["3", "4"]]
     assert notes == ["3 blank lines skipped"]
 
@@ -123,7 +123,7 @@ def test_two_byte_order_marks_are_dropped() -> None:
 
 
 def test_excels_own_delimiter_line_is_obeyed_and_skipped() -> None:
-    table, _, _, used = read_csv(opened("sep=;\nid;text\n1;good, indeed\n"))
+    table, _, _, used, _ = read_csv(opened("sep=;\nid;text\n1;good, indeed\n"))
     assert (used.delimiter, rows_of(table)) == (";", [["1", "good, indeed"]])
     with pytest.raises(InputError, match=r"row 1 \(line 3\)"):
         read_csv(opened("sep=;\nid;text\n1;good;bad\n"))
@@ -139,7 +139,7 @@ def test_a_byte_order_mark_is_not_part_of_the_header() -> None:
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "UTF_16", "utf-32"])
 def test_utf_16_is_read_when_named(encoding: str) -> None:
     raw = 'id;text\r\n1;"über\r\nalles"\r\n2;漢字\u0a0d\u0d0a\r\n'.encode(encoding)
-    table, _, _, used = read_csv(opened(raw), Layout(encoding=encoding))
+    table, _, _, used, _ = read_csv(opened(raw), Layout(encoding=encoding))
     assert used.delimiter == ";"
     assert rows_of(table) == [["1", "über\r\nalles"], ["2", "漢字\u0a0d\u0d0a"]]
 
@@ -322,7 +322,7 @@ def test_any_table_written_by_the_csv_module_is_read_back(
 def test_the_delimiter_is_guessed_whatever_the_cells_hold(delimiter: str, rows: list[list[str]]) -> None:
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=delimiter).writerows([["id", "body"], *rows])
-    read, _, _, used = read_csv(opened(text.getvalue()))
+    read, _, _, used, _ = read_csv(opened(text.getvalue()))
     assert used.delimiter == delimiter
     assert rows_of(read) == rows
 

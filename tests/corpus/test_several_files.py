@@ -122,3 +122,19 @@ def test_an_address_is_a_file_or_a_pattern(exports):
     finally:
         filesystem.store.clear()
         filesystem.pseudo_dirs[:] = [""]
+
+
+def test_lock_files_are_left_out(exports):
+    folder = exports("csv")
+    (folder / "~$jan.csv").write_bytes(b"\x05Anna" + bytes(50))
+    for source in (folder, f"{folder}/*.csv"):
+        assert len(read_corpus(source, text="text")) == 4
+
+
+def test_a_link_to_a_file_that_is_not_there_is_an_error(exports):
+    folder = exports("csv")
+    (folder / "mar.csv").symlink_to(folder / "moved.csv")
+    for source in (folder, f"{folder}/*.csv"):
+        with pytest.raises(InputError, match=r"mar\.csv: is a link to a file that is not there"):
+            read_corpus(source, text="text")
+    assert len(read_corpus(f"{folder}/j*.csv", text="text")) == 2

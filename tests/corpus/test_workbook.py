@@ -70,17 +70,6 @@ def test_a_hidden_sheet_is_not_read_unless_it_is_named(book):
     assert read_corpus(path, sheet="Old").texts == ["last year"]
 
 
-def test_formulas_without_a_stored_value_are_counted(tmp_path):
-    book = openpyxl.Workbook()
-    for row in (["id", "text"], [1, "late parcel"], [2, '=CONCATENATE("a","b")'], [3, None], [4, "=A1"]):
-        book.active.append(row)
-    book.save(tmp_path / "x.xlsx")
-    corpus = read_corpus(tmp_path / "x.xlsx", text="text")
-    assert corpus.texts == ["late parcel", "", "", ""]
-    told = "2 cells are formulas without a stored value, read as empty: open the file in a spreadsheet"
-    assert f"{told} and save it again" in corpus.notes
-
-
 def test_headers_of_sheets_are_read_as_those_of_csv(book):
     path = book(Sheet1=[["Export of today"], [], ["id", "", "text", None], [1, "a", "The room was cold."]])
     corpus = read_corpus(path, skip_rows=1)
@@ -146,3 +135,83 @@ def test_csv_keeps_the_dialect_of_its_input(inbedder, tiny, tmp_path):
     written = target.read_bytes()
     assert written.startswith(b"\xef\xbb\xbfid;text;cluster;")
     assert written.count(b"\r\n") == written.count(b"\n") == 7
+
+
+def test_formulas_without_a_stored_value_are_counted(book):
+    rows = [["id", "text", "note"], [1, "The room was cold.", "=A2"], [2, '=CONCATENATE("a", "b")', None]]
+    notes = read_corpus(book(Sheet1=rows), text="text").notes
+    assert any('1 cell of "text" without text: a formula whose value is not stored' in note for note in notes)
+    assert any('1 cell of "note" without text' in note for note in notes)
+    assert not any("formula" in note for note in read_corpus(book()).notes)
+
+
+@pytest.mark.parametrize("options", [{}, {"text": "text"}])
+def test_texts_that_are_all_formulas_are_an_error_that_says_it(book, options):
+    with pytest.raises(InputError) as caught:
+        read_corpus(book(Sheet1=[["id", "text"], [1, '="a"&"b"'], [2, '="c"&"d"']]), **options)
+    assert '2 cells of "text" without text: a formula' in caught.value.hint
+    assert "LibreOffice" in caught.value.hint
+
+
+def rewrite(path, part, change):
+    """Change one part of a workbook."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts[part] = change(parts[part])
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+
+
+def test_stored_values_of_formulas_are_read_also_empty_texts(book):
+    path = book(Sheet1=[["text"], ['="a"&"b"'], ['=""']])
+    stored = iter([b"<v>late again</v>", b"<v></v>"])
+
+    def store(sheet):
+        for value in stored:
+            sheet = sheet.replace(b"<v/>", value, 1).replace(b"<v />", value, 1)
+        return sheet.replace(b'r="A2"', b'r="A2" t="str"').replace(b'r="A3"', b'r="A3" t="str"')
+
+    rewrite(path, "xl/worksheets/sheet1.xml", store)
+    corpus = read_corpus(path)
+    assert corpus.texts[0] == "late again"
+    assert not any("formula" in note for note in corpus.notes)
+
+
+def test_hidden_sheets_are_read_last_and_said(book):
+    def hide(path, *titles):
+        made = openpyxl.load_workbook(path)
+        for title in titles:
+            made[title].sheet_state = "hidden"
+        made.save(path)
+        return path
+
+    path = hide(book(Codes=[["text"], ["A list of codes"]], Answers=ROWS), "Codes")
+    corpus = read_corpus(path)
+    assert corpus.texts[0] == "The room was cold."
+    assert any('sheet "Answers", the first that is not hidden of 2' in note for note in corpus.notes)
+    assert read_corpus(path, sheet="Codes").texts == ["A list of codes"]
+    path = hide(book(Codes=ROWS, Empty=[]), "Codes")
+    assert any('sheet "Codes", which is hidden' in note for note in read_corpus(path).notes)
+
+
+def test_a_strict_workbook_is_called_so(book, recwarn):
+    path = book()
+    old, new = (
+        b"http://schemas.openxmlformats.org/spreadsheetml/2006/main",
+        b"http://purl.oclc.org/ooxml/spreadsheetml/main",
+    )
+    rewrite(path, "xl/workbook.xml", lambda part: part.replace(old, new))
+    with pytest.raises(InputError, match="Strict Open XML"):
+        read_corpus(path)
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize(
+    ("rest", "kind"), [(b"", "old workbook"), ("EncryptedPackage".encode("utf-16-le"), "by a password")]
+)
+def test_a_workbook_with_a_password_is_called_so(tmp_path, rest, kind):
+    path = tmp_path / "x.xlsx"
+    path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600) + rest)
+    with pytest.raises(InputError, match=kind):
+        read_corpus(path)
