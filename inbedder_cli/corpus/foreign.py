@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from inbedder_cli.corpus.text_lines import WIDE_MARKS, head_text
+from inbedder_cli.corpus.text_lines import WIDE_MARKS, encoding_of, head_text, wide_encoding
 from inbedder_cli.errors import InputError
 
 if TYPE_CHECKING:
@@ -89,12 +89,15 @@ def refuse_foreign(opened: Opened, layout: Layout) -> None:
     if PICKLE.match(head):
         hint = "a pickle can run code when it is loaded; where you made it, write Parquet: frame.to_parquet(...)"
         raise InputError("is a Python pickle, which is never loaded", source=name, hint=hint)
+    if encoding_of(opened, layout) != "utf-8":  # whose letters may have the bytes of control characters
+        return
     allowed = {*SEPARATORS, *range(9, 14), 27, *map(ord, layout.delimiter or "")}
     control = sum(head.count(bytes([c])) for c in range(1, 32) if c not in allowed)
     if control > max(STRAY_CONTROLS, len(head) // 50):
-        raise InputError(
-            "holds binary data, not a text table", source=name, hint="give a CSV, TSV, JSON-lines or Parquet file"
-        )
+        wide = wide_encoding(head)
+        hint = f"add --encoding {wide}" if wide else "give a CSV, TSV, JSON-lines or Parquet file"
+        kind = "is UTF-16 without a byte-order mark" if wide else "holds binary data, not a text table"
+        raise InputError(kind, source=name, hint=hint)
 
 
 def refuse_markup(opened: Opened, layout: Layout) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import io
+import unicodedata
+from collections import Counter
 from functools import partial
 from itertools import chain
 from typing import IO, TYPE_CHECKING
@@ -34,6 +36,9 @@ OTHERS = {  # encodings of other scripts, which a hint names if they can decode 
     "shift_jis": "Japanese",
     "euc_kr": "Korean",
 }
+MAIN_SCRIPTS = 4  # of a language, as Japanese with Latin words has
+TEXT_SHARE = 0.9  # of characters that can be seen, and of letters in the main scripts, in what is a text
+CONTROL_SHARE = 0.02  # of control characters, which a text may have by accident
 FOREIGN_SHARE = 0.5  # of the letters that are not ASCII, from which a text is hardly in Latin script
 
 
@@ -121,7 +126,7 @@ def _checked(line: bytes | str, encoding: str, number: int, opened: Opened, layo
         other = FALLBACK if layout.encoding_errors is EncodingErrors.fallback else encoding
         text = error.object.decode(other, "replace")
     if "\0" in text:
-        wide = _wide_encoding(opened.head)
+        wide = wide_encoding(opened.head)
         hint = f"it looks like {wide[:6].upper()}: add --encoding {wide}" if wide else None
         raise InputError(
             "a NUL byte", source=opened.name, line=number, hint=hint or "remove it: tr -d '\\000' < FILE"
@@ -195,7 +200,7 @@ def canonical_encoding(encoding: str, name: str) -> str:
 
 
 def _encoding_hint(head: bytes) -> str:
-    if wide := _wide_encoding(head):
+    if wide := wide_encoding(head):
         return f"it looks like {wide[:6].upper()}: add --encoding {wide}"
     lines = [line for line in head.splitlines() if not line.isascii()]
     if any(map(_is_utf8, lines)):
@@ -222,10 +227,16 @@ def _decodes(data: bytes, encoding: str) -> bool:
     return True
 
 
-def _wide_encoding(head: bytes) -> str | None:
-    """Return UTF-16 or UTF-32 if the text seems to be that: by its byte-order mark, else by NUL bytes."""
+def wide_encoding(head: bytes) -> str | None:
+    """Return UTF-16 or UTF-32 if a text seems to be that: by its byte-order mark, its letters, or NUL bytes.
+
+    :param head: its first bytes.
+    """
     for mark, encoding in WIDE_MARKS.items():
         if head.startswith(mark):
+            return encoding
+    for encoding in ("utf-16-le", "utf-16-be"):
+        if _is_wide_text(head, encoding):
             return encoding
     start = head[:200]
     if start.count(b"\0") <= len(start) // 4:
@@ -233,3 +244,22 @@ def _wide_encoding(head: bytes) -> str | None:
     width = 4 if start.count(b"\0") > len(start) // 2 else 2
     guess = f"utf-{8 * width}-{'be' if start[:1] == bytes(1) else 'le'}"
     return guess if _decodes(head[: len(head) // width * width], guess) else None
+
+
+def _is_wide_text(head: bytes, encoding: str) -> bool:
+    """Return whether bytes are lines of letters of few scripts in an encoding of two bytes, of any language."""
+    whole = head[: head.rfind(b"\n")] or head
+    controls = sum(whole.count(bytes([byte])) for byte in range(1, 32) if not bytes([byte]).isspace())
+    if _is_utf8(whole) and controls < CONTROL_SHARE * len(whole):  # with a NUL byte or some
+        return False
+    text = head[: len(head) // 2 * 2].decode(encoding, "replace")
+    scripts = Counter(unicodedata.name(c, "").partition(" ")[0] for c in text if c.isalpha())
+    n_letters = sum(scripts.values())
+    n_shown = sum((c.isprintable() or c.isspace()) and c != "\ufffd" for c in text)
+    n_main = sum(n for _, n in scripts.most_common(MAIN_SCRIPTS))
+    return (
+        not {"\n", "\r"}.isdisjoint(text)
+        and n_shown >= TEXT_SHARE * len(text)
+        and n_main >= TEXT_SHARE * n_letters > 0
+        and "\0" not in text
+    )
