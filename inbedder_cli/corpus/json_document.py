@@ -138,7 +138,7 @@ def _stream(opened: Opened, layout: Layout, limit: int | None, *, least_lines: i
 def _is_object(line: str, parser: JsonParser) -> bool:
     if not OBJECT.match(line.removeprefix("\x1e")):
         return False
-    n_constants = parser.n_constants
+    counted = parser.counted()
     try:
         return isinstance(parser.value(_trimmed(line), 1, ""), dict)
     except InputError as error:
@@ -146,7 +146,7 @@ def _is_object(line: str, parser: JsonParser) -> bool:
             error.__cause__, ValueError
         )  # one that is nested too deeply, to be named by its line
     finally:
-        parser.n_constants = n_constants
+        parser.forget(counted)
 
 
 def _trimmed(line: str) -> str:

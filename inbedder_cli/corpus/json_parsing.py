@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from typing import Any
 
 from inbedder_cli.corpus.limits import MAX_DEPTH
+from inbedder_cli.corpus.read_table import count_of
 from inbedder_cli.errors import InputError
 
 # Strings are matched too, so that nothing inside them is dropped; an open one reaches to the end.
@@ -25,14 +27,19 @@ SEPARATORS = re.compile(r"[\s,;)\x1e]*+")  # between and after values; 1E is tha
 class JsonParser:
     """Parses the texts of one file. NaN and infinity, which some programs write, are null, and counted.
 
+    Of a key that an object has more than once the last value is kept, as JSON has it, and noted.
+
     :param name: name of the input in messages.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.n_constants = 0
+        self.n_constants = self.n_repeating = 0
+        self.first_repeated = ""  # key, with the line where it is known
+        self.line: int | None = None  # of the value that is parsed
         self.notes: list[str] = []
-        self.decoder = json.JSONDecoder(parse_constant=self._null, parse_float=_finite)
+        hooks: dict[str, Any] = {"parse_constant": self._null, "object_pairs_hook": self._object}
+        self.decoder = json.JSONDecoder(parse_float=_finite, **hooks)
 
     def value(self, text: str, line: int | None, hint: str) -> Any:  # noqa: ANN401
         """Return the value of a JSON text.
@@ -43,6 +50,7 @@ class JsonParser:
         :return: the value.
         :raises InputError: when it is no JSON, or nested too deeply.
         """
+        self.line = line
         try:
             value = self.decoder.decode(text)
         except (ValueError, RecursionError) as error:
@@ -63,11 +71,11 @@ class JsonParser:
         :return: at least one value.
         :raises InputError: when it is no JSON, or nested too deeply.
         """
-        n_constants = self.n_constants
+        counted = self.counted()
         try:
             return [self.value(text, None, hint)]
         except InputError as error:
-            self.n_constants = n_constants
+            self.forget(counted)
             try:
                 found = self._decode_all(self._tidy(text))
             except (ValueError, RecursionError):
@@ -94,8 +102,28 @@ class JsonParser:
             raise ValueError("no value")
         return values
 
+    def counted(self) -> tuple[int, int, str]:
+        """Return how much was counted until now, for `forget`."""
+        return self.n_constants, self.n_repeating, self.first_repeated
+
+    def forget(self, counted: tuple[int, int, str]) -> None:
+        """Leave out what was counted of a text that is parsed again.
+
+        :param counted: what `counted` returned before it.
+        """
+        self.n_constants, self.n_repeating, self.first_repeated = counted
+
     def _null(self, _: str) -> None:
         self.n_constants += 1
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        value = dict(pairs)
+        if len(value) < len(pairs):
+            self.n_repeating += 1
+            if self.n_repeating == 1:
+                key = next(key for key, n in Counter(key for key, _ in pairs).items() if n > 1)
+                self.first_repeated = f'"{key}"' + (f", line {self.line:,}" if self.line else "")
+        return value
 
     def _check_depth(self, value: Any, text: str, line: int | None) -> None:  # noqa: ANN401
         if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(value):
@@ -105,9 +133,13 @@ class JsonParser:
             )
 
     def all_notes(self) -> list[str]:
-        """Return what was left out, and how many numbers are missing."""
+        """Return what was left out, how many numbers are missing, and which key is repeated."""
+        repeated = []
+        if self.n_repeating:
+            objects = count_of(self.n_repeating, "object")
+            repeated = [f"{objects} with a key more than once, its last value read (first: {self.first_repeated})"]
         missing = [f"{self.n_constants:,} times NaN or Infinity, read as null"] if self.n_constants else []
-        return [*self.notes, *missing]
+        return [*self.notes, *missing, *repeated]
 
 
 def kind_of_json(value: object) -> str:

@@ -110,3 +110,21 @@ def test_values_between_comments_are_what_was_written(values, separator):
         values = [[value] for value in values]
     document = "// a comment, [\n" + separator.join(texts) + "/* another ]"
     assert JsonParser("x").values(document, "") == values
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "where"),
+    [
+        ("x.jsonl", '{"text": "late"}\n{"text": "lost", "text": "kept"}\n', '"text", line 2'),
+        ("x.jsonl", '{"text": "lost", "text": "kept"}\n{"text": "late"}\n', '"text", line 1'),
+        ("x.json", '[{"text": "lost", "text": "kept"}, // a remark\n{"text": "late"}]', '"text")'),
+    ],
+)
+def test_a_key_that_an_object_has_more_than_once_is_said(tmp_path, name, content, where):
+    path = tmp_path / name
+    path.write_text(content)
+    corpus = read_corpus(path)
+    assert sorted(corpus.texts) == ["kept", "late"]
+    (note,) = [note for note in corpus.notes if "more than once" in note]
+    assert note.startswith("1 object with a key more than once")
+    assert where in note
