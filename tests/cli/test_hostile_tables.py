@@ -110,7 +110,7 @@ def test_entities_neither_unfold_nor_read_files(read: Callable[..., Result], doc
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1000), "not a readable workbook"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1000), "is an old workbook (.xls), or has a password"),
         (b"text\ncold room\n", "not a readable workbook"),
         (b"PK\x03\x04", "not a readable workbook"),
     ],
