@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inbedder_cli.clustering import NOISE, Clustering, fit_clusters, no_clusters, sweep
+from inbedder_cli.clustering import NOISE, Clustering, check_idle_options, fit_clusters, no_clusters, sweep
 from inbedder_cli.corpus import Corpus
 from inbedder_cli.diagnostics.baseline import baseline_agreement, encode_baseline
 from inbedder_cli.diagnostics.crosstab import crosstabs, pairs_of
@@ -239,8 +239,9 @@ def cluster(embeddings: Embeddings, options: ClusterOptions | None = None) -> Cl
     :param embeddings: see `embed` and `flag_unanswered`.
     :param options: how vectors are clustered.
     :raises InputError: when there are fewer such rows than clusters.
-    :raises UsageError: for invalid options.
+    :raises UsageError: for invalid options, or options that have no effect beside others.
     """
+    check_idle_options(options or ClusterOptions())
     rows = embeddings.rows
     if not rows and embeddings.unanswered:
         return no_clusters(embeddings.vectors.shape[1], options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.clustering import check_options
+from inbedder_cli.clustering import check_idle_options, check_options
 from inbedder_cli.corpus.cell_paths import split_path
 from inbedder_cli.corpus.columns import missing_column, values_at
 from inbedder_cli.diagnostics.groupings import Grouping, column_grouping, split_bins
@@ -74,6 +74,7 @@ def check_analysis(
             hint="leave out one of them; or cross the lines that --explode writes",
         )
     for cluster_options in options:
+        check_idle_options(cluster_options)
         try:
             check_options(cluster_options, len(corpus.readable))
         except InputError as error:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any, get_type_hints
+from dataclasses import Field, dataclass, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
+
+import typer
 
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.amounts import parse_bytes
@@ -21,7 +23,6 @@ from inbedder_cli.options import (
     ExplainOptions,
     UnansweredOptions,
 )
-from inbedder_cli.registry import algorithms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from inbedder_cli.progress import Reporter
     from inbedder_cli.runs.saved_run import SavedRun
 
-JSON = "as_json"
+JSON, CONTEXT = "as_json", "context"
+FROM_SETTINGS = "from_settings"  # field of a group: its options whose values are from a settings file or variable
 
 
 @dataclass(frozen=True)
@@ -162,27 +164,36 @@ class ClusteringOptions:
     min_cluster_size: parameters.MinClusterSize = None
     stability: parameters.Stability = True
     consensus: parameters.Consensus = True
+    from_settings: frozenset[str] = frozenset()
 
     def settings(self, n_questions: int, seed: int) -> list[ClusterOptions]:
         """Return the clustering options, one per question.
 
         :param n_questions: number of questions.
         :param seed: seed of every random choice.
-        :raises UsageError: for a k that is not a number, a wrong number of them, or an algorithm that takes none.
+        :raises UsageError: for a k that is not a number, a wrong number of them, or options without an effect.
         """
-        rest = (self.k_min, self.k_max, self.min_cluster_size, seed, self.stability, self.consensus)
-        return [ClusterOptions(self.algorithm, k, *rest) for k in self._numbers_of_clusters(n_questions)]
+        from inbedder_cli.clustering import check_idle_options
+
+        chosen = _without_idle(self, selects_k="auto" in (self.k or ["auto"]))
+        numbers = chosen._numbers_of_clusters(n_questions)
+        every = ClusterOptions(
+            self.algorithm,
+            None if None in numbers else numbers[0],
+            chosen.k_min,
+            chosen.k_max,
+            chosen.min_cluster_size,
+            seed,
+            self.stability,
+            self.consensus,
+        )
+        check_idle_options(every)
+        given = replace(every, k_min=ClusterOptions.k_min, k_max=ClusterOptions.k_max)
+        return [replace(every if k is None else given, k=k) for k in numbers]
 
     def _numbers_of_clusters(self, n_questions: int) -> list[int | None]:
         """Return the k of each question; None where it is to be selected."""
         values = self.k or ["auto"]
-        if values != ["auto"] and not algorithms[self.algorithm].takes_k:
-            others = ", ".join(name for name in algorithms if algorithms[name].takes_k)
-            own = "--min-cluster-size" if algorithms[self.algorithm].takes_min_cluster_size else ""
-            raise UsageError(
-                f"-k is for {others}; {self.algorithm} determines the number of clusters itself",
-                hint=f"use {own}" if own else "leave out -k",
-            )
         if len(values) not in (1, n_questions):
             raise UsageError(
                 f"-k is given {len(values)} times for {n_questions} questions",
@@ -190,6 +201,41 @@ class ClusteringOptions:
             )
         numbers = [_number_of_clusters(k) for k in values]
         return numbers * n_questions if len(numbers) == 1 else numbers
+
+
+@dataclass(frozen=True)
+class TuningOptions:
+    """Which numbers of clusters are compared."""
+
+    k_min: parameters.KMin = 2
+    k_max: parameters.KMax = 20
+    algorithm: parameters.AlgorithmOption = ClusterOptions.algorithm
+    from_settings: frozenset[str] = frozenset()
+
+    def settings(self, seed: int) -> ClusterOptions:
+        """Return the clustering options.
+
+        :param seed: seed of every random choice.
+        :raises UsageError: for options without an effect, or an algorithm that cannot be tuned.
+        """
+        from inbedder_cli.clustering import check_idle_options, check_tunable
+
+        chosen = _without_idle(self, selects_k=True)
+        options = ClusterOptions(self.algorithm, None, chosen.k_min, chosen.k_max, None, seed)
+        check_tunable(options)
+        check_idle_options(options)
+        return options
+
+
+Chosen = TypeVar("Chosen", ClusteringOptions, TuningOptions)
+
+
+def _without_idle(options: Chosen, *, selects_k: bool) -> Chosen:
+    """Return the options without settings that have no effect here: settings hold for runs of every kind."""
+    from inbedder_cli.clustering import idle_names
+
+    idle = idle_names(options.algorithm, selects_k=selects_k) & options.from_settings
+    return replace(options, **{name: getattr(ClusterOptions, name) for name in idle})
 
 
 def _number_of_clusters(k: str) -> int | None:
@@ -243,6 +289,8 @@ def with_groups(command: Callable[..., None]) -> Callable[..., None]:
     keyword = inspect.Parameter.KEYWORD_ONLY
     own = [p for p in inspect.signature(command).parameters.values() if p.name not in groups]
     listed = [p.replace(annotation=hints[p.name], kind=keyword) for p in own]  # listed first in the help
+    if asks_for_settings := any(hasattr(group, FROM_SETTINGS) for group in groups.values()):
+        listed.append(inspect.Parameter(CONTEXT, keyword, annotation=typer.Context))
     for group in (*groups.values(), ConsoleOptions):
         listed += _as_parameters(group)
     if has_format := "output_format" in hints:
@@ -250,13 +298,17 @@ def with_groups(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(**values: Any) -> None:  # noqa: ANN401
+        context = values.pop(CONTEXT) if asks_for_settings else None
         set_console(verbose=values.pop("verbose"), color=values.pop("color"))
         if has_format and values.pop(JSON):
             if values["output_format"] not in (None, "json"):
                 raise UsageError(f"--json and --format {values['output_format']} exclude each other")
             values["output_format"] = "json"
         for name, group in groups.items():
-            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
+            options = {field.name: values.pop(field.name) for field in _options(group)}
+            if hasattr(group, FROM_SETTINGS):
+                options[FROM_SETTINGS] = frozenset(name for name in options if _is_setting(context, name))
+            values[name] = group(**options)
         command(**values)
 
     run.__signature__ = inspect.Signature(listed)  # type: ignore[attr-defined]
@@ -264,10 +316,20 @@ def with_groups(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def _options(group: Any) -> list[Field[Any]]:  # noqa: ANN401
+    return [field for field in fields(group) if field.name != FROM_SETTINGS]
+
+
+def _is_setting(context: Any, name: str) -> bool:  # noqa: ANN401
+    """Return whether the value of an option is from a file of settings or from the environment."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "DEFAULT_MAP"
+
+
 def _as_parameters(group: Any) -> list[inspect.Parameter]:  # noqa: ANN401
     hints = get_type_hints(group, include_extras=True)
     keyword = inspect.Parameter.KEYWORD_ONLY
     return [
         inspect.Parameter(field.name, keyword, default=field.default, annotation=hints[field.name])
-        for field in fields(group)
+        for field in _options(group)
     ]

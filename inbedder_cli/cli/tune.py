@@ -10,9 +10,8 @@ from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
 from inbedder_cli.cli.console import stderr_reporter, stdout_console
 from inbedder_cli.cli.destinations import check_targets, split_format
 from inbedder_cli.cli.instructions import check_instruction
-from inbedder_cli.cli.option_groups import AnswerOptions, EncodingOptions, ModelOptions, with_groups
+from inbedder_cli.cli.option_groups import AnswerOptions, EncodingOptions, ModelOptions, TuningOptions, with_groups
 from inbedder_cli.cli.table_options import InputOptions
-from inbedder_cli.options import ClusterOptions
 
 
 @with_groups
@@ -22,10 +21,8 @@ def tune(
     model: ModelOptions,
     encoding: EncodingOptions,
     answers: AnswerOptions,
+    tuning: TuningOptions,
     instruction: parameters.Instruction = None,
-    k_min: parameters.KMin = 2,
-    k_max: parameters.KMax = 20,
-    algorithm: parameters.AlgorithmOption = ClusterOptions.algorithm,
     output: parameters.Output = None,
     output_format: parameters.Format = None,
     force: parameters.Force = False,
@@ -45,7 +42,6 @@ def tune(
 
     inbedder tune reviews.csv -i "What emotion is expressed?" -a hdbscan -f csv
     """
-    from inbedder_cli.clustering import check_tunable
     from inbedder_cli.output.documents import tuning_document
     from inbedder_cli.output.files import open_output
     from inbedder_cli.output.formats import TABLE, write_table
@@ -56,10 +52,8 @@ def tune(
     file_format, with_table = split_format(output, output_format)
     format_name = check_targets(output, file_format, bad_rows=source.bad_rows, force=force, inputs=[file])
     format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
+    clustering = tuning.settings(source.seed)
     corpus = source.read(file, reporter)
-
-    clustering = ClusterOptions(algorithm, None, k_min, k_max, None, source.seed)
-    check_tunable(clustering)
 
     from inbedder_cli import pipeline
     from inbedder_cli.questions import check_analysis
@@ -71,12 +65,12 @@ def tune(
         show_preview(encoder, corpus, [question], encoding.settings())
         return
     embeddings = pipeline.embed(corpus, question, encoder, encoding.settings(), reporter)
-    tuning = pipeline.tune(pipeline.flag_unanswered(corpus, embeddings, answers.settings()), clustering)
+    scores = pipeline.tune(pipeline.flag_unanswered(corpus, embeddings, answers.settings()), clustering)
     if format_name != TABLE:
         with open_output(output) as stream:
             write_table(
-                tuning_table(tuning), stream, format_name, document=partial(tuning_document, tuning, question)
+                tuning_table(scores), stream, format_name, document=partial(tuning_document, scores, question)
             )
     if format_name == TABLE or with_table:
-        print_tuning(stdout_console(), tuning)
+        print_tuning(stdout_console(), scores)
     warn_about_embeddings(embeddings, encoding.max_tokens, reporter)

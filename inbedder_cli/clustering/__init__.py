@@ -12,6 +12,7 @@ from inbedder_cli.clustering.fit import (
     no_clusters,
     sweep,
 )
+from inbedder_cli.clustering.idle_options import check_idle_options, idle_names
 from inbedder_cli.clustering.preprocess import NOISE, center_and_normalize
 from inbedder_cli.clustering.select_k import KScore, KSelection, SizeScore
 from inbedder_cli.clustering.stability import UNSTABLE
@@ -27,10 +28,12 @@ __all__ = [
     "SizeScore",
     "algorithms",
     "center_and_normalize",
+    "check_idle_options",
     "check_options",
     "check_tunable",
     "distances_to",
     "fit_clusters",
+    "idle_names",
     "no_clusters",
     "sweep",
 ]

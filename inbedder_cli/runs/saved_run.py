@@ -246,19 +246,22 @@ def estimator_parameters(run: SavedRun, saved: SavedQuestion) -> dict[str, Any]:
     :return: values by parameter.
     """
     options, encoding = saved.clustering, asdict(run.encode_options)
-    return {
-        "n_clusters": "auto" if options.k is None else options.k,
-        "algorithm": str(options.algorithm),
-        "model": run.model.reference,
-        "template": run.model.template,
-        "dtype": run.model.dtype,
-        "k_min": options.k_min,
-        "k_max": options.k_max,
-        "min_cluster_size": options.min_cluster_size,
-        "random_state": options.seed,
-        "stability": options.stability,
-        "consensus": options.consensus,
-        "flag_unanswered": saved.unanswered_options.flag,
-        "min_confidence": saved.unanswered_options.min_confidence,
-        "multi": saved.words is not None,
-    } | {name: encoding[name] for name in ("pooling", "layer", "max_tokens", "max_answer_tokens")}
+    bounds = {"k_min": options.k_min, "k_max": options.k_max} if options.k is None else {}
+    return (
+        bounds
+        | {
+            "n_clusters": "auto" if options.k is None else options.k,
+            "algorithm": str(options.algorithm),
+            "model": run.model.reference,
+            "template": run.model.template,
+            "dtype": run.model.dtype,
+            "min_cluster_size": options.min_cluster_size,
+            "random_state": options.seed,
+            "stability": options.stability,
+            "consensus": options.consensus,
+            "flag_unanswered": saved.unanswered_options.flag,
+            "min_confidence": saved.unanswered_options.min_confidence,
+            "multi": saved.words is not None,
+        }
+        | {name: encoding[name] for name in ("pooling", "layer", "max_tokens", "max_answer_tokens")}
+    )

@@ -206,6 +206,9 @@ def test_vectors_of_other_texts_or_another_question_are_refused(inbedder, review
         (["-o", "x.what", "-f", "table"], 'the suffix ".what"'),
         (["--stop-words", "nowhere.txt"], "cannot read the stop words"),
         (["-a", "hdbscan", "-k", "3"], "-k is for kmeans"),
+        (["-a", "hdbscan", "--k-max", "3"], "--k-max is for kmeans"),
+        (["-k", "6", "--k-max", "3"], "--k-max has no effect with -k 6"),
+        (["--min-cluster-size", "4"], "--min-cluster-size is for hdbscan"),
     ],
 )
 def test_what_cannot_work_is_refused_before_a_model_is_loaded(

@@ -161,3 +161,31 @@ def test_the_paths_are_printed_the_strongest_first(folders, inbedder):
         f"{folder / 'inbedder.toml'}\tmissing",
         f"{user / 'inbedder.toml'}\texists",
     ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "options"),
+    [
+        ("k-max = 4\nk-min = 3\nmin-cluster-size = 4\n", ("-k", "2")),
+        ("k = 3\nk-max = 4\n", ("-a", "hdbscan", "--min-cluster-size", "3")),
+        ("k-max = 4\n", ("-a", "hdbscan", "--min-cluster-size", "3")),
+    ],
+)
+def test_a_setting_that_does_not_apply_is_ignored(folders, inbedder, tiny, settings, options):
+    folder, _ = folders
+    (folder / "x.csv").write_text("text\n" + "".join(f"row {i} {'cat' if i % 2 else 'dog'}\n" for i in range(12)))
+    command = ("cluster", "x.csv", "-m", tiny, "-i", QUESTION, "--min-confidence", "0", "--no-baseline", *options)
+    plain = inbedder(*command)
+    assert plain.exit_code == 0, plain.stderr
+    (folder / "inbedder.toml").write_text(settings)
+    assert inbedder(*command).stdout == plain.stdout
+
+
+def test_a_setting_that_does_not_apply_to_hdbscan_leaves_tune_alone(folders, inbedder, tiny, monkeypatch):
+    folder, _ = folders
+    (folder / "x.csv").write_text("text\n" + "".join(f"row {i} {'cat' if i % 2 else 'dog'}\n" for i in range(12)))
+    monkeypatch.setenv("INBEDDER_K_MAX", "4")
+    command = ("tune", "x.csv", "-m", tiny, "-i", QUESTION, "--min-confidence", "0", "-a", "hdbscan")
+    tuned = inbedder(*command)
+    assert tuned.exit_code == 0, tuned.stderr
+    assert inbedder(*command, "--k-max", "5").exit_code == 2

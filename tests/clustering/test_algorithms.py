@@ -110,7 +110,7 @@ def test_the_command_line_clusters_vectors_with_it(toy, inbedder, tmp_path):
     assert "2 clusters found by toy" in table.stdout
     wrong = inbedder("cluster", texts, "--vectors", path, "--algorithm", toy, "-k", "3")
     assert wrong.exit_code == 2
-    assert "-k is for kmeans; toy determines the number of clusters itself" in wrong.stderr
+    assert "-k is for kmeans, and has no effect with --algorithm toy" in wrong.stderr
 
 
 def test_runs_are_saved_with_it_and_new_rows_assigned(toy, inbedder, tiny, tmp_path):

@@ -80,7 +80,7 @@ def test_a_real_run_makes_a_document_of_plain_json(algorithm):
     embedding = Embeddings(
         vectors.astype(np.float32), [a for a in ("anger", "joy", "fear") for _ in range(8)], [RowStatus.ok] * 24
     )
-    options = ClusterOptions(algorithm, k_max=4)
+    options = ClusterOptions(algorithm, k_max=4) if algorithm == "kmeans" else ClusterOptions(algorithm)
     made = analyze(corpus_of(texts), QUESTION, embeddings=embedding, cluster_options=options).result
     stream = io.BytesIO()
     write_json(result_document(made, "m"), stream)
