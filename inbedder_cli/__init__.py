@@ -13,6 +13,7 @@ The same in steps: `read_corpus`, `load_encoder`, `embed`, `cluster`, `explain`;
 from __future__ import annotations
 
 from importlib import import_module
+from types import FunctionType
 from typing import TYPE_CHECKING
 
 from inbedder_cli.version import __version__
@@ -105,7 +106,14 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    member = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if isinstance(member, FunctionType):
+        from inbedder_cli.python_terms import in_python_terms
+
+        member = in_python_terms(member)
+        member.__module__ = __name__  # where pickle finds it
+    globals()[name] = member
+    return member
 
 
 def __dir__() -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,39 +9,46 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from inbedder_cli.clustering import NOISE
 from inbedder_cli.clustering.preprocess import normalize
-from inbedder_cli.corpus import read_corpus
+from inbedder_cli.corpus import Corpus, read_corpus
 from inbedder_cli.encoders import load_encoder
 from inbedder_cli.errors import InputError, ModelError, UsageError
+from inbedder_cli.fitted import (
+    Fit,
+    answers_of,
+    as_objects,
+    centers_of,
+    confidence_of,
+    labels_of,
+    names_of,
+    saved_labels,
+    seed_of,
+)
 from inbedder_cli.options import ClusterOptions, EncodeOptions, ExplainOptions, UnansweredOptions
 from inbedder_cli.output.frames import clusters_frame, with_index
 from inbedder_cli.pipeline import analyze, embed
 from inbedder_cli.progress import SILENT, ConsoleReporter
-from inbedder_cli.registry import algorithms
+from inbedder_cli.python_terms import ESTIMATOR_NAMES, with_python_terms
 from inbedder_cli.runs.assignment import assign_rows
 from inbedder_cli.runs.saved_clusters import cluster_summaries
 from inbedder_cli.runs.saved_run import SavedQuestion, estimator_parameters, load_run
 from inbedder_cli.units import embed_units
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import numpy.typing as npt
     import pandas as pd
 
-    from inbedder_cli.corpus import Corpus
     from inbedder_cli.encoders import Encoder
     from inbedder_cli.progress import Reporter
     from inbedder_cli.results import ClusteringResult, Embeddings
 
 
+@with_python_terms(ESTIMATOR_NAMES)
 class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[misc]
     """Cluster texts by their answers to a question, as a scikit-learn estimator.
 
-    Texts are given as a list, a numpy array, a pandas Series or DataFrame, an Arrow table, or a path that
-    `read_corpus` takes. Methods return numpy arrays; for pandas input, a Series (of vectors: a DataFrame) with the
-    index of the input.
+    Texts are given as a list, a numpy array, a pandas Series or DataFrame, an Arrow table, a path, or a `Corpus`.
+    Methods return numpy arrays; for pandas input, a Series (of vectors: a DataFrame) with the index of the input.
 
     :param instruction: the question to ask about each text.
     :param n_clusters: number of clusters, or "auto" to select it between `k_min` and `k_max`. Not for hdbscan.
@@ -72,7 +78,8 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
     :param devices: GPUs that encode with a process each: "cuda:0,cuda:1"; None for one device.
     :param offline: never use the network.
     :param cache: whether encoded rows are stored in the cache and reused.
-    :param random_state: seed of every random choice, an integer.
+    :param random_state: seed of every random choice: an integer; a `numpy.random.RandomState`, or None for numpy's
+        own, of which each fit draws a seed (`result_.clustering.options.seed`).
     :param verbose: whether progress and warnings are printed to standard error; a notebook shows progress bars.
     :param reporter: receives progress and warnings instead (`inbedder_cli.progress.Reporter`).
 
@@ -80,10 +87,15 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
 
     - `labels_`: int64, shape (n_rows,): each row's cluster, -1 for rows without text, without an answer, or noise;
       with `multi` int64, shape (n_rows, n_clusters): 1 where a row is in a cluster, as scikit-learn has multilabel
-      targets (not after `load`);
+      targets; then `labels_`, `status_`, `answers_` and `confidence_` are not there after `load`;
     - `status_`: one `RowStatus` per row, which distinguishes these;
+    - `answers_`: object, shape (n_rows,): each row's answer, None for rows without one; with `multi` lists;
+    - `confidence_`: float32, shape (n_rows,): how sure the answers are, 0 to 1, NaN for rows without one;
+    - `n_clusters_`: the number of clusters;
     - `cluster_names_`: the names of the clusters, by number;
-    - `clusters_`: a pandas DataFrame, one row per cluster;
+    - `cluster_centers_`: float32, shape (n_clusters, hidden_size), of unit length, in the space of `transform`
+      (KMeans only);
+    - `clusters_`: a pandas DataFrame, one row per cluster; cells of several values hold lists;
     - `result_`: the `ClusteringResult` (not after `load`, which has no vectors).
     """
 
@@ -117,7 +129,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         devices: str | None = None,
         offline: bool = False,
         cache: bool = True,
-        random_state: int = 0,
+        random_state: int | np.random.RandomState | None = 0,
         verbose: bool = False,
         reporter: Reporter | None = None,
     ) -> None:
@@ -175,10 +187,10 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
             reporter=self._reporter(),
         )
         self.result_: ClusteringResult = analysis.result
-        self._fit = _Fit(SavedQuestion.of(self.result_), encode_options, source, encoder.identity)
-        self.cluster_names_ = _names(self._fit.question)
-        self.labels_ = _labels(self.result_, self.cluster_names_)
+        self._set_fit(Fit(SavedQuestion.of(self.result_), encode_options, source, encoder.identity))
+        self.labels_ = labels_of(self.result_, self.cluster_names_)
         self.status_ = np.array([str(status) for status in self.result_.row_status])
+        self.answers_, self.confidence_ = answers_of(self.result_), confidence_of(self.result_)
         self.clusters_: pd.DataFrame = self.result_.clusters_frame()
         return self
 
@@ -218,7 +230,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
             flags = question.unanswered_options
             embeddings = embed_units(corpus, embeddings, encoder, flags, reporter, question.words)
         result, _ = assign_rows(corpus, question, embeddings)
-        return self._labeled(_labels(result, self.cluster_names_), corpus)
+        return self._labeled(labels_of(result, self.cluster_names_), corpus)
 
     def transform(self, X: Any) -> Any:  # noqa: ANN401
         """Return the vectors of texts, less the mean of the fitted vectors and scaled to unit length.
@@ -265,14 +277,23 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
             )
         saved = run.questions[name]
         estimator = cls(saved.instruction, **estimator_parameters(run, saved), **runtime)
-        estimator._fit = _Fit(saved, run.encode_options, estimator._encoder_source(), run.model.identity)
+        estimator._set_fit(Fit(saved, run.encode_options, estimator._encoder_source(), run.model.identity))
         if saved.words is None:  # otherwise the run holds a line for each answer
             rows = run.rows(name)
-            estimator.labels_ = np.array([NOISE if r["cluster"] is None else r["cluster"] for r in rows], np.int64)
-            estimator.status_ = np.array([r["status"] for r in rows])
-        estimator.cluster_names_ = _names(saved)
+            estimator.labels_ = saved_labels(row["cluster"] for row in rows)
+            estimator.status_ = np.array([row["status"] for row in rows])
+            estimator.answers_ = as_objects([row["answer"] for row in rows])
+            estimator.confidence_ = np.array([row["confidence"] for row in rows], np.float32)
         estimator.clusters_ = clusters_frame({"": cluster_summaries(run, name)})
         return estimator
+
+    def _set_fit(self, fit: Fit) -> None:
+        self._fit = fit
+        self.cluster_names_ = names_of(fit.question)
+        self.n_clusters_ = len(self.cluster_names_)
+        self.__dict__.pop("cluster_centers_", None)  # of an earlier fit
+        if (centers := centers_of(fit.question)) is not None:
+            self.cluster_centers_ = centers
 
     def __sklearn_is_fitted__(self) -> bool:
         """Return whether the estimator is fitted or loaded."""
@@ -288,6 +309,8 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         return np.array([f"inbedder{i}" for i in range(len(self._fit.question.predictor.mean))], dtype=object)
 
     def _corpus(self, texts: Any, *, require_text: bool = False) -> Corpus:  # noqa: ANN401
+        if isinstance(texts, Corpus):
+            return texts
         if isinstance(texts, str) and texts != "-" and not Path(texts).exists():
             raise InputError(f'there is no file "{texts}"', hint='for a single text, pass a list: ["..."]')
         has_columns = isinstance(texts, (str, Path)) or hasattr(texts, "columns") or hasattr(texts, "column_names")
@@ -304,15 +327,13 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
     def _cluster_options(self) -> ClusterOptions:
         if not isinstance(self.n_clusters, (int, np.integer)) and self.n_clusters not in ("auto", None):
             raise UsageError(f'n_clusters must be a number or "auto", not {self.n_clusters!r}')
-        if self.n_clusters not in ("auto", None) and not algorithms[self.algorithm].takes_k:
-            raise UsageError(f"{self.algorithm} finds the number of clusters itself", hint="leave out n_clusters")
         return ClusterOptions(
             algorithm=self.algorithm,
             k=int(self.n_clusters) if isinstance(self.n_clusters, (int, np.integer)) else None,
             k_min=self.k_min,
             k_max=self.k_max,
             min_cluster_size=self.min_cluster_size,
-            seed=self.random_state,
+            seed=seed_of(self.random_state),
             stability=self.stability,
             consensus=self.consensus,
         )
@@ -372,24 +393,3 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
         return {name: value for name, value in state.items() if name not in ("_encoder", "_loaded_from")}
-
-
-@dataclass(frozen=True)
-class _Fit:
-    """The clusters, and how the fitted rows were encoded: all that new rows need."""
-
-    question: SavedQuestion
-    encode_options: EncodeOptions
-    source: Encoder | dict[str, Any]
-    identity: str
-
-
-def _labels(result: ClusteringResult, numbers: Iterable[int]) -> npt.NDArray[np.int64]:
-    if result.units:
-        found = result.units.by_row(result.labels)
-        return np.array([[int(number in row) for number in sorted(numbers)] for row in found], np.int64)
-    return np.array([NOISE if label is None else label for label in result.labels], np.int64)
-
-
-def _names(question: SavedQuestion) -> dict[int, str]:
-    return {number: name for number, name in question.names.items() if number not in question.merged}

@@ -216,6 +216,7 @@ def flag_unanswered(
     :param embeddings: the embeddings of all rows.
     :param options: which answers count as unanswered.
     """
+    _check_types(corpus)
     options = options or UnansweredOptions()
     if not options.flag or embeddings.answers is None:
         return embeddings
@@ -266,6 +267,7 @@ def explain(
     :param clustering: what `cluster` returned.
     :param options: how clusters are explained.
     """
+    _check_types(corpus)
     rows, unanswered_rows, units = embeddings.rows, embeddings.unanswered, embeddings.units
     n_read = len(rows) + len(unanswered_rows) if units is None else units.n_rows([*rows, *unanswered_rows])
     texts, answers = [corpus.texts[i] for i in rows], _answers(embeddings)
@@ -315,9 +317,12 @@ def tune(embeddings: Embeddings, options: ClusterOptions | None = None) -> KSele
         raise _too_few(error, embeddings) from error
 
 
-def _check_types(corpus: object, encoder: object) -> None:
+def _check_types(corpus: object, encoder: object = None) -> None:
     if not isinstance(corpus, Corpus):
-        raise UsageError(f"a {type(corpus).__name__} is not a corpus", hint="make one: read_corpus(...)")
+        name = "frame" if hasattr(corpus, "columns") else "texts"
+        raise UsageError(
+            f"a {type(corpus).__name__} is not a corpus", hint=f"make one first: corpus = read_corpus({name})"
+        )
     if isinstance(encoder, str):
         raise UsageError("a name is not an encoder", hint=f"load it: load_encoder({encoder!r})")
 

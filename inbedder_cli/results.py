@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from inbedder_cli.explanation.summaries import UNANSWERED_LABEL
 from inbedder_cli.explanation.variants import unify_answers
 from inbedder_cli.options import EncodeOptions, UnansweredOptions
+from inbedder_cli.python_terms import with_python_terms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,6 +101,7 @@ class Embeddings:
         return [i for i, status in enumerate(self.status) if status is RowStatus.no_answer]
 
 
+@with_python_terms()
 @dataclass(frozen=True)
 class ClusteringResult:
     """Result of one question over one corpus: the clusters, their explanations, and the cluster of every row.
@@ -260,6 +262,7 @@ class ClusteringResult:
         return clusters_html(self)
 
 
+@with_python_terms()
 @dataclass(frozen=True)
 class Analysis:
     """One corpus under one or several questions.

@@ -42,6 +42,54 @@ def test_fitted_attributes_and_predictions_of_the_rows_that_were_fitted(make):
     assert vectors.shape == (24, 32)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(make().fit_transform(TEXTS), vectors)
+    assert model.n_clusters_ == 3
+    assert model.cluster_centers_.shape == (3, 32)
+    np.testing.assert_allclose(np.linalg.norm(model.cluster_centers_, axis=1), 1, atol=1e-5)
+    np.testing.assert_array_equal((vectors @ model.cluster_centers_.T).argmax(axis=1), model.labels_)
+    assert list(model.answers_) == model.result_.embeddings.answers
+    assert model.confidence_.dtype == np.float32
+    np.testing.assert_array_equal(model.confidence_, model.result_.embeddings.confidences)
+
+
+def test_centers_are_those_of_kmeans_only(make):
+    model = make().fit(TEXTS)
+    model.set_params(algorithm="hdbscan", n_clusters="auto", min_cluster_size=3).fit(TEXTS)
+    assert not hasattr(model, "cluster_centers_")
+    assert model.n_clusters_ == len(model.cluster_names_)
+
+
+def test_cells_of_several_values_are_lists(make):
+    clusters = make().fit(TEXTS).clusters_
+    assert all(isinstance(ids, list) and len(ids) == 3 for ids in clusters["exemplar_ids"])
+    shares = [share for answers in clusters["answers"] for _, share in answers]
+    assert shares
+    assert all(0 < share <= 1 for share in shares)
+
+
+@pytest.mark.parametrize("state", [None, np.int64(3), np.random.RandomState(3)])
+def test_random_states_are_those_of_scikit_learn(make, tmp_path, state):
+    model = make(random_state=state).fit(TEXTS)
+    seed = model.result_.clustering.options.seed
+    np.testing.assert_array_equal(make(random_state=seed).fit_predict(TEXTS), model.labels_)
+    model.save(tmp_path / "run")
+    assert InBedder.load(tmp_path / "run", device="cpu").random_state == seed
+
+
+def test_a_fresh_random_state_gives_each_fit_a_seed_of_its_own(make):
+    model = make(random_state=None, stability=False)
+    seeds = {model.fit(TEXTS).result_.clustering.options.seed for _ in range(2)}
+    assert len(seeds) == 2
+    assert model.random_state is None
+
+
+def test_rows_with_vectors_can_be_measured_by_scikit_learn(make):
+    from sklearn.metrics import silhouette_score
+
+    model, texts = make(), [*TEXTS, None, ""]
+    points = model.fit_transform(texts)
+    inside = model.labels_ >= 0
+    assert inside.sum() == 24
+    assert -1 <= silhouette_score(points[inside], model.labels_[inside]) <= 1
 
 
 def test_progress_and_warnings_are_printed_when_asked(make, capsys):
@@ -58,11 +106,12 @@ def test_progress_and_warnings_are_printed_when_asked(make, capsys):
     [
         tuple(TEXTS),
         np.array(TEXTS),
+        np.array(TEXTS)[:, None],
         pd.Series(TEXTS),
         pd.DataFrame({"text": TEXTS, "n": range(24)}),
         pa.table({"text": TEXTS, "n": range(24)}),
     ],
-    ids=["tuple", "array", "Series", "DataFrame", "table"],
+    ids=["tuple", "array", "column", "Series", "DataFrame", "table"],
 )
 def test_texts_come_in_many_forms(make, given):
     np.testing.assert_array_equal(np.asarray(make().fit_predict(given)), make().fit_predict(TEXTS))
@@ -87,6 +136,8 @@ def test_rows_without_text_are_minus_one_and_the_status_tells(make):
     labels = model.fit_predict([*TEXTS, None, "  "])
     assert list(labels[-2:]) == [-1, -1]
     assert list(model.status_[-2:]) == ["empty", "empty"]
+    assert list(model.answers_[-2:]) == [None, None]
+    assert np.isnan(model.confidence_[-2:]).all()
     assert model.predict(["", "kind staff room 1"])[0] == -1
     assert np.isnan(model.transform([None, "x"])[0]).all()
     assert list(model.predict(["", None])) == [-1, -1]
@@ -129,6 +180,10 @@ def test_a_saved_estimator_predicts_the_same(make, tmp_path, tiny_models):
     np.testing.assert_allclose(loaded.transform(new), model.transform(new))
     np.testing.assert_array_equal(loaded.labels_, model.labels_)
     np.testing.assert_array_equal(loaded.status_, model.status_)
+    assert list(loaded.answers_) == list(model.answers_)
+    np.testing.assert_allclose(loaded.confidence_, model.confidence_, atol=1e-6)
+    np.testing.assert_allclose(loaded.cluster_centers_, model.cluster_centers_)
+    assert loaded.n_clusters_ == 3
     assert loaded.cluster_names_ == model.cluster_names_
     assert loaded.clusters_.drop(columns="stability").equals(model.clusters_.drop(columns="stability"))
     assert loaded.get_params()["n_clusters"] == 3
@@ -178,13 +233,28 @@ def test_it_is_a_transformer_with_names_of_features(make):
         ({"min_confidence": 5}, TEXTS, "min_confidence must be between 0 and 1"),
         ({"max_tokens": -1}, TEXTS, "max_tokens must be at least 1"),
         ({"exemplars": -1}, TEXTS, "exemplars must be at least 0"),
-        ({"algorithm": "hdbscan"}, TEXTS, "hdbscan finds the number of clusters itself"),
+        ({"algorithm": "hdbscan"}, TEXTS, "n_clusters is for kmeans, and has no effect with algorithm=.hdbscan"),
+        ({"k_max": 9}, TEXTS, "k_max has no effect with n_clusters=3"),
+        ({"min_cluster_size": 9}, TEXTS, "min_cluster_size is for hdbscan"),
+        ({"n_clusters": 1}, TEXTS, "n_clusters must be at least 2, not 1"),
+        ({"random_state": "x"}, TEXTS, "random_state must be an integer, a numpy.random.RandomState or None"),
+        ({"random_state": -1}, TEXTS, "seed must be between"),
         ({}, "I am happy", "there is no file"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_the_way_out(make, parameters, given, message):
     with pytest.raises(InbedderError, match=message):
         make(**parameters).fit(given)
+
+
+def test_errors_name_parameters(make):
+    with pytest.raises(UsageError) as bad:
+        make(n_clusters=1).fit(TEXTS)
+    assert bad.value.hint == 'use 2 or more, or n_clusters="auto"'
+    with pytest.raises(InputError) as few:
+        make(n_clusters=30).fit(TEXTS)
+    assert few.value.hint == "lower n_clusters or give more rows"
+    assert few.value.__notes__ == [few.value.hint]
 
 
 @pytest.mark.parametrize("instruction", [["a?", "b?"], None, "", 3])
@@ -216,7 +286,7 @@ def test_the_command_line_and_the_estimator_find_the_same_clusters(make, tiny, t
 
 def test_results_are_short_in_a_console_and_escaped_in_a_notebook(make):
     model = make().fit([*TEXTS, "<script>alert(1)</script> cold & loud"])
-    assert len(repr(model.result_).splitlines()) < 10
+    assert len(repr(model.result_).splitlines()) < 17
     page = model.result_._repr_html_()
     assert "<script>" not in page
     assert "<table" in page

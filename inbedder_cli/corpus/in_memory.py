@@ -159,7 +159,7 @@ def _check_texts(frame: pd.DataFrame, columns: Sequence[str], names: list[str]) 
             series = frame.iloc[:, names.index(name)]
             if str(series.dtype) in STRING_DTYPES:
                 continue
-            hint = f"name a column of texts with text=; columns: {', '.join(names)}"
+            hint = f"name a column of texts with --text; columns: {', '.join(names)}"
             for row, value in enumerate(series, start=1):
                 if not isinstance(value, str) and not is_missing(value):
                     raise not_text(value, "DataFrame", row, name, hint)
@@ -171,6 +171,8 @@ def _one_column(source: Any) -> tuple[str, Sequence[Any]]:  # noqa: ANN401
     is_array = hasattr(source, "__array__")
     if isinstance(source, (bytes, bytearray, memoryview)) or not (is_array or isinstance(source, Sequence)):
         raise UsageError(f"cannot take texts from an object of type {name}", hint=ACCEPTED)
+    if is_array and getattr(source, "ndim", 1) == 2 and source.shape[1] == 1:
+        source = source[:, 0]
     if is_array and getattr(source, "ndim", 1) != 1:
         hint = "pass the one column that holds the texts"
         raise InputError(f"has {source.ndim} dimensions instead of one", source=name, hint=hint)

@@ -117,11 +117,7 @@ def read_corpus(
         for option in given:
             kind = type(source).__name__
             raise UsageError(f"{option} is for files, not for a {kind}", hint=f"leave out {option}")
-        try:
-            return corpus_from_object(source, limit=limit, **rows)
-        except InputError as error:
-            error.hint = error.hint and _hint_for_python(error.hint)
-            raise
+        return corpus_from_object(source, limit=limit, **rows)
     source = os.fspath(source)
     read, name = read_files(files_of(source), layout, input_format, limit, max_cell)
     shown = "standard input" if source == STDIN else shown_name(source)
@@ -147,7 +143,3 @@ def read_corpus(
         reading=reading,
         bad_rows=tuple(read.bad_rows),
     )
-
-
-def _hint_for_python(hint: str) -> str:
-    return hint.replace("--text", "text=").replace("--empty fail", 'empty="fail"')

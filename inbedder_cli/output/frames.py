@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 from inbedder_cli.corpus.arrow_values import UNCONVERTIBLE, python_values
 from inbedder_cli.corpus.jsonl import cell_value, has_json_cells
 from inbedder_cli.output.cells import parse_json_column, with_typed_columns
-from inbedder_cli.output.tables import RESULT_COLUMNS, check_free, clusters_table, column_name, rows_table
+from inbedder_cli.output.tables import (
+    RESULT_COLUMNS,
+    check_free,
+    clusters_table,
+    column_name,
+    round_value,
+    rows_table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,10 +77,21 @@ def clusters_frame(clusters: Mapping[str, Sequence[ClusterSummary]]) -> pd.DataF
     """Return one row per cluster, noise last: its number, label, size, measures, phrases, answers and exemplars.
 
     :param clusters: by question name; of several questions, a column `question` comes first.
-    :return: the columns of `clusters_table`, with cluster numbers as `Int64`.
+    :return: the columns of `clusters_table`, with cluster numbers as `Int64`. Cells of several values hold lists:
+        phrases and answers with their shares, likely next words, ids of exemplars.
     """
+    import pandas as pd
+
     frame = _frame(clusters_table(clusters))
-    return frame.astype({"cluster": "Int64"})
+    summaries = [summary for own in clusters.values() for summary in own]
+    lists = {
+        "phrases": [[(phrase.text, round_value(phrase.support)) for phrase in s.phrases] for s in summaries],
+        "answers": [[(answer.text, round_value(answer.share)) for answer in s.answers] for s in summaries],
+        "likely_next_words": [list(s.likely_next_words) for s in summaries],
+        "exemplar_ids": [[exemplar.id for exemplar in s.exemplars] for s in summaries],
+    }
+    columns = {name: pd.Series(values, dtype=object) for name, values in lists.items()}
+    return frame.assign(**columns).astype({"cluster": "Int64"})
 
 
 def with_index(

@@ -78,7 +78,7 @@ def check_free(corpus: Corpus, names: Sequence[str], prefix: str) -> None:
         if prefix + name in corpus.table.column_names:
             raise UsageError(
                 f'{corpus.source} has a column "{prefix}{name}" already',
-                hint='give the new columns a prefix: --prefix inbedder_ (from Python: prefix="inbedder_")',
+                hint="give the new columns a prefix: --prefix inbedder_",
             )
 
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inbedder_cli.corpus import read_corpus
+from inbedder_cli import read_corpus
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import EmptyTexts
 from inbedder_cli.output.cells import rows_as_json, rows_as_text, with_typed_columns
@@ -276,7 +276,7 @@ def test_several_columns_or_a_template_make_the_texts_of_a_frame():
         (pd.Series([], dtype=str), "has no rows"),
         ([None, "", " \n"], "all texts are empty"),
         (pd.Series([np.nan, np.nan]), "all texts are empty"),
-        (np.array([["a"], ["b"]]), "has 2 dimensions instead of one"),
+        (np.array([["a", "b"], ["c", "d"]]), "has 2 dimensions instead of one"),
         (np.array("a"), "has 0 dimensions instead of one"),
         (pd.DataFrame({"left": ["a b"], "right": ["c d"]}), "more than one column could be the text"),
     ],

@@ -64,7 +64,7 @@ def test_a_column_of_a_results_name_is_refused_until_there_is_a_prefix(result):
     table = pa.table({"text": result.corpus.texts, "cluster": list("abcdef")})
     taken = replace(result, corpus=replace(result.corpus, table=table))
     with pytest.raises(UsageError, match='has a column "cluster" already') as caught:
-        rows_frame({"": taken})
+        taken.to_frame()
     assert 'prefix="inbedder_"' in caught.value.hint
     frame = rows_frame({"": taken}, "inbedder_")
     assert frame["cluster"].tolist() == list("abcdef")
@@ -115,7 +115,9 @@ def test_one_row_per_cluster(result):
     assert frame["cluster"].dtype == "Int64"
     assert frame["cluster"].tolist() == [0, 1, -1]
     assert frame["label"].tolist() == ["anger", "joy", "noise"]
-    assert frame["likely_next_words"].tolist() == ["anger; fury", "", ""]
+    assert frame["likely_next_words"].tolist() == [["anger", "fury"], [], []]
+    assert frame["exemplar_ids"].tolist() == [["r0"], ["r3"], []]
+    assert all(isinstance(share, float) for answers in frame["answers"] for _, share in answers)
     assert (
         clusters_frame(dict.fromkeys(["mood", "why"], result.summaries))["question"].tolist()
         == ["mood"] * 3 + ["why"] * 3
