@@ -140,7 +140,10 @@ def _baselines(
     """Return the baseline of each question; it is the same for all, unless their rows are units of their own."""
     if any(embeddings.units for embeddings in encoded.values()):
         corpora = {name: _corpus_of(embeddings, corpus) for name, embeddings in encoded.items()}
-        return {name: encode_baseline(asked, encoder, options, reporter) for name, asked in corpora.items()}
+        return {
+            name: encode_baseline(asked, encoder, options, NamedReporter(reporter, name), "parts of texts")
+            for name, asked in corpora.items()
+        }
     return dict.fromkeys(encoded, encode_baseline(corpus, encoder, options, reporter))
 
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from inbedder_cli.clustering.preprocess import sample_indices
+from inbedder_cli.corpus.read_table import count_of
+from inbedder_cli.encoders.cache.cached_encoder import n_new_texts
 from inbedder_cli.encoders.encoded import Encoded
 from inbedder_cli.encoders.next_words import NextWords, next_words
 from inbedder_cli.errors import UsageError
@@ -136,11 +138,13 @@ def embed_units(
             f"{n_long:,} texts have {MOST_PARTS} parts or more: what follows these is not asked for answers"
         )
     asked = [(row, part) for row, parts in split.items() if len(parts) > 1 for part in parts]
-    reporter.info(f"asking {len(asked):,} parts of {len({row for row, _ in asked}):,} texts for answers")
     texts = [part for _, part in asked]
     encoded = Encoded(whole.vectors[:0], [], None, 0, 0)
     if asked:
-        encoded = encoder.encode(texts, instruction, whole.options, reporter)
+        if n_new := n_new_texts(encoder, texts, instruction, whole.options):
+            n_texts = len({row for row, _ in asked})
+            reporter.info(f"asking {n_new:,} different parts of {count_of(n_texts, 'text')} for answers")
+        encoded = encoder.encode(texts, instruction, whole.options, reporter if n_new else SILENT)
     answers = encoded.answers or []
     first = _first_words(answers, encoded.next_words)
     if words is None:

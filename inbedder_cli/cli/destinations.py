@@ -172,11 +172,12 @@ def print_analysis(analysis: Analysis, *, whole: bool = False) -> None:
     from inbedder_cli.report.terminal import print_result
 
     console = stdout_console()
-    for result in analysis:
+    for place, result in enumerate(analysis):
+        if place:
+            console.print()
         print_result(console, result, whole=whole)
-    if analysis.crosstabs:
-        console.print()
     for table in analysis.crosstabs:
+        console.print()
         print_crosstab(console, table)
 
 

@@ -26,7 +26,8 @@ ROWS = 2000  # sample from which the halves are drawn
 PART = 0.8
 COMPARED_RUNS = 11
 LEFT_OUT = NOISE - 1
-UNSTABLE = 0.6  # Hennig (2007): clusters below 0.6 should not be trusted; from 0.75 on they may be
+UNSTABLE = 0.6  # Hennig (2007): clusters below 0.6 should not be trusted
+STABLE = 0.75  # from which they may be (the same)
 
 
 def refit(points: Vectors, options: ClusterOptions, seed: int, share: float = 1.0) -> Labels:

@@ -60,7 +60,11 @@ class BaselineAgreement:
 
 
 def encode_baseline(
-    corpus: Corpus, encoder: Encoder, options: EncodeOptions, reporter: Reporter = SILENT
+    corpus: Corpus,
+    encoder: Encoder,
+    options: EncodeOptions,
+    reporter: Reporter = SILENT,
+    noun: str = "texts",
 ) -> BaselineSample:
     """Return at most 500 rows, on a CPU 150, encoded under the neutral question.
 
@@ -69,9 +73,12 @@ def encode_baseline(
     :param corpus: the rows.
     :param encoder: the encoder that the user's question is encoded with.
     :param options: how it encodes; no answers are decoded.
-    :param reporter: receives messages and progress.
+    :param reporter: receives messages and progress, unless all texts are cached.
+    :param noun: what the rows hold.
     :return: the sample.
     """
+    from inbedder_cli.encoders.cache.cached_encoder import n_new_texts
+
     seen: Counter[str] = Counter()
     keys: dict[int, bytes] = {}
     for row in corpus.readable:
@@ -80,11 +87,11 @@ def encode_baseline(
         seen[text] += 1
     n_rows = CPU_ROWS if encoder.device.startswith("cpu") else ROWS
     ranked = sorted(corpus.readable, key=keys.__getitem__)[:n_rows]
-    reporter.info(
-        f"encoding {len(ranked):,} rows under a neutral question, as a baseline (skip with --no-baseline)"
-    )
-    texts = [corpus.texts[row] for row in ranked]
-    encoded = encoder.encode(texts, BASELINE_INSTRUCTION, replace(options, answers=False), reporter)
+    texts, options = [corpus.texts[row] for row in ranked], replace(options, answers=False)
+    if n_new := n_new_texts(encoder, texts, BASELINE_INSTRUCTION, options):
+        what = f"{n_new:,} {noun} under a neutral question"
+        reporter.info(f"encoding {what}, as a baseline (skip with --no-baseline)")
+    encoded = encoder.encode(texts, BASELINE_INSTRUCTION, options, reporter if n_new else SILENT)
     return BaselineSample(ranked, encoded.vectors)
 
 

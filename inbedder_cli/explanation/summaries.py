@@ -20,7 +20,7 @@ from inbedder_cli.explanation.labels import (
     choose_labels,
     name_clusters,
 )
-from inbedder_cli.explanation.likely_next_words import likely_next_words
+from inbedder_cli.explanation.likely_next_words import KnownWords, likely_next_words
 from inbedder_cli.explanation.phrases import (
     Phrase,
     describe_phrases,
@@ -99,7 +99,8 @@ class ClusterSummary:
     :param check: how well the label fits; None without phrases.
     :param label_is_weak: whether the label hardly describes the cluster, or describes other rows as well; None for
         noise and unanswered rows.
-    :param likely_next_words: first words of an answer that are likelier in this cluster than in all rows.
+    :param likely_next_words: first words of an answer that are likelier in this cluster than in all rows: whole
+        words of answers or texts.
     :param precision: what people said of the label, in a saved run that was reviewed.
     """
 
@@ -159,6 +160,8 @@ def explain(
     chosen = choose_labels(row_phrases, sample_labels, beta)
     checks = check_labels(row_phrases, sample_labels, chosen, beta)
     words = likely_next_words(next_words, clustering.labels, NEXT_WORDS) if next_words else {}
+    known_texts = [texts[i] for i in sample_indices(len(texts), TEXTS, 0)] if words else []
+    known_words = KnownWords.of(counted if words else [], known_texts)
     named = _with_likely_words(chosen, words, row_phrases)
     labels = _labels(named, row_phrases, sample, clustering, texts, ids, options)
 
@@ -198,7 +201,7 @@ def explain(
                 stability=_stability_of(cluster, clustering),
                 check=checks.get(cluster),
                 label_is_weak=None if cluster == NOISE else cluster not in checks or checks[cluster].is_weak,
-                likely_next_words=words.get(cluster, [])[: options.phrases],
+                likely_next_words=known_words.complete(words.get(cluster, []))[: options.phrases],
             )
         )
     return summaries

@@ -19,11 +19,12 @@ def with_maps(analysis: Analysis, reporter: Reporter = SILENT) -> Analysis:
     """Return the analysis with the rows of each question placed on a map; questions that have one keep it.
 
     :param analysis: the results.
-    :param reporter: receives a message: t-SNE takes seconds.
+    :param reporter: receives progress: t-SNE of many rows takes seconds.
     """
-    if missing := [name for name, result in analysis.results.items() if result.places is None]:
-        reporter.info(f"placing {len(analysis.corpus):,} rows on {'a map' if len(missing) == 1 else 'maps'}")
-    return replace(analysis, results={name: place_rows(result) for name, result in analysis.results.items()})
+    if all(result.places is not None for result in analysis):
+        return analysis
+    with reporter.task("placing rows on a map", None):
+        return replace(analysis, results={name: place_rows(result) for name, result in analysis.results.items()})
 
 
 def place_rows(result: ClusteringResult) -> ClusteringResult:

@@ -12,6 +12,7 @@ from inbedder_cli.report.view import (
     answers_heading,
     closing_lines,
     cluster_views,
+    is_stable,
     is_unstable,
     percent,
     printable,
@@ -78,7 +79,8 @@ class ClusterDetail:
     :param share: share of the rows with text, 0 to 100.
     :param size: number of rows.
     :param stability: 0 to 1; None if not measured.
-    :param is_unstable: whether it is not found again in random halves of the rows.
+    :param found_again: "stable" or "unstable": whether random halves of the rows have it too; "" between the two,
+        and if not measured.
     :param fit: how well the label fits, one sentence; "" where this is not known.
     :param central: typical rows.
     :param diverse: typical rows of its other answers.
@@ -92,7 +94,7 @@ class ClusterDetail:
     share: float
     size: int
     stability: float | None
-    is_unstable: bool
+    found_again: str
     fit: str
     central: list[Example]
     diverse: list[Example]
@@ -182,7 +184,7 @@ def _detail(
         share=100 * summary.share,
         size=summary.size,
         stability=summary.stability,
-        is_unstable=is_unstable(summary),
+        found_again="unstable" if is_unstable(summary) else "stable" if is_stable(summary) else "",
         fit=_fit(summary),
         central=examples(summary.exemplars),
         diverse=examples(summary.diverse),
@@ -200,8 +202,10 @@ def _tiles(result: ClusteringResult) -> list[tuple[str, str]]:
     clusters = [summary for summary in result.summaries if summary.cluster >= 0]
     n_outside = sum(status is not RowStatus.ok for status in result.row_status)
     tiles = [(f"{len(result.row_status):,}", "texts"), (f"{len(clusters):,}", "clusters")]
-    if any(summary.stability is not None for summary in clusters):
-        tiles.append((f"{sum(map(is_unstable, clusters)):,}", "of them unstable"))
+    n_unmeasured = sum(summary.stability is None for summary in clusters)
+    if n_unmeasured < len(clusters):
+        unmeasured = f", {n_unmeasured:,} not measured" if n_unmeasured else ""
+        tiles.append((f"{sum(map(is_unstable, clusters)):,}", f"of them unstable{unmeasured}"))
     return [*tiles, (f"{n_outside:,}", "texts in no cluster")]
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from inbedder_cli.output.saved_tables import TOP_ANSWERS
-from inbedder_cli.report.terminal import print_notes
+from inbedder_cli.report.terminal import MAX_WORD, print_notes
 from inbedder_cli.report.view import percent, printable, truncate
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 CELL_LINES = 3  # maximum lines of a cell
 CELL_SHARE = 0.5  # share of the terminal's width for one text
-MAX_WORD = 18  # cells; only a longer word may be broken
 LINE = 24  # cells that a text gets before others get more
 TEXT_WIDTH = 32  # least of the rows' texts
 GAP = 2

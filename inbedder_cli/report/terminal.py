@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from rich import box
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +21,8 @@ from inbedder_cli.report.view import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rich.console import Console
 
     from inbedder_cli.report.view import ClusterView
@@ -28,7 +31,8 @@ if TYPE_CHECKING:
 NARROW = 100  # columns of a terminal, below which phrases are not shown, and the example gets less room
 EXAMPLE_LINES = 4
 FIXED_WIDTH = 24  # of the columns of numbers, and the space between columns
-LONGEST_WORD = 18  # characters of a name that are not broken
+MAX_WORD = 18  # cells; only a longer word may be broken
+WORD_SHARE = 1 / 5  # of the terminal's width, which a column gets for its longest word at most
 MAX_QUESTION = 2000  # characters
 
 
@@ -61,29 +65,31 @@ def _clusters(result: ClusteringResult, width: int, *, whole: bool) -> Table:
     title.append(f"   {visible(result.corpus.source)}", style="dim")
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, expand=True, padding=(0, 1))
     table.add_column("", justify="right", style="dim", no_wrap=True)
-    name_width = max(_longest_word(views), int((width - FIXED_WIDTH) * (0.28 if is_narrow else 0.17)))
-    table.add_column("cluster", style="bold cyan", width=name_width, overflow="fold")
+    word = _longest_word(width, (line for view in views for line in (view.label, *view.marks)))
+    table.add_column("cluster", style="bold cyan", ratio=6 if heading else 4, width=word, overflow="fold")
     table.add_column("rows", justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
-    table.add_column(answers_heading(result), ratio=5 if heading else 4, overflow="fold")
+    word = _longest_word(width, (answer for view in views for answer in view.answers))
+    table.add_column(answers_heading(result), ratio=5 if heading else 4, width=word, overflow="fold")
     if heading:
         table.add_column(heading, ratio=5, overflow="fold")
     table.add_column("for example", ratio=6 if is_narrow else 9, overflow="fold")
     room = EXAMPLE_LINES * max(20, int((width - FIXED_WIDTH) * (0.42 if is_narrow else 0.55)))
     room = sys.maxsize if whole else room
-    for view in views:
+    for place, view in enumerate(views):
+        if place:
+            table.add_row()
         style = "dim" if view.is_outside else ""
         lists = [view.answers, view.phrases] if heading else [view.answers]
         cells = [Text("\n".join(lines), style=style) for lines in lists]
         table.add_row(view.number, _label(view), view.rows, view.share, *cells, _example(view, room))
-        table.add_row()
     return table
 
 
-def _longest_word(views: list[ClusterView]) -> int:
-    """Return the length of the longest word of the labels, but no more than breaks a narrow table."""
-    words = (word for view in views for text in (view.label, *view.marks) for word in text.split())
-    return min(max(map(len, words), default=0), LONGEST_WORD)
+def _longest_word(width: int, lines: Iterable[str]) -> int:
+    """Return the width that a column needs so that no word is broken, unless it is very long: at least 1."""
+    words = (cell_len(word) for line in lines for word in line.split())
+    return max(1, min(MAX_WORD, int(WORD_SHARE * width), max(words, default=1)))
 
 
 def _label(view: ClusterView) -> Text:

@@ -9,7 +9,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from inbedder_cli.clustering import NOISE, UNSTABLE
+from inbedder_cli.clustering import NOISE, STABLE, UNSTABLE
+from inbedder_cli.corpus.read_table import count_of
 from inbedder_cli.diagnostics.baseline import OBVIOUS, SAME
 from inbedder_cli.diagnostics.languages import name_languages
 from inbedder_cli.explanation.phrases import COVERED, contains_phrase
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
 ANSWERS_SHOWN = 4
 PHRASES_SHOWN = 3
 LEAST_SHOWN = 0.05  # support of a distinctive phrase in a table
+WORTH_A_COLUMN = 1 / 3  # share of the clusters that have such phrases, from which the table has a column of them
 NAME_LENGTH = 300  # characters of a label, an answer or an id; rich needs minutes to wrap a million
 WEAK_SILHOUETTE = 0.1  # mean silhouette below which clusters overlap
 MUCH_NOISE = 1 / 3  # share of the rows
+WEAK = "weak label"  # how a mark of one begins
 
 
 @dataclass(frozen=True)
@@ -120,11 +123,13 @@ def answers_heading(result: ClusteringResult) -> str:
 
 
 def phrases_heading(views: Sequence[ClusterView]) -> str:
-    """Return the heading of the column of phrases; "" where the column would be empty.
+    """Return the heading of the column of phrases; "" where few clusters have any that their answers do not show.
 
     :param views: the rows of the table.
     """
-    return "distinctive" if any(view.phrases for view in views) else ""
+    clusters = [view for view in views if not view.is_outside]
+    n_with = sum(bool(view.phrases) for view in clusters)
+    return "distinctive" if n_with and n_with >= WORTH_A_COLUMN * len(clusters) else ""
 
 
 def cluster_marks(summary: ClusterSummary) -> list[str]:
@@ -137,10 +142,10 @@ def cluster_marks(summary: ClusterSummary) -> list[str]:
     if is_unstable(summary):
         marks.append(f"unstable {summary.stability:.2f}")
     if summary.label_is_weak and summary.check is None:
-        marks.append("weak label: no common answer")
+        marks.append(f"{WEAK}: no common answer")
     elif summary.label_is_weak and (check := summary.check):
         is_common = check.coverage <= check.elsewhere or check.f1 is None
-        marks.append("weak label: as frequent elsewhere" if is_common else f"weak label {check.f1:.2f}")
+        marks.append(f"{WEAK}: as frequent elsewhere" if is_common else f"{WEAK} {check.f1:.2f}")
     return marks
 
 
@@ -151,6 +156,17 @@ def is_unstable(summary: ClusterSummary) -> bool:
     :return: False where stability was not measured.
     """
     return summary.stability is not None and round(summary.stability, 2) < UNSTABLE
+
+
+def is_stable(summary: ClusterSummary) -> bool:
+    """Return whether a cluster is found again in random halves of the data, after rounding to two digits.
+
+    Between the two bounds a cluster is neither stable nor unstable.
+
+    :param summary: the summary of the cluster.
+    :return: False where stability was not measured.
+    """
+    return summary.stability is not None and round(summary.stability, 2) >= STABLE
 
 
 def closing_lines(result: ClusteringResult) -> list[str]:
@@ -165,8 +181,7 @@ def closing_lines(result: ClusteringResult) -> list[str]:
         lines.append(line)
     if clustering.shortcut:
         lines.append(clustering.shortcut)
-    if line := unstable_line(result):
-        lines.append(line)
+    lines += [line for line in (unstable_line(result), weak_labels_line(result)) if line]
     if result.baseline:
         lines.append(baseline_line(result.baseline))
     if unread := result.embeddings.unread_languages:
@@ -195,7 +210,7 @@ def n_clusters_lines(result: ClusteringResult) -> list[str]:
         lines = [f"k = {clustering.k} as asked"]
     else:
         found = max(clustering.k, clustering.n_before_merging)
-        lines = [f"{found} clusters found by {algorithm.describe(options)}"]
+        lines = [f"{count_of(found, 'cluster')} found by {algorithm.describe(options)}"]
         lines += noise_advice(result)
     return [*lines, *alike_lines(clustering)]
 
@@ -283,10 +298,30 @@ def unstable_line(result: ClusteringResult) -> str:
     unstable = sum(map(is_unstable, result.summaries))
     if not unstable:
         return ""
-    n_clusters = sum(summary.cluster != NOISE for summary in result.summaries)  # a saved run may merge some
     are, they_are = ("is", "it is") if unstable == 1 else ("are", "they are")
+    n_clusters = _n_clusters(result)
     of = f"{unstable} of {n_clusters} clusters" if n_clusters > 1 else "the only cluster"
-    return f"{of} {are} unstable: {they_are} not found again in random halves of the data"
+    return f"{of} {are} unstable: {they_are} not found again in random halves of the data (1: in all of them)"
+
+
+def weak_labels_line(result: ClusteringResult) -> str:
+    """Return one line: how many labels are weak, and what their figures mean; "" if none is marked.
+
+    :param result: one question, answered over a corpus.
+    :return: one sentence, or "".
+    """
+    weak = sum(mark.startswith(WEAK) for summary in result.summaries for mark in cluster_marks(summary))
+    if not weak:
+        return ""
+    are, what = ("is", "it hardly tells its") if weak == 1 else ("are", "they hardly tell their")
+    n_clusters = _n_clusters(result)
+    of = f"{weak} of {n_clusters} labels" if n_clusters > 1 else "the only label"
+    why = f"{what} rows from others (0: not at all, 1: fully; docs/trust.md, Labels and phrases)"
+    return f"{of} {are} weak: {why}"
+
+
+def _n_clusters(result: ClusteringResult) -> int:
+    return sum(summary.cluster != NOISE for summary in result.summaries)  # a saved run may merge some
 
 
 def baseline_line(baseline: BaselineAgreement) -> str:
@@ -313,9 +348,11 @@ def rows_line(counts: Mapping[RowStatus, int]) -> str:
     n_rows = sum(counts.values())
     others = [status for status in RowStatus if status is not RowStatus.ok and counts.get(status)]
     if not others:
-        return f"{n_rows:,} rows, all in clusters"
+        return f"{count_of(n_rows, 'row')}, all in clusters"
     left_out = ", ".join(f"{counts[status]:,} {status}" for status in others)
-    return f"{counts.get(RowStatus.ok, 0):,} of {n_rows:,} rows are in clusters; {left_out}"
+    n_inside = counts.get(RowStatus.ok, 0)
+    are = "is" if n_inside == 1 else "are"
+    return f"{n_inside:,} of {count_of(n_rows, 'row')} {are} in clusters; {left_out}"
 
 
 def several_answers_line(result: ClusteringResult) -> str:
@@ -327,7 +364,8 @@ def several_answers_line(result: ClusteringResult) -> str:
     if not result.units:
         return ""
     total = sum(summary.share for summary in result.summaries)
-    counted = f"{len(result.rows):,} answers in {result.units.n_rows(result.rows):,} rows"
+    n_answers, n_rows = len(result.rows), result.units.n_rows(result.rows)
+    counted = f"{count_of(n_answers, 'answer')} in {count_of(n_rows, 'row')}"
     return f"{counted}: a row counts in each of its clusters, so the shares add up to {percent(total)}"
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from inbedder_cli.clustering import NOISE
 from inbedder_cli.errors import InputError
-from inbedder_cli.explanation.likely_next_words import MIN_EXCESS
+from inbedder_cli.explanation.likely_next_words import MIN_EXCESS, KnownWords
 from inbedder_cli.explanation.phrases import distinctive_phrases, phrases_of_counts
 from inbedder_cli.explanation.summaries import (
     NOISE_LABEL,
@@ -50,6 +50,7 @@ class MergedCounts:
         self.alone = np.zeros((shape, len(vocabulary.phrases)), np.int64)
         self.answers = np.zeros((shape, len(vocabulary.answers)), np.int64)
         self.words = np.zeros((shape, len(vocabulary.words)), np.int64)
+        self.known_words = KnownWords.of(vocabulary.answers, vocabulary.words)
         self.central: dict[int, list[Candidate]] = defaultdict(list)
         self.borderline: dict[int, list[Candidate]] = defaultdict(list)
 
@@ -131,7 +132,7 @@ class MergedCounts:
         everywhere = self.words.sum(axis=0) / (MILLION * max(1, n_rows))
         excess = self.words[number] / (MILLION * self.sizes[number]) - everywhere
         best = sorted(range(len(words)), key=lambda i: (-excess[i], words[i]))
-        return [words[i] for i in best if excess[i] >= MIN_EXCESS]
+        return self.known_words.complete(words[i] for i in best if excess[i] >= MIN_EXCESS)
 
     def unanswered(self) -> ClusterSummary | None:
         """Return the summary of the unanswered rows; None if there are none."""

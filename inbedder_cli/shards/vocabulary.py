@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from inbedder_cli.errors import InputError
+from inbedder_cli.explanation.likely_next_words import KnownWords
 from inbedder_cli.explanation.phrases import phrases_by_row
 from inbedder_cli.explanation.variants import normalize_answer
 from inbedder_cli.options import ExplainOptions
@@ -38,7 +40,7 @@ class Vocabulary(Struct, frozen=True, dict=True):
     :param forms: how an answer in lower case is counted, where it is counted as another one.
     :param answers: whole answers.
     :param phrases: n-grams of answers.
-    :param words: words with which answers may begin.
+    :param words: first tokens of answers that are words, or begin the only word of an answer that begins so.
     :param stop_words: a file of stop words, "none", or None for those of the package.
     :param n_phrases: phrases that are kept per cluster.
     :param n_exemplars: example rows that are kept per cluster.
@@ -101,7 +103,9 @@ def vocabulary_of(result: ClusteringResult, options: ExplainOptions) -> Vocabula
     if embeddings.next_words is not None:
         means = embeddings.next_words.of(embeddings.rows).means()
         best = sorted(range(len(means)), key=lambda i: (-means[i], embeddings.next_words.words[i]))  # type: ignore[union-attr]
-        words = [embeddings.next_words.words[i] for i in best[:MOST_WORDS] if means[i] > 0]
+        known = KnownWords.of(counted, [result.row_corpus.texts[i] for i in embeddings.rows])
+        begun = (embeddings.next_words.words[i] for i in best if means[i] > 0)
+        words = list(islice((token for token in begun if known.complete([token])), MOST_WORDS))
     most = min(MOST_PHRASES, MOST_COUNTS // k)
     return Vocabulary(
         1,

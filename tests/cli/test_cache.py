@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -50,6 +51,41 @@ print(*[name for name in heavy if name in sys.modules], file=sys.stderr)
     assert {"torch", "transformers"} <= set(said[0][-1].split())
     assert said[1][-1] == ""
     assert "4 of 4 texts are cached" in said[1]
+
+
+def test_the_neutral_question_is_told_only_where_texts_are_encoded(inbedder, many, tiny):
+    cluster = ("cluster", many, "-i", QUESTION, "-m", tiny, "-k", "2", "-f", "csv", "--min-confidence", "0")
+    first = inbedder(*cluster).stderr
+    assert "encoding 150 texts under a neutral question, as a baseline" in first
+    again = inbedder(*cluster)
+    assert again.exit_code == 0, again.stderr
+    assert "neutral question, as a baseline" not in again.stderr
+    assert [line for line in again.stderr.splitlines() if "cached" in line] == ["240 of 240 texts are cached"]
+    with many.open("a") as file:
+        file.write("".join(f"a new row {i}\n" for i in range(300)))
+    more = inbedder(*cluster).stderr
+    n_new = int(re.search(r"encoding (\d+) texts under", more)[1])
+    n_cached = int(re.search(r"(\d+) of 150 texts are", more)[1])
+    assert 0 < n_new == 150 - n_cached
+
+
+def test_a_map_is_told_only_with_its_time(inbedder, many, tiny):
+    cluster = (
+        "cluster",
+        many,
+        "-i",
+        QUESTION,
+        "-m",
+        tiny,
+        "-k",
+        "2",
+        "-f",
+        "csv",
+        "--no-flag-unanswered",
+        "--map",
+    )
+    assert "on a map" not in inbedder(*cluster).stderr
+    assert "placing rows on a map: " in inbedder(*cluster, "-v").stderr
 
 
 def test_no_cache_leaves_no_trace_and_refresh_reads_again(inbedder, reviews, tiny):

@@ -108,7 +108,7 @@ def test_how_far_the_question_mattered_is_said_unless_it_is_not_wanted(run):
     baseline = json.loads(asked.stdout)["baseline"]
     assert baseline["rows"] == 30
     assert -1 <= baseline["ami"] <= 1
-    assert "encoding 30 rows under a neutral question" in asked.stderr
+    assert "texts under a neutral question" in asked.stderr
     assert "agreement with the clusters of a neutral question" in asked.stderr
     assert "k = 2 as asked" in asked.stderr
     assert "a neutral question" in run("-i", FIRST, "-k", "2", "-f", "table").stdout

@@ -51,6 +51,30 @@ def read_csv(text):
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
+def test_what_parts_cost_is_told_once(inbedder, feedback):
+    run = (
+        "cluster",
+        feedback,
+        "--text",
+        "text",
+        "-i",
+        QUESTION,
+        "-m",
+        "keywords:",
+        "-k",
+        4,
+        "--multi",
+        "-f",
+        "csv",
+    )
+    first, again = (inbedder(*run).stderr for _ in range(2))
+    assert re.search(r"asking \d+ different parts of \d texts for answers", first)
+    assert re.search(r"encoding \d+ parts of texts under a neutral question", first)
+    assert "asking" not in again
+    assert "encoding" not in again
+    assert again.count("are cached") == 1
+
+
 def test_csv_joins_the_values_of_a_row(cluster):
     rows = read_csv(cluster("--multi").stdout)
     assert [row["cluster_label"] for row in rows] == ["; ".join(labels) for labels in GOLD]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inbedder_cli.encoders.next_words import LIKELY, next_words
-from inbedder_cli.explanation.likely_next_words import likely_next_words
+from inbedder_cli.explanation.likely_next_words import KnownWords, likely_next_words
 
 ANSWERS = [
     [("anger", 0.6), ("joy", 0.2)],
@@ -54,3 +54,32 @@ def test_the_numbers_of_clusters_do_not_matter(answers, data):
     words = next_words(answers)
     renamed = likely_next_words(words, labels + 5, 5)
     assert {c - 5: found for c, found in renamed.items()} == likely_next_words(words, labels, 5)
+
+
+@pytest.mark.parametrize(
+    ("token", "word"),
+    [
+        ("disappro", "disapproval"),  # the only word that begins so
+        ("disap", ""),  # disapproval or disappointment
+        ("joy", "joy"),  # though "joyful" begins so too
+        ("annoy", ""),
+        ("delight", "delight"),  # of the texts alone
+        ("over", "overwhelmed"),  # a word of the texts, but an answer begins so
+        ("le", ""),  # too short for a word that no answer holds
+        ("sw", ""),
+        ("c", "c++"),
+        ("\u00e9m", "\u00e9motion"),
+    ],
+)
+def test_tokens_are_completed_or_left_out_by_the_words_that_are_known(token, word):
+    answers = ["Disapproval!", "disappointment", "joy", "joyful, overwhelmed", "C++", "\u00c9motion"]
+    texts = ["A delight, le p\u00e8re was over it."]
+    assert KnownWords.of(answers, texts).complete([token]) == ([word] if word else [])
+
+
+def test_tokens_of_one_word_are_shown_once():
+    assert KnownWords.of(["disapproval", "anger"], []).complete(["disap", "ang", "disappro"]) == [
+        "disapproval",
+        "anger",
+    ]
+    assert KnownWords.of([], []).complete(["joy"]) == []

@@ -77,6 +77,16 @@ def test_answers_without_a_common_phrase_are_named_by_what_all_of_them_might_hav
     assert (other.label, other.label_is_weak) == ("joy", False)
 
 
+def test_likely_next_words_are_whole():
+    answers = ["disapproval", "dissatisfied", "dissatisfaction", "joy", "joy", "joy"]
+    begun = [("disappro", 0.3), ("dissatis", 0.3), ("regret", 0.2), ("bl", 0.1)]
+    tokens = next_words([begun] * 3 + [[("joy", 1.0)]] * 3)
+    texts = ["I regret that"] * 3 + ["fine"] * 3
+    first, other = explained([0] * 3 + [1] * 3, answers, texts=texts, next_words=tokens)
+    assert first.likely_next_words == ["disapproval", "regret"]
+    assert other.likely_next_words == ["joy"]
+
+
 def test_exemplars_are_of_different_texts_nearest_first():
     texts = ["far", "near", "near", "middle", "other"]
     summaries = explained(

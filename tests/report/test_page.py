@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -110,6 +111,21 @@ def test_figures_are_those_of_the_result(text, analysis):
             assert f'data-label="{summary.label}" data-size="{summary.size}"' in text
     assert "Kept apart: 1 does not answer the question and 1 has no text." in text
     assert "&lt;b&gt;mood&lt;/b&gt;" in text
+
+
+@pytest.mark.parametrize(
+    ("values", "tile", "said"),
+    [
+        ((0.59, 0.65, 0.746), "<b>1</b> of them unstable</li>", ["unstable", "", "stable"]),
+        ((0.62, 0.65, None), "<b>0</b> of them unstable, 1 not measured</li>", ["", "", ""]),
+    ],
+)
+def test_clusters_are_called_stable_by_the_bounds_of_the_documentation(analysis, values, tile, said):
+    mood = analysis["mood"]
+    summaries = [replace(s, stability=value) for s, value in zip(mood.summaries, values, strict=True)]
+    text = page(replace(analysis, results={"mood": replace(mood, summaries=summaries)})).decode()
+    assert tile in text
+    assert re.findall(r'<td class="stability">[\d. ]*(?:<span>(\w+)</span>)?</td>', text)[:3] == said
 
 
 def test_the_same_page_twice_byte_for_byte_and_in_any_order(analysis):

@@ -11,6 +11,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from inbedder_cli.explanation.phrases import Phrase
+from inbedder_cli.explanation.summaries import AnswerShare
 from inbedder_cli.report.terminal import print_result
 from tests.report.results import LABELS, a_result, doubtful_result, evil_result
 
@@ -103,6 +105,37 @@ def test_unstable_clusters_and_weak_labels_are_marked():
     assert "unstable 0.50" in out
     assert "weak label 0.21" in out
     assert "1 of 4 clusters is unstable: it is not found again in random halves of the data" in out
+    assert "1 of 4 labels is weak: it hardly tells its rows from others (0: not at all, 1: fully" in out
+
+
+@pytest.mark.parametrize("with_phrases", [False, True])
+@pytest.mark.parametrize("width", [80, 99, 100, 120, 200])
+def test_no_word_of_a_name_or_an_answer_is_broken(width, with_phrases):
+    answers = [AnswerShare("micromanagement", 0.9), AnswerShare("troubleshooting", 0.1)]
+    phrases = [Phrase("a phrase of its own", 0.6, 3.0, 2.0)] if with_phrases else []
+    result = a_result(labels=["globalprotect / misunderstanding", *LABELS[1:]])
+    result = replace(result, summaries=[replace(s, answers=answers, phrases=phrases) for s in result.summaries])
+    out = words(shown(result, width))
+    for word in ("globalprotect", "misunderstanding", "micromanagement", "troubleshooting"):
+        assert word in out
+    assert ("distinctive" in out) == (with_phrases and width >= 100)
+
+
+def test_the_column_of_names_does_not_shrink_where_phrases_are_shown():
+    result = a_result()
+    result = replace(result, summaries=[replace(s, answers=[AnswerShare("x", 1)]) for s in result.summaries])
+    headers = [next(line for line in shown(result, width).splitlines() if "rows" in line) for width in (80, 100)]
+    assert "distinctive" in headers[1]
+    narrow, wide = (header.index("rows") - header.index("cluster") for header in headers)
+    assert wide >= narrow
+
+
+def test_one_blank_line_stands_above_the_lines_below_the_table():
+    lines = [line.strip() for line in shown(a_result(), 100).splitlines()]
+    below = lines.index("4 clusters found by HDBSCAN (min_cluster_size 5)")
+    assert lines[below - 1] == ""
+    assert lines[below - 2] != ""
+    assert lines[-1] != ""
 
 
 @pytest.mark.parametrize("width", [1, 2, 5, 20])

@@ -87,6 +87,18 @@ def test_the_last_lines_tell_of_much_noise_and_of_clusters_answered_alike():
     ]
 
 
+def test_the_share_of_noise_is_the_one_of_the_table():
+    # Of 40 rows 13 do not answer; 14 of the 27 that were clustered are noise.
+    noise = replace(a_result().summaries[-1], label="(noise)", size=14, share=14 / 40)
+    clustering = replace(a_result().clustering, labels=np.array([0] * 13 + [-1] * 14))
+    result = replace(a_result(), clustering=clustering, summaries=[*a_result().summaries[:-1], noise])
+    shown = cluster_views(result)[-1].share
+    assert shown == "35%"
+    assert f"{shown} of the rows are noise: lower --min-cluster-size (now 5), or use kmeans" in closing_lines(
+        result
+    )
+
+
 def test_the_last_lines_tell_when_no_k_stands_out():
     choice = KSelection(4, {3: KScore(0.04, 0.9), 4: KScore(0.05, 0.9, score=1)}, 38)
     lines = closing_lines(a_result(algorithm="kmeans", choice=choice))
@@ -171,15 +183,34 @@ def test_a_cluster_is_unstable_by_the_digits_that_are_shown(stability, marks):
 
 
 def test_the_last_lines_tell_how_many_clusters_are_unstable():
-    line = "1 of 4 clusters is unstable: it is not found again in random halves of the data"
-    assert line in closing_lines(doubtful_result())
+    lines = closing_lines(doubtful_result())
+    line = "1 of 4 clusters is unstable: it is not found again in random halves of the data (1: in all of them)"
+    assert line in lines
+    several = [replace(s, stability=0.4) for s in a_result().summaries[:2]]
+    result = replace(a_result(), summaries=[*several, *a_result().summaries[2:]])
+    assert any(line.startswith("2 of 4 clusters are unstable: they are not") for line in closing_lines(result))
     assert not any("unstable" in line for line in closing_lines(a_result()))
 
 
+def test_the_last_lines_tell_what_the_figure_of_a_weak_label_means():
+    (line,) = (line for line in closing_lines(doubtful_result()) if "weak" in line)
+    assert line.startswith("1 of 4 labels is weak: it hardly tells its rows from others (0: not at all, 1: fully")
+    assert "docs/trust.md" in line
+    assert not any("weak" in line for line in closing_lines(a_result()))
+
+
+def test_one_row_is_told_in_the_singular():
+    few = replace(a_result().corpus, texts=["a", "b"], ids=["0", "1"])
+    result = replace(a_result(), corpus=few, status=[RowStatus.ok, RowStatus.noise])
+    assert closing_lines(result)[-1] == "1 of 2 rows is in clusters; 1 noise"
+    one = replace(few, texts=["a"], ids=["0"])
+    assert closing_lines(replace(result, corpus=one, status=[RowStatus.ok]))[-1] == "1 row, all in clusters"
+
+
 def test_where_all_rows_are_noise_a_way_out_is_named():
-    clustering = replace(a_result().clustering, centroids=a_result().clustering.centroids[:0])
+    everything = replace(a_result().summaries[-1], size=38, share=1.0)
     assert "every row is noise: lower --min-cluster-size (now 5), or use kmeans" in closing_lines(
-        replace(a_result(), clustering=clustering)
+        replace(a_result(), summaries=[everything])
     )
 
 
@@ -235,6 +266,17 @@ def test_the_table_shows_the_most_frequent_answers_and_what_sets_them_apart_unde
     assert views[0].phrases == ["very late 20%", "phone 60%"]
     assert phrases_heading(views) == "distinctive"
     assert phrases_heading(cluster_views(a_result())) == ""
+
+
+def test_phrases_get_a_column_where_the_answers_do_not_show_them():
+    summary = ClusterSummary(
+        0, "late", 9, 0.2, [Phrase("late", 0.9, 3, 1)], answers=[AnswerShare("late parcel", 0.9)]
+    )
+    other = replace(summary, phrases=[Phrase("slow", 0.5, 3, 1)])
+    assert cluster_views(replace(a_result(), summaries=[summary]))[0].phrases == []
+    for n_with, heading in [(1, ""), (2, "distinctive")]:
+        views = cluster_views(replace(a_result(), summaries=[other] * n_with + [summary] * (6 - n_with)))
+        assert phrases_heading(views) == heading
 
 
 def test_a_label_is_marked_that_hardly_describes_its_cluster_or_describes_the_others_too():

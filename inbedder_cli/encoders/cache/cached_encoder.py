@@ -15,7 +15,7 @@ from inbedder_cli.progress import SILENT
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
 
-    from inbedder_cli.encoders.base import Preview
+    from inbedder_cli.encoders.base import Encoder, Preview
     from inbedder_cli.encoders.cache.row_cache import RowCache
     from inbedder_cli.encoders.encoded import EncodedText
     from inbedder_cli.progress import Reporter
@@ -100,12 +100,21 @@ class CachedEncoder(WrappedEncoder):
         :return: the prompt of the first text, counts, and the estimated time.
         """
         preview = self.encoder.preview(texts, instruction, options)
+        n_cached = self.n_cached(texts, instruction, options)
+        return replace(preview, n_cached=n_cached, seconds=preview.seconds * (1 - n_cached / preview.n_unique))
+
+    def n_cached(self, texts: Sequence[str], instruction: str, options: EncodeOptions) -> int:
+        """Return how many different texts need not be encoded.
+
+        :param texts: texts in any order.
+        :param instruction: the question to ask about each text.
+        :param options: how texts become vectors and answers.
+        """
         if self.refresh:
-            return preview
+            return 0
         key_of, unique = self._key(instruction, options), list(dict.fromkeys(texts))
         chunks = (unique[start : start + LOOKUP_ROWS] for start in range(0, len(unique), LOOKUP_ROWS))
-        n_cached = sum(len(self.cache.get([key_of(text) for text in chunk])) for chunk in chunks)
-        return replace(preview, n_cached=n_cached, seconds=preview.seconds * (1 - n_cached / len(unique)))
+        return sum(len(self.cache.get([key_of(text) for text in chunk])) for chunk in chunks)
 
     def _look_up(self, buffer: ResultBuffer, instruction: str, options: EncodeOptions) -> None:
         """Add cached texts to a buffer."""
@@ -125,3 +134,15 @@ class CachedEncoder(WrappedEncoder):
             return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=digest).digest()
 
         return key_of
+
+
+def n_new_texts(encoder: Encoder, texts: Sequence[str], instruction: str, options: EncodeOptions) -> int:
+    """Return how many different texts an encoder has to encode: those that it finds in no cache.
+
+    :param encoder: any encoder.
+    :param texts: texts in any order.
+    :param instruction: the question to ask about each text.
+    :param options: how texts become vectors and answers.
+    """
+    n_cached = encoder.n_cached(texts, instruction, options) if isinstance(encoder, CachedEncoder) else 0
+    return len(set(texts)) - n_cached
