@@ -16,6 +16,7 @@ from inbedder_cli.corpus.grid import stream_cells
 from inbedder_cli.corpus.header import MOST_ROWS
 from inbedder_cli.corpus.layout import Layout
 from inbedder_cli.corpus.limits import cell_too_large
+from inbedder_cli.corpus.lone_returns import LoneReturns
 from inbedder_cli.corpus.swallowed_rows import SwallowedRows
 from inbedder_cli.corpus.text_lines import decode_lines, has_mark, head_text
 from inbedder_cli.errors import InputError, UsageError
@@ -74,8 +75,13 @@ def stream_csv(
     is_spaced = consistency(below, delimiter)[0] < consistency(below, delimiter, spaced=True)[0]
     csv.field_size_limit(opened.max_cell)
     originals: dict[int, str] = {}
-    records = _records(opened, layout, delimiter, originals, is_stated=is_stated, is_spaced=is_spaced)
-    swallowed = SwallowedRows(delimiter)
+    swallowed, returns = SwallowedRows(delimiter), LoneReturns(below)
+    lines = decode_lines(opened, layout)
+    if returns.are_content:
+        lines = returns.seen(lines)
+    records = _records(lines, opened, layout, delimiter, originals, is_stated=is_stated, is_spaced=is_spaced)
+    if returns.are_content:
+        records = returns.joined(records)
     rows = stream_cells(
         swallowed.watch(records), opened.name, layout, limit, delimiter=delimiter, originals=originals
     )
@@ -88,7 +94,7 @@ def stream_csv(
         notes.append("blanks after delimiters dropped")
     line_end = "\r\n" if text.partition("\n")[0].endswith("\r") else "\n"
     style = CsvStyle(delimiter, line_end, has_mark(opened))
-    return replace(rows, notes=lambda: [*notes, *rows.notes(), *swallowed.notes()], style=style)
+    return replace(rows, notes=lambda: [*notes, *returns.notes(), *rows.notes(), *swallowed.notes()], style=style)
 
 
 def read_tsv(opened: Opened, layout: Layout | None = None, limit: int | None = None) -> ReadTable:
@@ -128,14 +134,22 @@ def _delimiter_of(text: str, layout: Layout, usual: str) -> tuple[str, bool]:
 
 
 def _records(
-    opened: Opened, layout: Layout, delimiter: str, originals: dict[int, str], *, is_stated: bool, is_spaced: bool
+    decoded: Iterator[str],
+    opened: Opened,
+    layout: Layout,
+    delimiter: str,
+    originals: dict[int, str],
+    *,
+    is_stated: bool,
+    is_spaced: bool,
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield (line on which the record starts, cells): the header, then every row, and [] for a blank line.
 
+    :param decoded: the lines of the file.
     :param originals: receives the text of the latest records by line, if rows may be left out.
     """
     skipped = layout.skip_rows
-    lines = islice(decode_lines(opened, layout), skipped, None)
+    lines = islice(decoded, skipped, None)
     taken: list[str] = []
     keeps_lines = layout.on_bad_row is OnBadRow.skip
     reader = _csv_reader(_copied(lines, taken) if keeps_lines else lines, delimiter, layout, is_spaced=is_spaced)

@@ -145,6 +145,22 @@ def test_every_line_end_is_read_also_inside_quotes(read, end):
     assert read(content).texts == [f"The room{end}was cold.", "Lovely staff."]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("rows", "texts"),
+    [
+        (["id,text", "1,The room\rwas cold.", "2,Lovely staff."], ["The room\rwas cold.", "Lovely staff."]),
+        (["text,id", "The room\rwas\rcold.,1", "Lovely staff.,2"], ["The room\rwas\rcold.", "Lovely staff."]),
+        (["text", "The room\rwas cold.", "Lovely staff."], ["The room\rwas cold.", "Lovely staff."]),
+        (["id,text", "1,Lovely staff.", "2,The room\r\rwas cold."], ["Lovely staff.", "The room\r\rwas cold."]),
+    ],
+)
+def test_a_lone_cr_in_a_cell_is_part_of_it(read, end, rows, texts):
+    corpus = read("".join(row + end for row in rows), text="text")
+    assert corpus.texts == texts
+    assert any("read as part of the text (first: line" in note for note in corpus.notes)
+
+
 def test_mixed_line_ends_are_read(read):
     assert read("id,text\r\n1,The room was cold.\r2,Lovely staff.\n3,Good food.\r\n").table.num_rows == 3
 
