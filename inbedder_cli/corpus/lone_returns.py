@@ -46,23 +46,27 @@ class LoneReturns:
             return
         yield header
         width = len(header[1])
-        start, is_open = 0, False
+        row, is_open = 0, False
         cells: list[str] = []
+        last: list[str] = []  # parts of the last cell
         for line, others in records:
             first, *rest = others or [""]
             if is_open and len(cells) + len(rest) <= width:
-                cells = [*cells[:-1], f"{cells[-1]}\r{first}", *rest]
                 self.n += 1
-                self.first = self.first or start
+                self.first = self.first or row
+                last.append(first)
+                if rest:
+                    cells[-1:] = ["\r".join(last), *rest]
+                    last = [rest[-1]]
             else:
                 if is_open:
-                    yield start, cells
-                start, cells = line, others
+                    yield row, [*cells[:-1], "\r".join(last)]
+                row, cells, last = line, others, others[-1:]
             is_open = self.last.endswith("\r") and bool(cells)
             if not is_open:
-                yield start, cells
+                yield row, [*cells[:-1], "\r".join(last)] if len(last) > 1 else cells
         if is_open:
-            yield start, cells
+            yield row, [*cells[:-1], "\r".join(last)]
 
     def notes(self) -> list[str]:
         """Return a note about rows that were joined; nothing if there are none."""
