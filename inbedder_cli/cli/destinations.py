@@ -148,7 +148,7 @@ def write_analysis(
     :param whole: whether the tables show texts whole.
     """
     from inbedder_cli.output.formats import TABLE
-    from inbedder_cli.report.view import closing_lines
+    from inbedder_cli.report.closing_lines import closing_lines
 
     if format_name is None:
         format_name = TABLE if sys.stdout.isatty() else format_like_input(analysis.corpus)

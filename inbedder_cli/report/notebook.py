@@ -6,18 +6,14 @@ from collections import Counter
 from html import escape
 from typing import TYPE_CHECKING
 
-from inbedder_cli.report.view import (
-    answers_heading,
+from inbedder_cli.report.closing_lines import (
     closing_lines,
-    cluster_views,
     n_clusters_lines,
-    phrases_heading,
-    printable,
     rows_line,
     several_answers_line,
-    truncate,
     unstable_line,
 )
+from inbedder_cli.report.view import answers_heading, cluster_views, phrases_heading, printable, truncate
 
 if TYPE_CHECKING:
     from inbedder_cli.report.view import ClusterView

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inbedder_cli.diagnostics.baseline import DIFFERENT, OBVIOUS, SAME
+from inbedder_cli.report.closing_lines import closing_lines
 from inbedder_cli.report.view import (
     LEAST_SHOWN,
     answers_heading,
-    closing_lines,
     cluster_views,
     is_stable,
     is_unstable,

@@ -11,14 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from inbedder_cli.printable import visible
-from inbedder_cli.report.view import (
-    answers_heading,
-    closing_lines,
-    cluster_views,
-    phrases_heading,
-    printable,
-    truncate,
-)
+from inbedder_cli.report.closing_lines import closing_lines
+from inbedder_cli.report.view import answers_heading, cluster_views, phrases_heading, printable, truncate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -34,7 +34,8 @@ from inbedder_cli.runs.folders import (
     current,
 )
 from inbedder_cli.runs.renames import apply_changes, read_changes
-from inbedder_cli.runs.schema import how_to_repeat, read_manifest
+from inbedder_cli.runs.repeating import how_to_repeat
+from inbedder_cli.runs.schema import read_manifest
 from inbedder_cli.untrusted import UnsafeFileError
 
 if TYPE_CHECKING:

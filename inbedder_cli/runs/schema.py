@@ -6,7 +6,6 @@ names its place, and what is not in the schema costs no memory, however much of 
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
@@ -27,16 +26,15 @@ from inbedder_cli.options import (
     UnansweredOptions,
 )
 from inbedder_cli.runs.folders import MANIFEST, ROWS, TENSORS
+from inbedder_cli.runs.repeating import how_to_repeat_older
 from inbedder_cli.untrusted import read_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 SCHEMA = 3
 MAX_BYTES = 32_000_000  # of run.json
 SHOWN = 300  # characters of a message about a damaged file
-LONGEST_COMMAND = 3000  # characters
 
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -304,31 +302,6 @@ class _Version(Struct):
     schema: Count
 
 
-class _OlderSettings(Struct):
-    algorithm: str
-    k: int | None = None
-    min_cluster_size: int | None = None
-
-
-class _OlderModel(Struct):
-    reference: str
-
-
-class _OlderQuestion(Struct):
-    instruction: str
-    multi: None = None
-
-
-class _AnyManifest(Struct):
-    """What manifests of all schemas hold, and the command that recreates the run is made of."""
-
-    source: str
-    model: _OlderModel
-    settings: dict[str, _OlderSettings]
-    instruction: str = ""
-    questions: dict[str, _OlderQuestion] = {}
-
-
 def read_manifest(folder: Path, *, shown: Path) -> Manifest:
     """Return the contents of run.json.
 
@@ -345,7 +318,7 @@ def read_manifest(folder: Path, *, shown: Path) -> Manifest:
             raise InputError(
                 f"made by another version of inbedder (schema {version}, not {SCHEMA})",
                 source=str(shown),
-                hint=_how_to_repeat_older(content, shown),
+                hint=how_to_repeat_older(content, shown),
             )
         manifest = msgspec.json.decode(content, type=Manifest)
         if not manifest.questions:
@@ -373,34 +346,3 @@ def _invalid(error: Exception, source: str) -> InputError:
         source=source,
         hint="save the run again: cluster --save",
     )
-
-
-def _how_to_repeat_older(content: bytes, folder: Path) -> str:
-    try:
-        older = msgspec.json.decode(content, type=_AnyManifest)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return "save the run again: cluster --save"
-    return how_to_repeat(older, folder)
-
-
-def how_to_repeat(run: Manifest | _AnyManifest, folder: Path) -> str:
-    """Return a hint with the command that makes a run again.
-
-    :param run: its manifest, of any schema.
-    :param folder: the folder of the run.
-    """
-    words = ["inbedder", "cluster", run.source]
-    questions: Mapping[str, Question | _OlderQuestion] = run.questions
-    for name, question in (questions or {"": _OlderQuestion(getattr(run, "instruction", ""))}).items():
-        words += ["-i", f"{name}={question.instruction}" if name else question.instruction]
-    settings: list[Settings | _OlderSettings] = [*run.settings.values()]
-    if all(s.k for s in settings):
-        words += [word for s in settings for word in ("-k", str(s.k))]
-    for first in settings[:1]:
-        if first.min_cluster_size:
-            words += ["--min-cluster-size", str(first.min_cluster_size)]
-        words += ["-a", first.algorithm]
-    words += ["--multi"] * any(question.multi for question in questions.values())
-    words += ["-m", run.model.reference, "--save", str(folder), "--force"]
-    command = shlex.join(words)
-    return f"save the run again: {command if len(command) <= LONGEST_COMMAND else 'cluster --save'}"

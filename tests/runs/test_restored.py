@@ -10,8 +10,8 @@ import pytest
 
 from inbedder_cli.errors import InputError
 from inbedder_cli.options import ReportOptions
+from inbedder_cli.report.closing_lines import closing_lines, unstable_line
 from inbedder_cli.report.page import page
-from inbedder_cli.report.view import closing_lines, unstable_line
 from inbedder_cli.runs.restored import restore_analysis
 from inbedder_cli.runs.saved_run import load_run
 from inbedder_cli.runs.writer import save_run
