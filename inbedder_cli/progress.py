@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
-from inbedder_cli.printable import visible
+from inbedder_cli.wording import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from inbedder_cli.clustering.preprocess import sample_indices
-from inbedder_cli.corpus.read_table import count_of
 from inbedder_cli.encoders.cache.cached_encoder import n_new_texts
 from inbedder_cli.encoders.encoded import Encoded
 from inbedder_cli.encoders.next_words import NextWords, next_words
@@ -26,6 +25,7 @@ from inbedder_cli.explanation.unanswered import is_unanswered
 from inbedder_cli.explanation.variants import unify_answers
 from inbedder_cli.progress import SILENT
 from inbedder_cli.results import RowStatus
+from inbedder_cli.wording import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

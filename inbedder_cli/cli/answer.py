@@ -12,7 +12,7 @@ from inbedder_cli.cli.instructions import check_instruction
 from inbedder_cli.cli.option_groups import EncodingOptions, ModelOptions, with_groups
 from inbedder_cli.cli.table_options import InputOptions
 from inbedder_cli.errors import UsageError
-from inbedder_cli.printable import visible
+from inbedder_cli.wording import visible
 
 
 @with_groups

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from inbedder_cli.errors import RowsFailedError
 from inbedder_cli.explanation.parts import split_text
 from inbedder_cli.explanation.yes_no import is_yes_no_question
-from inbedder_cli.printable import visible
+from inbedder_cli.wording import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from inbedder_cli.errors import INTERRUPTED, InbedderError, OutOfMemoryError
-from inbedder_cli.printable import visible
 from inbedder_cli.progress import ConsoleReporter, print_message
+from inbedder_cli.wording import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NAMED = re.compile(r"([^\W\d]\w*)=(\s*\S.*)", re.DOTALL)
+LIKE_A_NAME = re.compile(r"([^\W\d][\w-]*(?:[ -][\w-]+){0,3})=\S.*", re.DOTALL)
 EXAMPLE = 'ask a question: -i "What emotion is expressed?"'
 
 
@@ -31,7 +32,7 @@ def parse_instructions(values: Sequence[str] | None) -> dict[str, str]:
     """Return the questions by name: "" for the only one; several without names are q1, q2, ... by position.
 
     :param values: the values of `-i`, each with or without a name.
-    :raises UsageError: for no question, an empty one, or two of the same name.
+    :raises UsageError: for no question, an empty one, two of the same name, or what cannot be a name.
 
     >>> parse_instructions(["mood=How do they feel?", "Why?"])
     {'mood': 'How do they feel?', 'q2': 'Why?'}
@@ -40,6 +41,11 @@ def parse_instructions(values: Sequence[str] | None) -> dict[str, str]:
     questions: dict[str, str] = {}
     for position, instruction in enumerate(values or [check_instruction(None)], start=1):
         named = NAMED.fullmatch(instruction)
+        if not named and (meant := LIKE_A_NAME.fullmatch(instruction)):
+            raise UsageError(
+                f'"{meant[1]}" is no name of a question: one has letters, digits and underscores',
+                hint=f'-i {re.sub(r"[ -]", "_", meant[1])}="...", or write " = " in a question',
+            )
         name, text = named.groups() if named else (f"q{position}" if several else "", instruction)
         if name in questions:
             raise UsageError(

@@ -23,6 +23,7 @@ from inbedder_cli.options import (
     ExplainOptions,
     UnansweredOptions,
 )
+from inbedder_cli.wording import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -196,7 +197,7 @@ class ClusteringOptions:
         values = self.k or ["auto"]
         if len(values) not in (1, n_questions):
             raise UsageError(
-                f"-k is given {len(values)} times for {n_questions} questions",
+                f"-k is given {len(values)} times for {count_of(n_questions, 'question')}",
                 hint="give it once, or once for each",
             )
         numbers = [_number_of_clusters(k) for k in values]

@@ -275,6 +275,8 @@ Explode = Annotated[
 
 
 def _unless_stdout(path: Path | None) -> Path | None:
+    if path == Path():
+        raise UsageError("-o names no file", hint="-o FILE, or leave it out to write to standard output")
     return None if str(path) in ("-", "/dev/stdout", "/dev/fd/1") else path
 
 

@@ -13,7 +13,7 @@ from inbedder_cli.cli.completion import complete_cluster, complete_question
 from inbedder_cli.cli.console import stderr_reporter, stdout_console
 from inbedder_cli.cli.option_groups import with_groups
 from inbedder_cli.errors import UsageError
-from inbedder_cli.printable import visible
+from inbedder_cli.wording import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

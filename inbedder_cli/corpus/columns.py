@@ -14,9 +14,9 @@ from inbedder_cli.corpus.arrow_values import cell_values
 from inbedder_cli.corpus.cell_paths import follow, split_path
 from inbedder_cli.corpus.jsonl import has_json_cells
 from inbedder_cli.corpus.limits import MAX_COLUMNS, too_many_columns
-from inbedder_cli.corpus.read_table import count_of
 from inbedder_cli.corpus.values import replace_surrogates, value_as_text
 from inbedder_cli.errors import InputError, UsageError, did_you_mean
+from inbedder_cli.wording import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
-from inbedder_cli.corpus.read_table import count_of
+from inbedder_cli.wording import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from inbedder_cli.corpus.columns import EMPTY_HINT, check_column_names
 from inbedder_cli.corpus.header import MOST_ROWS, column_names, n_header_rows
 from inbedder_cli.corpus.limits import MAX_COLUMNS, check_empty_cells, too_many_columns
-from inbedder_cli.corpus.read_table import BadRow, count_of, note_of_bad_rows
+from inbedder_cli.corpus.read_table import BadRow, note_of_bad_rows
 from inbedder_cli.corpus.row_stream import RowStream
 from inbedder_cli.corpus.trimming import Trimming
 from inbedder_cli.errors import InputError
 from inbedder_cli.options import OnBadRow
+from inbedder_cli.wording import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -9,8 +9,8 @@ from collections import Counter
 from typing import Any
 
 from inbedder_cli.corpus.limits import MAX_DEPTH
-from inbedder_cli.corpus.read_table import count_of
 from inbedder_cli.errors import InputError
+from inbedder_cli.wording import count_of
 
 # Strings are matched too, so that nothing inside them is dropped; an open one reaches to the end.
 STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inbedder_cli.corpus.read_table import count_of
+from inbedder_cli.wording import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from inbedder_cli.wording import count_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -51,15 +53,3 @@ def note_of_bad_rows(bad_rows: Sequence[BadRow]) -> list[str]:
         return []
     line, reason, _ = bad_rows[0]
     return [f"{count_of(len(bad_rows), 'row')} left out (first: line {line:,}, {reason})"]
-
-
-def count_of(n: int, noun: str) -> str:
-    """Return a number with its noun.
-
-    >>> count_of(1, "row"), count_of(2000, "row")
-    ('1 row', '2,000 rows')
-
-    :param n: the number.
-    :param noun: in the singular.
-    """
-    return f"{n:,} {noun}" + ("" if n == 1 else "s")

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from inbedder_cli.corpus.jsonl import has_json_cells
 from inbedder_cli.corpus.locations import expand_pattern, is_remote, local_copy, shown_name
 from inbedder_cli.corpus.opening import STDIN, open_input
-from inbedder_cli.corpus.read_table import ReadTable, count_of
+from inbedder_cli.corpus.read_table import ReadTable
 from inbedder_cli.corpus.readers import reader_of
 from inbedder_cli.corpus.text_lines import encoding_of
 from inbedder_cli.errors import InputError
 from inbedder_cli.options import EncodingErrors
+from inbedder_cli.wording import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inbedder_cli.corpus.header import column_names
-from inbedder_cli.corpus.read_table import count_of
+from inbedder_cli.wording import count_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

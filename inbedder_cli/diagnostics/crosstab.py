@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inbedder_cli.corpus.read_table import count_of
 from inbedder_cli.diagnostics.groupings import OTHERS, Grouping
 from inbedder_cli.explanation.summaries import UNANSWERED_LABEL
+from inbedder_cli.wording import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

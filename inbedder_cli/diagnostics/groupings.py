@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inbedder_cli.corpus.cell_paths import split_path
-from inbedder_cli.corpus.read_table import count_of
 from inbedder_cli.errors import UsageError
+from inbedder_cli.wording import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

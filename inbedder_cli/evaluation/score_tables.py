@@ -24,7 +24,7 @@ from inbedder_cli.evaluation.scores import (
     V_MEASURE,
 )
 from inbedder_cli.output.formats import markdown_table
-from inbedder_cli.report.view import printable, short
+from inbedder_cli.wording import printable, short
 
 if TYPE_CHECKING:
     import pyarrow as pa

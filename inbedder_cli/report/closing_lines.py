@@ -6,12 +6,12 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from inbedder_cli.clustering import NOISE
-from inbedder_cli.corpus.read_table import count_of
 from inbedder_cli.diagnostics.baseline import OBVIOUS, SAME
 from inbedder_cli.diagnostics.languages import name_languages
 from inbedder_cli.registry import algorithms
-from inbedder_cli.report.view import WEAK, cluster_marks, is_unstable, percent
+from inbedder_cli.report.view import WEAK, cluster_marks, is_unstable
 from inbedder_cli.results import RowStatus
+from inbedder_cli.wording import count_of, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -171,7 +171,7 @@ def weak_labels_line(result: ClusteringResult) -> str:
     are, what = ("is", "it hardly tells its") if weak == 1 else ("are", "they hardly tell their")
     n_clusters = _n_clusters(result)
     of = f"{weak} of {n_clusters} labels" if n_clusters > 1 else "the only label"
-    why = f"{what} rows from others (0: not at all, 1: fully; docs/trust.md, Labels and phrases)"
+    why = f"{what} rows from others (0: not at all, 1: fully)"
     return f"{of} {are} weak: {why}"
 
 

@@ -8,10 +8,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from inbedder_cli.corpus.read_table import count_of
 from inbedder_cli.diagnostics.crosstab import NOTABLE
 from inbedder_cli.report.terminal import print_notes
-from inbedder_cli.report.view import short
+from inbedder_cli.wording import count_of, short
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -10,7 +10,7 @@ from inbedder_cli.corpus.arrow_values import cell_values
 from inbedder_cli.corpus.columns import missing_column
 from inbedder_cli.diagnostics.groupings import OTHERS, column_grouping, split_bins
 from inbedder_cli.errors import UsageError
-from inbedder_cli.report.view import percent, short
+from inbedder_cli.wording import percent, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from inbedder_cli.report.closing_lines import rows_line
 from inbedder_cli.report.terminal import print_notes
-from inbedder_cli.report.view import percent, printable, short
+from inbedder_cli.wording import percent, printable, short
 
 if TYPE_CHECKING:
     from rich.console import Console

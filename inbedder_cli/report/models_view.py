@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
-from inbedder_cli.report.view import printable
+from inbedder_cli.wording import printable
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -13,7 +13,8 @@ from inbedder_cli.report.closing_lines import (
     several_answers_line,
     unstable_line,
 )
-from inbedder_cli.report.view import answers_heading, cluster_views, phrases_heading, printable, truncate
+from inbedder_cli.report.view import answers_heading, cluster_views, phrases_heading
+from inbedder_cli.wording import printable, truncate
 
 if TYPE_CHECKING:
     from inbedder_cli.report.view import ClusterView

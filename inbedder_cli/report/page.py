@@ -15,7 +15,6 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.options import ReportOptions
-from inbedder_cli.printable import visible
 from inbedder_cli.report import palette
 from inbedder_cli.report.distributions import chosen_columns, distributions
 from inbedder_cli.report.maps import with_maps
@@ -23,7 +22,7 @@ from inbedder_cli.report.page_crosstab import page_crosstab
 from inbedder_cli.report.page_rows import group_places, page_corpus, rows_document, shown_rows
 from inbedder_cli.report.page_view import question_view
 from inbedder_cli.report.provenance import LIMITS, command, facts
-from inbedder_cli.report.view import printable
+from inbedder_cli.wording import printable, visible
 
 if TYPE_CHECKING:
     from pathlib import Path

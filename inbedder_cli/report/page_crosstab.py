@@ -10,7 +10,7 @@ import numpy as np
 
 from inbedder_cli.diagnostics.crosstab import NOTABLE
 from inbedder_cli.report.crosstab_view import association_lines
-from inbedder_cli.report.view import percent, printable, short
+from inbedder_cli.wording import percent, printable, short
 
 if TYPE_CHECKING:
     from inbedder_cli.diagnostics.crosstab import Crosstab

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inbedder_cli.errors import UsageError
-from inbedder_cli.report.view import short
 from inbedder_cli.results import RowStatus
+from inbedder_cli.wording import short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,8 @@ from inbedder_cli.clustering import NOISE
 from inbedder_cli.errors import UsageError
 from inbedder_cli.report import palette
 from inbedder_cli.report.maps import with_maps
-from inbedder_cli.report.view import cluster_views, printable, truncate
+from inbedder_cli.report.view import cluster_views
+from inbedder_cli.wording import printable, truncate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from inbedder_cli.corpus.layout import option_of
 from inbedder_cli.options import EmptyTexts
-from inbedder_cli.printable import visible
 from inbedder_cli.registry import algorithms
 from inbedder_cli.version import __version__
+from inbedder_cli.wording import visible
 
 if TYPE_CHECKING:
     from inbedder_cli.corpus.layout import Reading

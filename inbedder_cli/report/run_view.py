@@ -13,7 +13,7 @@ from rich.text import Text
 
 from inbedder_cli.output.saved_tables import TOP_ANSWERS
 from inbedder_cli.report.terminal import MAX_WORD, print_notes
-from inbedder_cli.report.view import percent, printable, truncate
+from inbedder_cli.wording import percent, printable, truncate
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,9 +10,9 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from inbedder_cli.printable import visible
 from inbedder_cli.report.closing_lines import closing_lines
-from inbedder_cli.report.view import answers_heading, cluster_views, phrases_heading, printable, truncate
+from inbedder_cli.report.view import answers_heading, cluster_views, phrases_heading
+from inbedder_cli.wording import printable, truncate, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,7 @@ from rich.table import Table
 from inbedder_cli.clustering import KSelection
 from inbedder_cli.report.closing_lines import k_selection_doubts
 from inbedder_cli.report.terminal import print_notes
-from inbedder_cli.report.view import percent
+from inbedder_cli.wording import percent
 
 if TYPE_CHECKING:
     from rich.console import Console

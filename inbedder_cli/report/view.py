@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from inbedder_cli.clustering import NOISE, STABLE, UNSTABLE
 from inbedder_cli.explanation.phrases import COVERED, contains_phrase
 from inbedder_cli.explanation.summaries import UNANSWERED
+from inbedder_cli.wording import percent, printable, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,6 @@ ANSWERS_SHOWN = 4
 PHRASES_SHOWN = 3
 LEAST_SHOWN = 0.05  # support of a distinctive phrase in a table
 WORTH_A_COLUMN = 1 / 3  # share of the clusters that have such phrases, from which the table has a column of them
-NAME_LENGTH = 300  # characters of a label, an answer or an id; rich needs minutes to wrap a million
 WEAK = "weak label"  # how a mark of one begins
 
 
@@ -157,53 +157,3 @@ def is_stable(summary: ClusterSummary) -> bool:
     :return: False where stability was not measured.
     """
     return summary.stability is not None and round(summary.stability, 2) >= STABLE
-
-
-def percent(share: float) -> str:
-    """Return a share as a whole percentage that is 0% only for zero.
-
-    :param share: 0 to 1.
-    :return: for example "26%".
-
-    >>> percent(0.004), percent(0.256)
-    ('<1%', '26%')
-    """
-    return "<1%" if share > 0 and round(100 * share) == 0 else f"{100 * share:.0f}%"
-
-
-def truncate(text: str, length: int) -> str:
-    """Return the text, cut at a space and ended with an ellipsis if it is longer than `length`.
-
-    :param text: any text.
-    :param length: maximum length in characters, at least 1.
-    :return: at most `length` characters.
-
-    >>> truncate("one two three", 12)
-    'one two…'
-    """
-    if len(text) <= length:
-        return text
-    return text[: length - 1].rsplit(" ", 1)[0] + "…"
-
-
-def printable(text: str) -> str:
-    r"""Return the text on one line, without control and direction characters, which could garble a terminal.
-
-    :param text: any text.
-    :return: one line, its white space collapsed.
-
-    >>> printable("a\tb\n\x1b[31mred")
-    'a b [31mred'
-    """
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(text.split())
-
-
-def short(text: str) -> str:
-    """Return the text as `printable` does, cut to a length that a cell of a table can hold.
-
-    :param text: any text, such as a label or the value of a column.
-    :return: one line of at most `NAME_LENGTH` characters.
-    """
-    return truncate(printable(text), NAME_LENGTH)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from inbedder_cli.diagnostics.wordings import preferences
 from inbedder_cli.report.terminal import print_notes
-from inbedder_cli.report.view import percent, printable
+from inbedder_cli.wording import percent, printable
 
 if TYPE_CHECKING:
     from rich.console import Console

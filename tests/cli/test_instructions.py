@@ -132,7 +132,9 @@ def test_the_neutral_question_itself_changes_nothing(run):
     [
         (["-i", f"a={FIRST}", "-i", f"a={SECOND}"], "two questions have the same name"),
         (["-i", FIRST, "-i", " "], "the instruction is empty"),
-        (["-i", FIRST, "-k", "2", "-k", "3"], "-k is given 2 times for 1 questions"),
+        (["-i", FIRST, "-k", "2", "-k", "3"], "-k is given 2 times for 1 question"),
+        (["-i", f"of guests={FIRST}"], '"of guests" is no name of a question'),
+        (["-i", FIRST, "-o", ""], "-o names no file"),
         (["-i", FIRST, "-i", SECOND, "--vectors", "v.npy"], "takes one question"),
     ],
 )

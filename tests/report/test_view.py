@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import settings
 
 from inbedder_cli.diagnostics.baseline import BaselineAgreement
 from inbedder_cli.diagnostics.crosstab import crosstab
@@ -18,58 +17,11 @@ from inbedder_cli.explanation.summaries import UNANSWERED, AnswerShare, ClusterS
 from inbedder_cli.report.crosstab_view import association
 from inbedder_cli.report.drift_view import drift_line, drift_lines
 from inbedder_cli.report.page_view import effect_sentence
-from inbedder_cli.report.view import cluster_marks, cluster_views, percent, phrases_heading, printable, truncate
+from inbedder_cli.report.view import cluster_marks, cluster_views, phrases_heading
 from inbedder_cli.results import RowStatus
 from tests.report.results import a_result
 
 few_examples = settings(deadline=None, max_examples=30)
-
-
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [(0, "0%"), (1e-9, "<1%"), (0.004, "<1%"), (0.006, "1%"), (0.256, "26%"), (0.5, "50%"), (1, "100%")],
-)
-def test_a_share_is_whole_per_cent(share, text):
-    assert percent(share) == text
-
-
-@pytest.mark.parametrize("rows", [199, 200, 201, 1000, 2000])
-def test_something_is_never_rounded_to_nothing(rows):
-    assert percent(1 / rows) != "0%"
-
-
-@few_examples
-@given(text=st.text("ab c", max_size=30), room=st.integers(1, 40))
-def test_a_shortened_text_fits_its_room(text, room):
-    found = truncate(text, room)
-    assert len(found) <= room
-    assert found == text or (found.endswith("…") and text.startswith(found[:-1]))
-    assert (found == text) == (len(text) <= room)
-
-
-@pytest.mark.parametrize(
-    ("text", "room", "found"),
-    [
-        ("one two three", 13, "one two three"),
-        ("one two three", 12, "one two…"),
-        ("onetwothree", 5, "onet…"),
-        ("", 5, ""),
-    ],
-)
-def test_texts_are_cut_at_a_word(text, room, found):
-    assert truncate(text, room) == found
-
-
-@few_examples
-@given(text=st.text(st.characters(codec="utf-8"), max_size=20))
-def test_printable_text_is_one_line_without_control_characters(text):
-    found = printable(text)
-    assert found == "" or found.isprintable()
-    assert found == " ".join(found.split())
-
-
-def test_printable_text_keeps_what_can_be_read():
-    assert printable(" a\tb\n\n c é☺ [x] \x1b[31m") == "a b c é☺ [x] [31m"
 
 
 def test_the_clusters_come_first_then_noise_then_unanswered_rows():
