@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from inbedder_cli.cli import input_parameters, parameters
 from inbedder_cli.corpus.columns import list_names
 from inbedder_cli.corpus.layout import Reading, option_of
+from inbedder_cli.corpus.opening import STDIN
 from inbedder_cli.corpus.readers import format_of_suffix, taken_options
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import EmptyTexts, EncodingErrors, OnBadRow
@@ -85,7 +86,8 @@ class InputOptions(TableOptions):
         :param file: a path, or - for standard input.
         :param reading: how the file of the run was read; None if this is not known.
         :param reporter: receives the number of rows, and what was taken from the run.
-        :raises InputError: for a file without the columns of the run; the message has those of both.
+        :raises InputError: for a file without the texts of the run; the message has the columns of both. Without
+            the column of ids, rows are numbered.
         """
         if reading is None:
             return self.read(file, reporter)
@@ -108,8 +110,12 @@ class InputOptions(TableOptions):
         except InputError as error:
             if not adopted.keys() & {"text", "text_template", "id_column"} or "no column" not in str(error):
                 raise
+            without_id = f'no column "{adopted.get("id_column")}"' in str(error)
+            if without_id and file != STDIN:
+                reporter.info(f"{error}: its rows are numbered")
+                return replace(self, **(adopted | {"id_column": None})).read(file, reporter)
             run_columns = f"the run's file had: {list_names(reading.columns)}"
-            hint = f"{error.hint}; {run_columns}; name another with --text"
+            hint = f"{error.hint}; {run_columns}; name another with {'--id' if without_id else '--text'}"
             raise InputError(str(error), hint=hint) from error
 
 

@@ -457,6 +457,19 @@ def test_a_file_without_the_column_of_the_run_is_refused_with_both_lists(inbedde
     assert chosen.exit_code == 0, chosen.stderr
 
 
+def test_rows_without_the_ids_of_the_run_are_numbered(inbedder, verbatim_run, tmp_path):
+    file = two_texts(tmp_path / "week2.csv", header="number,notes,verbatim")
+    result = inbedder("assign", verbatim_run, file, "-f", "jsonl")
+    assert result.exit_code == 0, result.stderr
+    assert 'no column "id": its rows are numbered' in result.stderr
+    assert [json.loads(line)["number"] for line in result.stdout.splitlines()] == [
+        line.partition(",")[0] for line in file.read_text().splitlines()[1:]
+    ]
+    piped = inbedder("assign", verbatim_run, "-", stdin=file.read_bytes())
+    assert piped.exit_code == 5
+    assert "name another with --id" in piped.stderr
+
+
 def test_a_template_and_a_missing_header_are_kept_too(inbedder, tiny, tmp_path):
     file = tmp_path / "raw.csv"
     file.write_text("".join(f"{i},room {i},was cold and loud {i}\n" for i in range(8)))
