@@ -261,6 +261,8 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
     def load(cls, folder: str | Path, *, question: str | None = None, **runtime: Any) -> Self:  # noqa: ANN401
         """Return the estimator of a saved run, ready to `predict` and `transform`.
 
+        What only `fit` needs and a run does not hold is the default: baseline, consensus, exemplars, stop_words.
+
         :param folder: the folder of the run; the renames and merges of its names.txt apply.
         :param question: the name of the question, for a run of several.
         :param **runtime: parameters that may differ from machine to machine: device, workers,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -169,7 +170,7 @@ class ClusterOptions:
     """How vectors become clusters.
 
     :param algorithm: name of a registered algorithm (`registry.algorithms`), such as kmeans or hdbscan.
-    :param k: number of clusters, for algorithms that take one (kmeans); None selects it.
+    :param k: number of clusters, for algorithms that take one (kmeans); None or "auto" selects it.
     :param k_min: smallest k to try, and the fewest clusters that merging leaves.
     :param k_max: largest k to try.
     :param min_cluster_size: smallest cluster, in rows, for algorithms that take it (hdbscan); None takes 2 % of
@@ -191,6 +192,10 @@ class ClusterOptions:
 
     def __post_init__(self) -> None:
         algorithms.check(self.algorithm)
+        if str(self.k) == "auto":
+            object.__setattr__(self, "k", None)
+        elif self.k is not None and not isinstance(self.k, numbers.Integral):
+            raise UsageError(f'k must be a whole number, "auto" or None, not {self.k!r}')
         if not 0 <= self.seed <= MAX_SEED:
             raise UsageError(f"seed must be between 0 and {MAX_SEED}, not {self.seed}")
 
@@ -243,10 +248,12 @@ class ReportOptions:
     title: str | None = None
     texts: bool = True
     rows: int = 20_000
-    color_by: tuple[str, ...] = ()
+    color_by: str | tuple[str, ...] = ()
     date: str | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.color_by, str):
+            object.__setattr__(self, "color_by", (self.color_by,))
         if self.rows < 0:
             raise UsageError(f"rows must be at least 0, not {self.rows}")
 

@@ -220,6 +220,7 @@ def flag_unanswered(
     :param options: which answers count as unanswered.
     """
     _check_types(corpus)
+    _check_rows(corpus, embeddings)
     options = options or UnansweredOptions()
     if not options.flag or embeddings.answers is None:
         return embeddings
@@ -271,6 +272,12 @@ def explain(
     :param options: how clusters are explained.
     """
     _check_types(corpus)
+    _check_rows(corpus, embeddings)
+    if len(embeddings.rows) != len(clustering.labels):
+        raise UsageError(
+            f"the clusters hold {len(clustering.labels):,} rows, the embeddings {len(embeddings.rows):,}",
+            hint="give explain the embeddings that were clustered",
+        )
     rows, unanswered_rows, units = embeddings.rows, embeddings.unanswered, embeddings.units
     n_read = len(rows) + len(unanswered_rows) if units is None else units.n_rows([*rows, *unanswered_rows])
     texts, answers = [corpus.texts[i] for i in rows], _answers(embeddings)
@@ -328,6 +335,14 @@ def _check_types(corpus: object, encoder: object = None) -> None:
         )
     if isinstance(encoder, str):
         raise UsageError("a name is not an encoder", hint=f"load it: load_encoder({encoder!r})")
+
+
+def _check_rows(corpus: Corpus, embeddings: Embeddings) -> None:
+    if len(corpus) != len(embeddings.status):
+        raise UsageError(
+            f"the embeddings hold {len(embeddings.status):,} rows, the corpus {len(corpus):,}",
+            hint="give the corpus that was embedded",
+        )
 
 
 def _answers(embeddings: Embeddings) -> list[str] | None:

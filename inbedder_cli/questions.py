@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.clustering import check_idle_options, check_options
@@ -16,12 +17,14 @@ if TYPE_CHECKING:
 
     from inbedder_cli.corpus import Corpus
 
+NAME = re.compile(r"[^\W\d]\w*")
+
 
 def named_instructions(instructions: str | Sequence[str] | Mapping[str, str]) -> dict[str, str]:
     """Return questions by name: "" for the only one, q1, q2, ... for several without names.
 
     :param instructions: one question, a list, or a mapping from names.
-    :raises UsageError: when there is none.
+    :raises UsageError: when there is none, or a name that a column cannot begin with.
     """
     if isinstance(instructions, str):
         instructions = [instructions]
@@ -30,6 +33,12 @@ def named_instructions(instructions: str | Sequence[str] | Mapping[str, str]) ->
         instructions = {f"q{i}" if several else "": str(one) for i, one in enumerate(instructions, start=1)}
     if not instructions:
         raise UsageError("no instruction", hint='ask a question: "What emotion is expressed?"')
+    for name in instructions:
+        if name and not NAME.fullmatch(name):
+            raise UsageError(
+                f'"{name}" is no name of a question: one has letters, digits and underscores',
+                hint=f'for example "{re.sub(r"[^a-zA-Z0-9_]+", "_", name).strip("_") or "q1"}"',
+            )
     return dict(instructions)
 
 

@@ -196,6 +196,15 @@ def test_a_saved_estimator_predicts_the_same(make, tmp_path, tiny_models):
         InBedder.load(tmp_path / "emotions", question="mood")
 
 
+def test_a_loaded_estimator_reads_the_column_that_it_was_fitted_on(make, tmp_path):
+    frame = pd.DataFrame({"title": [f"title {i} {'a b c' * (i % 3)}" for i in range(24)], "body": TEXTS})
+    model = make(text="title").fit(frame)
+    model.save(tmp_path / "run")
+    loaded = InBedder.load(tmp_path / "run", device="cpu")
+    assert loaded.text == "title"
+    np.testing.assert_array_equal(loaded.predict(frame), model.labels_)
+
+
 def test_another_model_than_that_of_the_run_is_refused(make, tmp_path, tiny_models, tiny):
     make().fit(TEXTS).save(tmp_path / "emotions")
     manifest = tmp_path / "emotions" / "run.json"

@@ -8,7 +8,7 @@ import pytest
 from inbedder_cli.clustering import algorithms, fit_clusters
 from inbedder_cli.errors import UsageError
 from inbedder_cli.evaluation.settings import EvaluateOptions, Part
-from inbedder_cli.options import ClusterOptions, Dtype, EncodeOptions, Pooling
+from inbedder_cli.options import ClusterOptions, Dtype, EncodeOptions, Pooling, ReportOptions
 from inbedder_cli.output.formats import check_format
 from inbedder_cli.training.recipes import Recipe, TrainOptions
 
@@ -40,3 +40,7 @@ def test_other_values_are_refused_with_those_that_are_right(make, hint):
     with pytest.raises(UsageError) as refused:
         make()
     assert hint in refused.value.hint
+
+
+def test_one_column_to_color_by_may_be_a_string():
+    assert ReportOptions(color_by="plan", date="day").columns == ("plan", "day")

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from inbedder_cli.corpus import Corpus
-from inbedder_cli.errors import InputError
+from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import ClusterOptions, UnansweredOptions
-from inbedder_cli.pipeline import analyze
+from inbedder_cli.pipeline import analyze, cluster, explain, flag_unanswered
 from inbedder_cli.results import Embeddings, RowStatus
 
 QUESTION = "What emotion is expressed?"
@@ -15,12 +17,13 @@ rng = np.random.default_rng(0)
 ANGER, JOY = (center + rng.normal(0, 0.1, (10, 8)).astype(np.float32) for center in (np.eye(8)[0], np.eye(8)[1]))
 
 
-def clustered(vectors, answers, **settings):
+def clustered(vectors, answers, instructions=QUESTION, **settings):
     texts = [f"text {i}" for i in range(len(answers))]
     corpus = Corpus("x.csv", pa.table({"text": texts}), texts, [str(i) for i in range(len(texts))], ("text",))
     embedding = Embeddings(np.asarray(vectors, np.float32), answers, [RowStatus.ok] * len(answers))
     options = ClusterOptions(k=2)
-    return analyze(corpus, QUESTION, embeddings=embedding, cluster_options=options, **settings).result
+    analysis = analyze(corpus, instructions, embeddings=embedding, cluster_options=options, **settings)
+    return analysis.result
 
 
 def test_rows_that_do_not_answer_neither_form_nor_bend_clusters():
@@ -73,3 +76,28 @@ def test_large_results_have_short_reprs():
     result = clustered([*ANGER, *JOY], ["unknown", *["anger"] * 9, *["joy"] * 10])
     assert repr(result.embeddings) == "<Embeddings 20 x 8: 1 no-answer, 19 ok>"
     assert repr(result.clustering) == "<Clustering kmeans: 19 rows in 2 clusters>"
+
+
+def test_steps_refuse_rows_of_another_corpus():
+    run = clustered([*ANGER, *JOY], ["unknown"] * 2 + ["anger"] * 8 + ["joy"] * 10)
+    embeddings = replace(run.embeddings, status=[RowStatus.ok] * 20)
+    fewer = replace(run.corpus, table=run.corpus.table.slice(0, 5), texts=run.corpus.texts[:5])
+    for step in (flag_unanswered, lambda corpus, e: explain(corpus, e, run.clustering)):
+        with pytest.raises(UsageError, match="the embeddings hold 20 rows, the corpus 5"):
+            step(fewer, embeddings)
+    clustering = cluster(run.embeddings, ClusterOptions(k=2))
+    with pytest.raises(UsageError, match="the clusters hold 18 rows, the embeddings 20"):
+        explain(run.corpus, embeddings, clustering)
+
+
+@pytest.mark.parametrize("name", ["my mood", "a-b", "2024"])
+def test_a_question_has_a_name_that_a_saved_run_can_hold(name):
+    with pytest.raises(UsageError, match="is no name of a question"):
+        clustered([*ANGER, *JOY], ["anger"] * 10 + ["joy"] * 10, instructions={name: QUESTION})
+
+
+def test_k_is_a_number_or_selected():
+    assert ClusterOptions(k="auto").k is None
+    for k in ("3", 2.5):
+        with pytest.raises(UsageError, match="k must be a whole number"):
+            ClusterOptions(k=k)

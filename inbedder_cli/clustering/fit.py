@@ -103,11 +103,16 @@ def fit_clusters(
     :param answers: each row's answer, normalized; if given, they decide which k is selected and which clusters
         are merged.
     :return: the clustering, rows in the order of `vectors`.
-    :raises InputError: for fewer rows, or fewer different vectors, than clusters.
+    :raises InputError: for fewer rows, or fewer different vectors, than clusters, and for vectors not finite.
     :raises UsageError: for invalid options.
     """
-    options = options or ClusterOptions()
+    options, vectors = options or ClusterOptions(), np.asarray(vectors, np.float32)
     check_options(options, len(vectors))
+    if not (is_finite := np.isfinite(vectors.sum(axis=1))).all():
+        raise InputError(
+            f"vector {int(is_finite.argmin())} holds NaN, infinity or a number that is too large",
+            hint="cluster only the rows that have a vector",
+        )
     order = canonical_order(vectors)
     points, mean = center_and_normalize(vectors, order)
     answers = None if answers is None else [answers[i] for i in order]

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.corpus.columns import check_column_names, column_tuple, not_text
 from inbedder_cli.corpus.jsonl import JSON_CELLS, without_json_mark
+from inbedder_cli.corpus.layout import Reading
 from inbedder_cli.corpus.table import corpus_from_table
 from inbedder_cli.corpus.text_guess import guess_text_column
 from inbedder_cli.corpus.values import is_missing, value_as_json
@@ -65,7 +67,7 @@ def corpus_from_object(
     columns = column_tuple(text)
     pandas = sys.modules.get("pandas")
     id_column = None if id_column is None else str(id_column)
-    index = None
+    index, has_columns = None, True
     if pandas and isinstance(source, pandas.DataFrame):
         frame = source.iloc[:limit]
         name, table, index = "DataFrame", _table_of_frame(frame), frame.index
@@ -80,7 +82,7 @@ def corpus_from_object(
         name, table = "Arrow table", without_json_mark(pa.table(source).slice(0, limit))
     else:
         name, values = _one_column(source)
-        column = COLUMN
+        column, has_columns = COLUMN, False
         if pandas and isinstance(source, pandas.Series):
             column = COLUMN if source.name is None else str(source.name)
             index = source.index[:limit]
@@ -88,7 +90,7 @@ def corpus_from_object(
             hint = "leave out text, text_template and id_column, or pass a DataFrame"
             raise UsageError(f"a {name} has no columns to choose from", hint=hint)
         columns, table = (column,), _table_of_texts(values[:limit], column, name)
-    return corpus_from_table(
+    corpus = corpus_from_table(
         table,
         source=name,
         text=columns,
@@ -101,6 +103,16 @@ def corpus_from_object(
         require_text=require_text,
         allow_numbers=bool(columns),  # the texts of one new row may well be "42"
     )
+    if not has_columns:
+        return corpus
+    reading = Reading(
+        columns=tuple(table.column_names),
+        text=() if text_template else corpus.text_columns,
+        text_template=text_template,
+        id_column=id_column,
+        empty=EmptyTexts(empty),
+    )
+    return replace(corpus, reading=reading)
 
 
 def _table_of_frame(frame: pd.DataFrame) -> pa.Table:

@@ -248,9 +248,11 @@ def estimator_parameters(run: SavedRun, saved: SavedQuestion) -> dict[str, Any]:
     """
     options, encoding = saved.clustering, asdict(run.encode_options)
     bounds = {"k_min": options.k_min, "k_max": options.k_max} if options.k is None else {}
+    texts = run.reading.text if run.reading else ()
     return (
         bounds
         | {
+            "text": texts[0] if len(texts) == 1 else list(texts) or None,
             "n_clusters": "auto" if options.k is None else options.k,
             "algorithm": str(options.algorithm),
             "model": run.model.reference,

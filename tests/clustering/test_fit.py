@@ -402,3 +402,15 @@ def test_rounding_changes_no_clusters_even_where_there_are_none(algorithm):
     for _ in range(3):
         rounded = (vectors * (1 + 1e-6 * rng.normal(size=vectors.shape))).astype(np.float32)
         assert (fit_clusters(rounded, options).labels == found).mean() > 0.99
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_vector_that_is_not_finite_is_named(value):
+    vectors = np.eye(8, dtype=np.float32)
+    vectors[5, 2] = value
+    with pytest.raises(InputError, match="vector 5 holds NaN, infinity"):
+        fit_clusters(vectors, ClusterOptions(k=2))
+
+
+def test_vectors_may_be_lists():
+    assert fit_clusters([[1, 0], [0, 1], [1, 0], [0, 1]], ClusterOptions(k=2, stability=False)).k == 2
