@@ -54,7 +54,8 @@ def options_by_question(
     if options is None or isinstance(options, ClusterOptions):
         return dict.fromkeys(questions, options or ClusterOptions())
     if isinstance(options, str) or not all(isinstance(one, ClusterOptions) for one in options):
-        raise UsageError("cluster_options must be ClusterOptions", hint=f"ClusterOptions(algorithm={options!r})")
+        way = f"ClusterOptions(algorithm={options!r})" if isinstance(options, str) else "give one or a list"
+        raise UsageError("cluster_options must be ClusterOptions", hint=way)
     if len(options) != len(questions):
         raise UsageError(f"{len(options)} cluster options for {len(questions)} questions")
     return dict(zip(questions, options, strict=True))

@@ -6,6 +6,7 @@ from collections import Counter
 from html import escape
 from typing import TYPE_CHECKING
 
+from inbedder_cli.python_terms import python_terms
 from inbedder_cli.report.closing_lines import (
     closing_lines,
     n_clusters_lines,
@@ -43,7 +44,7 @@ def clusters_html(result: ClusteringResult) -> str:
     styles = [RIGHT, LEFT, RIGHT, RIGHT, *(LEFT for _ in lists), LEFT]
     head = "".join(f'<th style="{style}">{escape(name)}</th>' for name, style in zip(heads, styles, strict=True))
     body = "".join(_row(view, styles) for view in views)
-    notes = "<br>".join(_safe(line) for line in closing_lines(result))
+    notes = "<br>".join(_safe(python_terms(line, {})) for line in closing_lines(result))
     caption = f'<b>{_safe(result.instruction)}</b> <span style="{GRAY}">{_safe(result.corpus.source)}</span>'
     # The classes keep Jupyter's MathJax from rendering the text between two dollar signs as math.
     return (
@@ -93,12 +94,8 @@ def clusters_text(result: ClusteringResult) -> str:
     if rest := len(clusters) - len(listed):
         lines.append(f"      and {rest:,} more cluster{'s' if rest > 1 else ''}")
     lines += [_text_line(view, width) for view in outside]
-    lines += [
-        n_clusters_lines(result)[0],
-        several_answers_line(result),
-        unstable_line(result),
-        rows_line(Counter(result.row_status)),
-    ]
+    lines.append(python_terms(n_clusters_lines(result)[0], {}))
+    lines += [several_answers_line(result), unstable_line(result), rows_line(Counter(result.row_status))]
     return "\n".join(truncate(line, LINE_LENGTH) for line in lines if line)
 
 

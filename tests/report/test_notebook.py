@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from inbedder_cli.clustering import NOISE
 from inbedder_cli.explanation.summaries import UNANSWERED, AnswerShare, ClusterSummary, Exemplar
 from inbedder_cli.report.notebook import clusters_html, clusters_text
 from tests.report.results import EVIL, LABELS, a_result, doubtful_result, evil_result
@@ -117,6 +118,16 @@ def test_a_long_example_is_truncated():
 
 def test_without_clusters_there_is_still_a_table():
     assert checked(clusters_html(replace(a_result(), summaries=[]))).tags.count("tr") == 1
+
+
+def test_advice_names_parameters_not_options():
+    result = a_result()
+    noise = replace(result.summaries[-1], cluster=NOISE, share=0.5)
+    told = checked(clusters_html(replace(result, summaries=[*result.summaries[:-1], noise]))).text
+    assert "50% of the rows are noise: lower min_cluster_size (now 5)" in told
+    assert "--" not in told
+    nothing = replace(result, rows=[], summaries=[], unanswered=replace(result.summaries[0], cluster=UNANSWERED))
+    assert "or use flag_unanswered=False to cluster all rows" in clusters_text(nothing)
 
 
 def test_the_text_names_the_question_and_the_largest_clusters():
