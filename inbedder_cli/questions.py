@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from inbedder_cli.corpus import Corpus
 
 NAME = re.compile(r"[^\W\d]\w*")
+NO_NAME = '"{}" is no name of a question: one has letters, digits and underscores'
 
 
 def named_instructions(instructions: str | Sequence[str] | Mapping[str, str]) -> dict[str, str]:
@@ -35,11 +36,21 @@ def named_instructions(instructions: str | Sequence[str] | Mapping[str, str]) ->
         raise UsageError("no instruction", hint='ask a question: "What emotion is expressed?"')
     for name in instructions:
         if name and not NAME.fullmatch(name):
-            raise UsageError(
-                f'"{name}" is no name of a question: one has letters, digits and underscores',
-                hint=f'for example "{re.sub(r"[^a-zA-Z0-9_]+", "_", name).strip("_") or "q1"}"',
-            )
+            better = name_like(name)
+            raise UsageError(NO_NAME.format(name), hint=better and f'for example "{better}"')
     return dict(instructions)
+
+
+def name_like(name: str) -> str:
+    """Return a name that a question can have.
+
+    >>> name_like("my mood"), name_like("2024")
+    ('my_mood', '')
+
+    :param name: what was given as one.
+    :return: "" where nothing is left of it.
+    """
+    return re.sub(r"\W+", "_", name).lstrip("_0123456789").rstrip("_")
 
 
 def options_by_question(

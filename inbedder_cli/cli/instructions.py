@@ -42,10 +42,10 @@ def parse_instructions(values: Sequence[str] | None) -> dict[str, str]:
     for position, instruction in enumerate(values or [check_instruction(None)], start=1):
         named = NAMED.fullmatch(instruction)
         if not named and (meant := LIKE_A_NAME.fullmatch(instruction)):
-            raise UsageError(
-                f'"{meant[1]}" is no name of a question: one has letters, digits and underscores',
-                hint=f'-i {re.sub(r"[ -]", "_", meant[1])}="...", or write " = " in a question',
-            )
+            from inbedder_cli.questions import NO_NAME, name_like
+
+            better = name_like(meant[1])
+            raise UsageError(NO_NAME.format(meant[1]), hint=f'-i {better}="...", or write " = " in a question')
         name, text = named.groups() if named else (f"q{position}" if several else "", instruction)
         if name in questions:
             raise UsageError(

@@ -43,7 +43,7 @@ class Corpus:
     :param keep_empty: whether rows without text are embedded too.
     :param notes: notes for the user about the input: detected columns, skipped lines, sampling.
     :param index: one label per row, if the rows come from a pandas object.
-    :param reading: how the file was read; None for objects in memory.
+    :param reading: how the file was read, or of a frame, which columns; None for lists and series.
     :param bad_rows: rows of the file that were left out because they do not fit.
     """
 

@@ -272,7 +272,7 @@ class Manifest(Struct, frozen=True):
 
     @property
     def reading(self) -> Reading | None:
-        """How the file was read; None where the rows were in memory, or an older version saved the run."""
+        """How the file was read; None for a list or a series, and where an older version saved the run."""
         return None if self.input is None else Reading.of_options(msgspec.structs.asdict(self.input))
 
     @property
