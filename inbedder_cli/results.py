@@ -236,7 +236,7 @@ class ClusteringResult:
 
         :param path: the file; an existing one is replaced.
         :param options: title, columns, and how much is shown.
-        :raises UsageError: for a column that the corpus has not.
+        :raises UsageError: for the suffix of another format, or a column that the corpus has not.
         :raises InbedderError: when it cannot be written.
         """
         self.analysis.to_html(path, options)
@@ -323,7 +323,7 @@ class Analysis:
 
         :param path: the file; an existing one is replaced.
         :param options: title, columns, and how much is shown.
-        :raises UsageError: for a column that the corpus has not.
+        :raises UsageError: for the suffix of another format, or a column that the corpus has not.
         :raises InbedderError: when it cannot be written.
         """
         from pathlib import Path

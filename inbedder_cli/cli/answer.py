@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 
 from inbedder_cli.cli import parameters
-from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
+from inbedder_cli.cli.checks import show_preview, tell_of_unanswered, warn_about_embeddings
 from inbedder_cli.cli.console import stderr_reporter
 from inbedder_cli.cli.destinations import check_terminal
-from inbedder_cli.cli.instructions import check_instruction
-from inbedder_cli.cli.option_groups import EncodingOptions, ModelOptions, with_groups
+from inbedder_cli.cli.instructions import one_instruction
+from inbedder_cli.cli.option_groups import AnswerOptions, EncodingOptions, ModelOptions, with_groups
 from inbedder_cli.cli.table_options import InputOptions
 from inbedder_cli.errors import UsageError
 from inbedder_cli.wording import visible
@@ -21,6 +21,7 @@ def answer(
     source: InputOptions,
     model: ModelOptions,
     encoding: EncodingOptions,
+    answers: AnswerOptions,
     instruction: parameters.Instruction = None,
     output: parameters.Output = None,
     output_format: parameters.Format = None,
@@ -28,9 +29,10 @@ def answer(
     quiet: parameters.Quiet = False,
     dry_run: parameters.DryRun = False,
 ) -> None:
-    """Print the answer of each row of FILE, one per line; rows without text get an empty line.
+    """Print the answer of each row of FILE, one per line; rows without text or answer get an empty line.
 
-    With --format (csv, tsv, json, jsonl, markdown, parquet), write id, answer, confidence and status.
+    With --format (csv, tsv, json, jsonl, markdown, parquet), write id, answer, confidence and status; what a model
+    says about a row that does not answer the question is written, too, with the status no-answer.
 
     [bold]Examples[/bold]
 
@@ -44,7 +46,7 @@ def answer(
     from inbedder_cli.output.formats import TABLE, format_of, write_table
 
     reporter = stderr_reporter(quiet=quiet)
-    question = check_instruction(instruction)
+    question = one_instruction(instruction)
     check_distinct({"-o": output, "--bad-rows": source.bad_rows}, [file])
     for target in (output, source.bad_rows):
         check_target(target, force=force)
@@ -55,22 +57,26 @@ def answer(
     check_terminal(format_name, output)
     corpus = source.read(file, reporter)
 
-    from inbedder_cli.pipeline import embed
+    from inbedder_cli.pipeline import embed, flag_unanswered
 
     encoder = model.load(reporter)
     if dry_run:
         show_preview(encoder, corpus, [question], encoding.settings())
         return
     embeddings = embed(corpus, question, encoder, encoding.settings(), reporter)
-    answers = embeddings.answers or []
+    embeddings = flag_unanswered(corpus, embeddings, answers.settings())
+    given = embeddings.answers or []
     with open_output(output) as stream:
         if format_name is None:
             shown = visible if output is None and sys.stdout.isatty() else str
-            stream.writelines(f"{shown(a or '')}\n".encode("utf-8", "surrogatepass") for a in answers)
+            silent = set(embeddings.unanswered)
+            lines = ("" if row in silent else answer or "" for row, answer in enumerate(given))
+            stream.writelines(f"{shown(line)}\n".encode("utf-8", "surrogatepass") for line in lines)
         else:
             status = [str(s) for s in embeddings.status]
-            columns = {"id": corpus.ids, "answer": answers, "status": status}
+            columns = {"id": corpus.ids, "answer": given, "status": status}
             table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
             table = table.add_column(2, "confidence", pa.array(embeddings.confidences, from_pandas=True))
             write_table(table, stream, format_name)
+    tell_of_unanswered(embeddings, reporter)
     warn_about_embeddings(embeddings, encoding.max_tokens, reporter)

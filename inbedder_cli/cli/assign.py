@@ -13,6 +13,7 @@ from inbedder_cli.cli.destinations import (
     check_targets,
     format_like_input,
     free_prefix,
+    split_format,
     with_output_style,
     write_rows,
 )
@@ -65,7 +66,8 @@ def assign(
 
     reporter = stderr_reporter(quiet=quiet)
     inputs: list[str | Path | None] = [file, *own_files(run)]
-    format_name = check_targets(output, output_format, bad_rows=source.bad_rows, force=force, inputs=inputs)
+    file_format, with_table = split_format(output, output_format)
+    format_name = check_targets(output, file_format, bad_rows=source.bad_rows, force=force, inputs=inputs)
     saved = load_run(run)
     _check(saved, explode=explode, with_map=with_map)
     corpus = source.read_like(file, saved.reading, reporter)
@@ -110,7 +112,7 @@ def assign(
         lists = FORMATS[format_name].has_lists
         table = assigned_table(assigned, prefix, explode=explode, with_map=with_map, lists=lists)
         write_rows(table, document, format_name, output, corpus)
-    shown = format_name == TABLE or (output is not None and sys.stdout.isatty())
+    shown = format_name == TABLE or with_table
     for name, report in drifts.items():
         if shown:
             print_drift(stdout_console(), saved.questions[name].instruction, report)

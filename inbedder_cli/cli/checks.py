@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from inbedder_cli.errors import RowsFailedError
 from inbedder_cli.explanation.parts import split_text
 from inbedder_cli.explanation.yes_no import is_yes_no_question
-from inbedder_cli.wording import visible
+from inbedder_cli.wording import count_of, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,6 +72,16 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def tell_of_unanswered(embeddings: Embeddings, reporter: Reporter) -> None:
+    """Say how many rows do not answer the question.
+
+    :param embeddings: the embeddings of one question, flagged.
+    :param reporter: receives the message.
+    """
+    if n := len(embeddings.unanswered):
+        reporter.info(f"{n:,} of {count_of(len(embeddings.status), 'row')} do not answer the question (no-answer)")
 
 
 def warn_about_embeddings(embeddings: Embeddings, max_tokens: int, reporter: Reporter) -> None:

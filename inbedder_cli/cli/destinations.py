@@ -62,7 +62,16 @@ def check_targets(
 
         check_run_folder(save, force=force)
     if clusters:
+        if str(clusters).isdigit():
+            raise UsageError(
+                f"--clusters names a file, not a number: {clusters}",
+                hint=f"ask for {clusters} clusters with -k {clusters}",
+            )
         format_of(clusters)
+    if report:
+        from inbedder_cli.report.page import check_page
+
+        check_page(report)
     if plot:
         from inbedder_cli.report.plot import check_plot
 
@@ -149,6 +158,7 @@ def write_analysis(
     """
     from inbedder_cli.output.formats import TABLE
     from inbedder_cli.report.closing_lines import closing_lines
+    from inbedder_cli.report.crosstab_view import crosstab_lines
 
     if format_name is None:
         format_name = TABLE if sys.stdout.isatty() else format_like_input(analysis.corpus)
@@ -160,6 +170,9 @@ def write_analysis(
     for result in analysis:
         for line in closing_lines(result):
             NamedReporter(reporter, result.name).info(line)
+    for table in analysis.crosstabs:
+        for line in crosstab_lines(table):
+            reporter.info(line)
 
 
 def print_analysis(analysis: Analysis, *, whole: bool = False) -> None:

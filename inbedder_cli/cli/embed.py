@@ -7,10 +7,16 @@ from typing import Annotated
 import typer
 
 from inbedder_cli.cli import parameters
-from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
+from inbedder_cli.cli.checks import show_preview, tell_of_unanswered, warn_about_embeddings
 from inbedder_cli.cli.console import stderr_reporter
-from inbedder_cli.cli.instructions import check_instruction
-from inbedder_cli.cli.option_groups import EncodingOptions, ModelOptions, make_deterministic, with_groups
+from inbedder_cli.cli.instructions import one_instruction
+from inbedder_cli.cli.option_groups import (
+    AnswerOptions,
+    EncodingOptions,
+    ModelOptions,
+    make_deterministic,
+    with_groups,
+)
 from inbedder_cli.cli.table_options import InputOptions
 
 
@@ -20,6 +26,7 @@ def embed(
     source: InputOptions,
     model: ModelOptions,
     encoding: EncodingOptions,
+    unanswered: AnswerOptions,
     instruction: parameters.Instruction = None,
     answers: Annotated[
         bool,
@@ -36,7 +43,8 @@ def embed(
     """Write one vector per row of FILE: the state from which the model would speak its answer (--pooling).
 
     -o takes .parquet, .npy, .safetensors or .jsonl; without it, JSON lines go to stdout.
-    Rows without text get a null vector (all-NaN in .npy and .safetensors).
+    Rows without text get a null vector (all-NaN in .npy and .safetensors). Rows that do not answer the question
+    have a vector; JSON lines give their status, no-answer.
 
     [bold]Examples[/bold]
 
@@ -48,15 +56,15 @@ def embed(
         model, encoding = make_deterministic(model, encoding)
 
     from inbedder_cli.output.files import check_distinct, check_target, open_output
-    from inbedder_cli.output.vectors import vector_format, write_vectors
+    from inbedder_cli.output.vectors import vector_format
 
     reporter = stderr_reporter(quiet=quiet)
-    question = check_instruction(instruction)
+    question = one_instruction(instruction)
     check_distinct({"-o": output, "--bad-rows": source.bad_rows}, [file])
     for target in (output, source.bad_rows):
         check_target(target, force=force)
     suffix = output.suffix if output else ".jsonl"
-    vector_format(suffix)  # refuses an unknown suffix before any work is done
+    file_format = vector_format(suffix)  # refuses an unknown suffix before any work is done
     corpus = source.read(file, reporter)
 
     from inbedder_cli import pipeline
@@ -67,6 +75,8 @@ def embed(
         show_preview(encoder, corpus, [question], settings)
         return
     embeddings = pipeline.embed(corpus, question, encoder, settings, reporter)
+    embeddings = pipeline.flag_unanswered(corpus, embeddings, unanswered.settings())
     with open_output(output) as stream:
-        write_vectors(corpus, embeddings, stream, suffix)
+        file_format.write(corpus, embeddings, stream)
+    tell_of_unanswered(embeddings, reporter)
     warn_about_embeddings(embeddings, encoding.max_tokens, reporter)

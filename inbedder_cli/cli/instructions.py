@@ -28,6 +28,20 @@ def check_instruction(instruction: str | None) -> str:
     return instruction
 
 
+def one_instruction(values: Sequence[str] | None) -> str:
+    """Return the instruction of a command that takes one.
+
+    :param values: the values of `-i`.
+    :raises UsageError: for none, a blank one, or several.
+    """
+    if len(values or ()) > 1:
+        raise UsageError(
+            f"-i is given {len(values or ())} times, and this command takes one question",
+            hint="run it once for each, or use: inbedder cluster",
+        )
+    return check_instruction(values[0] if values else None)
+
+
 def parse_instructions(values: Sequence[str] | None) -> dict[str, str]:
     """Return the questions by name: "" for the only one; several without names are q1, q2, ... by position.
 

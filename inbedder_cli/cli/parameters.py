@@ -46,8 +46,10 @@ File = Annotated[
     ),
 ]
 Instruction = Annotated[
-    str | None,
-    typer.Option("--instruction", "-i", help="The question to ask about each text.", show_default=False),
+    list[str] | None,  # of one question: a second -i would replace the first silently
+    typer.Option(
+        "--instruction", "-i", metavar="<str>", help="The question to ask about each text.", show_default=False
+    ),
 ]
 Instructions = Annotated[
     list[str] | None,
@@ -256,7 +258,7 @@ FlagUnanswered = Annotated[
     bool,
     typer.Option(
         "--flag-unanswered/--no-flag-unanswered",
-        help="Keep rows that do not answer the question out of the clusters.",
+        help="Give rows that do not answer the question the status no-answer, and no cluster.",
         rich_help_panel=ANSWERS,
     ),
 ]

@@ -9,7 +9,7 @@ import typer
 
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.console import print_line, stderr_reporter
-from inbedder_cli.cli.instructions import check_instruction
+from inbedder_cli.cli.instructions import one_instruction
 from inbedder_cli.cli.option_groups import (
     AnswerOptions,
     ClusteringOptions,
@@ -86,7 +86,7 @@ def plan(
     from inbedder_cli.shards.stores import Store
 
     reporter = stderr_reporter(quiet=quiet)
-    question = check_instruction(instruction)
+    question = one_instruction(instruction)
     options = source.settings(rows_per_shard, sample_rows, vector_dtype)
     encoder = chosen.load(reporter)
     made = make_plan(files, question, encoder, encoding.settings(), Store(output), options, reporter)

@@ -9,9 +9,9 @@ import typer
 
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.completion import complete_cluster, complete_question
-from inbedder_cli.cli.console import stdout_console
+from inbedder_cli.cli.console import stderr_reporter, stdout_console
 from inbedder_cli.cli.option_groups import with_groups
-from inbedder_cli.errors import UsageError
+from inbedder_cli.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -98,6 +98,10 @@ def _rows(saved: SavedRun, question: str, cluster: str, *, borderline: bool) -> 
 
     table = saved_rows_table(saved, question, cluster, borderline=borderline)
     if table is None:
-        names = ", ".join(f"{number} {name}" for number, name in saved.questions[question].names.items())
-        raise UsageError(f'{saved.folder} has no cluster "{cluster}"', hint=f"its clusters: {names}")
+        names = saved.questions[question].names
+        listed = ", ".join(f"{number} {name}" for number, name in names.items())
+        hint = f"{did_you_mean(cluster, names.values())}its clusters: {listed}; or noise, no-answer"
+        raise UsageError(f'{saved.folder} has no cluster "{cluster}"', hint=hint)
+    if not table.num_rows:
+        stderr_reporter().info(f'no row of {saved.folder} is in "{cluster}"')
     return table

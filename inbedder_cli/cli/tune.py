@@ -9,7 +9,7 @@ from inbedder_cli.cli import parameters
 from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
 from inbedder_cli.cli.console import stderr_reporter, stdout_console
 from inbedder_cli.cli.destinations import check_targets, split_format
-from inbedder_cli.cli.instructions import check_instruction
+from inbedder_cli.cli.instructions import one_instruction
 from inbedder_cli.cli.option_groups import AnswerOptions, EncodingOptions, ModelOptions, TuningOptions, with_groups
 from inbedder_cli.cli.table_options import InputOptions
 
@@ -33,7 +33,7 @@ def tune(
 
     For kmeans, for each k: silhouette (how separate the clusters are), stability (whether they are found again in
     random parts of the rows) and answers (whether clusters and answers agree), each at most 1. The score is the
-    mean z-score of the three; -k auto takes the highest.
+    agreement with the answers as a share of the best; -k auto takes the fewest clusters whose score is near 1.
     For hdbscan, for each smallest cluster size: number of clusters, noise and stability.
 
     [bold]Examples[/bold]
@@ -48,7 +48,7 @@ def tune(
     from inbedder_cli.output.tables import tuning_table
 
     reporter = stderr_reporter(quiet=quiet)
-    question = check_instruction(instruction)
+    question = one_instruction(instruction)
     file_format, with_table = split_format(output, output_format)
     format_name = check_targets(output, file_format, bad_rows=source.bad_rows, force=force, inputs=[file])
     format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")

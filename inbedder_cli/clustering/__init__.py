@@ -14,12 +14,13 @@ from inbedder_cli.clustering.fit import (
 )
 from inbedder_cli.clustering.idle_options import check_idle_options, idle_names
 from inbedder_cli.clustering.preprocess import NOISE, center_and_normalize
-from inbedder_cli.clustering.select_k import KScore, KSelection, SizeScore
+from inbedder_cli.clustering.select_k import ROWS_PER_CLUSTER, KScore, KSelection, SizeScore
 from inbedder_cli.clustering.stability import STABLE, UNSTABLE
 from inbedder_cli.registry import algorithms
 
 __all__ = [
     "NOISE",
+    "ROWS_PER_CLUSTER",
     "STABLE",
     "UNSTABLE",
     "ClusterAlgorithm",

@@ -27,6 +27,7 @@ NO_STRUCTURE = 0.25  # stability that clusters of a single cloud may reach
 LACK = 0.05  # share of the best agreement that a smaller k may lack (`benchmarks/number_of_clusters.py`)
 LACK_OF_UNEXPLAINED = 1 / 5  # or of what the best leaves unexplained, if that is more
 LACK_OF_SILHOUETTE = 0.03
+ROWS_PER_CLUSTER = 5  # on average, of the k that is selected: fewer hardly show what they have in common
 CLOSE = 0.05  # a smaller k that lacks no more of the best score than this is nearly as good as the selected one
 SHARES = (0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.08, 0.12)  # of the rows, tried as smallest cluster
 CLIFF = 2.0  # factor by which the number of clusters changes from one size to the next
@@ -58,6 +59,7 @@ class KSelection:
     :param n_rows: rows on which they were measured.
     :param by_answers: whether the scores are agreements with the answers, not silhouettes.
     :param k_max: the largest k that the user allows; few different rows may allow fewer.
+    :param is_capped: whether a larger k was nearly as good as any, but would leave fewer than five rows a cluster.
     """
 
     k: int
@@ -65,6 +67,7 @@ class KSelection:
     n_rows: int
     by_answers: bool = False
     k_max: int | None = None
+    is_capped: bool = False
 
     @property
     def best(self) -> int:
@@ -77,7 +80,7 @@ class KSelection:
 
         It does where it is selected, or where the best score is that of the largest, and not far away.
         """
-        if len(self.scores) < 2:
+        if len(self.scores) < 2 or self.is_capped:
             return None
         smallest, largest = min(self.scores), max(self.scores)
         if self.best == largest == self.k_max and 2 * self.k > largest:
@@ -99,7 +102,7 @@ def select_n_clusters(
     With answers, clusters are good if they agree with them: the smallest k is selected whose adjusted mutual
     information is near the best; the better that is, the nearer. Without answers, or where no clusters agree with
     them, the silhouette decides; and where no clusters are found again either, the rows are a single cloud and the
-    smallest k will do.
+    smallest k will do. Few rows allow no more clusters than a fifth of their number, or `k_min`.
 
     :param points: centered and normalized vectors, float32, shape (n_rows, hidden_size), in canonical order.
     :param options: which algorithm, the range of k, and the seed.
@@ -146,9 +149,10 @@ def select_from(scores: dict[int, KScore], n_rows: int) -> KSelection:
     least = 1 - (max(LACK, (1 - best) * LACK_OF_UNEXPLAINED) if by_answers else LACK_OF_SILHOUETTE)
     if not by_answers and max(score.stability for score in scores.values()) < NO_STRUCTURE:
         least = 0.0
-    k = next((k for k, share in shares.items() if share >= least), min(shares))
+    wanted = next((k for k, share in shares.items() if share >= least), min(shares))
+    k = min(wanted, max(n_rows // ROWS_PER_CLUSTER, min(shares)))
     scores = {k: replace(score, score=shares[k]) for k, score in scores.items()}
-    return KSelection(k, scores, n_rows, by_answers)
+    return KSelection(k, scores, n_rows, by_answers, is_capped=k < wanted)
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def read_workbook(opened: Opened, layout: Layout, limit: int | None = None) -> R
 
     :param opened: the file.
     :param layout: the sheet, how many header rows it has, and lines above them; without a sheet, the first that
-        holds something, of those that are not hidden if one of them does.
+        has a row below its header, of those that are not hidden if one of them has.
     :param limit: maximum number of rows; None reads all.
     :return: the table, notes, and the rows that were left out.
     :raises InputError: for a damaged workbook, one with a password, or one that unpacks to too much.
@@ -113,16 +113,18 @@ def _old_office(opened: Opened) -> InputError:
 
 
 def _first_filled(book: Workbook) -> str:
-    """Return the name of the first sheet with a cell in its first rows, or of the first one.
+    """Return the name of the first sheet that has a row below its header, else with a cell, else of the first one.
 
     Hidden sheets come last.
     """
     names: list[str] = [each.title for each in sorted(book.worksheets, key=_is_hidden)]
+    n_filled = {}
     for name in names:
         rows = book[name].iter_rows(max_row=FIRST_ROWS, values_only=True)
-        if any(value is not None for row in rows for value in row):
+        n_filled[name] = sum(any(value is not None for value in row) for row in rows)
+        if n_filled[name] > 1:
             return name
-    return names[0]
+    return next((name for name in names if n_filled[name]), names[0])
 
 
 def _is_hidden(sheet: ReadOnlyWorksheet) -> bool:
@@ -140,7 +142,7 @@ def _note_of_sheet(book: Workbook, chosen: str) -> list[str]:
         which = f"the first of {len(sheets)}"
     else:
         seen = next(each for each in sheets if not _is_hidden(each)).title
-        which = f"the first that is {'not hidden' if seen == chosen else 'not empty'} of {len(sheets)}"
+        which = f"the first {'that is not hidden' if seen == chosen else 'with rows'} of {len(sheets)}"
     return [f'sheet "{chosen}", {which}' + (" (--sheet to change)" if len(sheets) > 1 else "")]
 
 

@@ -274,19 +274,19 @@ def _most_frequent(values: Sequence[Any]) -> list[str]:
 
 
 def pairs_of(questions: Sequence[Grouping], columns: Sequence[Grouping]) -> Iterator[tuple[Grouping, Grouping]]:
-    """Yield the pairs of groupings to cross.
+    """Yield the pairs of groupings to cross, without the rows that do not answer.
 
-    Two questions are crossed without the rows that do not answer: a text such as "n/a" answers neither, which says
-    nothing of how the questions go together.
+    A text such as "n/a" answers no question, which says nothing of how two questions go together; and a few such
+    rows would make an association with a column that the answers do not have.
 
     :param questions: the clusters of each question.
     :param columns: columns of the input.
     :yield: every two questions, and every question with every column.
     """
     answered = [_answered(question) for question in questions]
-    for i, one in enumerate(questions):
+    for i, one in enumerate(answered):
         for other in answered[i + 1 :]:
-            yield answered[i], other
+            yield one, other
         for column in columns:
             yield one, column
 

@@ -1,4 +1,4 @@
-"""Vectors in files: .parquet (id, answer, confidence, vector), .npy, .safetensors, and JSON lines for pipes.
+"""Vectors in files: .parquet (id, status, answer, confidence, vector), .npy, .safetensors; JSON lines for pipes.
 
 To add a format, write its two functions and register them under its suffix in `VECTOR_FORMATS`.
 """
@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from inbedder_cli.errors import InputError, UsageError
+from inbedder_cli.output.files import atomic_write
 from inbedder_cli.output.reading import read_parquet
 from inbedder_cli.registry import Registry
 from inbedder_cli.results import Embeddings, RowStatus
@@ -81,19 +82,21 @@ def vector_format(suffix: str) -> VectorFormat:
     return VECTOR_FORMATS[suffix.lower()]
 
 
-def write_vectors(corpus: Corpus, embedding: Embeddings, stream: IO[bytes], suffix: str) -> None:
+def write_vectors(path: str | Path, corpus: Corpus, embedding: Embeddings) -> None:
     """Write one vector per row; a row without one is null, or all-NaN in .npy and .safetensors.
 
+    :param path: the file, which is replaced if there is one; its suffix chooses the format.
     :param corpus: the rows.
     :param embedding: their vectors, and answers where there are any.
-    :param stream: where to write them; it stays open.
-    :param suffix: of the format, for example ".parquet".
     :raises UsageError: when no format has the suffix.
+    :raises InbedderError: when the file cannot be written.
     """
-    vector_format(suffix).write(corpus, embedding, stream)
+    write = vector_format(Path(path).suffix).write
+    with atomic_write(Path(path)) as stream:
+        write(corpus, embedding, stream)
 
 
-def read_vectors(path: str, corpus: Corpus, instruction: str = "") -> Embeddings:
+def read_vectors(path: str | Path, corpus: Corpus, instruction: str = "") -> Embeddings:
     """Return vectors written by `write_vectors`, one per row of the corpus.
 
     .parquet and .safetensors record the texts and the question that the vectors belong to; .npy does not.
@@ -106,6 +109,7 @@ def read_vectors(path: str, corpus: Corpus, instruction: str = "") -> Embeddings
     :raises InputError: for another format, other texts, another number of rows, and for a row with text whose
         vector is not finite.
     """
+    path = str(path)
     _check_file(Path(path), len(corpus))
     stored = _read(Path(path), path)
     vectors, origin = stored.vectors, stored.origin
@@ -265,6 +269,7 @@ def _write_parquet(corpus: Corpus, embedding: Embeddings, stream: IO[bytes]) -> 
     table = pa.table(
         {
             "id": pa.array(corpus.ids, pa.string()),
+            "status": pa.array([str(status) for status in embedding.status], pa.string()),
             "answer": pa.array(embedding.answers or nothing, pa.string()),
             "confidence": pa.array(
                 nothing if confidences is None else confidences, pa.float32(), from_pandas=True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from inbedder_cli.clustering import NOISE
+from inbedder_cli.clustering import NOISE, ROWS_PER_CLUSTER
 from inbedder_cli.diagnostics.baseline import OBVIOUS, SAME
 from inbedder_cli.diagnostics.languages import name_languages
 from inbedder_cli.registry import algorithms
@@ -86,6 +86,8 @@ def k_selection_line(selection: KSelection, k_min: int, k_max: int) -> str:
     if chosen.agreement is not None:
         values.append(f"agreement with the answers {chosen.agreement:.2f}")
     why = "the best score" if best == selection.k else f"the fewest near the best score, that of k = {best}"
+    if selection.is_capped:
+        why = f"one for {ROWS_PER_CLUSTER} rows, though the score rises up to k = {best}"
     return f"{line}: {why}; {', '.join(values)} (see them all: inbedder tune)"
 
 

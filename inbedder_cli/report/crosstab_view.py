@@ -48,6 +48,20 @@ def print_crosstab(console: Console, table: Crosstab) -> None:
     print_notes(console, notes)
 
 
+def crosstab_lines(table: Crosstab) -> list[str]:
+    """Return what a cross-table says without its counts, where none is printed.
+
+    :param table: of two groupings of the same rows.
+    :return: the association, the trends and the notable combinations, one line each, with the names before it.
+    """
+    names = f"{short(table.row_name)} x {short(table.column_name)}"
+    lines = [*association_lines(table), *table.notes] if table.is_significant else association_lines(table)[:1]
+    lines += [
+        f"{short(cell.row)} x {short(cell.column)}: {_compared(cell)}" for cell in table.notable()[:MAX_NOTABLE]
+    ]
+    return [f"{names}: {line}" for line in lines]
+
+
 def _compared(cell: Combination) -> str:
     """Return a count beside the expected one."""
     if round(cell.ratio, 1) == 0:

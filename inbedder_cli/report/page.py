@@ -14,6 +14,7 @@ import re
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from inbedder_cli.errors import UsageError
 from inbedder_cli.options import ReportOptions
 from inbedder_cli.report import palette
 from inbedder_cli.report.distributions import chosen_columns, distributions
@@ -30,8 +31,21 @@ if TYPE_CHECKING:
     from inbedder_cli.results import Analysis
 
 SCRIPTS = ("data.js", "map.js", "labels.js", "rows.js", "page.js")
+SUFFIXES = (".html", ".htm", "")
 LARGE = 60_000  # bytes of data, above which they are compressed
 SHOWN_TITLE = 300  # characters
+
+
+def check_page(path: Path) -> None:
+    """Check, before any work is done, that a file may hold the report.
+
+    :param path: the file.
+    :raises UsageError: for the suffix of another format.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(
+            f"the report is a page of HTML, not {path.suffix}", hint=f"write {path.with_suffix('.html')}"
+        )
 
 
 def write_page(analysis: Analysis, path: Path, options: ReportOptions | None = None) -> None:
@@ -40,11 +54,12 @@ def write_page(analysis: Analysis, path: Path, options: ReportOptions | None = N
     :param analysis: the results; rows are placed on maps where they are not yet.
     :param path: the file; an existing one is replaced.
     :param options: title, columns, and how much is shown.
-    :raises UsageError: for a column that the corpus has not.
+    :raises UsageError: for the suffix of another format, or a column that the corpus has not.
     :raises InbedderError: when it cannot be written.
     """
     from inbedder_cli.output.files import atomic_write
 
+    check_page(path)
     content = page(analysis, options)
     with atomic_write(path) as stream:
         stream.write(content)

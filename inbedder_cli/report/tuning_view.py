@@ -34,14 +34,19 @@ def print_tuning(console: Console, tuning: KSelection | list[SizeScore]) -> None
 
 def _print_k_selection(console: Console, selection: KSelection) -> None:
     table = _table("k", "silhouette", "stability", "answers", "score")
-    notes = {selection.close: "close", selection.best: "best", selection.k: "chosen"}
+    marks = {selection.close: "close", selection.best: "best", selection.k: "chosen"}
     for k, score in selection.scores.items():
         answers = "" if score.agreement is None else f"{score.agreement:.2f}"
         cells = (f"{score.silhouette:.2f}", f"{score.stability:.2f}", answers, f"{score.score:.2f}")
-        table.add_row(str(k), *cells, notes.get(k, ""), style="bold" if k == selection.k else "")
+        table.add_row(str(k), *cells, marks.get(k, ""), style="bold" if k == selection.k else "")
     console.print(table)
-    rule = f"-k auto takes the fewest clusters near the best score, k = {selection.k}"
-    print_notes(console, [f"on {selection.n_rows:,} rows; {rule}", *k_selection_doubts(selection)])
+    rule = (
+        "at most one cluster for five rows" if selection.is_capped else "the fewest clusters near the best score"
+    )
+    notes = [f"on {selection.n_rows:,} rows; -k auto takes {rule}, k = {selection.k}"]
+    if selection.scores and selection.k_max and (largest := max(selection.scores)) < selection.k_max:
+        notes.append(f"k stops at {largest}: a cluster has two different rows at least")
+    print_notes(console, [*notes, *k_selection_doubts(selection)])
 
 
 def _print_sizes(console: Console, scores: list[SizeScore]) -> None:

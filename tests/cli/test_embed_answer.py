@@ -37,7 +37,7 @@ def test_every_form_holds_the_same_vectors_and_null_where_there_is_no_text(run, 
     np.testing.assert_allclose(np.load(tmp_path / "v.npy"), expected, rtol=1e-6)
     np.testing.assert_array_equal(load_file(tmp_path / "v.safetensors")["vectors"], np.load(tmp_path / "v.npy"))
     table = pq.ParquetFile(tmp_path / "v.parquet").read()
-    assert table.column_names == ["id", "answer", "confidence", "vector"]
+    assert table.column_names == ["id", "status", "answer", "confidence", "vector"]
     assert table["vector"].type.list_size == 32
     assert table["vector"].to_pylist()[2] is None
     np.testing.assert_array_equal(table["vector"].to_pylist()[5], np.load(tmp_path / "v.npy")[5])
@@ -51,7 +51,7 @@ def test_answers_can_be_left_out(run, reviews):
 
 
 def test_answer_prints_one_line_per_row(run, reviews):
-    answers = run("answer", reviews).stdout.split("\n")
+    answers = run("answer", reviews, "--no-flag-unanswered").stdout.split("\n")
     assert len(answers) == 7
     assert answers[2] == answers[6] == ""
     assert answers[0] == answers[4]
@@ -96,3 +96,20 @@ def test_a_dash_as_output_is_standard_output(run, reviews, tmp_path, monkeypatch
     assert run("answer", reviews, "-o", "-").stdout == run("answer", reviews).stdout
     assert run("embed", reviews, "-o", "-").stdout == run("embed", reviews).stdout
     assert not (tmp_path / "-").exists()
+
+
+def test_rows_that_do_not_answer_are_marked_as_cluster_marks_them(run, tmp_path):
+    path = tmp_path / "remarks.csv"
+    path.write_text("text\nThe room was cold\nn/a\n-\nA kind host\n")
+    expected = ["ok", "no-answer", "no-answer", "ok"]
+    sure = ("--min-confidence", "0")
+    for command in (("answer", path, "-f", "jsonl"), ("embed", path)):
+        done = run(*command, *sure)
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [row["status"] for row in rows] == expected
+        assert "2 of 4 rows do not answer the question" in done.stderr
+    lines = run("answer", path, *sure).stdout.splitlines()
+    assert [bool(line) for line in lines] == [True, False, False, True]
+    assert all(run("answer", path, "--no-flag-unanswered").stdout.splitlines())
+    run("embed", path, *sure, "-o", tmp_path / "v.parquet")
+    assert pq.read_table(tmp_path / "v.parquet")["status"].to_pylist() == expected

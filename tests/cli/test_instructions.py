@@ -200,3 +200,20 @@ def test_questions_whose_columns_would_have_one_name_are_refused(run):
     result = run("-i", f"x={FIRST}", "-i", f"x_second={SECOND}", "-k", "2")
     assert result.exit_code == 2
     assert 'would make a column "x_second_cluster"' in result.stderr
+
+
+@pytest.mark.parametrize("command", ["answer", "embed", "tune"])
+def test_a_second_question_does_not_replace_the_first(inbedder, stays, tiny, command):
+    refused = inbedder(command, stays, "-m", tiny, "-i", FIRST, "-i", SECOND)
+    assert refused.exit_code == 2
+    assert "-i is given 2 times" in refused.stderr
+
+
+def test_a_pipe_is_told_of_cross_tables(run):
+    told = run("-i", FIRST, "-k", "2", "--by", "rating").stderr.splitlines()
+    assert any(line.startswith("cluster x rating: ") and "30 rows" in line for line in told)
+
+
+def test_a_number_is_no_file_of_clusters(run):
+    refused = run("-i", FIRST, "--clusters", "8")
+    assert (refused.exit_code, "-k 8" in refused.stderr) == (2, True)

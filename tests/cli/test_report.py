@@ -74,7 +74,13 @@ def test_mistakes_are_told_before_anything_is_encoded(inbedder, tiny, reviews, s
         assert said in done.stderr.replace("\n", " "), options
     assert not (tmp_path / "r.html").exists()
     assert inbedder("report", saved).exit_code == 2
-    assert "no column" in inbedder("report", saved, "-o", tmp_path / "r.html", "--color-by", "note").stderr
+    kept = inbedder("report", saved, "-o", tmp_path / "r.html", "--color-by", "note")
+    assert 'the run did not keep a column "note"' in kept.stderr
+    assert "cluster again with --color-by note --save" in kept.stderr
+    for command in (("report", saved, "-o"), (*base, "--report")):
+        other = inbedder(*command, tmp_path / "r.pdf")
+        assert (other.exit_code, "r.html" in other.stderr) == (2, True)
+        assert not (tmp_path / "r.pdf").exists()
     assert inbedder("report", tmp_path / "nowhere", "-o", tmp_path / "r.html").exit_code == 5
 
 

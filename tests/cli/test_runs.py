@@ -122,6 +122,14 @@ def test_shares_of_a_run_that_holds_no_counts_by_status_are_known_too(inbedder, 
     assert json.loads(inbedder("assign", run, stays, "--json").stdout)["drift"] == told
 
 
+def test_drift_is_printed_beside_a_file(inbedder, saved, stays, tmp_path):
+    run, rows = saved()
+    done = inbedder("assign", run, stays, "-f", "table", "-o", tmp_path / "new.csv")
+    assert done.exit_code == 0, done.stderr
+    assert "no share changed significantly" in done.stdout
+    assert len(list(csv.DictReader(io.StringIO((tmp_path / "new.csv").read_text())))) == len(rows)
+
+
 def test_renames_and_merges_hold_and_survive_another_run(inbedder, saved, stays, tmp_path):
     run, rows = saved()
     (run / "names.txt").write_text("# mine\n0 = first of all\n2 -> 1\n", encoding="utf-8")
@@ -213,9 +221,9 @@ def test_show_lists_a_clusters_rows_by_number_or_label(inbedder, saved):
     assert [row["id"] for row in json.loads(inbedder("show", run, "0", "-f", "json").stdout)] == [
         row["id"] for row in shown
     ]
-    wrong = inbedder("show", run, "nothing of the kind")
+    wrong = inbedder("show", run, f"{label}x")
     assert wrong.exit_code == 2
-    assert "its clusters: 0 " in wrong.stderr
+    assert f'did you mean "{label}"? its clusters: 0 ' in wrong.stderr
 
 
 def test_several_questions_are_saved_and_assigned_together(inbedder, saved, stays):
@@ -353,7 +361,9 @@ def test_a_name_that_stands_for_other_rows_is_refused(inbedder, saved, names, li
 def test_show_finds_merged_clusters_and_what_is_in_none(inbedder, saved):
     run, _ = saved()
     (run / "names.txt").write_text("2 -> 1\n")
-    assert rows_of(inbedder("show", run, "noise")) == []
+    noise = inbedder("show", run, "noise")
+    assert rows_of(noise) == []
+    assert 'is in "noise"' in noise.stderr
     assert rows_of(inbedder("show", run, "2")) == rows_of(inbedder("show", run, "1"))
     nothing = inbedder("show", run, "no-answer")
     assert nothing.stdout == "id,answer,confidence,cluster_distance,margin,text\n"

@@ -36,8 +36,7 @@ def clustered(inbedder, tmp_path):
             [RowStatus.ok] * len(rows),
             instruction=question,
         )
-        with vectors.open("wb") as stream:
-            write_vectors(read_corpus(str(path)), embeddings, stream, ".parquet")
+        write_vectors(vectors, read_corpus(str(path)), embeddings)
         result = inbedder("cluster", path, "--vectors", vectors, "-k", str(k), *arguments)
         assert result.exit_code == 0, result.stderr
         return result.stdout

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -129,3 +131,11 @@ def test_the_number_of_different_rows_is_no_bound_to_raise():
     copies = np.repeat([vectors[truth == group][0] for group in range(4)], 10, axis=0)
     choice = sweep(copies, ClusterOptions(k_max=9), [str(i // 10) for i in range(40)])
     assert (choice.k, max(choice.scores), choice.bound) == (4, 4, None)
+
+
+@pytest.mark.parametrize(("n_rows", "k"), [(1000, 8), (40, 8), (30, 6), (11, 2), (4, 2)])
+def test_few_rows_get_one_cluster_for_five(n_rows, k):
+    scores = scores_of([0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
+    choice = replace(select_from(scores, n_rows), k_max=8)
+    assert (choice.k, choice.is_capped) == (k, k < 8)
+    assert (choice.bound is None) == choice.is_capped  # more clusters than were tried would not be taken

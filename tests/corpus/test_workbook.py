@@ -195,6 +195,13 @@ def test_hidden_sheets_are_read_last_and_said(book):
     assert any('sheet "Codes", which is hidden' in note for note in read_corpus(path).notes)
 
 
+def test_a_sheet_that_holds_a_title_only_is_passed_over(book):
+    corpus = read_corpus(book(Cover=[["Survey 2026"]], Answers=ROWS))
+    assert corpus.texts[0] == "The room was cold."
+    assert any('sheet "Answers", the first with rows of 2' in note for note in corpus.notes)
+    assert read_corpus(book(Cover=[["Survey 2026"]], Empty=[]), header=False).texts == ["Survey 2026"]
+
+
 def test_a_strict_workbook_is_called_so(book, recwarn):
     path = book()
     old, new = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import datetime
 
 import openpyxl
 import pyarrow as pa
@@ -28,3 +29,39 @@ def test_what_xml_cannot_hold_is_left_out(character):
 @settings(deadline=None, max_examples=50)
 def test_any_text_makes_a_workbook_that_can_be_read(text):
     written(text)
+
+
+def sheet_of(columns):
+    stream = io.BytesIO()
+    write_workbook(pa.table(columns), stream)
+    rows = list(openpyxl.load_workbook(io.BytesIO(stream.getvalue())).active.iter_rows())[1:]
+    return [[cell.value for cell in row] for row in rows], [cell.number_format for cell in rows[0]]
+
+
+def test_columns_of_numbers_and_dates_are_no_texts():
+    values, formats = sheet_of(
+        {
+            "price": ["9.50", "12.00", ""],
+            "rating": ["1", "-2", "0"],
+            "day": ["2026-01-05", "2026-02-28", None],
+            "at": ["2026-01-05 10:30:00", "2026-01-06T11:00", ""],
+        }
+    )
+    assert values[0] == [9.5, 1, datetime(2026, 1, 5), datetime(2026, 1, 5, 10, 30)]
+    assert values[2] == [None, 0, None, None]
+    assert formats == ["0.00", "General", "yyyy-mm-dd", "yyyy-mm-dd hh:mm:ss"]
+
+
+@pytest.mark.parametrize(
+    "text", ["007", "+49", "1e5", "1,000", "1" * 16, "2026-02-30", "1899-12-31", "٣", "nan", "-"]
+)
+def test_a_column_with_one_text_is_text(text):
+    values, _ = sheet_of({"n": ["1", text], "day": ["2026-01-05", text]})
+    assert values == [["1", "2026-01-05"], [text, text]]
+
+
+@given(st.lists(st.integers(-(10**14), 10**14) | st.decimals(-1000, 1000, places=3), min_size=1))
+@settings(deadline=None, max_examples=30)
+def test_numbers_are_written_as_they_were(numbers):
+    values, _ = sheet_of({"n": [str(number) for number in numbers]})
+    assert [value for (value,) in values] == [pytest.approx(float(number), abs=1e-9) for number in numbers]

@@ -24,6 +24,7 @@ from inbedder_cli.output.vectors import (
     StoredVectors,
     VectorFormat,
     read_vectors,
+    vector_format,
     write_vectors,
 )
 from inbedder_cli.results import Embeddings, RowStatus
@@ -51,7 +52,7 @@ def embedding_of(vectors, answers=None):
 
 def written(suffix, corpus, embedding):
     stream = io.BytesIO()
-    write_vectors(corpus, embedding, stream, suffix)
+    vector_format(suffix).write(corpus, embedding, stream)
     return stream.getvalue()
 
 
@@ -125,7 +126,7 @@ def test_json_lines_hold_every_number_exactly():
 
 def test_a_parquet_file_names_its_rows_and_its_schema(saved, corpus):
     table = pq.read_table(saved(".parquet"))
-    assert table.column_names == ["id", "answer", "confidence", "vector"]
+    assert table.column_names == ["id", "status", "answer", "confidence", "vector"]
     assert table.column("id").to_pylist() == corpus.ids
     assert table.column("answer").to_pylist() == ANSWERS
     assert table.column("vector").null_count == 2
@@ -157,7 +158,7 @@ def test_parquet_without_answers_has_none(saved, corpus):
 @pytest.mark.parametrize("suffix", [".csv", "", ".pkl", ".npz"])
 def test_no_other_format_is_written_or_read(tmp_path, corpus, suffix):
     with pytest.raises(UsageError, match="suffix"):
-        write_vectors(corpus, embedding_of(VECTORS), io.BytesIO(), suffix)
+        write_vectors(tmp_path / f"new{suffix}", corpus, embedding_of(VECTORS))
     path = tmp_path / f"vectors{suffix}"
     path.write_bytes(b"1,2")
     with pytest.raises(InputError, match="suffix") as caught:
@@ -284,10 +285,11 @@ def test_no_pickle_is_ever_loaded(tmp_path, corpus):
     assert not trace.exists()
 
 
-def test_no_pickle_is_ever_written(corpus):
+def test_no_pickle_is_ever_written(tmp_path, corpus):
     vectors = np.array([[object()]] * 4, dtype=object)
     with pytest.raises(ValueError, match="pickle"):
-        write_vectors(corpus, Embeddings(vectors, None, [RowStatus.ok] * 4), io.BytesIO(), ".npy")
+        write_vectors(tmp_path / "v.npy", corpus, Embeddings(vectors, None, [RowStatus.ok] * 4))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_registered_format_is_written_and_read(tmp_path, corpus):
