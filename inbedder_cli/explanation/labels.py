@@ -41,6 +41,7 @@ EXCERPT = 30  # characters of a central text
 LONGEST_CENTER = 300  # characters of a text from which they are taken, and of an id
 FOLDS = 5
 CHECKED_ROWS = 20_000  # sample on which labels are checked
+LEAST_COVERAGE = 0.2  # share of a cluster's rows below which its label is an example of what they say
 WEAK_F1 = 0.3  # on held-out rows, below which a label hardly describes its cluster
 
 
@@ -311,6 +312,11 @@ class LabelCheck:
     specificity: float
     f1: float | None
     elsewhere: float = 0.0
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether the cluster's answers have so little in common that its label is an example of them."""
+        return round(self.coverage, 2) < LEAST_COVERAGE
 
     @property
     def is_weak(self) -> bool:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 TEXTS = 20_000  # sample of texts whose words explain clusters where there are no answers: they hold many phrases
 NEXT_WORDS = 20  # likely words of a cluster among which are those that name it
 NO_LABEL = "(no common answer)"
+MIXED = "(mixed)"  # before a label that is an example of what the answers of its cluster say
 NOISE_LABEL = "(noise)"  # no phrase contains brackets
 UNANSWERED = -2  # number of the summary of unanswered rows, which are in no cluster
 UNANSWERED_LABEL = "(no clear answer)"
@@ -164,6 +165,8 @@ def explain(
     known_words = KnownWords.of(counted if words else [], known_texts)
     named = _with_likely_words(chosen, words, row_phrases)
     labels = _labels(named, row_phrases, sample, clustering, texts, ids, options)
+    if show_answers:
+        labels |= {c: f"{MIXED} {labels[c]}" for c, check in checks.items() if check.is_mixed and c != NOISE}
 
     def exemplars(chosen: Sequence[int]) -> list[Exemplar]:
         return [

@@ -191,6 +191,14 @@ def test_answers_that_never_come_again_have_nothing_in_common():
     assert [s.label_is_weak for s in summaries] == [True, True]
 
 
+def test_a_label_of_few_rows_is_an_example():
+    other = [chr(97 + i) * 5 for i in range(20)]
+    mixed, clear = explained([0] * 20 + [1] * 5, ["robot"] * 3 + other[:17] + ["joy"] * 5)
+    assert (mixed.label, mixed.check.coverage, mixed.check.is_mixed) == ("(mixed) robot", 0.15, True)
+    assert clear.label == "joy"
+    assert explained([0] * 20 + [1] * 5, ["robot"] * 4 + other[:16] + ["joy"] * 5)[0].label == "robot"
+
+
 def test_labels_that_are_forms_of_one_word_are_distinguished():
     answers = ["cancel order"] * 6 + ["cancel"] * 4 + ["cancellation fee"] * 5 + ["cancellation"] * 3
     labels = [s.label for s in explained([0] * 10 + [1] * 8, answers)]
