@@ -95,6 +95,7 @@ if TYPE_CHECKING:
         EncodeOptions,
         ExplainOptions,
         Pooling,
+        ReportOptions,
         UnansweredOptions,
     )
     from inbedder_cli.output.vectors import read_vectors, write_vectors

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from inbedder_cli.clustering.preprocess import normalize
 from inbedder_cli.corpus import Corpus, read_corpus
+from inbedder_cli.diagnostics.doubts import doubts_about
 from inbedder_cli.encoders import load_encoder
 from inbedder_cli.errors import InputError, ModelError, UsageError
 from inbedder_cli.fitted import (
@@ -26,8 +27,9 @@ from inbedder_cli.fitted import (
 )
 from inbedder_cli.options import ClusterOptions, EncodeOptions, ExplainOptions, UnansweredOptions
 from inbedder_cli.output.frames import clusters_frame, with_index
+from inbedder_cli.parameter_types import check_types
 from inbedder_cli.pipeline import analyze, embed
-from inbedder_cli.progress import SILENT, ConsoleReporter
+from inbedder_cli.progress import SILENT, ConsoleReporter, ParameterReporter
 from inbedder_cli.python_terms import ESTIMATOR_NAMES, with_python_terms
 from inbedder_cli.runs.assignment import assign_rows
 from inbedder_cli.runs.saved_clusters import cluster_summaries
@@ -65,7 +67,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
     :param baseline: whether some rows (150 on a CPU, 500 on a GPU) are also encoded under a neutral question.
     :param stability: whether the stability of each cluster and row is measured.
     :param consensus: whether KMeans starts from the consensus of many runs.
-    :param stop_words: a file of words to leave out of labels, "none", or None for English ones.
+    :param stop_words: words to leave out of labels, a file of them, "none", or None for English ones.
     :param exemplars: example rows kept for each cluster.
     :param pooling: which hidden states become the vector; None: the model's own.
     :param layer: index into the hidden states; None: the model's own.
@@ -88,7 +90,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
     - `labels_`: int64, shape (n_rows,): each row's cluster, -1 for rows without text, without an answer, or noise;
       with `multi` int64, shape (n_rows, n_clusters): 1 where a row is in a cluster, as scikit-learn has multilabel
       targets; then `labels_`, `status_`, `answers_` and `confidence_` are not there after `load`;
-    - `status_`: one `RowStatus` per row, which distinguishes these;
+    - `status_`: each row's `RowStatus` as a text, which distinguishes these;
     - `answers_`: object, shape (n_rows,): each row's answer, None for rows without one; with `multi` lists;
     - `confidence_`: float32, shape (n_rows,): how sure the answers are, 0 to 1, NaN for rows without one;
     - `n_clusters_`: the number of clusters;
@@ -105,7 +107,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         *,
         n_clusters: int | str = "auto",
         algorithm: str = "kmeans",
-        model: str | Encoder | None = None,
+        model: str | Path | Encoder | None = None,
         text: str | list[str] | None = None,
         k_min: int = 2,
         k_max: int = 20,
@@ -116,7 +118,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         baseline: bool = True,
         stability: bool = True,
         consensus: bool = True,
-        stop_words: str | None = None,
+        stop_words: str | list[str] | None = None,
         exemplars: int = 3,
         pooling: str | None = None,
         layer: int | None = None,
@@ -172,21 +174,31 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         :return: the estimator.
         :raises InbedderError: see `analyze`.
         """
-        source, encode_options = self._encoder_source(), self._encode_options()
+        instruction = self._checked_instruction()
+        check_types(type(self).__init__.__annotations__, self.get_params(deep=False))
+        source = self._encoder_source()
+        encode_options, cluster_options = self._encode_options(), self._cluster_options()
+        unanswered_options = UnansweredOptions(self.flag_unanswered, self.min_confidence)
+        explain_options = ExplainOptions(self.stop_words, exemplars=self.exemplars)
+        corpus = self._corpus(X, require_text=True)
         encoder = self._load_encoder(source)
         analysis = analyze(
-            self._corpus(X, require_text=True),
-            self._checked_instruction(),
+            corpus,
+            instruction,
             encoder,
             encode_options=encode_options,
-            cluster_options=self._cluster_options(),
-            unanswered_options=UnansweredOptions(self.flag_unanswered, self.min_confidence),
-            explain_options=ExplainOptions(self.stop_words, exemplars=self.exemplars),
+            cluster_options=cluster_options,
+            unanswered_options=unanswered_options,
+            explain_options=explain_options,
             multi=self.multi,
             baseline=self.baseline,
             reporter=self._reporter(),
         )
         self.result_: ClusteringResult = analysis.result
+        for doubt in doubts_about(self.result_.embeddings, self.max_tokens):
+            self._reporter().warn(doubt)
+        if not self.result_.rows:
+            self._reporter().warn("no text answers the question, so there are no clusters")
         self._set_fit(Fit(SavedQuestion.of(self.result_), encode_options, source, encoder.identity))
         self.labels_ = labels_of(self.result_, self.cluster_names_)
         self.status_ = np.array([str(status) for status in self.result_.row_status])
@@ -261,7 +273,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
     def load(cls, folder: str | Path, *, question: str | None = None, **runtime: Any) -> Self:  # noqa: ANN401
         """Return the estimator of a saved run, ready to `predict` and `transform`.
 
-        What only `fit` needs and a run does not hold is the default: baseline, consensus, exemplars, stop_words.
+        What only `fit` needs and a run does not hold is the default: baseline, exemplars, stop_words.
 
         :param folder: the folder of the run; the renames and merges of its names.txt apply.
         :param question: the name of the question, for a run of several.
@@ -282,7 +294,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         estimator._set_fit(Fit(saved, run.encode_options, estimator._encoder_source(), run.model.identity))
         if saved.words is None:  # otherwise the run holds a line for each answer
             rows = run.rows(name)
-            estimator.labels_ = saved_labels(row["cluster"] for row in rows)
+            estimator.labels_ = saved_labels(saved.merged.get(row["cluster"], row["cluster"]) for row in rows)
             estimator.status_ = np.array([row["status"] for row in rows])
             estimator.answers_ = as_objects([row["answer"] for row in rows])
             estimator.confidence_ = np.array([row["confidence"] for row in rows], np.float32)
@@ -350,13 +362,15 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
 
     def _encoder_source(self) -> Encoder | dict[str, Any]:
         """Return the encoder, or what `load_encoder` needs."""
-        if self.model is not None and not isinstance(self.model, str):
+        if self.model is not None and not isinstance(self.model, (str, Path)):
+            if not hasattr(self.model, "encode"):
+                raise UsageError(f"model must be a name, a folder or an Encoder, not {self.model!r}")
             return self.model
         names = ("model", "template", "device", "dtype", "workers", "devices", "offline", "cache")
         return {name: getattr(self, name) for name in names}
 
     def _reporter(self) -> Reporter:
-        return self.reporter or (ConsoleReporter() if self.verbose else SILENT)
+        return self.reporter or (ParameterReporter(ConsoleReporter()) if self.verbose else SILENT)
 
     def _load_encoder(self, source: Encoder | dict[str, Any]) -> Encoder:
         """Return the encoder; it is loaded again only if its parameters have changed."""

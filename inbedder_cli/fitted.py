@@ -10,6 +10,7 @@ import numpy as np
 
 from inbedder_cli.clustering import NOISE
 from inbedder_cli.errors import UsageError
+from inbedder_cli.options import MAX_SEED
 from inbedder_cli.registry import algorithms
 
 if TYPE_CHECKING:
@@ -43,11 +44,13 @@ def seed_of(random_state: object) -> int:
     """Return a seed, which a saved run can hold.
 
     :param random_state: an integer; a `numpy.random.RandomState`, or None for numpy's own, of which one is drawn.
-    :raises UsageError: for another object.
+    :raises UsageError: for another object, or an integer that is no seed.
     """
     from sklearn.utils import check_random_state
 
     if isinstance(random_state, numbers.Integral):
+        if not 0 <= int(random_state) <= MAX_SEED:
+            raise UsageError(f"random_state must be between 0 and {MAX_SEED}, not {random_state}")
         return int(random_state)
     try:
         return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))

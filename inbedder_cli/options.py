@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import numbers
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 from inbedder_cli.errors import UsageError, did_you_mean
+from inbedder_cli.parameter_types import check_types
 from inbedder_cli.registry import algorithms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 DEFAULT_MODEL = "inbedder-135m"
 GPU_MODEL = "inbedder-1.5b"  # the default on a GPU, if it is on the machine
@@ -158,6 +161,7 @@ class EncodeOptions:
     batch_tokens: int | None = None
 
     def __post_init__(self) -> None:
+        _check_fields(self)
         if self.pooling is not None:
             object.__setattr__(self, "pooling", Pooling(self.pooling))
         for name in ("max_tokens", "max_answer_tokens"):
@@ -191,11 +195,10 @@ class ClusterOptions:
     consensus: bool = True
 
     def __post_init__(self) -> None:
-        algorithms.check(self.algorithm)
-        if str(self.k) == "auto":
+        if isinstance(self.k, str) and self.k == "auto":
             object.__setattr__(self, "k", None)
-        elif self.k is not None and not isinstance(self.k, numbers.Integral):
-            raise UsageError(f'k must be a whole number, "auto" or None, not {self.k!r}')
+        _check_fields(self)
+        algorithms.check(self.algorithm)
         if not 0 <= self.seed <= MAX_SEED:
             raise UsageError(f"seed must be between 0 and {MAX_SEED}, not {self.seed}")
 
@@ -212,6 +215,7 @@ class UnansweredOptions:
     min_confidence: float = 0.1
 
     def __post_init__(self) -> None:
+        _check_fields(self)
         if not 0 <= self.min_confidence <= 1:
             raise UsageError(f"min_confidence must be between 0 and 1, not {self.min_confidence}")
 
@@ -220,16 +224,20 @@ class UnansweredOptions:
 class ExplainOptions:
     """How clusters are explained.
 
-    :param stop_words: a file with one or more words per line, "none", or None for the English list of the package.
+    :param stop_words: words, a file with one or more of them per line, "none", or None for the English list of the
+        package.
     :param phrases: number of phrases (n-grams of answers) kept per cluster.
     :param exemplars: number of example rows kept per cluster.
     """
 
-    stop_words: str | None = None
+    stop_words: str | Iterable[str] | None = None
     phrases: int = 8
     exemplars: int = 3
 
     def __post_init__(self) -> None:
+        if self.stop_words is not None and not isinstance(self.stop_words, str):
+            object.__setattr__(self, "stop_words", _as_words(self.stop_words))
+        _check_fields(self)
         if self.exemplars < 0:
             raise UsageError(f"exemplars must be at least 0, not {self.exemplars}")
 
@@ -254,6 +262,7 @@ class ReportOptions:
     def __post_init__(self) -> None:
         if isinstance(self.color_by, str):
             object.__setattr__(self, "color_by", (self.color_by,))
+        _check_fields(self)
         if self.rows < 0:
             raise UsageError(f"rows must be at least 0, not {self.rows}")
 
@@ -261,3 +270,17 @@ class ReportOptions:
     def columns(self) -> tuple[str, ...]:
         """All columns that are asked for."""
         return (*self.color_by, *([self.date] if self.date else []))
+
+
+def _check_fields(options: Any) -> None:  # noqa: ANN401
+    """Refuse values of a wrong type, and make those of numpy plain: a saved run holds them as JSON."""
+    check_types({field.name: str(field.type) for field in fields(options)}, vars(options))
+    for name, value in vars(options).items():
+        if type(value).__module__ == "numpy":
+            object.__setattr__(options, name, value.item())
+
+
+def _as_words(given: object) -> tuple[str, ...]:
+    if not isinstance(given, (list, tuple, set, frozenset)) or not all(isinstance(word, str) for word in given):
+        raise UsageError(f'stop_words must be words, a file, "none" or None, not {given!r}')
+    return tuple(sorted(given))

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inbedder_cli.clustering import NOISE, Clustering, check_idle_options, fit_clusters, no_clusters, sweep
+from inbedder_cli.clustering import (
+    NOISE,
+    Clustering,
+    check_idle_options,
+    check_options,
+    fit_clusters,
+    no_clusters,
+    sweep,
+)
 from inbedder_cli.corpus import Corpus
 from inbedder_cli.diagnostics.baseline import baseline_agreement, encode_baseline
 from inbedder_cli.diagnostics.crosstab import crosstabs, pairs_of
@@ -69,7 +77,7 @@ def analyze(
     by = [by] if isinstance(by, str) else by
     questions = named_instructions(instructions)
     options = options_by_question(cluster_options, questions)
-    columns = check_analysis(corpus, options.values(), by, multi=multi)
+    columns = check_analysis(corpus, options.values(), by, questions=questions, multi=multi)
     if embeddings is not None:
         if len(questions) > 1 or multi:
             what = "belong to a single question" if len(questions) > 1 else "hold one answer a row, not several"
@@ -105,8 +113,7 @@ def analyze(
         results[name] = replace(result, name=name)
     groupings = [] if multi else [Grouping(name or "cluster", result.names) for name, result in results.items()]
     tables = crosstabs(list(pairs_of(groupings, columns)))
-    analysis = with_crosstabs(results, tables, next(iter(encoded.values())).model or "")
-    return replace(analysis, columns=tuple(by))
+    return with_crosstabs(results, tables, by, next(iter(encoded.values())).model or "")
 
 
 def _answer(
@@ -250,12 +257,10 @@ def cluster(embeddings: Embeddings, options: ClusterOptions | None = None) -> Cl
     rows = embeddings.rows
     if not rows and embeddings.unanswered:
         return no_clusters(embeddings.vectors.shape[1], options)
-    try:
-        vectors = embeddings.vectors
-        chosen = vectors if len(rows) == len(vectors) else vectors[rows]  # a copy of all would take as much again
-        return fit_clusters(chosen, options, embeddings.unified_answers)
-    except InputError as error:
-        raise _too_few(error, embeddings) from error
+    _check_enough(embeddings, options)
+    vectors = embeddings.vectors
+    chosen = vectors if len(rows) == len(vectors) else vectors[rows]  # a copy of all would take as much again
+    return fit_clusters(chosen, options, embeddings.unified_answers)
 
 
 def explain(
@@ -321,10 +326,8 @@ def tune(embeddings: Embeddings, options: ClusterOptions | None = None) -> KSele
     :param options: the algorithm, and the range of k.
     :raises InputError: when there are fewer answered rows than clusters.
     """
-    try:
-        return sweep(embeddings.vectors[embeddings.rows], options, embeddings.unified_answers)
-    except InputError as error:
-        raise _too_few(error, embeddings) from error
+    _check_enough(embeddings, options)
+    return sweep(embeddings.vectors[embeddings.rows], options, embeddings.unified_answers)
 
 
 def _check_types(corpus: object, encoder: object = None) -> None:
@@ -352,7 +355,12 @@ def _answers(embeddings: Embeddings) -> list[str] | None:
     return [embeddings.answers[i] or "" for i in embeddings.rows]
 
 
-def _too_few(error: InputError, embeddings: Embeddings) -> InputError:
+def _check_enough(embeddings: Embeddings, options: ClusterOptions | None) -> None:
+    """Refuse too few rows to cluster, with another hint where rows that do not answer are left out."""
     n = len(embeddings.unanswered)
-    hint = f"{n:,} rows do not answer the question; --no-flag-unanswered keeps them" if n else None
-    return InputError(str(error), hint=hint or error.hint)
+    what = "rows that answer the question" if n else "rows with text"
+    try:
+        check_options(options or ClusterOptions(), len(embeddings.rows), what)
+    except InputError as error:
+        hint = f"{n:,} rows do not answer the question; --no-flag-unanswered keeps them" if n else error.hint
+        raise InputError(str(error), hint=hint) from error

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
+from inbedder_cli.python_terms import python_terms
 from inbedder_cli.wording import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
+    from types import FrameType
 
     from rich.console import Console
 
+PACKAGE = __name__.partition(".")[0]
 PLAIN_SECONDS = 5.0  # between progress lines where no bar can be drawn
 MAX_MESSAGE = 5000  # characters: it may quote what a file holds
 
@@ -49,7 +53,7 @@ class Reporter(Protocol):
 
 
 class SilentReporter:
-    """Reports nothing: the default of the Python API."""
+    """Shows no progress, and gives warnings as Python's own: the default of the Python API."""
 
     def info(self, message: str) -> None:
         """Ignore the message.
@@ -58,10 +62,15 @@ class SilentReporter:
         """
 
     def warn(self, message: str) -> None:
-        """Ignore the message.
+        """Warn, so that filters of `warnings` apply; the line that is shown is the user's.
 
         :param message: one line.
         """
+        frame: FrameType | None = sys._getframe()
+        level = 1
+        while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == PACKAGE:
+            frame, level = frame.f_back, level + 1
+        warnings.warn(python_terms(message), UserWarning, stacklevel=level)
 
     @contextmanager
     def task(
@@ -78,6 +87,42 @@ class SilentReporter:
 
 
 SILENT = SilentReporter()
+
+
+@dataclass(frozen=True)
+class ParameterReporter:
+    """Names parameters of Python in messages, which name options of the command line.
+
+    :param reporter: receives the messages.
+    """
+
+    reporter: Reporter
+
+    def info(self, message: str) -> None:
+        """Report what is being done.
+
+        :param message: one line.
+        """
+        self.reporter.info(python_terms(message))
+
+    def warn(self, message: str) -> None:
+        """Report a problem that the user may have to act on.
+
+        :param message: one line.
+        """
+        self.reporter.warn(python_terms(message))
+
+    def task(
+        self, description: str, total: float | None, *, unit: str = ""
+    ) -> AbstractContextManager[Callable[[float, float], None]]:
+        """Report the progress of a step.
+
+        :param description: what is being done.
+        :param total: amount of work; None when unknown.
+        :param unit: what is counted per second; "" shows no rate.
+        :return: as `Reporter.task` returns.
+        """
+        return self.reporter.task(description, total, unit=unit)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.clustering import check_idle_options, check_options
@@ -13,7 +14,7 @@ from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import ClusterOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from inbedder_cli.corpus import Corpus
 
@@ -29,12 +30,14 @@ def named_instructions(instructions: str | Sequence[str] | Mapping[str, str]) ->
     """
     if isinstance(instructions, str):
         instructions = [instructions]
-    if not isinstance(instructions, dict):
+    if not isinstance(instructions, Mapping):
         several = len(instructions) > 1
-        instructions = {f"q{i}" if several else "": str(one) for i, one in enumerate(instructions, start=1)}
+        instructions = {f"q{i}" if several else "": one for i, one in enumerate(instructions, start=1)}
     if not instructions:
         raise UsageError("no instruction", hint='ask a question: "What emotion is expressed?"')
-    for name in instructions:
+    for name, instruction in instructions.items():
+        if not isinstance(instruction, str):
+            raise UsageError(f"an instruction must be a text, not {instruction!r}")
         if name and not NAME.fullmatch(name):
             better = name_like(name)
             raise UsageError(NO_NAME.format(name), hint=better and f'for example "{better}"')
@@ -77,6 +80,7 @@ def check_analysis(
     options: Iterable[ClusterOptions],
     by: Sequence[str] = (),
     *,
+    questions: Iterable[str] = (),
     multi: bool = False,
 ) -> list[Grouping]:
     """Check options and columns before any row is encoded.
@@ -84,6 +88,7 @@ def check_analysis(
     :param corpus: the rows.
     :param options: the clustering options of each question.
     :param by: columns of the corpus to cross the clusters with.
+    :param questions: names of the questions, which tables call their clusters by.
     :param multi: whether a row may be in several clusters.
     :return: these columns as groupings of the rows.
     :raises UsageError: for invalid options, or columns to cross with `multi`.
@@ -105,6 +110,9 @@ def check_analysis(
     for name, _ in columns:
         if name not in names and split_path(name, names) is None:
             raise missing_column(name, names, corpus.source)
+        if name in questions:
+            hint = f'name the question otherwise: -i {name}_asked="..."'
+            raise UsageError(f'"{name}" is the name of a question and of a column to cross it with', hint=hint)
     return [column_grouping(name, _column_values(corpus, name), bins) for name, bins in columns]
 
 

@@ -43,7 +43,7 @@ class RowStatus(StrEnum):
     failed = "failed"  # its vector is not finite
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Embeddings:
     """Vectors and answers of a whole corpus, one per row, in its order.
 
@@ -102,7 +102,7 @@ class Embeddings:
 
 
 @with_python_terms()
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ClusteringResult:
     """Result of one question over one corpus: the clusters, their explanations, and the cluster of every row.
 
@@ -120,6 +120,7 @@ class ClusteringResult:
     :param baseline: agreement of the clusters with those of the question-blind baseline; None if not measured.
     :param name: name of the question; "" for the only one.
     :param crosstabs: cross-tables of these clusters with those of other questions and with columns of the corpus.
+    :param columns: of the corpus, as they were asked for, that they are crossed with.
     :param unanswered_options: which answers counted as unanswered.
     :param row_map: the map of the rows; None if it was not made (`report.maps`).
     :param places: where each row of the corpus lies on it, float32, shape (n_rows, 2), NaN for rows that do not.
@@ -136,6 +137,7 @@ class ClusteringResult:
     baseline: BaselineAgreement | None = None
     name: str = ""
     crosstabs: Sequence[Crosstab] = ()
+    columns: tuple[str, ...] = ()
     unanswered_options: UnansweredOptions = field(default_factory=UnansweredOptions)
     row_map: RowMap | None = None
     places: npt.NDArray[np.float32] | None = None
@@ -212,9 +214,7 @@ class ClusteringResult:
     @property
     def analysis(self) -> Analysis:
         """An analysis of this question alone."""
-        names = self.corpus.table.column_names
-        columns = tuple(table.column_name for table in self.crosstabs if table.column_name in names)
-        return Analysis({self.name: self}, self.embeddings.model or "", self.crosstabs, columns)
+        return Analysis({self.name: self}, self.embeddings.model or "", self.crosstabs, self.columns)
 
     def to_frame(self, prefix: str = "", *, explode: bool = False) -> pd.DataFrame:
         """Return the rows and columns of the corpus with the result columns, as a pandas DataFrame.
@@ -263,7 +263,7 @@ class ClusteringResult:
 
 
 @with_python_terms()
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Analysis:
     """One corpus under one or several questions.
 
@@ -290,7 +290,13 @@ class Analysis:
 
     def __getitem__(self, name: str) -> ClusteringResult:
         """Return the result of a question by its name."""
+        if name not in self.results:
+            raise KeyError(f'no question is named "{name}": there are {", ".join(map(repr, self.results))}')
         return self.results[name]
+
+    def __contains__(self, name: object) -> bool:
+        """Return whether there is a question of that name."""
+        return name in self.results
 
     def __iter__(self) -> Iterator[ClusteringResult]:
         """Iterate over the results in the order of the questions."""
@@ -355,18 +361,22 @@ class Analysis:
         return "".join(result._repr_html_() for result in self)
 
 
-def with_crosstabs(results: dict[str, ClusteringResult], crosstabs: Sequence[Crosstab], model: str) -> Analysis:
+def with_crosstabs(
+    results: dict[str, ClusteringResult], crosstabs: Sequence[Crosstab], columns: Sequence[str], model: str
+) -> Analysis:
     """Return an analysis whose results each hold the cross-tables that involve them.
 
     :param results: the results by name of the question.
     :param crosstabs: cross-tables, whose row or column name is the question's; "cluster" for the only one.
+    :param columns: of the corpus, as they were asked for, among them those of the cross-tables.
     :param model: the encoder in one line.
     """
     own = {
         name: replace(
             result,
             crosstabs=[t for t in crosstabs if (name or "cluster") in (t.row_name, t.column_name)],
+            columns=tuple(columns),
         )
         for name, result in results.items()
     }
-    return Analysis(own, model, crosstabs)
+    return Analysis(own, model, crosstabs, tuple(columns))

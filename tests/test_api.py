@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -11,6 +14,11 @@ def test_every_public_name_is_there_and_sorted():
     assert inbedder_cli.__all__ == sorted(inbedder_cli.__all__)
     for name in inbedder_cli.__all__:
         assert getattr(inbedder_cli, name) is not None
+    (block,) = (
+        node for node in ast.parse(Path(inbedder_cli.__file__).read_text()).body if isinstance(node, ast.If)
+    )
+    seen_by_type_checkers = [name.name for node in block.body for name in node.names]
+    assert sorted([*seen_by_type_checkers, "__version__"]) == inbedder_cli.__all__
     with pytest.raises(AttributeError):
         inbedder_cli.nothing  # noqa: B018
 
@@ -45,7 +53,5 @@ def test_a_pandas_frame_becomes_a_corpus():
 
 
 def test_one_version_everywhere():
-    from pathlib import Path
-
     changelog = (Path(__file__).parent.parent / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f"## {inbedder_cli.__version__}" in changelog

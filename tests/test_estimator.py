@@ -146,7 +146,8 @@ def test_rows_without_text_are_minus_one_and_the_status_tells(make):
 
 
 def test_rows_without_an_answer_are_minus_one_and_the_status_tells(make):
-    model = make(n_clusters=2, min_confidence=1.0).fit(TEXTS)  # no answer is that sure
+    with pytest.warns(UserWarning, match="no text answers"):
+        model = make(n_clusters=2, min_confidence=1.0).fit(TEXTS)  # no answer is that sure
     assert set(model.labels_) == {-1}
     assert set(model.status_) == {"no-answer"}
 
@@ -247,7 +248,7 @@ def test_it_is_a_transformer_with_names_of_features(make):
         ({"min_cluster_size": 9}, TEXTS, "min_cluster_size is for hdbscan"),
         ({"n_clusters": 1}, TEXTS, "n_clusters must be at least 2, not 1"),
         ({"random_state": "x"}, TEXTS, "random_state must be an integer, a numpy.random.RandomState or None"),
-        ({"random_state": -1}, TEXTS, "seed must be between"),
+        ({"random_state": -1}, TEXTS, "random_state must be between"),
         ({}, "I am happy", "there is no file"),
     ],
 )
@@ -299,3 +300,32 @@ def test_results_are_short_in_a_console_and_escaped_in_a_notebook(make):
     page = model.result_._repr_html_()
     assert "<script>" not in page
     assert "<table" in page
+
+
+def test_a_loaded_estimator_has_the_merges_and_settings_of_its_run(make, tmp_path):
+    make(consensus=False).fit(TEXTS).save(tmp_path / "run")
+    (tmp_path / "run" / "names.txt").write_text("2 -> 0\n")
+    loaded = InBedder.load(tmp_path / "run", device="cpu")
+    assert set(loaded.labels_) == set(loaded.cluster_names_) == {0, 1}
+    np.testing.assert_array_equal(loaded.labels_, loaded.predict(TEXTS))
+    assert loaded.consensus is False
+
+
+def test_numbers_of_numpy_can_be_saved(make, tmp_path):
+    model = make(n_clusters=np.int64(2), random_state=np.int64(3), min_confidence=np.float64(0), multi=np.False_)
+    model.fit(TEXTS).save(tmp_path / "run")
+    assert InBedder.load(tmp_path / "run").random_state == 3
+
+
+def test_doubts_are_pythons_warnings(make):
+    with pytest.warns(UserWarning, match=r"truncated to fit 40 tokens \(max_tokens\)"):
+        make(max_tokens=40).fit([*TEXTS, "word " * 100])
+    with pytest.warns(UserWarning, match="no text answers the question"):
+        make(min_confidence=1).fit(TEXTS)
+
+
+def test_messages_name_parameters(make, capsys):
+    make(verbose=True, baseline=True).fit(TEXTS)
+    printed = capsys.readouterr().err
+    assert "baseline=False" in printed
+    assert "--no-baseline" not in printed

@@ -24,15 +24,15 @@ def answer(
     answers: AnswerOptions,
     instruction: parameters.Instruction = None,
     output: parameters.Output = None,
-    output_format: parameters.Format = None,
+    output_format: parameters.RowFormat = None,
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
     dry_run: parameters.DryRun = False,
 ) -> None:
     """Print the answer of each row of FILE, one per line; rows without text or answer get an empty line.
 
-    With --format (csv, tsv, json, jsonl, markdown, parquet), write id, answer, confidence and status; what a model
-    says about a row that does not answer the question is written, too, with the status no-answer.
+    With --format (csv, tsv, json, jsonl, markdown, parquet, xlsx), write id, answer, confidence and status; what a
+    model says about a row that does not answer the question is written, too, with the status no-answer.
 
     [bold]Examples[/bold]
 

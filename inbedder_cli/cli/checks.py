@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from typing import TYPE_CHECKING
 
+from inbedder_cli.diagnostics.doubts import doubts_about
 from inbedder_cli.errors import RowsFailedError
 from inbedder_cli.explanation.parts import split_text
-from inbedder_cli.explanation.yes_no import is_yes_no_question
 from inbedder_cli.wording import count_of, visible
 
 if TYPE_CHECKING:
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from inbedder_cli.options import EncodeOptions
     from inbedder_cli.progress import Reporter
     from inbedder_cli.results import Embeddings
-
-
-DOMINANT = 0.6  # share of the answers above which one answer gets a warning
 
 
 def show_preview(
@@ -92,15 +88,8 @@ def warn_about_embeddings(embeddings: Embeddings, max_tokens: int, reporter: Rep
     :param reporter: receives the warnings.
     :raises RowsFailedError: when some rows have no finite vector.
     """
-    if embeddings.n_truncated:
-        reporter.warn(f"{embeddings.n_truncated:,} texts were truncated to fit {max_tokens} tokens (--max-tokens)")
-    answers = [a for a in embeddings.answers or () if a]
-    if answers and not is_yes_no_question(embeddings.instruction or ""):  # most may well say yes
-        answer, n = Counter(answers).most_common(1)[0]
-        if n > DOMINANT * len(answers):
-            asked = f' to "{embeddings.instruction}"' if embeddings.instruction else ""
-            share = f'{100 * n / len(answers):.0f} % of the answers{asked} are "{answer}"'
-            reporter.warn(f"{share}: does the question fit the texts?")
+    for doubt in doubts_about(embeddings, max_tokens):
+        reporter.warn(doubt)
     if n_failed := sum(s == "failed" for s in embeddings.status):
         raise RowsFailedError(
             f"{n_failed:,} rows have no finite vector (status failed)",

@@ -185,7 +185,7 @@ def cluster(
     from inbedder_cli.questions import check_analysis
     from inbedder_cli.report.maps import with_maps
 
-    check_analysis(corpus, cluster_options, columns, multi=multi)
+    check_analysis(corpus, cluster_options, columns, questions=questions, multi=multi)
     page.check(corpus, report, save)
     encode_options, embeddings = encoding.settings(), None
     if vectors:

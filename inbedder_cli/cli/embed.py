@@ -44,7 +44,7 @@ def embed(
 
     -o takes .parquet, .npy, .safetensors or .jsonl; without it, JSON lines go to stdout.
     Rows without text get a null vector (all-NaN in .npy and .safetensors). Rows that do not answer the question
-    have a vector; JSON lines give their status, no-answer.
+    have a vector; Parquet and JSON lines give their status, no-answer.
 
     [bold]Examples[/bold]
 

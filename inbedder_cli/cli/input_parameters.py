@@ -114,7 +114,8 @@ BadRowsFile = Annotated[
 Sheet = Annotated[
     str | None,
     typer.Option(
-        help="Sheet of an Excel workbook. Default: the first that is not hidden or empty.", rich_help_panel=INPUT
+        help="Sheet of an Excel workbook. Default: the first with a row below its header, hidden ones last.",
+        rich_help_panel=INPUT,
     ),
 ]
 JsonPath = Annotated[

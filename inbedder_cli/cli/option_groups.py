@@ -105,6 +105,25 @@ class RuntimeOptions:
 
 
 @dataclass(frozen=True)
+class PlaceOptions:
+    """Where the model of a saved run encodes rows, without the cache."""
+
+    device: parameters.Device = "auto"
+    offline: parameters.Offline = False
+    workers: parameters.Workers = None
+    devices: parameters.Devices = None
+
+    def load(self, run: SavedRun, reporter: Reporter) -> Encoder:
+        """Return the encoder of a saved run; see `RuntimeOptions.load`.
+
+        :param run: the saved run.
+        :param reporter: receives the model's name and progress.
+        """
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return RuntimeOptions(cache=False, **values).load(run, reporter)
+
+
+@dataclass(frozen=True)
 class EncodingOptions:
     """How texts are encoded."""
 

@@ -24,7 +24,7 @@ from inbedder_cli.options import (
     Dtype,
     Pooling,
 )
-from inbedder_cli.output.formats import check_format, format_names
+from inbedder_cli.output.formats import TABLE, check_format, format_names
 from inbedder_cli.registry import algorithms
 
 INPUT = "Input"
@@ -226,7 +226,7 @@ MinClusterSize = Annotated[
         max=MAX_COUNT,
         help="Smallest cluster (hdbscan).",
         rich_help_panel=CLUSTERING,
-        show_default="2 % of the rows",
+        show_default="2 % of the rows, at least 5",
     ),
 ]
 Stability = Annotated[
@@ -258,7 +258,7 @@ FlagUnanswered = Annotated[
     bool,
     typer.Option(
         "--flag-unanswered/--no-flag-unanswered",
-        help="Give rows that do not answer the question the status no-answer, and no cluster.",
+        help="Give rows that do not answer the question the status no-answer; they are in no cluster.",
         rich_help_panel=ANSWERS,
     ),
 ]
@@ -303,6 +303,18 @@ Format = Annotated[
         autocompletion=complete_format,
         metavar=f"[{'|'.join(format_names())}]",
         help="Output format. Default: by the file's suffix; a table on a terminal, rows in a pipe.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+RowFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        "-f",
+        callback=_known_format,
+        autocompletion=complete_format,
+        metavar=f"[{'|'.join(name for name in format_names() if name != TABLE)}]",
+        help="Output format. Default: by the file's suffix; otherwise one answer per line.",
         rich_help_panel=OUTPUT,
     ),
 ]

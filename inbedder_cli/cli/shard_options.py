@@ -98,7 +98,7 @@ Workers = Annotated[
     typer.Option(
         min=1,
         max=100_000,
-        help="Processes that encode; of the engine ray, its workers.",
+        help="Processes that encode; of the engine ray, its workers. Steps that encode nothing need none.",
         show_default="by cores; one per GPU",
         rich_help_panel=SHARDS,
     ),

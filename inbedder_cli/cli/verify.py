@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.console import print_line, print_values, stderr_reporter
-from inbedder_cli.cli.option_groups import RuntimeOptions, with_groups
+from inbedder_cli.cli.option_groups import PlaceOptions, with_groups
 from inbedder_cli.errors import InbedderError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ SAME = 0.95  # minimum share of rows that get the same cluster again
 @with_groups
 def verify(
     run: parameters.Run,
-    runtime: RuntimeOptions,
+    place: PlaceOptions,
     sample: Annotated[int, typer.Option(min=2, max=parameters.MAX_COUNT, help="Rows to encode again.")] = 200,
     as_json: parameters.AsJson = False,
     quiet: parameters.Quiet = False,
@@ -30,7 +30,7 @@ def verify(
     """Encode some rows of a saved run again, and check that they get the same answers and clusters.
 
     Fails (exit code 1) when fewer than 95 % of them get the same cluster, for example with another dtype or other
-    versions of the libraries.
+    versions of the libraries. The cache is neither read nor written.
 
     [bold]Examples[/bold]
 
@@ -41,7 +41,7 @@ def verify(
 
     reporter = stderr_reporter(quiet=quiet)
     saved = load_run(run)
-    encoder = replace(runtime, cache=False).load(saved, reporter)  # the cache is left as it is
+    encoder = place.load(saved, reporter)
     results = {name: verify_run(saved, name, encoder, sample, reporter) for name in saved.questions}
     if as_json:
         print_values({name: _numbers(result) for name, result in results.items()}, as_json=True)

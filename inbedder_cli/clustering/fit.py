@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from inbedder_cli.clustering.preprocess import Labels, Vectors
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Clustering:
     """Clusters of rows.
 
@@ -190,11 +190,12 @@ def check_tunable(options: ClusterOptions) -> None:
         raise UsageError(f"{options.algorithm} has no setting to tune", hint="choose another --algorithm")
 
 
-def check_options(options: ClusterOptions, n_rows: int) -> None:
+def check_options(options: ClusterOptions, n_rows: int, what: str = "rows with text") -> None:
     """Check options, and that there are enough rows for them, before any work is done.
 
     :param options: what the user chose.
-    :param n_rows: rows with text.
+    :param n_rows: rows to cluster.
+    :param what: these rows are.
     :raises UsageError: for invalid options.
     :raises InputError: for too few rows.
     """
@@ -213,18 +214,14 @@ def check_options(options: ClusterOptions, n_rows: int) -> None:
         return
     if kind.takes_k:
         raise InputError(
-            f"{n_rows} rows with text are too few for {min_rows} clusters",
+            f"{n_rows} {what} are too few for {min_rows} clusters",
             hint="give more rows"
             if min_rows == 2
             else f"lower {'--k-min' if options.k is None else '-k'} or give more rows",
         )
     if kind.takes_min_cluster_size:
-        raise InputError(
-            f"{n_rows} rows with text cannot hold a cluster of {min_rows}", hint="lower --min-cluster-size"
-        )
-    raise InputError(
-        f"{n_rows} rows with text are too few: {options.algorithm} needs {min_rows}", hint="give more rows"
-    )
+        raise InputError(f"{n_rows} {what} cannot hold a cluster of {min_rows}", hint="lower --min-cluster-size")
+    raise InputError(f"{n_rows} {what} are too few: {options.algorithm} needs {min_rows}", hint="give more rows")
 
 
 def distances_to(centroids: Vectors, points: Vectors, labels: Labels) -> tuple[Vectors, Labels, Vectors]:

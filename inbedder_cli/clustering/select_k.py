@@ -116,12 +116,14 @@ def select_n_clusters(
     answers = None if answers is None else [answers[i] for i in sample]
     # Two rows a cluster are the least that can be compared, but `k_min` is what the user asks for.
     most = min(options.k_max, n_different(points, options.k_max), max(len(points) // 2, options.k_min))
-    scores = {}
+    scores: dict[int, KScore] = {}
+    reduced = None
     for k in range(options.k_min, most + 1):
         candidate = replace(options, k=k)
         labels, memberships = fit_quickly(points, candidate)
         if memberships is None:
-            reduced = principal_components(points, DIMENSIONS).transform(points).astype(np.float32)
+            if reduced is None:
+                reduced = principal_components(points, DIMENSIONS).transform(points).astype(np.float32)
             stability = partition_stability(reduced, candidate, PARTS)
         else:
             stability = runs_agreement(memberships)

@@ -66,9 +66,9 @@ def read_corpus(
     unless `id_column` is given.
 
     :param source: path of a CSV, TSV, JSON, JSON-lines, Parquet, Excel or plain text file, which may be compressed
-        (.gz, .bz2, .xz, .zst), or its URL; a folder of files of the same columns, or a pattern of their
-        names; "-" for standard input; a DataFrame or Series of pandas; a list, tuple or array of texts; or an
-        Arrow table.
+        (.gz, .bz2, .xz, .zst, or the only file in a .zip), or its URL; a folder of files of the same columns, or
+        a pattern of their names; "-" for standard input; a DataFrame or Series of pandas; a list, tuple or array
+        of texts; or an Arrow table.
     :param text: text column or columns, joined by a line break; a path such as "ticket.description" or
         "items[0].text" where cells hold objects or lists; None guesses the one obvious column.
     :param text_template: pattern such as '{title}. {body}', instead of `text`.
@@ -86,7 +86,8 @@ def read_corpus(
     :param on_bad_row: what to do with rows that have more cells than the header: fail; skip them (in JSON
         lines: what is no object); or pad, which joins the cells beyond the header to the last one.
     :param json_path: path of the list of rows in a JSON document, such as "data.items"; None takes the only one.
-    :param sheet: sheet of an Excel workbook; None takes the first that is not hidden or empty.
+    :param sheet: sheet of an Excel workbook; None takes the first with a row below its header, hidden
+        ones last.
     :param empty: what to do with rows that have no text: skip, keep or fail.
     :param limit: maximum number of rows, taken from the beginning.
     :param sample: size of a random sample of the rows, kept in their order; None keeps all.

@@ -23,7 +23,7 @@ class Layout:
     :param escape: a character that makes the next one part of the text; None: only doubled quotes do.
     :param on_bad_row: what to do with rows that do not fit.
     :param json_path: where the list of rows is in a JSON document; None takes the only one.
-    :param sheet: of a workbook; None takes the first that is not hidden or empty.
+    :param sheet: of a workbook; None takes the first with a row below its header, hidden ones last.
     """
 
     delimiter: str | None = None

@@ -65,7 +65,7 @@ class Trend:
     p_value: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Crosstab:
     """Counts of two groupings of the same rows, and how strongly they are associated.
 

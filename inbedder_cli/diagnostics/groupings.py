@@ -51,7 +51,7 @@ IDENTIFIER = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Grouping:
     """A value for each row: the label of its cluster, or its group in a column.
 
@@ -107,9 +107,10 @@ def column_grouping(name: str, cells: Sequence[Any], bins: str | None = None) ->
     if numbers is not None:
         return _by_range(name, texts, numbers, bins)
     values = [None if cell in (None, "") else str(cell) for cell in cells]
-    order = tuple(sorted({v for v in values if v is not None}))
-    if not order or not all(PERIOD.fullmatch(value) for value in order):
+    found = {v for v in values if v is not None}
+    if not found or not all(PERIOD.fullmatch(value) for value in found):
         return Grouping(name, values)
+    order = tuple(sorted(found, key=lambda value: ([int(part) for part in re.findall(r"\d+", value)], value)))
     places: dict[str | None, float] = {value: float(i) for i, value in enumerate(order)}
     return Grouping(name, values, order, np.array([places.get(v, np.nan) for v in values], np.float64))
 
@@ -123,7 +124,7 @@ Read = tuple[list[Any], str | None]  # a value per cell, None where it is of ano
 
 def _dates(cells: Sequence[Any], name: str) -> Read | None:
     """Return the moments that cells name, or None if they are no dates."""
-    if EPOCH_NAME.search(name) and (seconds := _epoch_seconds(cells)):
+    if EPOCH_NAME.search(name) and not IDENTIFIER.search(name) and (seconds := _epoch_seconds(cells)):
         return [datetime.fromtimestamp(second, UTC).replace(tzinfo=None) for second in seconds], None
     if cells and all(isinstance(cell, str) for cell in cells):
         if all(PERIOD.fullmatch(cell.strip()) for cell in cells):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inbedder_cli.encoders.base import BaseEncoder, Encoder
 from inbedder_cli.encoders.workers.worker_layout import parse_devices
 from inbedder_cli.errors import UsageError
 from inbedder_cli.options import DEFAULT_MODEL, GPU_MODEL, Dtype
+from inbedder_cli.parameter_types import check_types
 from inbedder_cli.paths import expand
 from inbedder_cli.progress import SILENT
 from inbedder_cli.registry import Registry
@@ -30,7 +32,7 @@ encoder_backends: Registry[Backend] = Registry(
 
 
 def load_encoder(
-    model: str | None = None,
+    model: str | Path | None = None,
     *,
     template: str | None = None,
     device: str = "auto",
@@ -62,6 +64,10 @@ def load_encoder(
     :raises ModelError: when the model cannot be found, fetched or verified.
     :raises UsageError: for an unknown device or dtype, or for devices together with a device or workers.
     """
+    plain = {"template": template, "device": device, "offline": offline, "refresh": refresh, "workers": workers}
+    check_types(load_encoder.__annotations__, plain)
+    if isinstance(cache, (str, int, type(None))) and not isinstance(cache, bool):
+        raise UsageError(f"cache must be True, False or a RowCache, not {cache!r}")
     gpus = parse_devices(devices)
     if gpus:
         if device != "auto" or workers is not None:
@@ -71,6 +77,9 @@ def load_encoder(
         device = gpus[0]
     if model is None:
         model = default_model(device)
+    if not isinstance(model, (str, Path)):
+        raise UsageError(f"model must be a name or a folder, not {model!r}")
+    model = str(model)
     name, colon, rest = model.partition(":")
     backend, reference = (name, rest) if colon and name in encoder_backends else (TRANSFORMERS, model)
     chosen = Dtype(dtype)

@@ -43,7 +43,7 @@ class EncodedText(NamedTuple):
     truncated: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Encoded:
     """Texts encoded under one instruction.
 

@@ -16,7 +16,7 @@ LIKELY = 8  # words of each answer in a table
 RANKED = 16  # words of each answer that an encoder returns and caches: a teacher's labels hold them all
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NextWords:
     """The most probable first words of many answers, as tables with one row per answer.
 

@@ -17,7 +17,7 @@ import numpy as np
 from inbedder_cli.explanation.stop_words import words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import numpy.typing as npt
 
@@ -41,10 +41,28 @@ def likely_next_words(words: NextWords, labels: npt.NDArray[np.int64], n: int) -
     words_by_cluster: dict[int, list[str]] = {}
     for cluster in np.unique(labels).tolist():
         roots, n_rows = _mean_roots(words.of(np.flatnonzero(labels == cluster)))  # type: ignore[arg-type]
-        excess = np.where(n_rows >= MIN_ROWS, roots - everywhere, 0)
-        best = sorted(range(len(excess)), key=lambda i: (-excess[i], words.words[i]))[:n]
-        words_by_cluster[cluster] = [words.words[i] for i in best if excess[i] >= MIN_EXCESS]
+        words_by_cluster[cluster] = exceeding(words.words, roots, everywhere, n_rows, n)
     return words_by_cluster
+
+
+def exceeding(
+    words: Sequence[str],
+    roots: npt.NDArray[np.float64],
+    everywhere: npt.NDArray[np.float64],
+    n_rows: npt.NDArray[np.intp],
+    n: int,
+) -> list[str]:
+    """Return the words of a cluster that are likelier in it than in all rows, the largest excess first.
+
+    :param words: the vocabulary.
+    :param roots: mean square root of each word's probability in the cluster, shape (n_words,).
+    :param everywhere: the same over all rows.
+    :param n_rows: rows of the cluster that have the word, same shape.
+    :param n: largest number of words.
+    """
+    excess = np.where(n_rows >= MIN_ROWS, roots - everywhere, 0)
+    best = sorted(range(len(words)), key=lambda i: (-excess[i], words[i]))[:n]
+    return [words[i] for i in best if excess[i] >= MIN_EXCESS]
 
 
 def _mean_roots(words: NextWords) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.intp]]:

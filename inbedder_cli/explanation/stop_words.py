@@ -7,8 +7,12 @@ import unicodedata
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 CHOICE = re.compile(r"\b(?:or|vs|versus)\b|/", re.I)
 MAX_BYTES = 10_000_000  # of a list
@@ -52,17 +56,19 @@ def word_pattern() -> re.Pattern[str]:
     return re.compile(rf"\bn/a\b|{letter}+(?:['.-]{letter}+)*(?:\+\+|#(?!\w))?")
 
 
-def load_stop_words(source: str | None = None) -> frozenset[str]:
+def load_stop_words(source: str | Iterable[str] | None = None) -> frozenset[str]:
     """Return a list of stop words.
 
-    :param source: path of a file with words separated by white space, in which # begins a comment line; "none" for
-        no stop words; None for the package's English list, which holds no negations.
+    :param source: words; path of a file with words separated by white space, in which # begins a comment line;
+        "none" for no stop words; None for the package's English list, which holds no negations.
     :return: the words, as `fold_text` returns them.
     :raises InputError: when the file cannot be read.
     """
     if source == "none":
         return frozenset()
-    return _english_words() if source is None else _words_in(_read_list(source))
+    if source is None:
+        return _english_words()
+    return _words_in(_read_list(source) if isinstance(source, str) else "\n".join(source))
 
 
 @cache

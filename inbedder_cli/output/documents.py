@@ -82,6 +82,7 @@ def result_document(result: ClusteringResult, model: str) -> dict[str, Any]:
             "seed": options.seed,
             "approximation": clustering.shortcut,
             "k_selection": k_records(clustering.choice) if clustering.choice else None,
+            "k_is_capped": bool(clustering.choice and clustering.choice.is_capped),
             "k_close": clustering.choice and clustering.choice.close,
             "k_bound": clustering.choice and clustering.choice.bound,
             "k_before_merging": max(clustering.k, clustering.n_before_merging),

@@ -44,12 +44,14 @@ class StoredVectors:
     :param vectors: of a float type, shape (n_rows, hidden_size); NaN where a row has no vector.
     :param answers: one per row; None where the file has none.
     :param confidences: of the answers, float32, shape (n_rows,); None where the file has none.
+    :param failed: rows of which the file says that their text has no vector.
     :param origin: metadata about texts, instruction and model; empty if the file has none.
     """
 
     vectors: npt.NDArray[Any]
     answers: list[str | None] | None = None
     confidences: npt.NDArray[np.float32] | None = None
+    failed: frozenset[int] = frozenset()
     origin: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -82,18 +84,18 @@ def vector_format(suffix: str) -> VectorFormat:
     return VECTOR_FORMATS[suffix.lower()]
 
 
-def write_vectors(path: str | Path, corpus: Corpus, embedding: Embeddings) -> None:
+def write_vectors(path: str | Path, corpus: Corpus, embeddings: Embeddings) -> None:
     """Write one vector per row; a row without one is null, or all-NaN in .npy and .safetensors.
 
     :param path: the file, which is replaced if there is one; its suffix chooses the format.
     :param corpus: the rows.
-    :param embedding: their vectors, and answers where there are any.
+    :param embeddings: their vectors, and answers where there are any.
     :raises UsageError: when no format has the suffix.
     :raises InbedderError: when the file cannot be written.
     """
     write = vector_format(Path(path).suffix).write
     with atomic_write(Path(path)) as stream:
-        write(corpus, embedding, stream)
+        write(corpus, embeddings, stream)
 
 
 def read_vectors(path: str | Path, corpus: Corpus, instruction: str = "") -> Embeddings:
@@ -104,7 +106,8 @@ def read_vectors(path: str | Path, corpus: Corpus, instruction: str = "") -> Emb
     :param path: the file.
     :param corpus: the rows that the vectors belong to.
     :param instruction: the question of the vectors; "" takes the one recorded in the file.
-    :return: the vectors as float32, with the answers, instruction and model recorded in the file.
+    :return: the vectors as float32, with the answers, instruction and model recorded in the file. Rows that do
+        not answer are not marked: `flag_unanswered` does it again.
     :raises UsageError: when the file records another question.
     :raises InputError: for another format, other texts, another number of rows, and for a row with text whose
         vector is not finite.
@@ -139,7 +142,7 @@ def read_vectors(path: str | Path, corpus: Corpus, instruction: str = "") -> Emb
     return Embeddings(
         vectors,
         stored.answers,
-        _status(vectors, corpus, path),
+        _status(vectors, corpus, stored.failed, path),
         confidences=stored.confidences,
         instruction=instruction or recorded,
         model=origin.get(MODEL) or path,
@@ -177,7 +180,9 @@ def _read(file: Path, source: str) -> StoredVectors:
         raise InputError(f"cannot be read as vectors: {said}", source=source) from error
 
 
-def _status(vectors: npt.NDArray[np.float32], corpus: Corpus, source: str) -> list[RowStatus]:
+def _status(
+    vectors: npt.NDArray[np.float32], corpus: Corpus, failed: frozenset[int], source: str
+) -> list[RowStatus]:
     """Return which rows have a vector.
 
     :raises InputError: for a row with text that has no finite vector.
@@ -185,14 +190,14 @@ def _status(vectors: npt.NDArray[np.float32], corpus: Corpus, source: str) -> li
     finite = np.atleast_1d(np.isfinite(vectors).all(axis=1))
     status = [RowStatus.empty] * len(corpus)
     for row in corpus.readable:
-        if not finite[row]:
+        if not finite[row] and row not in failed:
             raise InputError(
                 "not a finite vector, but the row has a text",
                 source=source,
                 row=row + 1,
                 hint="embed the file again",
             )
-        status[row] = RowStatus.ok
+        status[row] = RowStatus.ok if finite[row] else RowStatus.failed
     return status
 
 
@@ -205,18 +210,18 @@ def texts_sha256(corpus: Corpus) -> str:
     return hashlib.sha256("\0".join(corpus.texts).encode()).hexdigest()
 
 
-def _origin(corpus: Corpus, embedding: Embeddings) -> dict[str, str]:
+def _origin(corpus: Corpus, embeddings: Embeddings) -> dict[str, str]:
     """Return the metadata of a file, by which `read_vectors` detects other texts or another question."""
     return {
         VERSION: str(SCHEMA),
         TEXTS: texts_sha256(corpus),
-        INSTRUCTION: embedding.instruction or "",
-        MODEL: embedding.model or "",
+        INSTRUCTION: embeddings.instruction or "",
+        MODEL: embeddings.model or "",
     }
 
 
-def _write_npy(corpus: Corpus, embedding: Embeddings, stream: IO[bytes]) -> None:
-    np.save(stream, embedding.vectors, allow_pickle=False)
+def _write_npy(corpus: Corpus, embeddings: Embeddings, stream: IO[bytes]) -> None:
+    np.save(stream, embeddings.vectors, allow_pickle=False)
 
 
 def _read_npy(file: Path) -> StoredVectors:
@@ -224,10 +229,10 @@ def _read_npy(file: Path) -> StoredVectors:
     return StoredVectors(np.array(np.lib.format.open_memmap(file, mode="r")))
 
 
-def _write_safetensors(corpus: Corpus, embedding: Embeddings, stream: IO[bytes]) -> None:
+def _write_safetensors(corpus: Corpus, embeddings: Embeddings, stream: IO[bytes]) -> None:
     from safetensors.numpy import save
 
-    stream.write(save({"vectors": embedding.vectors}, metadata=_origin(corpus, embedding)))
+    stream.write(save({"vectors": embeddings.vectors}, metadata=_origin(corpus, embeddings)))
 
 
 def _read_safetensors(file: Path) -> StoredVectors:
@@ -237,13 +242,13 @@ def _read_safetensors(file: Path) -> StoredVectors:
         return StoredVectors(tensors.get_tensor("vectors"), origin=tensors.metadata() or {})
 
 
-def _write_jsonl(corpus: Corpus, embedding: Embeddings, stream: IO[bytes]) -> None:
+def _write_jsonl(corpus: Corpus, embeddings: Embeddings, stream: IO[bytes]) -> None:
     nothing = [None] * len(corpus)
-    answers, confidences = embedding.answers or nothing, nothing
-    if embedding.confidences is not None:
-        confidences = [None if math.isnan(c) else c for c in embedding.confidences.tolist()]
+    answers, confidences = embeddings.answers or nothing, nothing
+    if embeddings.confidences is not None:
+        confidences = [None if math.isnan(c) else c for c in embeddings.confidences.tolist()]
     for row_id, answer, confidence, vector, status in zip(
-        corpus.ids, answers, confidences, embedding.vectors, embedding.status, strict=True
+        corpus.ids, answers, confidences, embeddings.vectors, embeddings.status, strict=True
     ):
         record = {
             "schema": SCHEMA,
@@ -257,11 +262,11 @@ def _write_jsonl(corpus: Corpus, embedding: Embeddings, stream: IO[bytes]) -> No
         stream.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
 
 
-def _write_parquet(corpus: Corpus, embedding: Embeddings, stream: IO[bytes]) -> None:
+def _write_parquet(corpus: Corpus, embeddings: Embeddings, stream: IO[bytes]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    vectors, confidences, nothing = embedding.vectors, embedding.confidences, [None] * len(corpus)
+    vectors, confidences, nothing = embeddings.vectors, embeddings.confidences, [None] * len(corpus)
     missing = ~np.isfinite(vectors).all(axis=1)
     column = pa.FixedSizeListArray.from_arrays(
         pa.array(vectors.ravel()), vectors.shape[1], mask=pa.array(missing) if missing.any() else None
@@ -269,8 +274,8 @@ def _write_parquet(corpus: Corpus, embedding: Embeddings, stream: IO[bytes]) -> 
     table = pa.table(
         {
             "id": pa.array(corpus.ids, pa.string()),
-            "status": pa.array([str(status) for status in embedding.status], pa.string()),
-            "answer": pa.array(embedding.answers or nothing, pa.string()),
+            "status": pa.array([str(status) for status in embeddings.status], pa.string()),
+            "answer": pa.array(embeddings.answers or nothing, pa.string()),
             "confidence": pa.array(
                 nothing if confidences is None else confidences, pa.float32(), from_pandas=True
             ),
@@ -278,7 +283,7 @@ def _write_parquet(corpus: Corpus, embedding: Embeddings, stream: IO[bytes]) -> 
         }
     )
     sink = pa.BufferOutputStream()
-    pq.write_table(table.replace_schema_metadata(_origin(corpus, embedding)), sink, compression="zstd")
+    pq.write_table(table.replace_schema_metadata(_origin(corpus, embeddings)), sink, compression="zstd")
     stream.write(sink.getvalue())
 
 
@@ -287,7 +292,9 @@ def _read_parquet(file: Path) -> StoredVectors:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(str(file)) as parquet:
-        names = [name for name in ("vector", "answer", "confidence") if name in parquet.schema_arrow.names]
+        names = [
+            name for name in ("vector", "answer", "confidence", "status") if name in parquet.schema_arrow.names
+        ]
         schema = pa.schema([parquet.schema_arrow.field(name) for name in names], parquet.schema_arrow.metadata)
     if "answer" in names and not pa.types.is_string(schema.field("answer").type):
         raise ValueError("the answers are no texts")
@@ -302,13 +309,15 @@ def _read_parquet(file: Path) -> StoredVectors:
     vectors = np.full((len(lists), width), np.nan, np.float32)
     vectors[valid] = lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)  # flatten drops nulls
     answers = table.column("answer").to_pylist() if "answer" in table.column_names else None
+    statuses = table.column("status").to_pylist() if "status" in table.column_names else []
+    failed = frozenset(row for row, status in enumerate(statuses) if status == RowStatus.failed)
     origin = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
     if answers is None or all(answer is None for answer in answers):
-        return StoredVectors(vectors, origin=origin)
+        return StoredVectors(vectors, failed=failed, origin=origin)
     confidences = None
     if "confidence" in table.column_names and table["confidence"].null_count < len(table):
         confidences = table["confidence"].to_numpy().astype(np.float32)
-    return StoredVectors(vectors, answers, confidences, origin)
+    return StoredVectors(vectors, answers, confidences, failed, origin)
 
 
 VECTOR_FORMATS.register(".parquet", VectorFormat(_write_parquet, _read_parquet))

@@ -87,7 +87,7 @@ def k_selection_line(selection: KSelection, k_min: int, k_max: int) -> str:
         values.append(f"agreement with the answers {chosen.agreement:.2f}")
     why = "the best score" if best == selection.k else f"the fewest near the best score, that of k = {best}"
     if selection.is_capped:
-        why = f"one for {ROWS_PER_CLUSTER} rows, though the score rises up to k = {best}"
+        why = f"the score rises up to k = {best}, but with fewer than {ROWS_PER_CLUSTER} rows a cluster"
     return f"{line}: {why}; {', '.join(values)} (see them all: inbedder tune)"
 
 

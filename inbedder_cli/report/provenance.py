@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from inbedder_cli.corpus.layout import option_of
-from inbedder_cli.options import EmptyTexts
+from inbedder_cli.options import ClusterOptions, EmptyTexts, EncodeOptions, UnansweredOptions
 from inbedder_cli.registry import algorithms
 from inbedder_cli.version import __version__
 from inbedder_cli.wording import visible
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from inbedder_cli.results import Analysis
 
 LIBRARIES = ("torch", "transformers", "scikit-learn", "numpy")
+IN_MEMORY = ("DataFrame", "Arrow table")  # what a corpus is made of is its source where there is no file
 LONGEST_COMMAND = 3000  # characters
 LIMITS = (
     "A language model read every text and answered the question in a few words. It can misread a text: look at "
@@ -55,7 +56,7 @@ def command(analysis: Analysis) -> str:
     """
     result, corpus = analysis.result, analysis.corpus
     record = result.embeddings.record
-    if record is None or corpus.reading is None:
+    if record is None or corpus.reading is None or corpus.source in IN_MEMORY:
         return ""
     words = ["inbedder", "cluster", corpus.source, *_reading(corpus.reading)]
     for one in analysis:
@@ -63,16 +64,36 @@ def command(analysis: Analysis) -> str:
     options = [one.clustering.options for one in analysis]
     if all(one.clustering.choice is None and one.clustering.options.k for one in analysis):
         words += [word for each in options for word in ("-k", str(each.k))]
-    if options[0].algorithm != "kmeans":
-        words += ["-a", options[0].algorithm]
-        words += ["--min-cluster-size", str(options[0].min_cluster_size)] if options[0].min_cluster_size else []
-    if options[0].seed:
-        words += ["--seed", str(options[0].seed)]
+    else:
+        words += _changed(options[0], ClusterOptions, "k_min", "k_max")
+    words += _changed(options[0], ClusterOptions, "algorithm", "seed", "consensus", "stability")
+    if not algorithms[options[0].algorithm].takes_k:
+        words += _changed(options[0], ClusterOptions, "min_cluster_size")
+    words += _changed(result.unanswered_options, UnansweredOptions, "min_confidence")
+    words += [] if result.unanswered_options.flag else ["--no-flag-unanswered"]
+    names = ("pooling", "layer", "max_tokens", "max_answer_tokens")
+    words += _changed(result.embeddings.options, EncodeOptions, *names)
     words += ["--multi"] if result.units else []
-    words += ["-m", record.reference]
+    words += ["-m", record.reference, "--dtype", record.dtype]
+    words += ["--template", record.template] if record.template else []
     words += ["--by", ",".join(analysis.columns)] if analysis.columns else []
     line = shlex.join(words)
     return visible(line) if len(line) <= LONGEST_COMMAND else ""
+
+
+def _changed(given: object, kind: type, *names: str) -> list[str]:
+    """Return the options whose values are not the defaults of their class."""
+    words = []
+    for name in names:
+        value, option = getattr(given, name), name.replace("_", "-")
+        if value == getattr(kind, name):
+            continue
+        words += (
+            [f"--{option}" if value else f"--no-{option}"]
+            if isinstance(value, bool)
+            else [f"--{option}", str(value)]
+        )
+    return words
 
 
 def _reading(reading: Reading) -> list[str]:

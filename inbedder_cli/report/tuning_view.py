@@ -40,9 +40,9 @@ def _print_k_selection(console: Console, selection: KSelection) -> None:
         cells = (f"{score.silhouette:.2f}", f"{score.stability:.2f}", answers, f"{score.score:.2f}")
         table.add_row(str(k), *cells, marks.get(k, ""), style="bold" if k == selection.k else "")
     console.print(table)
-    rule = (
-        "at most one cluster for five rows" if selection.is_capped else "the fewest clusters near the best score"
-    )
+    rule = "the fewest clusters near the best score"
+    if selection.is_capped:
+        rule = "no more clusters than one for five rows, but --k-min"
     notes = [f"on {selection.n_rows:,} rows; -k auto takes {rule}, k = {selection.k}"]
     if selection.scores and selection.k_max and (largest := max(selection.scores)) < selection.k_max:
         notes.append(f"k stops at {largest}: a cluster has two different rows at least")

@@ -57,7 +57,7 @@ def restore_analysis(run: SavedRun) -> Analysis:
     crossed = [c.grouping for c in chosen_columns(corpus, columns) if c.name in run.manifest.crossed]
     groupings = [Grouping(name or "cluster", result.names) for name, result in results.items()]
     tables = crosstabs(list(pairs_of(groupings, crossed)))
-    return replace(with_crosstabs(results, tables, run.model.description), columns=tuple(columns))
+    return with_crosstabs(results, tables, columns, run.model.description)
 
 
 def _places(name: str, numbers: Mapping[str, list[float | None]], n_rows: int) -> np.ndarray[Any, Any]:
@@ -130,7 +130,8 @@ def _clustering(run: SavedRun, name: str, rows: Sequence[Mapping[str, Any]]) -> 
         one.k: KScore(one.silhouette, one.stability, one.agreement, one.score) for one in made.k_selection or ()
     }
     chosen = next((one.k for one in made.k_selection or () if one.chosen), None)
-    by_answers = any(score.agreement is not None for score in scores.values())
+    by_answers, k_max = any(score.agreement is not None for score in scores.values()), saved.clustering.k_max
+    choice = None if chosen is None else KSelection(chosen, scores, 0, by_answers, k_max, made.k_is_capped)
     return Clustering(
         labels=numbers("cluster"),
         distances=np.array(column("cluster_distance", np.nan), np.float32),
@@ -139,7 +140,7 @@ def _clustering(run: SavedRun, name: str, rows: Sequence[Mapping[str, Any]]) -> 
         centroids=saved.predictor.centroids,
         mean=saved.predictor.mean,
         options=saved.clustering,
-        choice=None if chosen is None else KSelection(chosen, scores, 0, by_answers, saved.clustering.k_max),
+        choice=choice,
         shortcut=made.approximation,
         numbers=saved.predictor.numbers,
         alike=_still_apart(made.answered_alike, saved),

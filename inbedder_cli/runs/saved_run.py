@@ -19,7 +19,7 @@ from inbedder_cli.clustering import NOISE
 from inbedder_cli.clustering.predictor import ClusterPredictor
 from inbedder_cli.errors import InputError
 from inbedder_cli.explanation.labels import OR
-from inbedder_cli.explanation.summaries import UNANSWERED
+from inbedder_cli.explanation.summaries import MIXED, UNANSWERED
 from inbedder_cli.runs.contents import (
     check_rows,
     maps_of,
@@ -104,14 +104,14 @@ class SavedQuestion:
     def number_of(self, cluster: str) -> int | None:
         """Return the number of the cluster that a user names, after merges; None without such a cluster.
 
-        :param cluster: its number, its name, or a part of the name ("joy" of "joy / amusement") that no other
-            cluster's name has; case makes no difference.
+        :param cluster: its number, its name, or a part of it that no other name has ("joy" of "joy / amusement"
+            or "(mixed) joy"); case makes no difference.
         """
         wanted = cluster.casefold()
         # The last of equal names counts: that of a cluster before one that was merged away, then the first.
         named = sorted(reversed(self.names.items()), key=lambda pair: pair[0] not in self.merged)
         names = {name.casefold(): number for number, name in named}
-        parts = [number for name, number in names.items() if wanted in name.split(OR)]
+        parts = [number for name, number in names.items() if wanted in name.removeprefix(f"{MIXED} ").split(OR)]
         known = ({wanted: parts[0]} if len(parts) == 1 else {}) | names
         found = int(wanted) if wanted in map(str, self.names) else known.get(wanted)
         return found if found is None else self.merged.get(found, found)

@@ -131,6 +131,7 @@ class SavedClustering(Struct, frozen=True):
 
     approximation: str | None = None
     k_selection: list[SavedKScore] | None = None
+    k_is_capped: bool = False
     answered_alike: list[list[int]] = []
 
 
@@ -221,6 +222,7 @@ class Settings(Struct, frozen=True):
     min_cluster_size: Clusters | None
     seed: Annotated[int, Meta(ge=0, lt=2**32)]
     stability: bool
+    consensus: bool = True
 
 
 class Input(Struct, frozen=True):

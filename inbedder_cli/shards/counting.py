@@ -1,6 +1,6 @@
 """Counts of a shard that explain clusters: they can be added over all shards in any order.
 
-Probabilities are counted in millionths, so that sums do not depend on the order either.
+Roots of probabilities are counted in millionths, so that sums do not depend on the order either.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class ShardCounts(Struct, frozen=True):
     :param novel: novel rows by cluster.
     :param phrases: table of cluster, phrase, rows that contain it, rows that say nothing else (`pack`).
     :param answers: table of cluster, answer, rows.
-    :param words: table of cluster, word, sum of its probabilities in millionths.
+    :param words: table of cluster, word, sum of the roots of its probabilities in millionths, rows that have it.
     :param central: the rows nearest to each centroid, of different texts.
     :param borderline: the rows nearest to another cluster, of different texts.
     """
@@ -181,14 +181,17 @@ def _word_counts(result: ClusteringResult, vocabulary: Vocabulary) -> list[tuple
     n_words = len(vocabulary.words)
     places = np.array([vocabulary.word_ids.get(word, n_words) for word in table.words], np.int64)
     labels, rows = result.clustering.labels, np.array(result.rows, np.int64)
-    millionths = np.rint(table.probabilities[rows].astype(np.float64) * MILLION).astype(np.int64)
+    roots = np.sqrt(table.probabilities[rows].astype(np.float64))
+    millionths = np.rint(roots * MILLION).astype(np.int64)
     ids = places[table.ids[rows]]
     counts: list[tuple[int, ...]] = []
     for label in np.unique(labels).tolist():
         inside = labels == label
-        sums = np.zeros(n_words + 1, np.int64)
+        sums, n_rows = np.zeros(n_words + 1, np.int64), np.zeros(n_words + 1, np.int64)
         np.add.at(sums, ids[inside].ravel(), millionths[inside].ravel())
-        counts += [(label, int(word), int(sums[word])) for word in np.flatnonzero(sums[:n_words])]
+        np.add.at(n_rows, ids[inside].ravel(), (roots[inside] > 0).ravel())
+        words = np.flatnonzero(n_rows[:n_words]).tolist()
+        counts += [(label, word, int(sums[word]), int(n_rows[word])) for word in words]
     return counts
 
 

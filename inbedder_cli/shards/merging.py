@@ -10,7 +10,7 @@ import numpy as np
 
 from inbedder_cli.clustering import NOISE
 from inbedder_cli.errors import InputError
-from inbedder_cli.explanation.likely_next_words import MIN_EXCESS, KnownWords
+from inbedder_cli.explanation.likely_next_words import KnownWords, exceeding
 from inbedder_cli.explanation.phrases import distinctive_phrases, phrases_of_counts
 from inbedder_cli.explanation.summaries import (
     NOISE_LABEL,
@@ -49,7 +49,8 @@ class MergedCounts:
         self.phrases = np.zeros((shape, len(vocabulary.phrases)), np.int64)
         self.alone = np.zeros((shape, len(vocabulary.phrases)), np.int64)
         self.answers = np.zeros((shape, len(vocabulary.answers)), np.int64)
-        self.words = np.zeros((shape, len(vocabulary.words)), np.int64)
+        self.word_roots = np.zeros((shape, len(vocabulary.words)), np.int64)
+        self.word_rows = np.zeros((shape, len(vocabulary.words)), np.int64)
         self.known_words = KnownWords.of(vocabulary.answers, vocabulary.words)
         self.central: dict[int, list[Candidate]] = defaultdict(list)
         self.borderline: dict[int, list[Candidate]] = defaultdict(list)
@@ -61,7 +62,7 @@ class MergedCounts:
         :raises ValueError: for counts that do not fit the vocabulary, or the number of clusters.
         :raises IndexError: likewise.
         """
-        tables = (unpack(counts.phrases, 4), unpack(counts.answers, 3), unpack(counts.words, 3))
+        tables = (unpack(counts.phrases, 4), unpack(counts.answers, 3), unpack(counts.words, 4))
         numbers = np.concatenate(
             [[*each.values()] for each in (counts.statuses, counts.sizes, counts.novel)]
             + [table[1:].ravel() for table in tables]
@@ -74,9 +75,11 @@ class MergedCounts:
         labels, ids, n_rows, n_alone = unpack(counts.phrases, 4)
         self.phrases[labels, ids] += n_rows
         self.alone[labels, ids] += n_alone
-        for table, packed in ((self.answers, counts.answers), (self.words, counts.words)):
-            labels, ids, n_rows = unpack(packed, 3)
-            table[labels, ids] += n_rows
+        labels, ids, n_rows = unpack(counts.answers, 3)
+        self.answers[labels, ids] += n_rows
+        labels, ids, roots, n_rows = unpack(counts.words, 4)
+        self.word_roots[labels, ids] += roots
+        self.word_rows[labels, ids] += n_rows
         n = self.vocabulary.n_exemplars
         for label, central in counts.central.items():
             self.central[label] = merge_candidates(self.central[label], central, label, n)
@@ -127,12 +130,11 @@ class MergedCounts:
         return sorted(shares, key=lambda share: (-share.share, share.text))
 
     def _likely_words(self, number: int) -> list[str]:
-        """Return the words whose mean probability most exceeds that over all rows (`likely_next_words`)."""
-        words, n_rows = self.vocabulary.words, self.n_read - self.sizes[UNANSWERED]
-        everywhere = self.words.sum(axis=0) / (MILLION * max(1, n_rows))
-        excess = self.words[number] / (MILLION * self.sizes[number]) - everywhere
-        best = sorted(range(len(words)), key=lambda i: (-excess[i], words[i]))
-        return self.known_words.complete(words[i] for i in best if excess[i] >= MIN_EXCESS)
+        n_rows = self.n_read - self.sizes[UNANSWERED]
+        everywhere = self.word_roots.sum(axis=0) / (MILLION * max(1, n_rows))
+        roots = self.word_roots[number] / (MILLION * self.sizes[number])
+        words = self.vocabulary.words
+        return self.known_words.complete(exceeding(words, roots, everywhere, self.word_rows[number], len(words)))
 
     def unanswered(self) -> ClusterSummary | None:
         """Return the summary of the unanswered rows; None if there are none."""

@@ -41,7 +41,7 @@ class Vocabulary(Struct, frozen=True, dict=True):
     :param answers: whole answers.
     :param phrases: n-grams of answers.
     :param words: first tokens of answers that are words, or begin the only word of an answer that begins so.
-    :param stop_words: a file of stop words, "none", or None for those of the package.
+    :param stop_words: as `ExplainOptions` takes them.
     :param n_phrases: phrases that are kept per cluster.
     :param n_exemplars: example rows that are kept per cluster.
     """
@@ -51,7 +51,7 @@ class Vocabulary(Struct, frozen=True, dict=True):
     answers: Texts
     phrases: Texts
     words: Texts
-    stop_words: str | None
+    stop_words: str | Iterable[str] | None
     n_phrases: Count
     n_exemplars: Count
 

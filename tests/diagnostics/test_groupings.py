@@ -178,3 +178,13 @@ def test_paths_into_columns_are_split_from_their_bins():
     assert split_bins("order.amount", names) == ("order.amount", None)
     assert split_bins("a:b", names) == ("a:b", None)
     assert split_bins("other.amount:5", names) == ("other.amount:5", None)
+
+
+def test_weeks_are_in_their_order():
+    grouping = column_grouping("week", ["2024-W10", "2024-W9", "2024-W11", "2023-W52"])
+    assert grouping.order == ("2023-W52", "2024-W9", "2024-W10", "2024-W11")
+    assert grouping.positions.tolist() == [2, 1, 3, 0]
+
+
+def test_an_identifier_is_no_epoch_though_its_name_holds_date():
+    assert column_grouping("candidate_id", ["1704067200", "1704153600"]).order == ()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inbedder_cli.encoders.next_words import LIKELY, next_words
-from inbedder_cli.explanation.likely_next_words import KnownWords, likely_next_words
+from inbedder_cli.explanation.likely_next_words import KnownWords, exceeding, likely_next_words
 
 ANSWERS = [
     [("anger", 0.6), ("joy", 0.2)],
@@ -83,3 +83,9 @@ def test_tokens_of_one_word_are_shown_once():
         "anger",
     ]
     assert KnownWords.of([], []).complete(["joy"]) == []
+
+
+def test_the_rarest_words_are_those_of_two_rows():
+    words, everywhere = ["joy", "love", "rain"], np.zeros(3)
+    roots, n_rows = np.array([0.3, 0.5, 0.01]), np.array([2, 1, 9])
+    assert exceeding(words, roots, everywhere, n_rows, 5) == ["joy"]

@@ -34,6 +34,7 @@ def test_the_document_tells_settings_counts_and_clusters(result):
         "seed": 0,
         "approximation": None,
         "k_selection": None,
+        "k_is_capped": False,
         "k_close": None,
         "k_bound": None,
         "k_before_merging": 2,

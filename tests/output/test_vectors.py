@@ -306,3 +306,14 @@ def test_a_registered_format_is_written_and_read(tmp_path, corpus):
             read_vectors(str(path), corpus)
     finally:
         VECTOR_FORMATS.unregister(".txt")
+
+
+def test_a_row_that_failed_is_still_failed(tmp_path, corpus):
+    vectors = VECTORS.copy()
+    vectors[2] = np.nan
+    statuses = [RowStatus.ok, RowStatus.empty, RowStatus.failed, RowStatus.empty]
+    write_vectors(tmp_path / "v.parquet", corpus, Embeddings(vectors, ANSWERS, statuses))
+    assert read_vectors(tmp_path / "v.parquet", corpus).status == statuses
+    write_vectors(tmp_path / "v.npy", corpus, Embeddings(vectors, ANSWERS, statuses))
+    with pytest.raises(InputError, match="row 3: not a finite vector"):
+        read_vectors(tmp_path / "v.npy", corpus)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
+from inbedder_cli.clustering import KScore
+from inbedder_cli.clustering.select_k import select_from
 from inbedder_cli.errors import InputError
-from inbedder_cli.options import ReportOptions
+from inbedder_cli.options import ClusterOptions, EncodeOptions, ReportOptions, UnansweredOptions
 from inbedder_cli.report.closing_lines import closing_lines, unstable_line
 from inbedder_cli.report.page import page
 from inbedder_cli.runs.restored import restore_analysis
 from inbedder_cli.runs.saved_run import load_run
+from inbedder_cli.runs.schema import Encoding, Settings, Unanswered
 from inbedder_cli.runs.writer import save_run
 from tests.report.feedback import feedback_analysis
 
@@ -69,7 +72,7 @@ def test_renames_and_merges_are_used(analysis, run):
     assert sum(merged.values()) == pytest.approx(1)
     assert result.labels.count(1) == sizes[1] + sizes[2]
     crossed = next(t for t in result.crosstabs if t.column_name == "region")
-    assert set(crossed.rows) == {"bliss", before.summaries[1].label, "(no clear answer)"}
+    assert set(crossed.rows) == {"bliss", before.summaries[1].label}
     assert b"bliss" in page(restore_analysis(load_run(run)))
 
 
@@ -93,3 +96,20 @@ def test_a_damaged_map_is_refused(run):
     (run / "run.json").write_text(manifest.replace(before, file_sha256(run / "run.safetensors")), encoding="utf-8")
     with pytest.raises(InputError, match="the map has arrays of shapes"):
         load_run(run)
+
+
+def test_a_k_that_few_rows_cap_is_told_again(analysis, tmp_path):
+    result = analysis["mood"]
+    scores = {k: KScore(0.5, 0.5, agreement=k / 10) for k in range(3, 8)}
+    choice = select_from(scores, 15)
+    assert choice.is_capped
+    capped = replace(result, clustering=replace(result.clustering, choice=choice))
+    save_run(tmp_path / "capped", replace(analysis, results=analysis.results | {"mood": capped}))
+    again = restore_analysis(load_run(tmp_path / "capped"))["mood"]
+    assert closing_lines(again) == closing_lines(capped)
+    assert any("fewer than 5 rows" in line for line in closing_lines(again))
+
+
+def test_settings_of_a_run_are_all_options():
+    for saved, options in ((Settings, ClusterOptions), (Encoding, EncodeOptions), (Unanswered, UnansweredOptions)):
+        assert list(saved.__struct_fields__) == [field.name for field in fields(options)]
