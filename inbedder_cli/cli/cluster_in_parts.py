@@ -184,6 +184,7 @@ class ShardedRun:
         from inbedder_cli.shards.jobs import EmbedJob
         from inbedder_cli.shards.joining import join_rows
         from inbedder_cli.shards.labelling import NEW_COLUMNS, check_columns, label_rows
+        from inbedder_cli.shards.large_files import format_and_style
         from inbedder_cli.shards.planning import make_plan
         from inbedder_cli.shards.running import raise_for_failed_rows, run_embedding
         from inbedder_cli.shards.sampling import fit_sample
@@ -194,6 +195,11 @@ class ShardedRun:
             raise UsageError(f"{given}: this needs all rows at once, which --engine does not keep", hint=SAVED)
         options = plan_options(source, {"rows_per_shard": self.rows_per_shard})
         target = PartsOutput.of(output)
+        if target.format in JSON_TYPES and format_and_style(files_of(files)[0], options.staging)[0] == "jsonl":
+            raise UsageError(
+                f"JSON lines become texts in parts, so that {target.format} would lose their types",
+                hint="write CSV, or leave out --engine to hold all rows in memory",
+            )
         if target.file:
             check_targets(target.file, None, force=force, inputs=(files,))
         elif not is_remote(target.folder):

@@ -57,6 +57,8 @@ def compare(
     questions = parse_instructions(instruction)
     if len(questions) < 2:
         raise UsageError("compare needs at least two wordings", hint="repeat -i")
+    if len({text.strip() for text in questions.values()}) < len(questions):
+        raise UsageError("two wordings are the same", hint="give each once")
     file_format, with_table = split_format(output, output_format)
     format_name = check_targets(output, file_format, bad_rows=source.bad_rows, force=force, inputs=[file])
     format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")

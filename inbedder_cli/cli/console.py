@@ -128,7 +128,8 @@ def _hint(error: typer.TyperException) -> str | None:
 
 def _show(message: str, hint: str | None, *, debug: bool = False) -> None:
     if debug or _verbosity >= LIBRARIES:
-        traceback.print_exc()
+        for line in traceback.format_exc().splitlines():
+            print_message(line)
     print_message(f"inbedder: {message}")
     if hint:
         print_message(f"  {hint}")

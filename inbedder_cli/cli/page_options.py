@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -97,9 +98,13 @@ class PageOptions:
 def split_names(given: list[str] | None) -> list[str]:
     """Return the names of columns in options that may be repeated, or hold several names.
 
-    :param given: values such as "rating,product".
+    :param given: values such as "rating,product"; a name that holds a comma is in double quotes, as in CSV.
+
+    >>> split_names(["rating, product", '"Age, years"'])
+    ['rating', 'product', 'Age, years']
     """
-    return [name.strip() for names in given or () for name in names.split(",") if name.strip()]
+    names = csv.reader(given or (), skipinitialspace=True)
+    return [name.strip() for several in names for name in several if name.strip()]
 
 
 def write_pictures(

@@ -13,11 +13,12 @@ from inbedder_cli.cli.completion import complete_cluster, complete_question
 from inbedder_cli.cli.console import stderr_reporter, stdout_console
 from inbedder_cli.cli.option_groups import with_groups
 from inbedder_cli.errors import UsageError
-from inbedder_cli.wording import visible
+from inbedder_cli.wording import count_of, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from inbedder_cli.progress import Reporter
     from inbedder_cli.runs.reviews import Judgment
     from inbedder_cli.runs.saved_run import SavedRun
 
@@ -111,6 +112,7 @@ def review(
             write_judgments(saved, judgments)  # each one, so that nothing is lost
     if filled:
         write_judgments(saved, judgments)
+        _tell_of_other_names(saved, judgments, reporter)
     format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
     clusters = {name: cluster_summaries(saved, name) for name in saved.questions}
     table = saved_clusters_table(clusters, lists=format_name == TABLE)
@@ -149,6 +151,13 @@ def _filled(run: SavedRun, path: str) -> list[Judgment]:
     from inbedder_cli.runs.reviews import judgments_of_sheet
 
     return judgments_of_sheet(run, read_corpus(path, text="text", require_text=False).table, path)
+
+
+def _tell_of_other_names(run: SavedRun, judgments: list[Judgment], reporter: Reporter) -> None:
+    """Say how many judgments are of names that the clusters no longer have, and so do not count."""
+    names = {name: set(question.names.values()) for name, question in run.questions.items()}
+    if n := sum(each.label not in names.get(each.question, ()) for each in judgments):
+        reporter.warn(f"{count_of(n, 'judgment')} of names that no cluster has now do not count")
 
 
 def _asked(

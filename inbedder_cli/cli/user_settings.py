@@ -25,8 +25,10 @@ PREFIX = "INBEDDER_"
 # What belongs to one call: above all what it writes or removes, since a settings file may come with a folder.
 ONCE = frozenset(
     "output save sheet clusters report plot bad-rows open force resume from older-than max-size vectors dry-run "
-    "help version".split()
+    "limit sample prefix help version".split()
 )
+# Only by the user's own file, or a variable: what leads elsewhere, or empties what a user has.
+OWN_ONLY = frozenset(["address", "cache-max-size"])
 OTHER_VARIABLES = frozenset({"cache", "debug"})  # INBEDDER_CACHE is a folder, INBEDDER_DEBUG for all commands
 OWN = frozenset(
     {(("train",), "model"), (("teach",), "model")}
@@ -110,6 +112,11 @@ class Settings:
             raise UsageError(
                 f"{source}: {key} cannot be a setting", hint=f"give --{option} on the command line, or remove it"
             )
+        if option in OWN_ONLY and source == FILE:
+            raise UsageError(
+                f"{source}: {key} cannot be a setting of a folder",
+                hint="put it into your own settings (inbedder config path), or give it on the command line",
+            )
         found = [(words, parameter) for words, name, parameter in options_of(group, command) if name == option]
         if not found and key in commands:
             raise UsageError(f"{source}: {key} is a command, so it takes a table", hint=f"write: [{key}]")
@@ -134,8 +141,9 @@ class Settings:
             value = os.environ.get(variable)
             if value and (words, option) not in OWN:
                 self._set(words, option, parameter, [value] if parameter.multiple else value, variable)
+        once = {variable_of(option): f"--{option} belongs to one call, and is no setting" for option in ONCE}
         self.unknown_variables = {
-            name: did_you_mean(name, sorted(known))
+            name: once.get(name) or did_you_mean(name, sorted(known))
             for name in sorted(os.environ)
             if name.startswith(PREFIX) and name not in known
         }

@@ -102,7 +102,8 @@ def select_n_clusters(
     With answers, clusters are good if they agree with them: the smallest k is selected whose adjusted mutual
     information is near the best; the better that is, the nearer. Without answers, or where no clusters agree with
     them, the silhouette decides; and where no clusters are found again either, the rows are a single cloud and the
-    smallest k will do. Few rows allow no more clusters than a fifth of their number, or `k_min`.
+    smallest k will do. Few rows allow no more clusters than a fifth of their number, or `k_min`: the best of these
+    is taken where more would be better.
 
     :param points: centered and normalized vectors, float32, shape (n_rows, hidden_size), in canonical order.
     :param options: which algorithm, the range of k, and the seed.
@@ -152,9 +153,10 @@ def select_from(scores: dict[int, KScore], n_rows: int) -> KSelection:
     if not by_answers and max(score.stability for score in scores.values()) < NO_STRUCTURE:
         least = 0.0
     wanted = next((k for k, share in shares.items() if share >= least), min(shares))
-    k = min(wanted, max(n_rows // ROWS_PER_CLUSTER, min(shares)))
+    most = max(n_rows // ROWS_PER_CLUSTER, min(shares))
+    k = wanted if wanted <= most else max((k for k in shares if k <= most), key=lambda k: measures[k])
     scores = {k: replace(score, score=shares[k]) for k, score in scores.items()}
-    return KSelection(k, scores, n_rows, by_answers, is_capped=k < wanted)
+    return KSelection(k, scores, n_rows, by_answers, is_capped=wanted > most)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import warnings
 import zipfile
+from contextlib import suppress
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from inbedder_cli.corpus.formulas import notes_of_formulas
@@ -99,7 +101,8 @@ def _read(opened: Opened, layout: Layout, limit: int | None) -> ReadTable:
         hint = f"its sheets: {', '.join(names[:LISTED])}"
         raise UsageError(f'{opened.name} has no sheet "{layout.sheet}"', hint=hint)
     chosen = layout.sheet or _first_filled(book)
-    read = stream_cells(_records(book[chosen], opened, layout.skip_rows), opened.name, layout, limit).whole()
+    records = _with_wide_header(_records(book[chosen], opened, layout.skip_rows))
+    read = stream_cells(records, opened.name, layout, limit).whole()
     lost = notes_of_formulas(book, chosen, opened, read.table.column_names, layout.skip_rows)
     about_sheet = [] if layout.sheet else _note_of_sheet(book, chosen)
     return read._replace(notes=[*about_sheet, *read.notes, *lost], lost=lost)
@@ -118,13 +121,14 @@ def _first_filled(book: Workbook) -> str:
     Hidden sheets come last.
     """
     names: list[str] = [each.title for each in sorted(book.worksheets, key=_is_hidden)]
-    n_filled = {}
-    for name in names:
+    n_filled: dict[str, int] = {}
+    for name in names if len(names) > 1 else ():
         rows = book[name].iter_rows(max_row=FIRST_ROWS, values_only=True)
-        n_filled[name] = sum(any(value is not None for value in row) for row in rows)
-        if n_filled[name] > 1:
+        with suppress(Exception):  # of openpyxl's parsers, for a damaged sheet: it is not the one
+            n_filled[name] = sum(any(value is not None for value in row) for row in rows)
+        if n_filled.get(name, 0) > 1:
             return name
-    return next((name for name in names if n_filled[name]), names[0])
+    return next((name for name in names if n_filled.get(name)), names[0])
 
 
 def _is_hidden(sheet: ReadOnlyWorksheet) -> bool:
@@ -148,6 +152,8 @@ def _note_of_sheet(book: Workbook, chosen: str) -> list[str]:
 
 def _records(sheet: ReadOnlyWorksheet, opened: Opened, skipped: int) -> Iterator[tuple[int, list[str]]]:
     """Yield row number and cells, without the empty ones at the end; [] for a blank row below the header."""
+    from openpyxl.utils.escape import unescape
+
     has_begun = False
     n_empty = n_filled = n_characters = 0  # a cell far out makes all before it; many cells may share one text
     sheet.reset_dimensions()  # what a file says about its size may be wrong
@@ -160,7 +166,7 @@ def _records(sheet: ReadOnlyWorksheet, opened: Opened, skipped: int) -> Iterator
         n_filled += given
         n_empty += len(values) - given
         check_empty_cells(n_empty, n_filled, f"{number:,} rows of few cells", opened.name, "save it as CSV")
-        cells = [value_as_text(value) for value in values]
+        cells = [unescape(value) if isinstance(value, str) else value_as_text(value) for value in values]
         for cell in cells:
             if len(cell) > opened.max_cell:
                 raise cell_too_large(opened.name, opened.max_cell, row=number)
@@ -172,6 +178,18 @@ def _records(sheet: ReadOnlyWorksheet, opened: Opened, skipped: int) -> Iterator
         if cells or has_begun:
             has_begun = True
             yield number, cells
+
+
+def _with_wide_header(records: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+    """Yield records whose first one has a cell for each column, where its last columns have no name.
+
+    A row of one cell is no header: it is a title above it.
+    """
+    first = list(islice(records, FIRST_ROWS))
+    width = max((len(cells) for _, cells in first), default=0)
+    if first and len(first[0][1]) > 1 and 2 * len(first[0][1]) >= width:
+        first[0][1].extend([""] * (width - len(first[0][1])))
+    return chain(first, records)
 
 
 def _check_size(number: int, values: tuple[object, ...], name: str) -> None:

@@ -11,6 +11,7 @@ from inbedder_cli.wording import count_of
 if TYPE_CHECKING:
     from inbedder_cli.results import Embeddings
 
+LEAST_ANSWERS = 5  # below which one answer may well be that of most rows
 DOMINANT = 0.6  # share of the answers above which one answer gets a warning
 
 
@@ -28,7 +29,7 @@ def doubts_about(embeddings: Embeddings, max_tokens: int) -> list[str]:
     answers = [a for a in embeddings.answers or () if a]
     if answers and not is_yes_no_question(embeddings.instruction or ""):  # most may well say yes
         answer, n = Counter(answers).most_common(1)[0]
-        if n > DOMINANT * len(answers):
+        if len(answers) >= LEAST_ANSWERS and n > DOMINANT * len(answers):
             asked = f' to "{embeddings.instruction}"' if embeddings.instruction else ""
             share = f'{100 * n / len(answers):.0f} % of the answers{asked} are "{answer}"'
             doubts.append(f"{share}: does the question fit the texts?")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 TASKS, TRIPLETS, PAIRS, SIMILARITY = "tasks.json", "triplets.jsonl", "instruct_sts.jsonl", "stsb_dev.jsonl"
 # The question that the reference code asks about STS-B (zhang-yu-wei/InBedder, 3d95d4fa).
+LEAST_ROWS = 10  # of a table whose labels must not all differ
 SIMILARITY_INSTRUCTION = "Extract key words from the sentence."
 
 
@@ -63,7 +64,7 @@ def table_suite(corpus: Corpus, gold: Sequence[str], instructions: Sequence[str]
     :param gold: columns that hold the known classes.
     :param instructions: the question of each gold column.
     :return: the tasks, and notes about rows that were left out.
-    :raises InputError: for a missing column, or one that holds fewer than two classes.
+    :raises InputError: for a missing column, or one that holds fewer than two classes, or a class for each row.
     """
     tasks, notes = [], []
     for column, instruction in zip(gold, instructions, strict=True):
@@ -74,6 +75,13 @@ def table_suite(corpus: Corpus, gold: Sequence[str], instructions: Sequence[str]
                 "holds fewer than two classes on rows with text: there is nothing to distinguish",
                 source=corpus.source,
                 column=column,
+            )
+        if len({labels[i] for i in kept}) == len(kept) >= LEAST_ROWS:
+            raise InputError(
+                "holds another label in each row, which any clusters of one row each would match",
+                source=corpus.source,
+                column=column,
+                hint="name a column of classes",
             )
         if left_out := len(corpus) - len(kept):
             notes.append(f"{column}: {left_out:,} of {len(corpus):,} rows have no text or no label, left out")

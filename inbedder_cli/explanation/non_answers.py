@@ -36,6 +36,7 @@ RETRACTED = re.compile(
 PLACEHOLDER = re.compile(
     r"\[(?:(?:content|comment|post) )?(?:deleted|removed)\b[^\]]{0,40}\]|#(?:n/a|name\?|ref!|value!|null!)"
 )
+LETTERS = re.compile(r"[^\W\d_](?:\s*[./-]\s*[^\W\d_]){1,3}\s*\.?")  # n.a., n / a, k.A.
 NO = frozenset("no nope nah nein nö non não nao nee nej nei нет hayır nie ne ні لا नहीं".split())
 
 
@@ -63,6 +64,8 @@ def is_non_answer(text: str, instruction: str) -> bool:
         return False
     folded = fold_text(text)
     if PLACEHOLDER.fullmatch(folded.strip()):
+        return True
+    if LETTERS.fullmatch(folded.strip()) and _letters_of(folded) in map(_letters_of, _phrases()):
         return True
     clauses = [_without_fillers(clause) for clause in CLAUSE.split(folded.replace("...", " "))]
     whole = _without_fillers(folded)
@@ -100,6 +103,10 @@ def _begins_with_noise(words: list[str]) -> bool:
         return len(words) == 1
     typed = any(word in keys or word[::-1] in keys for keys in KEYBOARD_ROWS) and word not in REAL_WORDS
     return typed and len(word) >= NOISE_LENGTH and (word not in LAYOUTS or len(words) == 1)
+
+
+def _letters_of(text: str) -> str:
+    return "".join(filter(str.isalpha, text))
 
 
 @cache

@@ -163,10 +163,11 @@ def explain(
     words = likely_next_words(next_words, clustering.labels, NEXT_WORDS) if next_words else {}
     known_texts = [texts[i] for i in sample_indices(len(texts), TEXTS, 0)] if words else []
     known_words = KnownWords.of(counted if words else [], known_texts)
-    named = _with_likely_words(chosen, words, row_phrases)
+    named = _with_likely_words(chosen, words, row_phrases, sample_labels)
     labels = _labels(named, row_phrases, sample, clustering, texts, ids, options)
     if show_answers:
-        labels |= {c: f"{MIXED} {labels[c]}" for c, check in checks.items() if check.is_mixed and c != NOISE}
+        mixed = {c for c, check in checks.items() if check.is_mixed} | (named.keys() - chosen.keys())
+        labels |= {c: f"{MIXED} {labels[c]}" for c in mixed - {NOISE}}
 
     def exemplars(chosen: Sequence[int]) -> list[Exemplar]:
         return [
@@ -214,13 +215,16 @@ def _with_likely_words(
     chosen: Mapping[int, tuple[str, ...]],
     words: Mapping[int, Sequence[str]],
     row_phrases: Sequence[Sequence[str]],
+    labels: npt.NDArray[np.int64],
 ) -> dict[int, tuple[str, ...]]:
     """Return the phrases that name each cluster, and of one without a common answer its rows' likely words.
 
-    Only words that answers hold are taken: others may be pieces of words, or say nothing.
+    Only words that its own answers hold are taken: others may be pieces of words, or say nothing of it.
     """
-    known = {phrase for phrases in row_phrases for phrase in phrases}
-    likely = {cluster: tuple(w for w in found if w in known)[:MOST_PHRASES] for cluster, found in words.items()}
+    likely = {}
+    for cluster in words.keys() - chosen.keys():
+        known = {phrase for i in np.flatnonzero(labels == cluster).tolist() for phrase in row_phrases[i]}
+        likely[cluster] = tuple(word for word in words[cluster] if word in known)[:MOST_PHRASES]
     return {cluster: found for cluster, found in likely.items() if found and cluster != NOISE} | dict(chosen)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inbedder_cli.options import CsvStyle
 from inbedder_cli.output.files import atomic_write
 from inbedder_cli.output.formats import format_of, write_table
 
@@ -26,4 +27,5 @@ def write_bad_rows(bad_rows: Sequence[BadRow], path: Path) -> None:
     columns = zip(*bad_rows, strict=True) if bad_rows else ((), (), ())
     arrays = [pa.array(values, kind) for values, kind in zip(columns, kinds.values(), strict=True)]
     with atomic_write(path) as stream:
-        write_table(pa.table(arrays, names=list(kinds)), stream, format_of(path))
+        style = CsvStyle(escapes_formulas=True)  # a line that did not fit may be anything
+        write_table(pa.table(arrays, names=list(kinds)), stream, format_of(path), style=style)

@@ -82,9 +82,9 @@ def k_selection_line(selection: KSelection, k_min: int, k_max: int) -> str:
     if not selection.scores:
         return f"{line}: too few different rows to compare"
     chosen, best = selection.scores[selection.k], selection.best
-    values = [f"silhouette {chosen.silhouette:.2f}", f"stability {chosen.stability:.2f}"]
+    values = [f"silhouette {chosen.silhouette:z.2f}", f"stability {chosen.stability:z.2f}"]
     if chosen.agreement is not None:
-        values.append(f"agreement with the answers {chosen.agreement:.2f}")
+        values.append(f"agreement with the answers {chosen.agreement:z.2f}")
     why = "the best score" if best == selection.k else f"the fewest near the best score, that of k = {best}"
     if selection.is_capped:
         why = f"the score rises up to k = {best}, but with fewer than {ROWS_PER_CLUSTER} rows a cluster"

@@ -36,8 +36,8 @@ def _print_k_selection(console: Console, selection: KSelection) -> None:
     table = _table("k", "silhouette", "stability", "answers", "score")
     marks = {selection.close: "close", selection.best: "best", selection.k: "chosen"}
     for k, score in selection.scores.items():
-        answers = "" if score.agreement is None else f"{score.agreement:.2f}"
-        cells = (f"{score.silhouette:.2f}", f"{score.stability:.2f}", answers, f"{score.score:.2f}")
+        answers = "" if score.agreement is None else f"{score.agreement:z.2f}"
+        cells = (f"{score.silhouette:z.2f}", f"{score.stability:z.2f}", answers, f"{score.score:z.2f}")
         table.add_row(str(k), *cells, marks.get(k, ""), style="bold" if k == selection.k else "")
     console.print(table)
     rule = "the fewest clusters near the best score"

@@ -169,8 +169,14 @@ def judgments_of_sheet(run: SavedRun, table: pa.Table, source: str) -> list[Judg
                 row=number,
                 hint="write a new one: inbedder review RUN --sheet FILE",
             )
-        found.append(Judgment(question, row, cells["label"] or "", FITS[said]))
+        found.append(Judgment(question, row, _label(cells["label"], run, question), FITS[said]))
     return found
+
+
+def _label(cell: str | None, run: SavedRun, question: str) -> str:
+    """Return the label that a sheet holds, without the apostrophe that keeps a spreadsheet from running it."""
+    label, names = cell or "", run.questions[question].names.values()
+    return label[1:] if label.startswith("'") and label not in names else label
 
 
 def _letters(cell: object) -> str:

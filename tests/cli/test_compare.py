@@ -38,9 +38,10 @@ def test_wordings_stand_side_by_side(compare):
     assert "too close to say" in table
 
 
-def test_the_same_wording_twice_agrees_with_itself(compare):
-    document = json.loads(compare("-i", FIRST, "-i", FIRST, "-f", "json").stdout)
-    assert document["agreement"][0][1] == pytest.approx(1)
+def test_the_same_wording_twice_is_refused(compare):
+    refused = compare("-i", FIRST, "-i", f"again={FIRST} ")
+    assert refused.exit_code == 2
+    assert "two wordings are the same" in refused.stderr
 
 
 def test_one_wording_is_refused(compare):

@@ -83,7 +83,7 @@ def test_color_can_be_asked_for_and_refused(inbedder, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("command", ["answer", "tune", "compare"])
 def test_a_dry_run_says_what_would_be_done(inbedder, tiny, reviews, command):
-    questions = QUESTION * (2 if command == "compare" else 1)
+    questions = [*QUESTION, *(["-i", "Which mood?"] if command == "compare" else [])]
     done = inbedder(command, reviews, *questions, "-m", tiny, "--dry-run", "-q")
     assert done.exit_code == 0, done.stderr
     assert "estimated time: " in done.stdout

@@ -241,7 +241,7 @@ def test_several_questions_are_saved_and_assigned_together(inbedder, saved, stay
 
 def test_verify_reads_again_and_fails_where_clusters_are_others(inbedder, saved):
     run, _ = saved()
-    fine = inbedder("verify", run, "--refresh")
+    fine = inbedder("verify", run)
     assert fine.exit_code == 0, fine.stderr
     assert "30 rows encoded again: 100 % in the same cluster, 100 % with the same answer" in fine.stdout
     import pyarrow.parquet as pq

@@ -42,18 +42,30 @@ def test_a_variable_beats_the_folder_s_file_which_beats_the_user_s(folders, inbe
 
 def test_the_table_of_a_command_beats_what_holds_for_all_and_the_command_line_beats_both(folders, inbedder, tiny):
     folder, _ = folders
-    (folder / "inbedder.toml").write_text("limit = 5\n[answer]\nlimit = 3\ntext = ['text']\n")
-    (folder / "x.csv").write_text("text\n" + "".join(f"row {i}\n" for i in range(9)))
+    (folder / "inbedder.toml").write_text("empty = 'fail'\n[answer]\nempty = 'skip'\ntext = ['text']\n")
+    (folder / "x.csv").write_text('text\n""\nrow\n')
     command = ("answer", "x.csv", "-m", tiny, "-i", QUESTION, "--format", "csv")
-    assert len(inbedder(*command).stdout.splitlines()) == 1 + 3
-    assert len(inbedder(*command, "--limit", 4).stdout.splitlines()) == 1 + 4
-    assert shown(inbedder)["embed", "limit"] == ("5", "inbedder.toml")
+    assert inbedder(*command).exit_code == 0
+    assert inbedder(*command, "--empty", "fail").exit_code == 5
+    assert shown(inbedder)["embed", "empty"] == ("fail", "inbedder.toml")
+
+
+@pytest.mark.parametrize("key", ["address", "cache-max-size", "limit", "sample", "prefix", "output"])
+def test_a_folder_cannot_lead_elsewhere_or_leave_rows_out(folders, inbedder, key):
+    folder, user = folders
+    (folder / "inbedder.toml").write_text(f"{key} = '1'\n")
+    refused = inbedder("cluster", "x.csv", "-i", QUESTION)
+    assert refused.exit_code == 2
+    assert f"{key} cannot be a setting" in refused.stderr
+    (folder / "inbedder.toml").unlink()
+    (user / "inbedder.toml").write_text("cache-max-size = '1GB'\n")
+    assert shown(inbedder)["cluster", "cache-max-size"] == ("1GB", str(user / "inbedder.toml"))
 
 
 def test_a_byte_order_mark_before_the_settings_is_dropped(folders, inbedder):
     folder, _ = folders
-    (folder / "inbedder.toml").write_text("limit = 5\n", encoding="utf-8-sig")
-    assert shown(inbedder)["embed", "limit"] == ("5", "inbedder.toml")
+    (folder / "inbedder.toml").write_text("seed = 5\n", encoding="utf-8-sig")
+    assert shown(inbedder)["embed", "seed"] == ("5", "inbedder.toml")
 
 
 def test_settings_change_what_a_command_does(folders, inbedder, tiny, monkeypatch):
@@ -95,7 +107,7 @@ def test_every_path_belongs_to_one_call_unless_it_is_only_read():
         ("train = 3", "train is a command"),
         ("[clusters]\nk = 3", "[clusters] is no command"),
         ("clusters = 'x.csv'", "clusters cannot be a setting"),
-        ("[models.pull]\nlimit = 3", "limit is no option of models pull"),
+        ("[models.pull]\nk-max = 3", "k-max is no option of models pull"),
         ("max-tokens = [3]", "max-tokens takes one value"),
         ("max-tokens = 'x'", "max-tokens: Input should be a valid integer"),
         ("k = 3\nk = 4", "cannot be read as settings: Cannot overwrite a value"),
@@ -122,7 +134,7 @@ def test_a_variable_that_sets_nothing_is_pointed_out(inbedder, monkeypatch):
     assert told[0].startswith(
         'warning: the variable INBEDDER_MAXTOKENS sets nothing; did you mean "INBEDDER_MAX_TOKENS"?'
     )
-    assert told[1].startswith("warning: the variable INBEDDER_OUTPUT sets nothing")
+    assert told[1].startswith("warning: the variable INBEDDER_OUTPUT sets nothing; --output belongs to one call")
 
 
 def test_a_file_that_is_no_file_is_refused(folders, inbedder):

@@ -202,6 +202,13 @@ def test_a_sheet_that_holds_a_title_only_is_passed_over(book):
     assert read_corpus(book(Cover=[["Survey 2026"]], Empty=[]), header=False).texts == ["Survey 2026"]
 
 
+def test_columns_without_a_name_at_the_end_of_the_header_are_named(book):
+    rows = [["id", "text"], ["1", "The room was cold.", "x"], ["2", "A kind host.", "y"]]
+    corpus = read_corpus(book(Answers=rows))
+    assert corpus.table.column_names == ["id", "text", "column_3"]
+    assert corpus.table["column_3"].to_pylist() == ["x", "y"]
+
+
 def test_a_strict_workbook_is_called_so(book, recwarn):
     path = book()
     old, new = (

@@ -18,6 +18,7 @@ Don’t know|I have no idea|not sure tbh|Not applicable to me|see above|same as 
 k.A.|keine Angabe|Weiß ich leider nicht|s.o.|rien|Je ne sais pas.|nada|No sé|niente|geen idee|n.v.t.|yok
 не знаю|特になし。|没有|없음|لا شيء
 asdf|asdfghj|qwertz|asdf will write later|hhhh|see my other review|Please see my comment on Q2
+N.A.|n.a|n / a|n/a.|K.A.|s.o|dk|same|/
 edit: ordered the wrong item, pls delete|wrote this under the wrong article, please delete|delete this
 [deleted]|[removed by moderator]|[Comment removed]|#N/A|#REF!|nan|undefined
 """
@@ -27,7 +28,7 @@ None of the lights work|Nothing works|No way to cancel online.|no parking|the se
 wert|The value (Wert) is wrong|please delete my account|I ordered the wrong item, please remove it
 see the manual|the qwerty layout|no more meetings|没有电|なしのつぶて|were you there|poor
 Nothing, but the price is too high|no idea why it is so slow|all good
-deleted|removed|My account was [deleted] by you|#1
+deleted|removed|U.S.|a.b.|I/O|9/10|My account was [deleted] by you|#1
 """
 
 

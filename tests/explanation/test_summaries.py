@@ -69,10 +69,12 @@ def test_answers_without_a_common_phrase_are_named_by_what_all_of_them_might_hav
     likely = [[(answer, 0.9), ("payment", 0.05), ("mon", 0.05)] for answer in answers[:3]] + [[("joy", 1.0)]] * 3
     likely[1].append(("refund", 0.01))
     first, other = explained([0] * 3 + [1] * 3, answers, next_words=next_words(likely))
-    assert first.label == "refund"  # no answer holds the word "payment", and "mon" is none
+    assert first.label == "(mixed) refund"  # no answer holds the word "payment", and "mon" is none
     assert first.label_is_weak
     answers[2] = "payment fee"
-    assert explained([0] * 3 + [1] * 3, answers, next_words=next_words(likely))[0].label == "refund / payment"
+    assert (
+        explained([0] * 3 + [1] * 3, answers, next_words=next_words(likely))[0].label == "(mixed) refund / payment"
+    )
     assert explained([0] * 3 + [1] * 3, answers)[0].label == "(no common answer)"
     assert (other.label, other.label_is_weak) == ("joy", False)
 

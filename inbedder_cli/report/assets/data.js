@@ -69,6 +69,6 @@ const count = (number) => number.toLocaleString("en-US");
 function csvCell(value) {
   let text = value === null || value === undefined ? "" : String(value);
   // A spreadsheet would run such a cell as a formula.
-  if (/^[=+\-@\t\r]/.test(text) && !/^[-+]?[\d.,]+$/.test(text)) text = "'" + text;
+  if (/^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/.test(text) && !/^[-+]?[\d.,]+$/.test(text)) text = "'" + text;
   return /[",;\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
