@@ -138,6 +138,7 @@ def gold_encoder(monkeypatch):
     encoder_backends.unregister("gold")
 
 
+@pytest.mark.filterwarnings("ignore:.*does the question fit")  # a few rows are read instead of the whole file
 def test_the_python_of_the_docs_runs(gold_encoder, tmp_path, monkeypatch, capsys):
     from inbedder_cli.encoders import encoder_backends
     from inbedder_cli.output.formats import FORMATS

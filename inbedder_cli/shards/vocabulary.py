@@ -51,7 +51,7 @@ class Vocabulary(Struct, frozen=True, dict=True):
     answers: Texts
     phrases: Texts
     words: Texts
-    stop_words: str | Iterable[str] | None
+    stop_words: str | list[str] | None
     n_phrases: Count
     n_exemplars: Count
 
@@ -113,7 +113,9 @@ def vocabulary_of(result: ClusteringResult, options: ExplainOptions) -> Vocabula
         _most_frequent([*counted, *unanswered], min(MOST_ANSWERS, most)),
         _most_frequent((phrase for row in phrases for phrase in row), most),
         words,
-        options.stop_words,
+        options.stop_words
+        if options.stop_words is None or isinstance(options.stop_words, str)
+        else [*options.stop_words],
         options.phrases,
         options.exemplars,
     )

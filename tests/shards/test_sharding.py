@@ -69,7 +69,7 @@ def shard_counts(rng):
         {label: 1},
         pack([(label, rng.randrange(4), rng.randrange(9), 1)]),
         pack([(label, rng.randrange(3), rng.randrange(9))]),
-        pack([(label, rng.randrange(2), rng.randrange(9))] if rng.random() < 0.8 else []),
+        pack([(label, rng.randrange(2), rng.randrange(9), 1)] if rng.random() < 0.8 else []),
         {label: rows},
         {label: rows[:2]},
     )
@@ -92,7 +92,7 @@ def test_counts_can_be_added_in_any_order(seed, n):
     one, other = sums
     for name in ("statuses", "sizes", "novel", "central", "borderline"):
         assert getattr(one, name) == getattr(other, name)
-    for name in ("phrases", "alone", "answers", "words"):
+    for name in ("phrases", "alone", "answers", "word_roots", "word_rows"):
         assert (getattr(one, name) == getattr(other, name)).all()
 
 

@@ -238,7 +238,8 @@ def test_a_folder_takes_one_plan(shards, planned, reviews_folder, options, what)
     before = (work / "plan.json").read_bytes()
     planned()
     assert (work / "plan.json").read_bytes() == before
-    fixed = ["-i", QUESTION, "-m", "toy:1", "--id", "id", "-o", work, "--rows-per-shard", "50"]
+    asked = [] if "-i" in options else ["-i", QUESTION]
+    fixed = [*asked, "-m", "toy:1", "--id", "id", "-o", work, "--rows-per-shard", "50"]
     assert f"planned for {what}" in shards("plan", reviews_folder, *fixed, *options, code=2).stderr
     assert (work / "plan.json").read_bytes() == before
 
