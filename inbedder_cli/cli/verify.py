@@ -44,7 +44,8 @@ def verify(
     encoder = place.load(saved, reporter)
     results = {name: verify_run(saved, name, encoder, sample, reporter) for name in saved.questions}
     if as_json:
-        print_values({name: _numbers(result) for name, result in results.items()}, as_json=True)
+        numbers = {name: _numbers(result) for name, result in results.items()}
+        print_values(numbers.get("", numbers), as_json=True)
     for name, result in results.items() if not as_json else ():
         print_line((f"{name}: " if name else "") + _summary(result))
     worst = min(result.same_cluster for result in results.values())

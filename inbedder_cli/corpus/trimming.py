@@ -98,6 +98,7 @@ class Trimming:
         header = self.header[0]
         if self.n_kept > 2 and header[0].strip() and not any(map(str.strip, header[1 : self.n_kept])):
             return ["only the first column has a name (is the header further down? --skip-rows N)"]
-        if self.n_kept == 1 and below and header[0].rstrip().endswith((".", "!")):
+        words, end = header[0].split(), header[0].rstrip()[-1:]
+        if self.n_kept == 1 and below and (end in (".", "!") or (len(words) > 1 and end != "?")):
             return [f'the header is "{header[0]}" (if it is a text: --no-header)']
         return []
