@@ -79,4 +79,4 @@ def answer(
             table = table.add_column(2, "confidence", pa.array(embeddings.confidences, from_pandas=True))
             write_table(table, stream, format_name)
     tell_of_unanswered(embeddings, reporter)
-    warn_about_embeddings(embeddings, encoding.max_tokens, reporter)
+    warn_about_embeddings([embeddings], encoding.max_tokens, reporter)

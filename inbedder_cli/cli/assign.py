@@ -119,8 +119,8 @@ def assign(
         else:
             for line in drift_lines(report):
                 NamedReporter(reporter, name).info(line)
-    for result, _ in assigned.values():
-        warn_about_embeddings(result.embeddings, saved.encode_options.max_tokens, reporter)
+    found = (result.embeddings for result, _ in assigned.values())
+    warn_about_embeddings(found, saved.encode_options.max_tokens, reporter)
 
 
 def _preview(run: SavedRun, encoder: Encoder, corpus: Corpus) -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from inbedder_cli.diagnostics.doubts import doubts_about
 from inbedder_cli.errors import RowsFailedError
 from inbedder_cli.explanation.parts import split_text
+from inbedder_cli.results import RowStatus
 from inbedder_cli.wording import count_of, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from inbedder_cli.corpus import Corpus
@@ -80,18 +81,21 @@ def tell_of_unanswered(embeddings: Embeddings, reporter: Reporter) -> None:
         reporter.info(f"{n:,} of {count_of(len(embeddings.status), 'row')} do not answer the question (no-answer)")
 
 
-def warn_about_embeddings(embeddings: Embeddings, max_tokens: int, reporter: Reporter) -> None:
-    """Warn about truncated texts, about one dominant answer, and about rows that failed.
+def warn_about_embeddings(results: Iterable[Embeddings], max_tokens: int, reporter: Reporter) -> None:
+    """Warn of what is doubtful in the answers to each question, then fail if rows have.
 
-    :param embeddings: the embeddings of one question.
+    :param results: the embeddings of each question.
     :param max_tokens: maximum length of a prompt, in tokens.
     :param reporter: receives the warnings.
     :raises RowsFailedError: when some rows have no finite vector.
     """
-    for doubt in doubts_about(embeddings, max_tokens):
-        reporter.warn(doubt)
-    if n_failed := sum(s == "failed" for s in embeddings.status):
+    n_failed = 0
+    for embeddings in results:
+        for doubt in doubts_about(embeddings, max_tokens):
+            reporter.warn(doubt)
+        n_failed = max(n_failed, embeddings.status.count(RowStatus.failed))
+    if n_failed:
         raise RowsFailedError(
-            f"{n_failed:,} rows have no finite vector (status failed)",
+            f"{count_of(n_failed, 'row')} without a finite vector (status failed)",
             hint="try --dtype float32; the other rows were written",
         )

@@ -227,8 +227,7 @@ def cluster(
         with_map=with_map,
         whole=no_truncate,
     )
-    for result in analysis:
-        warn_about_embeddings(result.embeddings, encoding.max_tokens, reporter)
+    warn_about_embeddings((result.embeddings for result in analysis), encoding.max_tokens, reporter)
 
 
 def _check_multi(questions: dict[str, str], options: list[str], vectors: str | None, *, multi: bool) -> None:

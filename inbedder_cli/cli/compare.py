@@ -96,5 +96,4 @@ def compare(
             write_table(wordings_table(wordings, agreements), stream, format_name, document=document)
     if format_name == TABLE or with_table:
         print_wordings(stdout_console(), wordings, agreements)
-    for result in analysis:
-        warn_about_embeddings(result.embeddings, encoding.max_tokens, reporter)
+    warn_about_embeddings((result.embeddings for result in analysis), encoding.max_tokens, reporter)

@@ -79,4 +79,4 @@ def embed(
     with open_output(output) as stream:
         file_format.write(corpus, embeddings, stream)
     tell_of_unanswered(embeddings, reporter)
-    warn_about_embeddings(embeddings, encoding.max_tokens, reporter)
+    warn_about_embeddings([embeddings], encoding.max_tokens, reporter)

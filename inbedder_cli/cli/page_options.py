@@ -124,8 +124,12 @@ def write_pictures(
     if plot:
         from inbedder_cli.report.plot import write_plot
 
-        write_plot(analysis, plot)
+        lacks = write_plot(analysis, plot)
         reporter.info(f"plot: {plot}")
+        if lacks:
+            reporter.warn(
+                "the font of the plot lacks characters of some names; the report has them all"
+            )
 
 
 def write_report(analysis: Analysis, path: Path, options: PageOptions) -> None:

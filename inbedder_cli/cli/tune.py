@@ -73,4 +73,4 @@ def tune(
             )
     if format_name == TABLE or with_table:
         print_tuning(stdout_console(), scores)
-    warn_about_embeddings(embeddings, encoding.max_tokens, reporter)
+    warn_about_embeddings([embeddings], encoding.max_tokens, reporter)

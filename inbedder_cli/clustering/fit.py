@@ -212,16 +212,17 @@ def check_options(options: ClusterOptions, n_rows: int, what: str = "rows with t
     min_rows = kind.min_rows(options)
     if n_rows >= min_rows:
         return
+    found = f"{n_rows} {what} are" if n_rows != 1 else f"1 {what.replace('rows', 'row', 1)} is"
     if kind.takes_k:
         raise InputError(
-            f"{n_rows} {what} are too few for {min_rows} clusters",
+            f"{found} too few for {min_rows} clusters",
             hint="give more rows"
             if min_rows == 2
             else f"lower {'--k-min' if options.k is None else '-k'} or give more rows",
         )
     if kind.takes_min_cluster_size:
-        raise InputError(f"{n_rows} {what} cannot hold a cluster of {min_rows}", hint="lower --min-cluster-size")
-    raise InputError(f"{n_rows} {what} are too few: {options.algorithm} needs {min_rows}", hint="give more rows")
+        raise InputError(f"{n_rows:,} {what} cannot hold a cluster of {min_rows}", hint="lower --min-cluster-size")
+    raise InputError(f"{found} too few: {options.algorithm} needs {min_rows}", hint="give more rows")
 
 
 def distances_to(centroids: Vectors, points: Vectors, labels: Labels) -> tuple[Vectors, Labels, Vectors]:

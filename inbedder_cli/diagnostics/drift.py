@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from inbedder_cli.explanation.precision import Precision
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from inbedder_cli.results import RowStatus
 
-CONFIDENCE = 0.95  # of intervals
+CONFIDENCE = 0.95  # that a share has moved
 MANY_NOVEL = 0.05  # share of the new rows, beside as many as were noise in the run
 
 
@@ -100,9 +102,4 @@ def wilson(count: int, n: int) -> tuple[float, float]:
     :param n: number of rows.
     :return: its ends, 0 to 1.
     """
-    from scipy.stats import binomtest
-
-    if not n:
-        return 0.0, 1.0
-    low, high = binomtest(count, n).proportion_ci(CONFIDENCE, method="wilson")
-    return float(low), float(high)
+    return Precision(count, n).interval() if n else (0.0, 1.0)

@@ -12,6 +12,7 @@ import numpy as np
 
 from inbedder_cli.clustering.preprocess import NOISE, sample_indices
 from inbedder_cli.explanation.phrases import COVERED, contains_phrase, describe_phrases
+from inbedder_cli.wording import printable, truncate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -287,14 +288,10 @@ def _label_options(
         yield f"{phrase}: {addition}"
     yield phrase
     if center is not None:
-        text, row_id = map(_printable, center)
-        yield f"{phrase}: “{text if len(text) <= EXCERPT else text[: EXCERPT - 1].rsplit(' ', 1)[0] + '…'}”"
+        text, row_id = (printable(part[:LONGEST_CENTER]) for part in center)
+        yield f"{phrase}: “{truncate(text, EXCERPT)}”"
         yield f"{phrase}: {row_id}"
     yield f"{phrase} ({cluster})"
-
-
-def _printable(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text[:LONGEST_CENTER]).split())
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,11 +45,12 @@ def check_plot(path: Path) -> None:
         raise UsageError("--plot needs matplotlib", hint="pip install 'inbedder[plot]'") from error
 
 
-def write_plot(analysis: Analysis, path: Path) -> None:
+def write_plot(analysis: Analysis, path: Path) -> bool:
     """Draw the map and the shares of the clusters, one row of panels per question.
 
     :param analysis: the results; rows are placed on maps where they are not yet.
     :param path: an SVG, PNG or PDF file; an existing one is replaced.
+    :return: whether a name has characters that the font lacks, which are drawn as boxes.
     :raises UsageError: for another suffix, or without matplotlib.
     :raises InbedderError: when it cannot be written.
     """
@@ -68,8 +70,10 @@ def write_plot(analysis: Analysis, path: Path) -> None:
         for result, (left, right) in zip(with_maps(analysis), panels, strict=True):
             _draw_map(left, result)
             _draw_shares(right, result)
-        with atomic_write(path) as stream:
+        with atomic_write(path) as stream, warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
             figure.savefig(stream, format=suffix[1:], dpi=DPI, metadata=FIXED[suffix])
+    return any("missing from font" in str(each.message) for each in caught)
 
 
 def _style(place: int) -> dict[str, Any]:
@@ -104,10 +108,15 @@ def _draw_map(axes: Any, result: ClusteringResult) -> None:  # noqa: ANN401
 
 def _densest(points: npt.NDArray[np.float32]) -> tuple[float, float]:
     """Return the middle of the points in the fullest cell of a grid and the cells around it."""
+    from scipy.ndimage import uniform_filter
+
     cells = np.clip(((points + 1) / 2 * CELLS).astype(int), 0, CELLS - 1)
-    distances = np.abs(cells[:, None] - np.unique(cells, axis=0)[None]).max(axis=2)
-    around = distances <= 1
-    x, y = points[around[:, around.sum(axis=0).argmax()]].mean(axis=0).tolist()
+    counts = np.zeros((CELLS, CELLS))
+    np.add.at(counts, tuple(cells.T), 1)
+    around = uniform_filter(counts, size=3, mode="constant")
+    around[counts == 0] = -1  # an empty cell between full ones is no place for a name
+    fullest = np.unravel_index(around.argmax(), around.shape)
+    x, y = points[(np.abs(cells - fullest) <= 1).all(axis=1)].mean(axis=0).tolist()
     return x, y
 
 
@@ -121,7 +130,7 @@ def _free(x: float, y: float, taken: Sequence[tuple[float, float]]) -> tuple[flo
 
 def _draw_shares(axes: Any, result: ClusteringResult) -> None:  # noqa: ANN401
     views = cluster_views(result)
-    shares = [s.share for s in (*result.summaries, *([result.unanswered] if result.unanswered else []))]
+    shares = [summary.share for summary in result.groups]
     colors = [palette.LIGHT_GRAY if v.is_outside else _style(i)["color"] for i, v in enumerate(views)]
     rows = range(len(views))
     axes.barh(rows, shares, color=colors, height=0.68)

@@ -13,6 +13,7 @@ from inbedder_cli.errors import RowsFailedError, UsageError
 from inbedder_cli.progress import SILENT
 from inbedder_cli.shards.encoded_parts import is_done
 from inbedder_cli.shards.sharding import FAILED, SAMPLE, VECTORS, read_plan, shard_of_name
+from inbedder_cli.wording import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -186,7 +187,7 @@ def raise_for_failed_rows(n_failed: int) -> None:
     """
     if n_failed:
         hint = "plan again with --dtype float32 or --vector-dtype float32; the other rows were written"
-        raise RowsFailedError(f"{n_failed:,} rows have no finite vector (status failed)", hint=hint)
+        raise RowsFailedError(f"{count_of(n_failed, 'row')} without a finite vector (status failed)", hint=hint)
 
 
 def run_shards(

@@ -321,7 +321,7 @@ def test_rows_without_a_finite_vector_are_marked_and_exit_4(inbedder, reviews, t
     out = tmp_path / "y.csv"
     result = inbedder("cluster", reviews, "-i", QUESTION, "-m", tiny, "-k", "2", "-o", out)
     assert result.exit_code == 4
-    assert "1 rows have no finite vector" in result.stderr
+    assert "1 row without a finite vector" in result.stderr
     assert [row["status"] for row in read_csv(out.read_text())][1] == "failed"
 
 

@@ -78,7 +78,7 @@ def test_an_algorithm_from_outside_the_package_clusters(toy):
 
 
 def test_it_says_how_many_rows_it_needs_and_that_there_is_nothing_to_tune(toy):
-    with pytest.raises(InputError, match="1 rows with text are too few: toy needs 2"):
+    with pytest.raises(InputError, match="1 row with text is too few: toy needs 2"):
         fit_clusters(cloud(1, 3, 0), ClusterOptions(algorithm=toy))
     with pytest.raises(UsageError, match="toy has no setting to tune"):
         sweep(cloud(9, 3, 0), ClusterOptions(algorithm=toy))

@@ -190,9 +190,9 @@ def test_bad_rows_become_failed_rows(shards, planned, tmp_path, reviews_folder):
     broken = [*table.column("text").to_pylist()[:-1], "this row is broken"]
     pq.write_table(table.set_column(2, "text", pa.array(broken)), reviews_folder / "1.parquet", row_group_size=16)
     work = planned()
-    assert "1 rows have no finite vector" in shards("run", work, code=4).stderr
+    assert "1 row without a finite vector" in shards("run", work, code=4).stderr
     shards("fit", work, "-k", "3")
-    assert "1 rows have no finite vector" in shards("assign", work, "-o", tmp_path / "out", code=4).stderr
+    assert "1 row without a finite vector" in shards("assign", work, "-o", tmp_path / "out", code=4).stderr
     rows = rows_of(tmp_path / "out")
     assert rows.num_rows == N_ROWS
     assert rows.column("status")[119].as_py() == "failed"
