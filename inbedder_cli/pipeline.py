@@ -358,7 +358,7 @@ def _answers(embeddings: Embeddings) -> list[str] | None:
 def _check_enough(embeddings: Embeddings, options: ClusterOptions | None) -> None:
     """Refuse too few rows to cluster, with another hint where rows that do not answer are left out."""
     n = len(embeddings.unanswered)
-    what = "rows that answer the question" if n else "rows with text"
+    what = "rows with an answer" if n else "rows with text"
     try:
         check_options(options or ClusterOptions(), len(embeddings.rows), what)
     except InputError as error:

@@ -57,7 +57,7 @@ def test_without_abstaining_or_without_answers_every_row_is_clustered():
 
 
 def test_too_few_answers_for_the_clusters_asked_for_are_reported_with_the_way_out():
-    with pytest.raises(InputError, match="1 rows") as caught:
+    with pytest.raises(InputError, match="1 row with an answer is too few") as caught:
         clustered([*ANGER, *JOY], ["unknown"] * 19 + ["joy"])
     assert "19 rows do not answer the question; --no-flag-unanswered" in caught.value.hint
 

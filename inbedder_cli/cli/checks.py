@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from inbedder_cli.diagnostics.doubts import doubts_about
 from inbedder_cli.errors import RowsFailedError
 from inbedder_cli.explanation.parts import split_text
-from inbedder_cli.results import RowStatus
 from inbedder_cli.wording import count_of, visible
 
 if TYPE_CHECKING:
@@ -89,6 +88,8 @@ def warn_about_embeddings(results: Iterable[Embeddings], max_tokens: int, report
     :param reporter: receives the warnings.
     :raises RowsFailedError: when some rows have no finite vector.
     """
+    from inbedder_cli.results import RowStatus
+
     n_failed = 0
     for embeddings in results:
         for doubt in doubts_about(embeddings, max_tokens):
