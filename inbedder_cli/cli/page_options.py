@@ -127,9 +127,7 @@ def write_pictures(
         lacks = write_plot(analysis, plot)
         reporter.info(f"plot: {plot}")
         if lacks:
-            reporter.warn(
-                "the font of the plot lacks characters of some names; the report has them all"
-            )
+            reporter.warn("the font of the plot lacks characters of some names; the report has them all")
 
 
 def write_report(analysis: Analysis, path: Path, options: PageOptions) -> None:
