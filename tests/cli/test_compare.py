@@ -68,5 +68,5 @@ def test_rows_without_vectors_are_reported(compare, monkeypatch):
     monkeypatch.setattr(CausalEncoder, "encode_batches", broken)
     result = compare("-i", "What emotion?", "-i", "Which mood?", "-k", "2")
     assert result.exit_code == 4
-    assert "no finite vector" in result.stderr
+    assert "without a finite vector" in result.stderr
     assert "What emotion?" in result.stdout

@@ -7,6 +7,7 @@ import json
 import pyarrow as pa
 import pytest
 
+from inbedder_cli import read_corpus
 from inbedder_cli.corpus.jsonl import JSON_CELLS
 from inbedder_cli.corpus.text_guess import guess_text_column
 from inbedder_cli.errors import InputError
@@ -95,3 +96,11 @@ def test_texts_in_objects_are_guessed_where_nothing_else_is_a_text() -> None:
     with pytest.raises(InputError, match="no text column") as caught:
         guess_text_column(nested({"a": LONG[0], "b": LONG[1]}), "x")
     assert "row.a, row.b" in (caught.value.hint or "")
+
+
+def test_lines_above_the_header_are_suspected(tmp_path):
+    path = tmp_path / "export.csv"
+    path.write_text("Customer survey 2024,,\n,,\nid,text,score\n0,Cold,5\n1,Nice,5\n")
+    with pytest.raises(InputError) as refused:
+        read_corpus(path)
+    assert refused.value.hint.startswith("is the header further down? --skip-rows N; or name a column")

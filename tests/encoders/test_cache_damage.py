@@ -13,6 +13,8 @@ from inbedder_cli.errors import InbedderError
 from tests.encoders.plain import QUESTION
 from tests.encoders.toy import ToyEncoder
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*cache")
+
 TEXTS = [f"text {i} was {'very ' * (i % 7)}cold" for i in range(60)]
 SIZE = 28_672  # of the file with these texts: seven pages
 PAGE = 4096

@@ -15,6 +15,8 @@ from inbedder_cli.encoders.transformers.model_encoder import BatchEncoder
 from inbedder_cli.options import Dtype, EncodeOptions, Pooling
 from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*fast paths disabled")
+
 OPTIONS = EncodeOptions(max_answer_tokens=3)
 
 

@@ -16,6 +16,8 @@ from inbedder_cli.progress import SilentReporter
 from tests.conftest import KINDS
 from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE, load, load_fresh, plain_causal
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*fast paths disabled")
+
 VECTORS = EncodeOptions(answers=False)
 
 

@@ -17,6 +17,8 @@ from inbedder_cli.encoders.encoded import Answer, EncodedText
 from inbedder_cli.errors import InbedderError
 from inbedder_cli.progress import SilentReporter
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*cache")
+
 ROWS = {
     bytes([i]) * 16: EncodedText(
         np.arange(i, i + 4, dtype=np.float32),
