@@ -230,7 +230,7 @@ def text_hint(table: pa.Table) -> str:
     """
     names = table.column_names
     unnamed = [name for place, name in enumerate(names, start=1) if name == f"column_{place}"]
-    lower = "is the header further down? --skip-rows N; or " if 2 < len(names) == len(unnamed) + 1 else ""
+    lower = "is the header further down (--skip-rows)? or " if 2 < len(names) == len(unnamed) + 1 else ""
     hint = f"{lower}name a column of texts with --text; columns: {list_names(names)}"
     nested = list(nested_texts(table.slice(0, HINTED_ROWS)))
     return f"{hint}; texts inside them: {list_names(nested)}" if nested else hint

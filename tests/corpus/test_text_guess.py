@@ -103,4 +103,4 @@ def test_lines_above_the_header_are_suspected(tmp_path):
     path.write_text("Customer survey 2024,,\n,,\nid,text,score\n0,Cold,5\n1,Nice,5\n")
     with pytest.raises(InputError) as refused:
         read_corpus(path)
-    assert refused.value.hint.startswith("is the header further down? --skip-rows N; or name a column")
+    assert refused.value.hint.startswith("is the header further down (skip_rows)? or name a column")
