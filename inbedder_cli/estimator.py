@@ -14,6 +14,7 @@ from inbedder_cli.corpus import Corpus, read_corpus
 from inbedder_cli.diagnostics.doubts import doubts_about
 from inbedder_cli.encoders import load_encoder
 from inbedder_cli.errors import InputError, ModelError, UsageError
+from inbedder_cli.estimator_options import fit_options
 from inbedder_cli.fitted import (
     Fit,
     answers_of,
@@ -23,14 +24,11 @@ from inbedder_cli.fitted import (
     labels_of,
     names_of,
     saved_labels,
-    seed_of,
 )
-from inbedder_cli.options import ClusterOptions, EncodeOptions, ExplainOptions, UnansweredOptions
 from inbedder_cli.output.frames import clusters_frame, with_index
-from inbedder_cli.parameter_types import check_types
 from inbedder_cli.pipeline import analyze, embed
-from inbedder_cli.progress import SILENT, ConsoleReporter, ParameterReporter
-from inbedder_cli.python_terms import ESTIMATOR_NAMES, with_python_terms
+from inbedder_cli.progress import SILENT, ConsoleReporter
+from inbedder_cli.python_terms import ESTIMATOR_NAMES, python_terms, with_python_terms
 from inbedder_cli.runs.assignment import assign_rows
 from inbedder_cli.runs.saved_clusters import cluster_summaries
 from inbedder_cli.runs.saved_run import SavedQuestion, estimator_parameters, load_run
@@ -174,32 +172,16 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         :return: the estimator.
         :raises InbedderError: see `analyze`.
         """
-        instruction = self._checked_instruction()
-        check_types(type(self).__init__.__annotations__, self.get_params(deep=False))
-        source = self._encoder_source()
-        encode_options, cluster_options = self._encode_options(), self._cluster_options()
-        unanswered_options = UnansweredOptions(self.flag_unanswered, self.min_confidence)
-        explain_options = ExplainOptions(self.stop_words, exemplars=self.exemplars)
-        corpus = self._corpus(X, require_text=True)
+        options = fit_options(self.get_params(deep=False), type(self).__init__.__annotations__)
+        source, corpus = self._encoder_source(), self._corpus(X, require_text=True)
         encoder = self._load_encoder(source)
-        analysis = analyze(
-            corpus,
-            instruction,
-            encoder,
-            encode_options=encode_options,
-            cluster_options=cluster_options,
-            unanswered_options=unanswered_options,
-            explain_options=explain_options,
-            multi=self.multi,
-            baseline=self.baseline,
-            reporter=self._reporter(),
-        )
+        analysis = analyze(corpus, encoder=encoder, reporter=self._reporter(), **vars(options))
         self.result_: ClusteringResult = analysis.result
         for doubt in doubts_about(self.result_.embeddings, self.max_tokens):
             self._reporter().warn(doubt)
         if not self.result_.rows:
             self._reporter().warn("no text answers the question, so there are no clusters")
-        self._set_fit(Fit(SavedQuestion.of(self.result_), encode_options, source, encoder.identity))
+        self._set_fit(Fit(SavedQuestion.of(self.result_), options.encode_options, source, encoder.identity))
         self.labels_ = labels_of(self.result_, self.cluster_names_)
         self.status_ = np.array([str(status) for status in self.result_.row_status])
         self.answers_, self.confidence_ = answers_of(self.result_), confidence_of(self.result_)
@@ -330,36 +312,6 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         has_columns = isinstance(texts, (str, Path)) or hasattr(texts, "columns") or hasattr(texts, "column_names")
         return read_corpus(texts, text=self.text if has_columns else None, require_text=require_text)
 
-    def _encode_options(self) -> EncodeOptions:
-        return EncodeOptions(
-            pooling=self.pooling,  # type: ignore[arg-type]
-            layer=self.layer,
-            max_tokens=self.max_tokens,
-            max_answer_tokens=self.max_answer_tokens,
-        )
-
-    def _cluster_options(self) -> ClusterOptions:
-        if not isinstance(self.n_clusters, (int, np.integer)) and self.n_clusters not in ("auto", None):
-            raise UsageError(f'n_clusters must be a number or "auto", not {self.n_clusters!r}')
-        return ClusterOptions(
-            algorithm=self.algorithm,
-            k=int(self.n_clusters) if isinstance(self.n_clusters, (int, np.integer)) else None,
-            k_min=self.k_min,
-            k_max=self.k_max,
-            min_cluster_size=self.min_cluster_size,
-            seed=seed_of(self.random_state),
-            stability=self.stability,
-            consensus=self.consensus,
-        )
-
-    def _checked_instruction(self) -> str:
-        if not isinstance(self.instruction, str) or not self.instruction.strip():
-            raise UsageError(
-                f"instruction must be a question, not {self.instruction!r}",
-                hint='for example "What emotion is expressed?"; several at once: analyze(corpus, [...])',
-            )
-        return self.instruction
-
     def _encoder_source(self) -> Encoder | dict[str, Any]:
         """Return the encoder, or what `load_encoder` needs."""
         if self.model is not None and not isinstance(self.model, (str, Path)):
@@ -370,7 +322,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         return {name: getattr(self, name) for name in names}
 
     def _reporter(self) -> Reporter:
-        return self.reporter or (ParameterReporter(ConsoleReporter()) if self.verbose else SILENT)
+        return self.reporter or (ConsoleReporter(wording=python_terms) if self.verbose else SILENT)
 
     def _load_encoder(self, source: Encoder | dict[str, Any]) -> Encoder:
         """Return the encoder; it is loaded again only if its parameters have changed."""

@@ -90,42 +90,6 @@ SILENT = SilentReporter()
 
 
 @dataclass(frozen=True)
-class ParameterReporter:
-    """Names parameters of Python in messages, which name options of the command line.
-
-    :param reporter: receives the messages.
-    """
-
-    reporter: Reporter
-
-    def info(self, message: str) -> None:
-        """Report what is being done.
-
-        :param message: one line.
-        """
-        self.reporter.info(python_terms(message))
-
-    def warn(self, message: str) -> None:
-        """Report a problem that the user may have to act on.
-
-        :param message: one line.
-        """
-        self.reporter.warn(python_terms(message))
-
-    def task(
-        self, description: str, total: float | None, *, unit: str = ""
-    ) -> AbstractContextManager[Callable[[float, float], None]]:
-        """Report the progress of a step.
-
-        :param description: what is being done.
-        :param total: amount of work; None when unknown.
-        :param unit: what is counted per second; "" shows no rate.
-        :return: as `Reporter.task` returns.
-        """
-        return self.reporter.task(description, total, unit=unit)
-
-
-@dataclass(frozen=True)
 class NamedReporter:
     """Puts the name of a question before the messages about it, where several are asked.
 
@@ -175,10 +139,11 @@ class ConsoleReporter:
 
     :param quiet: print only warnings.
     :param timings: say how long each step took.
+    :param wording: makes each message out of the one given, which names options of the command line.
     """
 
-    def __init__(self, *, quiet: bool = False, timings: bool = False) -> None:
-        self.quiet = quiet
+    def __init__(self, *, quiet: bool = False, timings: bool = False, wording: Callable[[str], str] = str) -> None:
+        self.quiet, self.wording = quiet, wording
         self.timings = timings
         self._warnings: set[str] = set()
 
@@ -188,7 +153,7 @@ class ConsoleReporter:
         :param message: the line.
         """
         if not self.quiet:
-            print_message(message)
+            print_message(self.wording(message))
 
     def warn(self, message: str) -> None:
         """Print a warning, even when quiet; once, though several questions may give it.
@@ -197,7 +162,7 @@ class ConsoleReporter:
         """
         if message not in self._warnings:
             self._warnings.add(message)
-            print_message(f"warning: {message}")
+            print_message(f"warning: {self.wording(message)}")
 
     @contextmanager
     def task(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,6 +26,9 @@ from inbedder_cli.options import (
 )
 from inbedder_cli.output.formats import TABLE, check_format, format_names
 from inbedder_cli.registry import algorithms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 INPUT = "Input"
 MODEL = "Model"
@@ -294,29 +297,22 @@ def _known_format(name: str | None) -> str | None:
     return name if name is None else check_format(name)
 
 
-Format = Annotated[
-    str | None,
-    typer.Option(
+def _format_option(names: Iterable[str], default: str) -> Any:  # noqa: ANN401
+    return typer.Option(
         "--format",
         "-f",
         callback=_known_format,
         autocompletion=complete_format,
-        metavar=f"[{'|'.join(format_names())}]",
-        help="Output format. Default: by the file's suffix; a table on a terminal, rows in a pipe.",
+        metavar=f"[{'|'.join(names)}]",
+        help=f"Output format. Default: by the file's suffix; {default}.",
         rich_help_panel=OUTPUT,
-    ),
-]
+    )
+
+
+Format = Annotated[str | None, _format_option(format_names(), "a table on a terminal, rows in a pipe")]
 RowFormat = Annotated[
     str | None,
-    typer.Option(
-        "--format",
-        "-f",
-        callback=_known_format,
-        autocompletion=complete_format,
-        metavar=f"[{'|'.join(name for name in format_names() if name != TABLE)}]",
-        help="Output format. Default: by the file's suffix; otherwise one answer per line.",
-        rich_help_panel=OUTPUT,
-    ),
+    _format_option((name for name in format_names() if name != TABLE), "otherwise one answer per line"),
 ]
 Map = Annotated[
     bool,
