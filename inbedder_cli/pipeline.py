@@ -34,8 +34,6 @@ from inbedder_cli.units import embed_units, suggest_multi
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy.typing as npt
-
     from inbedder_cli.clustering import KSelection, SizeScore
     from inbedder_cli.diagnostics.baseline import BaselineSample
     from inbedder_cli.encoders import Encoder
@@ -260,7 +258,7 @@ def cluster(embeddings: Embeddings, options: ClusterOptions | None = None) -> Cl
     if not rows and embeddings.unanswered:
         return no_clusters(embeddings.vectors.shape[1], options)
     _check_enough(embeddings, options)
-    return fit_clusters(_vectors_of(embeddings), options, embeddings.unified_answers)
+    return fit_clusters(embeddings.clusterable, options, embeddings.unified_answers)
 
 
 def explain(
@@ -296,7 +294,7 @@ def explain(
         options=options,
         show_answers=answers is not None,
         n_read=n_read,
-        vectors=_vectors_of(embeddings),
+        counted=embeddings.unified_answers,
         next_words=embeddings.next_words and embeddings.next_words.of(rows),
     )
     if units:
@@ -327,7 +325,7 @@ def tune(embeddings: Embeddings, options: ClusterOptions | None = None) -> KSele
     :raises InputError: when there are fewer answered rows than clusters.
     """
     _check_enough(embeddings, options)
-    return sweep(_vectors_of(embeddings), options, embeddings.unified_answers)
+    return sweep(embeddings.clusterable, options, embeddings.unified_answers)
 
 
 def _check_types(corpus: object, encoder: object = None) -> None:
@@ -353,12 +351,6 @@ def _answers(embeddings: Embeddings) -> list[str] | None:
     if embeddings.answers is None:
         return None
     return [embeddings.answers[i] or "" for i in embeddings.rows]
-
-
-def _vectors_of(embeddings: Embeddings) -> npt.NDArray[np.float32]:
-    """Return the vectors of the rows to cluster; a copy of all would take as much memory again."""
-    rows, vectors = embeddings.rows, embeddings.vectors
-    return vectors if len(rows) == len(vectors) else vectors[rows]
 
 
 def _check_enough(embeddings: Embeddings, options: ClusterOptions | None) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inbedder_cli.clustering.preprocess import center_and_normalize, normalize, principal_components
+from inbedder_cli.clustering.preprocess import mean_of, normalize, principal_components
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,13 +57,13 @@ class RowMap:
         :param vectors: float32, shape (n_rows, hidden_size), finite, at least one row.
         :param texts: the text of each row; which rows are anchors depends on their hashes.
         """
-        points, mean = center_and_normalize(vectors)
+        mean = mean_of(vectors)
         first = {text: row for row, text in reversed(list(enumerate(texts)))}
         rows = [first[text] for text in sorted(first, key=_digest)[:ANCHORS]]
-        pca = principal_components(points[rows], DIMENSIONS)
-        components = pca.components_.astype(np.float32)
-        anchors = np.round(points[rows] @ components.T, 5)  # hides what the number of threads changes
-        return cls(mean, components, anchors, _places(anchors))
+        points = normalize(vectors[rows], mean)
+        components = principal_components(points, DIMENSIONS).components_.astype(np.float32)
+        anchors = np.round(points @ components.T, 5)  # hides what the number of threads changes
+        return cls(mean.astype(np.float32), components, anchors, _places(anchors))
 
     def place(self, vectors: Vectors, texts: Sequence[str]) -> Vectors:
         """Return the places of rows: those of their anchors, else between the most similar anchors.

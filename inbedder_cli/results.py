@@ -87,13 +87,19 @@ class Embeddings:
         """Indices of the rows that can be clustered: those with a vector, without the unanswered ones."""
         return [i for i, status in enumerate(self.status) if status is RowStatus.ok]
 
+    @property
+    def clusterable(self) -> npt.NDArray[np.float32]:
+        """Vectors of these rows, copied only where rows are left out: a copy takes as much memory again."""
+        rows = self.rows
+        return self.vectors if len(rows) == len(self.vectors) else self.vectors[rows]
+
     @cached_property
     def unified_answers(self) -> list[str] | None:
         """Answers of the rows that can be clustered, in which those that mean the same are the same; or None."""
         if self.answers is None:
             return None
         answers = [self.answers[i] or "" for i in self.rows]
-        return unify_answers(answers, self.instruction or "", self.vectors[self.rows])
+        return unify_answers(answers, self.instruction or "", self.clusterable)
 
     @property
     def unanswered(self) -> list[int]:

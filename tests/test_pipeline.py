@@ -72,6 +72,19 @@ def test_exemplars_of_every_group_name_their_row_in_the_corpus():
     assert all(answers[e.row] == e.answer for e in shown)
 
 
+def test_vectors_decide_which_answers_are_counted_together():
+    answers = ["southwest"] * 6 + ["southwestair"] * 4
+    alike = clustered([*ANGER, *JOY], [*answers, *["delta"] * 10])
+    assert [[answer.text for answer in s.answers] for s in alike.summaries] == [["southwest"], ["delta"]]
+    apart = clustered([*ANGER[:6], *JOY[:4], *ANGER[6:], *JOY[4:]], [*answers, *["delta"] * 4, *["united"] * 6])
+    assert {answer.text for s in apart.summaries for answer in s.answers} == {
+        "southwest",
+        "southwestair",
+        "delta",
+        "united",
+    }
+
+
 def test_large_results_have_short_reprs():
     result = clustered([*ANGER, *JOY], ["unknown", *["anger"] * 9, *["joy"] * 10])
     assert repr(result.embeddings) == "<Embeddings 20 x 8: 1 no-answer, 19 ok>"

@@ -28,11 +28,21 @@ def center_and_normalize(vectors: Vectors, order: Labels | None = None) -> tuple
     :param order: numbers of the rows, in the order of the points; None for that of the vectors.
     :return: the points, float32, shape (n_rows, hidden_size), and the mean, float32, shape (hidden_size,).
     """
+    mean = mean_of(vectors, order)
+    return normalize(vectors, mean, order), mean.astype(np.float32)
+
+
+def mean_of(vectors: Vectors, order: Labels | None = None) -> npt.NDArray[np.float64]:
+    """Return the mean of vectors.
+
+    :param vectors: float32, shape (n_rows, hidden_size).
+    :param order: numbers of the rows, in the order in which they are added up; None for that of the vectors.
+    :return: shape (hidden_size,).
+    """
     total = np.zeros(vectors.shape[1])
     for rows in _chunks(vectors, order):
         total += vectors[rows].sum(axis=0, dtype=np.float64)
-    mean = total / max(1, len(vectors))
-    return normalize(vectors, mean, order), mean.astype(np.float32)
+    return total / max(1, len(vectors))
 
 
 def normalize(vectors: Vectors, mean: npt.NDArray[np.floating], order: Labels | None = None) -> Vectors:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,12 +68,12 @@ def phrases_by_row(
     :param answers: one per row.
     :param instruction: the question, whose own words are left out (`answer_phrases`) unless yes or no answers it.
     :param options: which stop words to use; None takes the defaults.
-    :return: one list of phrases per row.
+    :return: one list of phrases per row; rows with the same answer share theirs.
     """
     stop_words = load_stop_words((options or ExplainOptions()).stop_words)
     # "Angry" answers "Is the customer angry?"
     repeated = frozenset() if is_yes_no_question(instruction) else repeated_words(instruction, stop_words)
-    return [answer_phrases(answer, stop_words, repeated) for answer in answers]
+    return list(map(cache(lambda answer: answer_phrases(answer, stop_words, repeated)), answers))
 
 
 def text_phrases(texts: Sequence[str], options: ExplainOptions) -> list[list[str]]:

@@ -133,7 +133,7 @@ def explain(
     options: ExplainOptions | None = None,
     show_answers: bool = True,
     n_read: int | None = None,
-    vectors: npt.NDArray[np.float32] | None = None,
+    counted: Sequence[str] | None = None,
     next_words: NextWords | None = None,
 ) -> list[ClusterSummary]:
     """Return summaries that explain each cluster by what most of its answers say, and what sets them apart.
@@ -147,12 +147,14 @@ def explain(
     :param options: stop words, and how many phrases and exemplars; None takes the defaults.
     :param show_answers: whether `answers` really are answers.
     :param n_read: number of rows that shares refer to; None: the rows given.
-    :param vectors: of the rows, which help to see that answers mean the same; None: letters alone decide.
+    :param counted: the answers in the form in which they are counted (`variants.unify_answers`); None: letters
+        alone decide which of them mean the same.
     :param next_words: the most probable first words of each answer, if known.
     :return: one summary per cluster, by number, noise last.
     """
     options = options or ExplainOptions()
-    counted = unify_answers(answers, instruction, vectors) if show_answers else answers
+    if counted is None:
+        counted = unify_answers(answers, instruction) if show_answers else answers
     sample = np.arange(len(answers)) if show_answers else sample_indices(len(answers), TEXTS, 0)
     sample_labels = clustering.labels[sample]
     row_phrases = phrases_by_row([counted[i] for i in sample], instruction if show_answers else "", options)

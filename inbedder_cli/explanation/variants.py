@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from inbedder_cli.clustering.preprocess import sample_indices
 from inbedder_cli.explanation.stop_words import NEGATIONS, fold_text, word_pattern
 from inbedder_cli.explanation.yes_no import merge_yes_no
 
@@ -39,6 +41,7 @@ RARE = 3  # times rarer than that form
 LEAST_BEGINNING = 4  # letters of an answer that another one continues
 NEAR = 0.8  # cosine of the mean vectors of two such answers, from which they are one
 QUARTILE = 0.25
+MOST_COMPARED = 10_000  # rows of a word or an answer whose vectors are compared with those of another
 
 
 def unify_answers(answers: Sequence[str], instruction: str = "", vectors: Vectors | None = None) -> list[str]:
@@ -57,7 +60,8 @@ def canonical_answers(answers: Sequence[str], vectors: Vectors | None = None) ->
 
     Forms differ in case, white space, leading articles, hyphens, grammatical number, a typo in a rare word; and,
     where there are vectors, in an ending ("southwest", "southwestair"), if the vectors of both are alike. Numbers
-    and negations are never changed. The result does not depend on the order of the rows.
+    and negations are never changed. The result does not depend on the order of the rows, unless more than 10,000
+    share a word: of these a sample is compared.
 
     >>> canonical_answers(["Mattress", "mattress", "the mattresses", "no mattress", "mattress 2"])
     ['mattress', 'mattress', 'mattress', 'no mattress', 'mattress 2']
@@ -68,12 +72,13 @@ def canonical_answers(answers: Sequence[str], vectors: Vectors | None = None) ->
     """
     if not answers:
         return []
-    folded = [normalize_answer(answer) for answer in answers]
     pattern = word_pattern()
-    words = [list(dict.fromkeys(pattern.findall(answer))) for answer in folded]
+    # Rows with one answer share what is made of it: a million rows have thousands of answers
+    folded = list(map(cache(normalize_answer), answers))
+    words = list(map(cache(lambda answer: list(dict.fromkeys(pattern.findall(answer)))), folded))
     canonical = _canonical_words(words, None if vectors is None else _typo_check(words, vectors))
-    spelled = [pattern.sub(lambda match: canonical.get(match[0], match[0]), answer) for answer in folded]
-    result = _most_frequent(folded, [_key(answer) for answer in spelled])
+    key = cache(lambda answer: _key(pattern.sub(lambda match: canonical.get(match[0], match[0]), answer)))
+    result = _most_frequent(folded, list(map(key, folded)))
     return result if vectors is None else _join_continued(result, vectors)
 
 
@@ -213,10 +218,10 @@ def _typo_check(words: Sequence[Sequence[str]], vectors: Vectors) -> IsNear:
     center = vectors.mean(axis=0, dtype=np.float64)
 
     def is_near(word: str, right: str) -> bool:
-        own = _unit(vectors[rows_with[right]] - center)
+        own = _unit(vectors[_some(rows_with[right])] - center)
         others = (own.sum(axis=0) - own) / max(1, len(own) - 1)
         among = (own * _unit(others)).sum(axis=1)
-        away = _unit(vectors[rows_with[word]] - center) @ _unit(own.mean(axis=0))
+        away = _unit(vectors[_some(rows_with[word])] - center) @ _unit(own.mean(axis=0))
         return bool(away.mean() >= np.quantile(among, QUARTILE))
 
     return is_near
@@ -234,7 +239,8 @@ def _join_continued(answers: Sequence[str], vectors: Vectors) -> list[str]:
             shorter = by_letters.get(key[:n])
             if shorter is None or key[n:] == "less" or not key.isalpha():  # a number, or a negation
                 continue
-            one, other = (_unit(vectors[rows_with[form]].mean(axis=0) - center) for form in (answer, shorter))
+            means = (vectors[_some(rows_with[form])].mean(axis=0) for form in (answer, shorter))
+            one, other = (_unit(mean - center) for mean in means)
             if one @ other >= NEAR:
                 groups.join(answer, shorter)
     canonical = groups.canonical()
@@ -246,6 +252,10 @@ def _rows_by_value(pairs: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
     for value, row in pairs:
         rows[value].append(row)
     return rows
+
+
+def _some(rows: Sequence[int]) -> npt.NDArray[np.int64]:
+    return np.asarray(rows)[sample_indices(len(rows), MOST_COMPARED, 0)]
 
 
 def _unit(vectors: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 from inbedder_cli.explanation.stop_words import NEGATIONS, load_stop_words, words_of
@@ -52,7 +53,7 @@ def merge_yes_no(answers: Sequence[str], instruction: str) -> list[str]:
     :param instruction: the question.
     :return: one answer per row; those that are not replaced as they were.
     """
-    stop_words, rows = load_stop_words(), [words_of(answer) for answer in answers]
+    stop_words, rows = load_stop_words(), list(map(cache(words_of), answers))
     said = [_first_word(words, stop_words) for words in rows]
     n_said = sum(one is not None for one in said)
     if not n_said or not (is_yes_no_question(instruction) or n_said >= MOST * len(answers)):

@@ -40,6 +40,7 @@ def place_rows(result: ClusteringResult) -> ClusteringResult:
     row_map = result.row_map
     if rows:
         texts = [corpus.texts[i] for i in rows]
-        row_map = row_map or RowMap.fit(vectors[rows], texts)
-        places[rows] = row_map.place(vectors[rows], texts)
+        placed = vectors if len(rows) == len(vectors) else vectors[rows]  # a copy would take as much memory again
+        row_map = row_map or RowMap.fit(placed, texts)
+        places[rows] = row_map.place(placed, texts)
     return replace(result, row_map=row_map, places=places)

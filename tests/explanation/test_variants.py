@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inbedder_cli.explanation import variants
 from inbedder_cli.explanation.variants import canonical_answers, unify_answers
 
 few_examples = settings(deadline=None, max_examples=50)
@@ -79,7 +80,9 @@ def test_a_rare_form_is_a_typo_only_of_a_frequent_one():
     assert len(set(canonical_answers(["mattress"] * 4 + ["matress"] * 3))) == 2
 
 
-def test_vectors_confirm_a_typo_or_refute_it():
+@pytest.mark.parametrize("most_compared", [variants.MOST_COMPARED, 4])
+def test_vectors_confirm_a_typo_or_refute_it(most_compared, monkeypatch):
+    monkeypatch.setattr(variants, "MOST_COMPARED", most_compared)  # of many rows with one word a sample is enough
     answers = ["mattress"] * 9 + ["matress"]
     near = np.eye(10, 20, dtype=np.float32) / 10
     near[:, 19] = 1
