@@ -70,6 +70,10 @@ class Commands(TyperGroup):
                 if setting := _setting_of(error, settings):
                     raise UsageError(f"{setting.source}: {setting.option}: {error.message}") from None
                 raise
+            except UsageError as error:
+                if setting := settings.named_in(str(error), ctx.invoked_subcommand or ""):
+                    raise UsageError(f"{setting.source}: {setting.option}: {error}", hint=error.hint) from None
+                raise
 
 
 def _check_current_folder() -> None:

@@ -92,6 +92,20 @@ class Settings:
         """
         return self.by_option.get((command, name))
 
+    def named_in(self, message: str, command: str) -> Setting | None:
+        """Return the setting whose value a message refuses, or None.
+
+        :param message: of an error, which ends with the value ("not 1") or has it in quotation marks.
+        :param command: the first word of the command.
+        """
+        for setting in self.by_option.values():
+            values = setting.value if isinstance(setting.value, list) else [setting.value]
+            if setting.command[0] == command and any(
+                f'"{value}"' in message or message.endswith(f" not {value}") for value in values
+            ):
+                return setting
+        return None
+
     def _add(self, table: Mapping[str, Any], source: str, group: Any, command: tuple[str, ...]) -> None:  # noqa: ANN401
         """Add a table of a file: the options of its commands first, then the tables of single commands."""
         commands = getattr(group, "commands", {})

@@ -110,6 +110,9 @@ def test_every_path_belongs_to_one_call_unless_it_is_only_read():
         ("[models.pull]\nk-max = 3", "k-max is no option of models pull"),
         ("max-tokens = [3]", "max-tokens takes one value"),
         ("max-tokens = 'x'", "max-tokens: Input should be a valid integer"),
+        ("k = 'five'", 'inbedder.toml: k: -k takes a number or auto, not "five"'),
+        ("k = 1", "inbedder.toml: k: -k must be at least 2, not 1"),
+        ("[cluster]\nformat = 'xml'", 'inbedder.toml: format: unknown format "xml"'),
         ("k = 3\nk = 4", "cannot be read as settings: Cannot overwrite a value"),
         ("\0", "cannot be read as settings"),
         ('"\u202e" = 3', "\\u202e is no option"),
@@ -119,9 +122,10 @@ def test_every_path_belongs_to_one_call_unless_it_is_only_read():
 def test_what_is_wrong_is_said_with_the_file(folders, inbedder, content, message):
     folder, _ = folders
     (folder / "inbedder.toml").write_text(content, encoding="utf-8")
+    (folder / "x.csv").write_text("text\ngood\nbad\nfine\n")
     result = inbedder("cluster", "x.csv", "-i", QUESTION)
     assert result.exit_code == 2
-    assert result.stderr.startswith("inbedder: inbedder.toml")
+    assert "inbedder: inbedder.toml" in result.stderr
     assert message in result.stderr
     assert "Traceback" not in result.stderr
 
