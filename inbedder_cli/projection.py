@@ -135,6 +135,8 @@ def _places(anchors: Vectors) -> Vectors:
     """Return the anchors' places, the widest direction of the map across."""
     points = anchors.astype(np.float64)
     n_different = len(np.unique(points, axis=0))
+    if n_different == 1:
+        return np.zeros((len(points), 2), np.float32)
     if n_different < FEWEST:
         flat = np.zeros((len(points), 2))
         flat[:, : min(2, points.shape[1])] = points[:, :2]

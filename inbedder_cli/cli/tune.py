@@ -12,6 +12,7 @@ from inbedder_cli.cli.destinations import check_targets, split_format
 from inbedder_cli.cli.instructions import one_instruction
 from inbedder_cli.cli.option_groups import AnswerOptions, EncodingOptions, ModelOptions, TuningOptions, with_groups
 from inbedder_cli.cli.table_options import InputOptions
+from inbedder_cli.errors import InputError
 
 
 @with_groups
@@ -56,6 +57,7 @@ def tune(
     corpus = source.read(file, reporter)
 
     from inbedder_cli import pipeline
+    from inbedder_cli.clustering import KSelection
     from inbedder_cli.questions import check_analysis
     from inbedder_cli.report.tuning_view import print_tuning
 
@@ -66,6 +68,10 @@ def tune(
         return
     embeddings = pipeline.embed(corpus, question, encoder, encoding.settings(), reporter)
     scores = pipeline.tune(pipeline.flag_unanswered(corpus, embeddings, answers.settings()), clustering)
+    if isinstance(scores, KSelection) and not scores.scores:
+        raise InputError(
+            "too few different rows to compare numbers of clusters", source=corpus.source, hint="give more rows"
+        )
     if format_name != TABLE:
         with open_output(output) as stream:
             write_table(

@@ -212,7 +212,8 @@ def check_options(options: ClusterOptions, n_rows: int, what: str = "rows with t
     min_rows = kind.min_rows(options)
     if n_rows >= min_rows:
         return
-    found = f"{n_rows} {what} are" if n_rows != 1 else f"1 {what.replace('rows', 'row', 1)} is"
+    rows = f"{n_rows:,} {what}" if n_rows != 1 else f"1 {what.replace('rows', 'row', 1)}"
+    found = f"{rows} {'are' if n_rows != 1 else 'is'}"
     if kind.takes_k:
         raise InputError(
             f"{found} too few for {min_rows} clusters",
@@ -221,7 +222,8 @@ def check_options(options: ClusterOptions, n_rows: int, what: str = "rows with t
             else f"lower {'--k-min' if options.k is None else '-k'} or give more rows",
         )
     if kind.takes_min_cluster_size:
-        raise InputError(f"{n_rows:,} {what} cannot hold a cluster of {min_rows}", hint="lower --min-cluster-size")
+        hint = "lower --min-cluster-size" if n_rows >= 2 else "give more rows"
+        raise InputError(f"{rows} cannot hold a cluster of {min_rows}", hint=hint)
     raise InputError(f"{found} too few: {options.algorithm} needs {min_rows}", hint="give more rows")
 
 
@@ -299,6 +301,10 @@ def _means(points: Vectors, labels: Labels) -> Vectors:
 
 def _check_different(points: Vectors, k: int) -> None:
     if (different := n_different(points, k)) < k:
+        if different == 1:
+            raise InputError(
+                f"all rows are the same, too few for {k} clusters", hint="leave out -k for one cluster"
+            )
         raise InputError(
             f"{different} different vectors are too few for {k} clusters",
             hint="many rows are the same text; lower -k",

@@ -66,6 +66,7 @@ MARKUP = (  # beginnings of text formats that are no tables
     (re.compile(r"<table\b", re.I), "an HTML table"),
     (re.compile(r"<\?xml\b", re.I), "an XML document"),
     (re.compile(r"\{\\rtf"), "an RTF document"),
+    (re.compile(r"\|[^\n]*\n\|(?:\s*:?-+:?\s*\|)+\s*(?:\n|\Z)"), "a Markdown document"),
 )
 
 
@@ -105,7 +106,7 @@ def refuse_markup(opened: Opened, layout: Layout) -> None:
 
     :param opened: the file.
     :param layout: as it was given.
-    :raises InputError: for HTML, XML and RTF, also under the name of a table, as of a download that failed.
+    :raises InputError: for HTML, XML, RTF and Markdown, also under the name of a table, as of a failed download.
     """
     start = head_text(opened, layout).lstrip()
     for pattern, kind in MARKUP:

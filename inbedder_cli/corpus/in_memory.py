@@ -196,7 +196,10 @@ def _table_of_texts(values: Sequence[Any], column: str, source: str) -> pa.Table
 
     for row, value in enumerate(values, start=1):
         if not isinstance(value, str) and not is_missing(value):
-            raise not_text(value, source, row, None, "pass texts only: convert the other values with str()")
+            way_out = (
+                "decode bytes: value.decode()" if isinstance(value, bytes) else "convert the others with str()"
+            )
+            raise not_text(value, source, row, None, f"pass texts only: {way_out}")
     if not values:
         raise InputError("has no rows", source=source, hint="pass at least one text")
     try:

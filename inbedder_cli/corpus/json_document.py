@@ -26,17 +26,23 @@ if TYPE_CHECKING:
 
 MAX_DOCUMENT = 500 * MEGABYTE  # characters; it is parsed in memory
 OBJECT = re.compile(r"\s*\{\s*[\"}]")
+LIST_INSIDE = re.compile(r"\[\s*\{")
 LIST = re.compile(r"\s*\[\s*(?:[\[{\"\]]|\Z)")
 LINE_HINT = "each line must be one whole JSON object; --on-bad-row skip leaves the others out"
 DOCUMENT_HINT = "is it whole? export it again"
 
 
 def is_json_lines(_: Opened, text: str) -> bool:
-    """Return whether a file begins with a JSON object.
+    """Return whether a file begins with a JSON object that is a row, or is not the only line.
+
+    An object in the only line, as programs answer, may be a document: that is read as in a file of this name.
 
     :param text: its first characters.
     """
-    return OBJECT.match(text) is not None
+    if not OBJECT.match(text):
+        return False
+    line, *rest = text.lstrip().split("\n", 1)
+    return bool(rest and rest[0].strip()) or not _holds_rows(line)
 
 
 def begins_with_object(text: str) -> bool:
@@ -49,11 +55,11 @@ def begins_with_object(text: str) -> bool:
 
 
 def is_json_document(_: Opened, text: str) -> bool:
-    """Return whether a file begins with a JSON list of objects, lists or texts, or assigns or passes JSON.
+    """Return whether a file begins with a JSON object or list, or assigns or passes JSON.
 
     :param text: its first characters.
     """
-    return LIST.match(text) is not None or PREFIX.match(text) is not None
+    return any(pattern.match(text) for pattern in (LIST, OBJECT, PREFIX))
 
 
 def read_json_lines(opened: Opened, layout: Layout | None = None, limit: int | None = None) -> ReadTable:
@@ -133,6 +139,18 @@ def _stream(opened: Opened, layout: Layout, limit: int | None, *, least_lines: i
     records = enumerate(found.of(parser.values(text, DOCUMENT_HINT)), start=1)
     rows = stream_records(records, opened.name, limit)
     return replace(rows, notes=lambda: [*parser.all_notes(), *found.notes])
+
+
+def _holds_rows(line: str) -> bool:
+    """Return whether an object holds rows, instead of being one; a long one, which is cut off here, may."""
+    parser = JsonParser("")
+    if not _is_object(line, parser):
+        return True
+    document = parser.value(_trimmed(line), 1, "")
+    try:
+        return JsonRows("").of([document]) != [document]
+    except InputError:  # of several lists of objects, it asks for one
+        return LIST_INSIDE.search(line) is not None
 
 
 def _is_object(line: str, parser: JsonParser) -> bool:

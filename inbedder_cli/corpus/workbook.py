@@ -81,6 +81,8 @@ def read_workbook(opened: Opened, layout: Layout, limit: int | None = None) -> R
     except Exception as error:  # openpyxl raises whatever its parsers do
         reason = (str(error) or type(error).__name__).splitlines()[0]
         hint = "open it in a spreadsheet and save it again, or save it as CSV"
+        if isinstance(error, zipfile.BadZipFile):
+            hint = f"if it is text: --input-format csv; else {hint}"
         raise InputError(f"not a readable workbook: {reason}", source=opened.name, hint=hint) from error
 
 

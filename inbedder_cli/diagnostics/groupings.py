@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -87,13 +87,22 @@ def column_grouping(name: str, cells: Sequence[Any], bins: str | None = None) ->
     Dates become periods, the finest of day, week, month, quarter and year of which there are at most 12. Numbers
     of more than 12 different values become ranges with equally many rows. Identifiers stay what they are: digits
     with leading zeros, or under a name such as "zip" or "store". Up to a tenth of the cells may be of another
-    kind; they count as missing, which the note says.
+    kind; they count as missing, which the note says, as it does of empty cells.
 
     :param name: name of the column.
     :param cells: one per row; None and "" are rows without a value, among dates and numbers also "n/a" and such.
     :param bins: a unit for dates, or a number of ranges for numbers; None chooses.
     :raises UsageError: for bins that do not fit the column.
     """
+    grouping = _grouping(name, cells, bins)
+    n_empty = sum(cell is None or (isinstance(cell, str) and not cell.strip()) for cell in cells)
+    if not n_empty:
+        return grouping
+    note = f"{count_of(n_empty, 'cell')} of {name} {'is' if n_empty == 1 else 'are'} empty, and left out"
+    return replace(grouping, note=f"{grouping.note}; {note}" if grouping.note else note)
+
+
+def _grouping(name: str, cells: Sequence[Any], bins: str | None) -> Grouping:
     texts = [None if _is_missing(cell) else cell for cell in cells]
     present = [cell for cell in texts if cell is not None]
     dates = _dates(present, name)
@@ -106,7 +115,7 @@ def column_grouping(name: str, cells: Sequence[Any], bins: str | None = None) ->
         )
     if numbers is not None:
         return _by_range(name, texts, numbers, bins)
-    values = [None if cell in (None, "") else str(cell) for cell in cells]
+    values = [None if cell is None or not str(cell).strip() else str(cell) for cell in cells]
     found = {v for v in values if v is not None}
     if not found or not all(PERIOD.fullmatch(value) for value in found):
         return Grouping(name, values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from functools import cache, lru_cache
 from importlib.metadata import version
@@ -26,6 +27,8 @@ JOINED = 20  # short texts that are read together
 MIN_SHARE = 0.02  # of the texts, below which nothing is said
 MIN_TEXTS = 2
 MAX_CHARACTERS = 1000  # of a text
+NO_LANGUAGE = "zxx"  # what py3langid calls addresses, markup and noise
+NO_WORDS = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|<[^<>]*>")  # which look like words of some language
 NAMED = 3  # languages that a message names
 NAMES = {
     "am": "Amharic", "ar": "Arabic", "bg": "Bulgarian", "bn": "Bengali", "ca": "Catalan", "cs": "Czech",
@@ -59,12 +62,19 @@ def warn_of_languages(
     if is_read is False:
         found["the question is"] = [language]
     for what, codes in found.items():
-        models = " or ".join(f"-m {name}" for name in bundled_for(codes))
         reporter.warn(
             f"{what} in {name_languages(codes)}, which {encoder.name} does not read: its answers are guesses; "
-            f"use {models or '-m with a model of the Hugging Face hub that does'}"
+            f"use {_models_for(codes)}"
         )
     return unread
+
+
+def _models_for(codes: Sequence[str]) -> str:
+    """Return what to use for languages: bundled models that read all of them, or the most frequent one."""
+    for some in (codes, codes[:1]):
+        if models := " or ".join(f"-m {name}" for name in bundled_for(some)):
+            return models if len(some) == len(codes) else f"{models} for {name_languages(some)}"
+    return "-m with a model of the Hugging Face hub that does"
 
 
 def unread_languages(texts: Sequence[str], languages: Collection[str]) -> dict[str, float]:
@@ -94,7 +104,7 @@ def _unread_shares(checked: tuple[str, ...], languages: frozenset[str]) -> dict[
 def _key(what: str, texts: Sequence[str], languages: frozenset[str]) -> str:
     """Return the name of a verdict on texts: with it, the identifier need not be loaded to give it again."""
     digest = hashlib.sha256("\0".join([*sorted(languages), "", *texts]).encode("utf-8", "replace")).hexdigest()
-    return f"languages of {what}: {digest} py3langid {version('py3langid')}"
+    return f"languages of {what}, without addresses: {digest} py3langid {version('py3langid')}"
 
 
 def _identify_texts(checked: tuple[str, ...], languages: frozenset[str]) -> dict[str, float]:
@@ -129,10 +139,12 @@ def identify(text: str, languages: Collection[str]) -> tuple[str, bool | None]:
 
 
 def _identify(text: str, languages: Collection[str]) -> tuple[str, bool | None]:
-    text = text[:MAX_CHARACTERS].encode("utf-8", "replace").decode()
+    text = NO_WORDS.sub(" ", text[:MAX_CHARACTERS]).encode("utf-8", "replace").decode()
     if sum(len(c.encode()) for c in text if c.isalpha()) < MIN_BYTES:
         return "", None
     ranked = _identifier().rank(text)
+    if ranked[0][0] == NO_LANGUAGE:
+        return "", None
     read = sum(probability for code, probability in ranked if code in languages)
     return ranked[0][0], False if read < FOREIGN else True if read >= READ else None
 

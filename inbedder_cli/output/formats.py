@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # characters that a terminal obeys, when it shows a file
 ESCAPED = re.compile(r"[\\|\[\]`]")  # in Markdown: an image that a cell names would be fetched by who looks at it
 # Cells that spreadsheets run begin so, also in full width; a number may begin with a sign.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -268,7 +269,7 @@ class _Lines:
 
 
 def markdown_table(header: list[str], rows: list[list[str]]) -> str:
-    """Return a Markdown table; pipes, line breaks, tags, links, images and code in cells are escaped.
+    """Return a Markdown table; pipes, tags, links, images and code are escaped, control characters dropped.
 
     :param header: names of the columns.
     :param rows: their cells, as many in each row as there are columns.
@@ -277,7 +278,7 @@ def markdown_table(header: list[str], rows: list[list[str]]) -> str:
 
     def line(cells: list[str]) -> str:
         safe = [ESCAPED.sub(r"\\\g<0>", c).replace("<", "&lt;") for c in cells]
-        return "| " + " | ".join(" ".join(c.split()) for c in safe) + " |\n"
+        return "| " + " | ".join(" ".join(CONTROL.sub(" ", c).split()) for c in safe) + " |\n"
 
     return line(header) + "|" + " --- |" * len(header) + "\n" + "".join(map(line, rows))
 

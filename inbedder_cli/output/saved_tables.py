@@ -28,6 +28,7 @@ SAVED_ROW_COLUMNS = {
     "margin": "double",
     "text": "string",
 }
+CLUSTER_COLUMNS = ("cluster", "label", "label_is_weak", "size", "stability", "answers", "likely_next_words")
 TOP_ANSWERS = 4  # in one cell
 
 
@@ -41,6 +42,8 @@ def saved_clusters_table(clusters: Mapping[str, Sequence[ClusterSummary]], *, li
     import pyarrow as pa
 
     is_reviewed = any(summary.precision for summaries in clusters.values() for summary in summaries)
+    if not any(clusters.values()):  # no row answered
+        return pa.schema([(name, pa.string()) for name in CLUSTER_COLUMNS]).empty_table()
     return pa.Table.from_pylist(
         [
             ({"question": question} if question else {})

@@ -40,8 +40,10 @@ def check_page(path: Path) -> None:
     """Check, before any work is done, that a file may hold the report.
 
     :param path: the file.
-    :raises UsageError: for the suffix of another format.
+    :raises UsageError: for the suffix of another format, and for "-".
     """
+    if str(path) == "-":
+        raise UsageError("the report is a file", hint="name it: report.html; /dev/stdout prints it")
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(
             f"the report is a page of HTML, not {path.suffix}", hint=f"write {path.with_suffix('.html')}"

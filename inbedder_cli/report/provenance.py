@@ -62,7 +62,7 @@ def command(analysis: Analysis) -> str:
     for one in analysis:
         words += ["-i", f"{one.name}={one.instruction}" if one.name else one.instruction]
     options = [one.clustering.options for one in analysis]
-    if all(one.clustering.choice is None and one.clustering.options.k for one in analysis):
+    if all(one.clustering.choice is None and (one.clustering.options.k or 0) > 1 for one in analysis):
         words += [word for each in options for word in ("-k", str(each.k))]
     else:
         words += _changed(options[0], ClusterOptions, "k_min", "k_max")

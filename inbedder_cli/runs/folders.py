@@ -44,6 +44,8 @@ def check_run_folder(folder: Path, *, force: bool) -> None:
     :param force: whether an existing run may be replaced.
     :raises UsageError: for a file, a folder that holds anything but a run, and one that cannot be replaced.
     """
+    if str(folder) == "-":
+        raise UsageError("a run is a folder, which cannot be printed", hint="name one: --save run")
     try:
         target = Path(os.path.realpath(folder))
         there = current(target)

@@ -66,7 +66,7 @@ def how_to_repeat(run: Manifest | _AnyManifest, folder: Path) -> str:
     for name, question in (questions or {"": _OlderQuestion(getattr(run, "instruction", ""))}).items():
         words += ["-i", f"{name}={question.instruction}" if name else question.instruction]
     settings: list[Settings | _OlderSettings] = [*run.settings.values()]
-    if all(s.k for s in settings):
+    if all((s.k or 0) > 1 for s in settings):  # one cluster cannot be asked for
         words += [word for s in settings for word in ("-k", str(s.k))]
     for first in settings[:1]:
         if first.min_cluster_size:

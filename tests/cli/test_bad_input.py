@@ -322,9 +322,9 @@ def test_fewer_different_texts_than_clusters(cluster: Callable[..., Result], fol
         cluster("bad.csv", "-k", 3, "--no-flag-unanswered"),
         INPUT,
         "bad.csv",
-        "1 different",
+        "all rows are the same",
         "3 clusters",
-        hint="lower -k",
+        hint="leave out -k",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import webbrowser
+from pathlib import Path
 
 import pytest
 
@@ -59,6 +60,16 @@ def test_a_saved_run_gives_a_report_without_a_model(inbedder, saved, tmp_path, m
     assert path.read_bytes() == first
 
 
+def test_a_run_of_one_text_is_opened_again(inbedder, tiny, tmp_path):
+    file = tmp_path / "same.csv"
+    file.write_text("text\n" + "The parcel is late.\n" * 12)
+    question = ("-i", "What emotion is expressed?", "--no-flag-unanswered", "-q")
+    saved = inbedder("cluster", file, *question, "-m", tiny, "--save", tmp_path / "run")
+    assert saved.exit_code == 0, saved.stderr
+    assert inbedder("show", tmp_path / "run").stdout.count("\n") == 2
+    assert inbedder("report", tmp_path / "run", "-o", tmp_path / "r.html").exit_code == 0
+
+
 def test_mistakes_are_told_before_anything_is_encoded(inbedder, tiny, reviews, saved, tmp_path):
     base = ("cluster", reviews, "--text", "text", *QUESTION, "-m", tiny)
     for options, said in (
@@ -81,6 +92,9 @@ def test_mistakes_are_told_before_anything_is_encoded(inbedder, tiny, reviews, s
         other = inbedder(*command, tmp_path / "r.pdf")
         assert (other.exit_code, "r.html" in other.stderr) == (2, True)
         assert not (tmp_path / "r.pdf").exists()
+    for command in (("report", saved, "-o", "-"), (*base, "--report", "-"), (*base, "--save", "-")):
+        refused = inbedder(*command)
+        assert (refused.exit_code, Path("-").exists()) == (2, False)
     assert inbedder("report", tmp_path / "nowhere", "-o", tmp_path / "r.html").exit_code == 5
 
 

@@ -71,3 +71,7 @@ def test_too_few_rows_are_refused(inbedder, tiny, tmp_path):
     few = inbedder("tune", tmp_path / "one.csv", "-i", QUESTION, "-m", tiny, "--min-confidence", "0")
     assert few.exit_code == 5
     assert "too few for 2 clusters" in few.stderr
+    (tmp_path / "same.csv").write_text("text\n" + "only\n" * 9)
+    same = inbedder("tune", tmp_path / "same.csv", "-i", QUESTION, "-m", tiny, "--no-flag-unanswered")
+    assert (same.exit_code, same.stdout) == (5, "")
+    assert "same.csv: too few different rows" in same.stderr

@@ -236,7 +236,7 @@ def test_vectors_that_are_all_the_same_are_one_cluster_for_auto():
 
 
 def test_vectors_that_are_all_the_same_are_too_few_for_a_given_k():
-    with pytest.raises(InputError, match="1 different vectors are too few for 2 clusters"):
+    with pytest.raises(InputError, match="all rows are the same, too few for 2 clusters"):
         fit_clusters(np.full((12, 4), 3, np.float32), ClusterOptions(k=2))
 
 

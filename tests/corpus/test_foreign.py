@@ -27,6 +27,7 @@ from inbedder_cli.errors import InputError
         (b"<!DOCTYPE html>\n<html><body>Log in</body></html>\n", "HTML page", "download that failed"),
         (b"\xef\xbb\xbf  <html><table><tr><td>x", "HTML page", "spreadsheet"),
         (b'<?xml version="1.0"?><rows/>', "XML document", "export"),
+        (b"| id | text |\n|----|:----:|\n| 1 | late |\n", "Markdown document", "export"),
         (rb"{\rtf1\ansi late}", "RTF document", "export"),
     ],
 )

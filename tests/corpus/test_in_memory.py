@@ -214,7 +214,7 @@ def test_a_value_that_is_no_text_is_refused_with_its_row(value, kind):
     values = ["good day", None, value, "bad day"]
     with pytest.raises(InputError, match=f"^list, row 3: holds {kind}, not text") as caught:
         read_corpus(values)
-    assert "str()" in caught.value.hint
+    assert ("decode()" if isinstance(value, bytes) else "str()") in caught.value.hint
     column = pd.Series([*values], dtype=object, index=[4, 5, 6, 7])
     with pytest.raises(InputError, match=f"^Series, row 3: holds {kind}, not text"):
         read_corpus(column)

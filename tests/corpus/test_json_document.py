@@ -36,6 +36,30 @@ def test_the_only_list_of_objects_holds_the_rows(tmp_path, document, indent):
     assert corpus.table.column_names == ["id", "text"]
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"title": "An export", "reviews": ROWS},
+        {"next": None, "hits": {"hits": ROWS}},
+        {"title": "x" * 100_000, "reviews": ROWS},  # the first bytes do not hold the rows
+    ],
+)
+def test_a_document_in_one_line_is_read_alike_without_a_suffix(tmp_path, document):
+    for name in ("x.json", "x"):
+        (tmp_path / name).write_text(json.dumps(document) + "\n")
+    assert read_corpus(tmp_path / "x").texts == read_corpus(tmp_path / "x.json").texts == [r["text"] for r in ROWS]
+
+
+@pytest.mark.parametrize(
+    "row", [{"id": 1, "text": "cold room"}, {"text": "cold room", "tags": ["a"], "who": {"n": 1}}]
+)
+def test_one_object_without_a_suffix_is_a_row_of_json_lines(tmp_path, row):
+    path = tmp_path / "x"
+    path.write_text(json.dumps(row))
+    assert read_corpus(path).texts == ["cold room"]
+    assert read_corpus(path).format == "jsonl"
+
+
 def test_json_lines_with_the_suffix_json_are_read_too(tmp_path):
     path = tmp_path / "x.json"
     path.write_text("\n".join(map(json.dumps, ROWS)))

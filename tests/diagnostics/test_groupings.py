@@ -85,7 +85,9 @@ def test_stray_cells_are_left_out_and_told():
     cells = [str(i) for i in range(40)] + ["n/a", "-", None, "", "about 7"]
     grouping = column_grouping("amount", cells)
     assert grouping.values[40:] == [None] * 5
-    assert grouping.note == "1 cell of amount is no number, and left out"
+    assert grouping.note == (
+        "1 cell of amount is no number, and left out; 2 cells of amount are empty, and left out"
+    )
 
 
 @pytest.mark.parametrize("bins", [None, "2", "3", "10"])

@@ -26,6 +26,12 @@ def test_texts_that_are_read_are_not_reported():
     assert unread_languages(["!!", "7", ""], ("en",)) == {}
 
 
+def test_addresses_markup_and_noise_are_in_no_language():
+    texts = [f"see https://shop.example.org/item/{i}?a=b&w=e" for i in range(5)]
+    texts += ["<div class='rückseite'><br/></div>", "zxcvbnm qwrtpsdfg hjklzxcv", "mail@beispiel-händler.example"]
+    assert unread_languages(texts, ("en",)) == {}
+
+
 def test_others_are_reported_with_their_share():
     assert unread_languages(GERMAN, ("en",)) == {"de": 1.0}
     found = unread_languages([*GERMAN, *ENGLISH, *JAPANESE], ("en",))
@@ -80,6 +86,12 @@ def english_model(tiny_models, tmp_path):
     manifest |= {"template": "paper", "layer": None, "pooling": "first-token", "languages": ["en"]}
     (folder / "inbedder.json").write_text(json.dumps(manifest), encoding="utf-8")
     return folder
+
+
+def test_a_model_is_named_for_the_most_frequent_language_where_none_reads_all():
+    assert languages._models_for(["de", "fr"]) == "-m inbedder-1.5b or -m inbedder-0.5b"
+    assert languages._models_for(["de", "et"]) == "-m inbedder-1.5b or -m inbedder-0.5b for German"
+    assert languages._models_for(["et", "de"]) == "-m with a model of the Hugging Face hub that does"
 
 
 def test_a_command_warns_once_and_notes_it_in_the_result(inbedder, tmp_path, english_model):

@@ -20,6 +20,7 @@ from inbedder_cli.errors import UsageError
 from inbedder_cli.options import EXCEL_STYLE, CsvStyle
 from inbedder_cli.output.cells import rows_as_text
 from inbedder_cli.output.formats import (
+    CONTROL,
     FORMATS,
     Format,
     check_format,
@@ -146,6 +147,13 @@ def test_a_markdown_table_has_no_link_image_or_code_of_a_cell():
     assert text.splitlines()[-1] == r"| !\[x\](http://tracker/x.png) \[y\](javascript:z) \`\|\` |"
 
 
+def test_a_markdown_table_holds_nothing_that_a_terminal_obeys():
+    assert (
+        markdown_table(["a"], [["\x1b[31mred\x1b]0;title\x07 \x9b1m"]]).splitlines()[-1]
+        == r"| \[31mred \]0;title 1m |"
+    )
+
+
 def unescaped(cell):
     return re.sub(r"\\(.)", r"\1", cell).replace("&lt;", "<")
 
@@ -159,7 +167,7 @@ def test_a_markdown_table_is_read_back_but_for_its_white_space(rows):
     assert len(lines) == len(rows) + 3
     for line, row in zip(lines[2:], rows, strict=False):
         cells = re.findall(r"((?:[^|\\]|\\.)*)\|", line)[1:]
-        assert [unescaped(c.strip()) for c in cells] == [" ".join(c.split()) for c in row]
+        assert [unescaped(c.strip()) for c in cells] == [" ".join(CONTROL.sub(" ", c).split()) for c in row]
 
 
 def test_a_table_as_markdown():
