@@ -8,6 +8,7 @@ command that has the option, in a table such as [cluster] for that command alone
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,14 +96,14 @@ class Settings:
     def named_in(self, message: str, command: str) -> Setting | None:
         """Return the setting whose value a message refuses, or None.
 
-        :param message: of an error, which ends with the value ("not 1") or has it in quotation marks.
+        :param message: of an error, which names the option, and ends with the value ("not 1") or quotes it.
         :param command: the first word of the command.
         """
+        words = re.findall(r"[A-Za-z][\w-]*", message)
         for setting in self.by_option.values():
             values = setting.value if isinstance(setting.value, list) else [setting.value]
-            if setting.command[0] == command and any(
-                f'"{value}"' in message or message.endswith(f" not {value}") for value in values
-            ):
+            is_refused = any(f'"{value}"' in message or message.endswith(f" not {value}") for value in values)
+            if setting.command[0] == command and setting.option in words and is_refused:
                 return setting
         return None
 

@@ -130,6 +130,15 @@ def test_what_is_wrong_is_said_with_the_file(folders, inbedder, content, message
     assert "Traceback" not in result.stderr
 
 
+def test_an_option_that_was_given_is_not_blamed_on_a_setting_of_the_same_value(folders, inbedder):
+    folder, _ = folders
+    (folder / "inbedder.toml").write_text("exemplars = 1\n")
+    (folder / "x.csv").write_text("text\ngood\nbad\nfine\n")
+    result = inbedder("cluster", "x.csv", "-i", QUESTION, "-k", "1")
+    assert result.exit_code == 2
+    assert "inbedder: -k must be at least 2, not 1" in result.stderr
+
+
 def test_a_variable_that_sets_nothing_is_pointed_out(inbedder, monkeypatch):
     monkeypatch.setenv("INBEDDER_MAXTOKENS", "3")
     monkeypatch.setenv("INBEDDER_OUTPUT", "x.csv")
