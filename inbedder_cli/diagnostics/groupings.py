@@ -28,7 +28,7 @@ LARGEST_WHOLE = 2**53  # up to which floats hold every whole number
 DIGITS = (6, 10, 17)  # significant digits to try in the names of ranges
 OTHERS = "(others)"
 LEAST = 0.9  # share of the cells that must be dates, or numbers
-MISSING = frozenset(["", "-", "–", "?", "n/a", "na", "nan", "null", "none", "nil", "unknown", "#n/a"])
+MISSING = frozenset(["-", "–", "?", "n/a", "na", "nan", "null", "none", "nil", "unknown", "#n/a"])
 UNITS: dict[str, Callable[[datetime], str]] = {
     "day": lambda moment: f"{moment:%Y-%m-%d}",
     "week": lambda moment: "{}-W{:02}".format(*moment.isocalendar()[:2]),
@@ -90,12 +90,12 @@ def column_grouping(name: str, cells: Sequence[Any], bins: str | None = None) ->
     kind; they count as missing, which the note says, as it does of empty cells.
 
     :param name: name of the column.
-    :param cells: one per row; None and "" are rows without a value, among dates and numbers also "n/a" and such.
+    :param cells: one per row; None and blank texts are no values, nor are "n/a" and such among dates and numbers.
     :param bins: a unit for dates, or a number of ranges for numbers; None chooses.
     :raises UsageError: for bins that do not fit the column.
     """
     grouping = _grouping(name, cells, bins)
-    n_empty = sum(cell is None or (isinstance(cell, str) and not cell.strip()) for cell in cells)
+    n_empty = sum(map(_is_empty, cells))
     if not n_empty:
         return grouping
     note = f"{count_of(n_empty, 'cell')} of {name} {'is' if n_empty == 1 else 'are'} empty, and left out"
@@ -115,7 +115,7 @@ def _grouping(name: str, cells: Sequence[Any], bins: str | None) -> Grouping:
         )
     if numbers is not None:
         return _by_range(name, texts, numbers, bins)
-    values = [None if cell is None or not str(cell).strip() else str(cell) for cell in cells]
+    values = [None if _is_empty(cell) else str(cell) for cell in cells]
     found = {v for v in values if v is not None}
     if not found or not all(PERIOD.fullmatch(value) for value in found):
         return Grouping(name, values)
@@ -124,8 +124,12 @@ def _grouping(name: str, cells: Sequence[Any], bins: str | None) -> Grouping:
     return Grouping(name, values, order, np.array([places.get(v, np.nan) for v in values], np.float64))
 
 
+def _is_empty(cell: Any) -> bool:  # noqa: ANN401
+    return cell is None or (isinstance(cell, str) and not cell.strip())
+
+
 def _is_missing(cell: Any) -> bool:  # noqa: ANN401
-    return cell is None or (isinstance(cell, str) and cell.strip().lower() in MISSING)
+    return _is_empty(cell) or (isinstance(cell, str) and cell.strip().lower() in MISSING)
 
 
 Read = tuple[list[Any], str | None]  # a value per cell, None where it is of another kind; a note

@@ -131,7 +131,7 @@ def identify(text: str, languages: Collection[str]) -> tuple[str, bool | None]:
 
     :param text: its first 1,000 characters count.
     :param languages: ISO 639 codes.
-    :return: ISO 639 code, and True, False, or None where the text is too short to tell.
+    :return: ISO 639 code, and True, False, or None where the text is too short to tell, or holds no words.
     """
     key = _key("a text", [text], frozenset(languages))
     code, is_read = cached_value(key, lambda: _identify(text, languages))
