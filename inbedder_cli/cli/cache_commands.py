@@ -12,6 +12,7 @@ from inbedder_cli.cli.amounts import parse_bytes, parse_seconds
 from inbedder_cli.cli.console import print_line, print_values, stderr_reporter
 from inbedder_cli.cli.option_groups import with_groups
 from inbedder_cli.errors import UsageError
+from inbedder_cli.wording import count_of
 
 app = typer.Typer(
     help="Show, prune and clear the cache of encoded rows. It holds vectors and answers, never texts.",
@@ -72,7 +73,7 @@ def prune(
     size = None if max_size is None else parse_bytes("--max-size", max_size)
     reporter = stderr_reporter()
     removed = RowCache(reporter=reporter).prune(older_than=seconds, max_bytes=size)
-    reporter.info(f"{removed:,} rows removed")
+    reporter.info(f"{count_of(removed, 'row')} removed")
 
 
 @app.command()

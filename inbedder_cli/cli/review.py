@@ -102,7 +102,7 @@ def review(
         with open_output(sheet) as stream:
             write_table(table, stream, format_of(sheet), style=CsvStyle(has_mark=True, escapes_formulas=True))
         reporter.info(
-            f"{sheet}: {table.num_rows:,} rows; fill in the column fits, then: "
+            f"{sheet}: {count_of(table.num_rows, 'row')}; fill in the column fits, then: "
             f"inbedder review {run} --from {sheet}"
         )
         return

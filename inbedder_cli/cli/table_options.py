@@ -13,6 +13,7 @@ from inbedder_cli.corpus.opening import STDIN
 from inbedder_cli.corpus.readers import format_of_suffix, taken_options
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import EmptyTexts, EncodingErrors, OnBadRow
+from inbedder_cli.wording import count_of
 
 if TYPE_CHECKING:
     from inbedder_cli.corpus import Corpus
@@ -132,7 +133,7 @@ def report_corpus(corpus: Corpus, reporter: Reporter) -> None:
     :param reporter: receives the line.
     """
     n_empty = corpus.texts.count("")
-    counts = [f"{len(corpus):,} rows"]
+    counts = [f"{count_of(len(corpus), 'row')}"]
     if n_empty:
         counts.append(f"{n_empty:,} without text ({'kept' if corpus.keep_empty else 'skipped'})")
     different = len(set(corpus.texts) - {""})

@@ -143,7 +143,7 @@ class _Rows:
             check_empty_cells(
                 self.n_short * width - self.n_given,
                 (self.n + len(self.batch) - self.n_short + 2) * width + self.n_given,  # with the header
-                f"{self.n_short:,} rows shorter than the {width:,} columns of the header",
+                f"{count_of(self.n_short, 'row')} shorter than the {width:,} columns of the header",
                 self.source,
                 "is the header one row? --header-rows, --skip-rows or --no-header",
             )

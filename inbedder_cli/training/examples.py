@@ -11,12 +11,14 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inbedder_cli.encoders.transformers.decoding import NOT_MENTIONED
 from inbedder_cli.errors import InputError, ModelError, did_you_mean
 from inbedder_cli.evaluation.hub_files import config_files, read_file
 from inbedder_cli.evaluation.suites import column_texts
 from inbedder_cli.explanation.stop_words import fold_text
 from inbedder_cli.models.convert import file_sha256
 from inbedder_cli.paths import expand
+from inbedder_cli.wording import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -29,7 +31,6 @@ HUB_SETS = {"KomeijiForce/Inbedder-Pretrain-Data": ("main", "train")}
 TEXT, INSTRUCTION, ANSWER, SOURCE = "input", "instruction", "output", "source"
 BARE = re.compile(r"\w(?:.*\w)?", re.DOTALL)  # a word without the punctuation around it
 SHOWN = 5  # unusable rows that a warning lists
-NOT_MENTIONED = "not mentioned"
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Examples:
         if not self.broken:
             return None
         more = f", and {len(self.broken) - SHOWN:,} more" if len(self.broken) > SHOWN else ""
-        return f"{len(self.broken):,} rows left out: {'; '.join(self.broken[:SHOWN])}{more}"
+        return f"{count_of(len(self.broken), 'row')} left out: {'; '.join(self.broken[:SHOWN])}{more}"
 
 
 def read_examples(

@@ -18,6 +18,7 @@ from inbedder_cli.training.learner import RANK, load_learner
 from inbedder_cli.training.plan import plan_run
 from inbedder_cli.training.saving import adapter_sha256, base_entry, check_output, save_result
 from inbedder_cli.training.tokens import examples_that_fit
+from inbedder_cli.wording import count_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -262,7 +263,9 @@ def _split(
         learn, dev = examples.rows, given.rows
     fit = examples_that_fit(learn, learner.encoder, options.max_tokens)
     if too_long := len(learn) - len(fit):
-        reporter.warn(f"{too_long:,} rows skipped: their questions leave no room for a text within --max-tokens")
+        reporter.warn(
+            f"{count_of(too_long, 'row')} skipped: their questions leave no room for a text within --max-tokens"
+        )
     if not fit:
         raise InputError("no usable example is left", source=", ".join(examples.files))
     held_out = examples_that_fit(dev, learner.encoder, options.max_tokens)

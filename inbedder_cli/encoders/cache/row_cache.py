@@ -42,6 +42,7 @@ from inbedder_cli.encoders.cache.rows import (
 from inbedder_cli.errors import InbedderError
 from inbedder_cli.paths import cache_dir
 from inbedder_cli.progress import SILENT
+from inbedder_cli.wording import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -190,7 +191,7 @@ class RowCache:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except FAILURES as error:
             self._close()
-            problem = f"cannot prune the cache ({removed:,} rows removed): {explain(error, self.path)}"
+            problem = f"cannot prune the cache ({count_of(removed, 'row')} removed): {explain(error, self.path)}"
             raise InbedderError(problem, hint=hint) from error
         return removed
 
@@ -206,7 +207,7 @@ class RowCache:
             return
         if removed:
             self.reporter.info(
-                f"cache: {removed:,} rows removed, the least recently used first; it may take "
+                f"cache: {count_of(removed, 'row')} removed, the least recently used first; it may take "
                 f"{self.max_bytes / 1e9:g} GB (--cache-max-size)"
             )
 

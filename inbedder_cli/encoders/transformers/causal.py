@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from inbedder_cli.encoders.transformers.batching import split
-from inbedder_cli.encoders.transformers.decoding import NOT_DECODED, DecodedAnswer, decode_greedily, find_end_ids
+from inbedder_cli.encoders.transformers.decoding import (
+    NOT_DECODED,
+    DecodedAnswer,
+    decode_greedily,
+    find_special_tokens,
+)
 from inbedder_cli.encoders.transformers.fast_paths import find_prefix
 from inbedder_cli.encoders.transformers.forward_pass import PlainPass, Wanted
 from inbedder_cli.encoders.transformers.fused import FusedPass, is_fusable
@@ -77,7 +82,7 @@ class _CausalBatchEncoder(BatchEncoder):
             logits=self.pools_words or self.decodes,
             prompt_sums=self.pooling in (Pooling.prompt_mean, Pooling.all_mean),
         )
-        self.end_ids = find_end_ids(encoder.model, encoder.tokenizer)
+        self.special_tokens = find_special_tokens(encoder.model, encoder.tokenizer)
         self.reference = PlainPass(self.body, self.head, self.wanted, self.pad_batch)
         self.forward_pass: ForwardPass = self.reference
 
@@ -182,6 +187,6 @@ class _CausalBatchEncoder(BatchEncoder):
         if not self.decodes:
             return pooler.vectors(), [NOT_DECODED] * len(vectors)
         answers = decode_greedily(
-            first.state, first.logits, decoding.step, decoding.keep, pooler, self.end_ids, max_answer_tokens
+            first.state, first.logits, decoding.step, decoding.keep, pooler, self.special_tokens, max_answer_tokens
         )
         return pooler.vectors(), answers

@@ -27,11 +27,24 @@ class DecodedAnswer(NamedTuple):
     first: list[tuple[int, float]]
 
 
+class SpecialTokens(NamedTuple):
+    """Tokens that decoding looks for.
+
+    :param end: those that end an answer, int64, shape (n,).
+    :param refusal: the first ones of `NOT_MENTIONED`, int64, shape (n,).
+    """
+
+    end: torch.Tensor
+    refusal: torch.Tensor
+
+
 NOT_DECODED = DecodedAnswer([], 1.0, [])
 TOP_TOKENS = 2 * RANKED  # some tokens spell the same word, or none
 COMPACT_SHARE = (
     0.5  # share of unfinished rows at which finished ones leave the batch: copying the cache has a cost
 )
+NOT_MENTIONED = "not mentioned"  # what a trained model says where the text does not answer
+SURE = 0.15  # least probability at which it may say so: below, nearly all texts do answer (benchmarks/encoder.md)
 
 
 def decode_greedily(
@@ -40,17 +53,19 @@ def decode_greedily(
     step: Callable[[torch.Tensor, int], tuple[torch.Tensor, torch.Tensor]],
     keep: Callable[[torch.Tensor], None],
     pooler: StatePooler,
-    end_ids: torch.Tensor,
+    special: SpecialTokens,
     max_answer_tokens: int,
 ) -> list[DecodedAnswer]:
     """Return each row's answer, and add the states that predict its tokens to the pooler.
+
+    A row whose likeliest answer is that the text does not say, but not surely so, gets its second answer.
 
     :param state: s1 of each row, shape (batch, hidden_size).
     :param logits: of the first answer token, shape (batch, vocabulary).
     :param step: (token of each row, number of tokens before it) -> the next state and logits.
     :param keep: reduces the batch to these rows (indices) for the following steps.
     :param pooler: receives the states after the first.
-    :param end_ids: the tokens that end an answer, shape (n,).
+    :param special: the tokens that end an answer, and those that refuse one.
     :param max_answer_tokens: maximum length of an answer, in tokens.
     :return: one answer per row.
     """
@@ -64,10 +79,10 @@ def decode_greedily(
     first = top_tokens(logits)
     for i in range(max_answer_tokens):
         logits = logits.float()
-        best, token = logits.max(-1)
+        best, token = logits.max(-1) if i else _first_tokens(logits, special.refusal)
         log_probability[rows[alive]] += (best - logits.logsumexp(-1))[alive]
         n_tokens[rows[alive]] += 1
-        alive = alive & ~torch.isin(token, end_ids)
+        alive = alive & ~torch.isin(token, special.end)
         if i > 0:  # the pooler already has s1
             pooler.add(state[alive], rows[alive])
         for row, id_ in zip(rows[alive].tolist(), token[alive].tolist(), strict=True):
@@ -93,12 +108,12 @@ def top_tokens(logits: torch.Tensor) -> list[list[tuple[int, float]]]:
     return [list(zip(*row, strict=True)) for row in zip(ids.tolist(), probabilities.tolist(), strict=True)]
 
 
-def find_end_ids(model: Any, tokenizer: Any) -> torch.Tensor:  # noqa: ANN401
-    """Return the ids of the tokens that end an answer, shape (n,), on the model's device.
+def find_special_tokens(model: Any, tokenizer: Any) -> SpecialTokens:  # noqa: ANN401
+    """Return the tokens that end an answer, and those that refuse one, on the model's device.
 
-    :param model: a transformers model; its generation config may name several.
+    :param model: a transformers model; its generation config may name several end tokens.
     :param tokenizer: its tokenizer.
-    :return: int64, shape (n,).
+    :return: their ids.
     """
     import torch
 
@@ -106,4 +121,23 @@ def find_end_ids(model: Any, tokenizer: Any) -> torch.Tensor:  # noqa: ANN401
     end_ids = [ids] if isinstance(ids, int) else list(ids or [])
     if tokenizer.eos_token_id is not None:
         end_ids.append(tokenizer.eos_token_id)
-    return torch.tensor(sorted(set(end_ids)), dtype=torch.long, device=model.device)
+    word = NOT_MENTIONED.split()[0]
+    forms = (form for text in (NOT_MENTIONED, NOT_MENTIONED.capitalize()) for form in (text, f" {text}"))
+    openings = {tokenizer.encode(form, add_special_tokens=False)[0] for form in forms}
+    refusal_ids = [id_ for id_ in openings if tokenizer.decode([id_]).strip().lower() == word]
+    end, refusal = (
+        torch.tensor(sorted(set(found)), dtype=torch.long, device=model.device) for found in (end_ids, refusal_ids)
+    )
+    return SpecialTokens(end, refusal)
+
+
+def _first_tokens(logits: torch.Tensor, refusal: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the logit and the id of each row's first token: no refusal that the model is unsure of."""
+    import torch
+
+    best, token = logits.max(-1)
+    unsure = torch.isin(token, refusal) & ((best - logits.logsumexp(-1)).exp() < SURE)
+    if not unsure.any():
+        return best, token
+    second, other = logits.index_fill(-1, refusal, float("-inf")).max(-1)
+    return torch.where(unsure, second, best), torch.where(unsure, other, token)

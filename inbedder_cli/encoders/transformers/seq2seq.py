@@ -9,7 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from inbedder_cli.encoders.transformers.decoding import NOT_DECODED, DecodedAnswer, decode_greedily, find_end_ids
+from inbedder_cli.encoders.transformers.decoding import (
+    NOT_DECODED,
+    DecodedAnswer,
+    decode_greedily,
+    find_special_tokens,
+)
 from inbedder_cli.encoders.transformers.model_encoder import BatchEncoder, ModelEncoder
 from inbedder_cli.encoders.transformers.pooling import StatePooler, mean_over, sum_over
 from inbedder_cli.errors import ModelError
@@ -74,7 +79,7 @@ class _Seq2SeqBatchEncoder(BatchEncoder):
     def __init__(self, encoder: Seq2SeqEncoder, options: EncodeOptions, n_layers: int) -> None:
         super().__init__(encoder, options, n_layers)
         self.opening = encoder.opening
-        self.end_ids = find_end_ids(encoder.model, encoder.tokenizer)
+        self.special_tokens = find_special_tokens(encoder.model, encoder.tokenizer)
         self.pools_prompt = self.pooling is Pooling.prompt_mean
         self.n_layers = n_layers
 
@@ -101,7 +106,7 @@ class _Seq2SeqBatchEncoder(BatchEncoder):
             encoded, real = encoded[rows], real[rows]
             cache.batch_select_indices(rows)
 
-        answers = decode_greedily(s1, logits, step, keep, pooler, self.end_ids, self.max_answer_tokens)
+        answers = decode_greedily(s1, logits, step, keep, pooler, self.special_tokens, self.max_answer_tokens)
         return pooler.vectors(), answers
 
     def _encode(self, ids: torch.Tensor, real: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
