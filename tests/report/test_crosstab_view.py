@@ -83,3 +83,10 @@ def test_a_combination_that_is_missing_is_not_called_a_multiple():
     assert "a x u: none, where 19.8 were expected" in out
     assert "b x v: 1, where 20.8 were expected" in out
     assert "0.0 times" not in out
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_grouping_of_one_value_has_nothing_to_compare(swapped):
+    sides = (TOPICS, Grouping("team", ["blue"] * 100))
+    (found,) = crosstabs([sides[::-1] if swapped else sides])
+    assert shown(found).split(": ", 1)[1] == "nothing to compare: team is blue in 100 rows\n"
