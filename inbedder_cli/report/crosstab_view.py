@@ -117,9 +117,9 @@ def association(table: Crosstab) -> str:
     :return: one line with Cramér's V, adjusted mutual information and the corrected p-value; where one side has
         one value only, a line that says so.
     """
-    for name, values in ((table.row_name, table.rows), (table.column_name, table.columns)):
-        if len(values) == 1:
-            return f"nothing to compare: {short(name)} is {short(values[0])} in {count_of(table.n_rows, 'row')}"
+    for side, groups in ((table.row_name, table.rows), (table.column_name, table.columns)):
+        if len(groups) == 1:
+            return f"nothing to compare: {short(side)} is {short(groups[0])} in {count_of(table.n_rows, 'row')}"
     if not table.is_significant:
         return f"no association beyond chance: {_test(table)}"
     size = next(name for least, name in EFFECT_SIZES if table.cramers_v >= least)
