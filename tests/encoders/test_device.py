@@ -35,6 +35,20 @@ def test_a_dtype_that_is_asked_for_is_taken():
     assert device.choose_dtype(Dtype.float16, torch.device("cpu"), 64) == torch.float16
 
 
+@pytest.mark.parametrize(("seconds", "rounds"), [(0.001, device.TIMING_ROUNDS), (0.5, device.LEAST_ROUNDS)])
+def test_timing_ends_early_where_a_product_is_slow(monkeypatch, seconds, rounds):
+    calls = []
+
+    def clock():
+        calls.append(None)
+        return len(calls) * seconds
+
+    monkeypatch.setattr(device.time, "perf_counter", clock)
+    assert device._time_dtypes(torch.device("cpu"), 16) == pytest.approx((seconds, seconds))
+    starts_and_ends = 4 * rounds
+    assert starts_and_ends <= len(calls) <= starts_and_ends + device.TIMING_ROUNDS
+
+
 def test_dtypes_are_timed_here():
     assert device.choose_dtype(Dtype.auto, torch.device("cpu"), 64) in (torch.float32, torch.bfloat16)
 

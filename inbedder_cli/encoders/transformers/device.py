@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import torch
 
 TIMING_ROUNDS = 20
+LEAST_ROUNDS = 3
+TIMING_SECONDS = 1.0  # no further round after them: where bfloat16 is emulated, each takes half a second
 MIN_SPEEDUP = 1.3  # of bfloat16 over float32, to make up for its rounding
 MAX_TIMED_SIZE = 2048  # larger products have the same ratio, and take seconds
 CPU_BATCH_TOKENS = 1024  # larger batches do not fit into the cache of ordinary CPUs
@@ -110,7 +112,10 @@ def _time_dtypes(device: torch.device, hidden_size: int) -> tuple[float, float]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # several threads would wait for each other on a busy machine
     try:
-        for _ in range(TIMING_ROUNDS):
+        begin = time.perf_counter()
+        for n_done in range(TIMING_ROUNDS):
+            if n_done >= LEAST_ROUNDS and time.perf_counter() - begin > TIMING_SECONDS:
+                break
             for i in range(2):
                 start = time.perf_counter()
                 (rows[i] @ weights[i])[0, 0].item()
