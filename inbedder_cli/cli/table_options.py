@@ -133,7 +133,7 @@ def report_corpus(corpus: Corpus, reporter: Reporter) -> None:
     :param reporter: receives the line.
     """
     n_empty = corpus.texts.count("")
-    counts = [f"{count_of(len(corpus), 'row')}"]
+    counts = [count_of(len(corpus), "row")]
     if n_empty:
         counts.append(f"{n_empty:,} without text ({'kept' if corpus.keep_empty else 'skipped'})")
     different = len(set(corpus.texts) - {""})

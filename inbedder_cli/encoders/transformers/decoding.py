@@ -136,8 +136,9 @@ def _first_tokens(logits: torch.Tensor, refusal: torch.Tensor) -> tuple[torch.Te
     import torch
 
     best, token = logits.max(-1)
-    unsure = torch.isin(token, refusal) & ((best - logits.logsumexp(-1)).exp() < SURE)
-    if not unsure.any():
+    refused = torch.isin(token, refusal)
+    if not refused.any():
         return best, token
+    unsure = refused & ((best - logits.logsumexp(-1)).exp() < SURE)
     second, other = logits.index_fill(-1, refusal, float("-inf")).max(-1)
     return torch.where(unsure, second, best), torch.where(unsure, other, token)
