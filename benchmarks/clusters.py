@@ -24,7 +24,7 @@ from sklearn.metrics import adjusted_rand_score, v_measure_score
 from inbedder_cli import EncodeOptions, analyze, load_encoder, read_corpus
 from inbedder_cli.clustering import fit_clusters
 from inbedder_cli.evaluation.suites import read_folder
-from inbedder_cli.explanation.summaries import explain
+from inbedder_cli.explanation.summaries import summarize_clusters
 from inbedder_cli.options import ClusterOptions, ExplainOptions
 
 if TYPE_CHECKING:
@@ -138,13 +138,12 @@ def measure_suite(folder: Path, limit: int, model: str) -> None:
 def label_figures(encoded: Encoded, texts: Sequence[str], question: str, k: int) -> list[float]:
     """Return the coverage of labels, their F1 on held-out rows, and the share of weak ones."""
     clustering = fit_clusters(encoded.vectors, ClusterOptions(k=k, stability=False))
-    summaries = explain(
+    summaries = summarize_clusters(
         clustering,
-        encoded.answers or [],
+        encoded.answers,
         texts=texts,
         ids=[str(i) for i in range(len(texts))],
         instruction=question,
-        vectors=encoded.vectors,
     )
     checks = [summary.check for summary in summaries]
     coverage = np.mean([check.coverage if check else 0 for check in checks])

@@ -55,7 +55,7 @@ def minilm() -> Any:  # noqa: ANN401
 
 
 def inbedder(texts: list[str], question: str, k: int | None) -> Fit:
-    """Do what `inbedder cluster` does, with -k or without: answers, stability and neutral question included."""
+    """Do what `inbedder cluster --no-baseline` does, with -k or without: answers and stability included."""
     from inbedder_cli import ClusterOptions, analyze, embed, load_encoder, read_corpus
 
     corpus, encoder = read_corpus(texts), load_encoder(cache=False, workers=1)
@@ -63,11 +63,7 @@ def inbedder(texts: list[str], question: str, k: int | None) -> Fit:
 
     def fit(seed: int) -> tuple[Sequence[int], Sequence[str]]:
         options = ClusterOptions(k=k, seed=seed)
-        with_baseline = {"encoder": encoder} if seed == 0 else {}
-        analysis = analyze(
-            corpus, question, embeddings=embeddings, cluster_options=options, baseline=seed == 0, **with_baseline
-        )
-        (result,) = analysis
+        (result,) = analyze(corpus, question, embeddings=embeddings, cluster_options=options)
         labels = [-1 if label is None else label for label in result.labels]
         return labels, [f"{each.label} ({each.size})" for each in result.summaries]
 

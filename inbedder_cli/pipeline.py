@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inbedder_cli.clustering import (
-    NOISE,
     Clustering,
     check_idle_options,
     check_options,
@@ -18,17 +17,14 @@ from inbedder_cli.clustering import (
 )
 from inbedder_cli.corpus import Corpus
 from inbedder_cli.diagnostics.baseline import baseline_agreement, encode_baseline
-from inbedder_cli.diagnostics.crosstab import crosstabs, pairs_of
-from inbedder_cli.diagnostics.groupings import Grouping
 from inbedder_cli.diagnostics.languages import warn_of_languages
 from inbedder_cli.errors import InputError, ModelError, UsageError
-from inbedder_cli.explanation.summaries import explain as summarize
-from inbedder_cli.explanation.summaries import summary_of_unanswered
+from inbedder_cli.explanation.summaries import summarize_clusters, summary_of_unanswered
 from inbedder_cli.explanation.unanswered import is_unanswered
 from inbedder_cli.options import ClusterOptions, EncodeOptions, ExplainOptions, UnansweredOptions
 from inbedder_cli.progress import SILENT, NamedReporter
 from inbedder_cli.questions import check_analysis, named_instructions, options_by_question
-from inbedder_cli.results import Analysis, ClusteringResult, Embeddings, RowStatus, with_crosstabs
+from inbedder_cli.results import Analysis, ClusteringResult, Embeddings, RowStatus, analysis_of
 from inbedder_cli.units import embed_units, suggest_multi
 
 if TYPE_CHECKING:
@@ -59,8 +55,9 @@ def analyze(
 
     :param corpus: the rows.
     :param instructions: the question, or several: by name, or a list (named q1, q2, ...).
-    :param encoder: encodes the rows; None with `embeddings`.
-    :param embeddings: existing embeddings of the corpus under a single question, instead of an encoder.
+    :param encoder: encodes the rows.
+    :param embeddings: existing embeddings of the corpus under a single question, instead of an encoder; then
+        there is no baseline.
     :param encode_options: how rows are encoded.
     :param cluster_options: how vectors are clustered; one for all questions, or a list with one per question.
     :param unanswered_options: which answers count as unanswered.
@@ -78,14 +75,7 @@ def analyze(
     questions = named_instructions(instructions)
     options = options_by_question(cluster_options, questions)
     columns = check_analysis(corpus, options.values(), by, questions=questions, multi=multi)
-    if embeddings is not None:
-        if len(questions) > 1 or multi:
-            what = "belong to a single question" if len(questions) > 1 else "hold one answer a row, not several"
-            raise UsageError(
-                f"embeddings {what}", hint="give an encoder instead, or one instruction without multi"
-            )
-        encoded, samples = dict.fromkeys(questions, embeddings), {}
-    elif encoder is not None:
+    if encoder is not None and embeddings is None:
         encode_options = encode_options or EncodeOptions()
         encoded = {
             name: embed(corpus, asked, encoder, encode_options, NamedReporter(reporter, name))
@@ -97,13 +87,20 @@ def analyze(
                 for name, whole in encoded.items()
             }
         samples = _baselines(corpus, encoded, encoder, encode_options, reporter) if baseline else {}
+    elif embeddings is not None and encoder is None:
+        if len(questions) > 1 or multi:
+            what = "belong to a single question" if len(questions) > 1 else "hold one answer a row, not several"
+            raise UsageError(
+                f"embeddings {what}", hint="give an encoder instead, or one instruction without multi"
+            )
+        encoded, samples = dict.fromkeys(questions, embeddings), {}
     else:
-        raise UsageError("analyze needs an encoder or embeddings", hint="give one of them")
+        raise UsageError("analyze takes either an encoder or embeddings", hint="give one of them")
     results = {}
     for name, instruction in questions.items():
         named = replace(encoded[name], instruction=encoded[name].instruction or instruction)
         steps = NamedReporter(reporter, name)
-        result = _answer(corpus, named, options[name], unanswered_options, explain_options, steps)
+        result = _analyze_question(corpus, named, options[name], unanswered_options, explain_options, steps)
         if encoder is not None and not multi:
             suggest_multi(corpus, result.embeddings, steps)
         if name in samples:
@@ -111,12 +108,10 @@ def analyze(
             agreement = baseline_agreement(result.labels, made, samples[name], result.embeddings.answers)
             result = replace(result, baseline=agreement)
         results[name] = replace(result, name=name)
-    groupings = [] if multi else [Grouping(name or "cluster", result.names) for name, result in results.items()]
-    tables = crosstabs(list(pairs_of(groupings, columns)))
-    return with_crosstabs(results, tables, by, next(iter(encoded.values())).model or "")
+    return analysis_of(results, columns, by, next(iter(encoded.values())).model or "")
 
 
-def _answer(
+def _analyze_question(
     corpus: Corpus,
     embeddings: Embeddings,
     cluster_options: ClusterOptions,
@@ -225,6 +220,7 @@ def flag_unanswered(
     :param corpus: the rows.
     :param embeddings: the embeddings of all rows.
     :param options: which answers count as unanswered.
+    :raises UsageError: for the embeddings of another corpus.
     """
     _check_types(corpus)
     _check_rows(corpus, embeddings)
@@ -233,7 +229,7 @@ def flag_unanswered(
         return embeddings
     rows, status = embeddings.rows, list(embeddings.status)
     flags = is_unanswered(
-        [embeddings.answers[i] or "" for i in rows],
+        embeddings.clusterable_answers or [],
         [corpus.texts[i] for i in rows],
         embeddings.instruction or "",
         None if embeddings.confidences is None else embeddings.confidences[rows],
@@ -273,6 +269,7 @@ def explain(
     :param embeddings: the embeddings of all rows, as given to `cluster`.
     :param clustering: what `cluster` returned.
     :param options: how clusters are explained.
+    :raises UsageError: for embeddings of another corpus, or clusters of other embeddings.
     """
     _check_types(corpus)
     _check_rows(corpus, embeddings)
@@ -282,17 +279,15 @@ def explain(
             hint="give explain the embeddings that were clustered",
         )
     rows, unanswered_rows, units = embeddings.rows, embeddings.unanswered, embeddings.units
-    n_read = len(rows) + len(unanswered_rows) if units is None else units.n_rows([*rows, *unanswered_rows])
-    texts, answers = [corpus.texts[i] for i in rows], _answers(embeddings)
-    summaries = summarize(
+    n_read = embeddings.n_read
+    summaries = summarize_clusters(
         clustering,
-        texts if answers is None else answers,
-        texts=texts,
+        embeddings.clusterable_answers,
+        texts=[corpus.texts[i] for i in rows],
         ids=[corpus.ids[i] for i in rows],
         rows=rows,
         instruction=embeddings.instruction or "",
         options=options,
-        show_answers=answers is not None,
         n_read=n_read,
         counted=embeddings.unified_answers,
         next_words=embeddings.next_words and embeddings.next_words.of(rows),
@@ -302,9 +297,6 @@ def explain(
     unanswered = None
     if unanswered_rows:
         unanswered = summary_of_unanswered(corpus, embeddings.answers or [], unanswered_rows, n_read, options)
-    status = list(embeddings.status)
-    for place in np.flatnonzero(clustering.labels == NOISE).tolist():
-        status[rows[place]] = RowStatus.noise
     return ClusteringResult(
         corpus=corpus,
         instruction=embeddings.instruction or "",
@@ -312,7 +304,7 @@ def explain(
         clustering=clustering,
         summaries=summaries,
         rows=rows,
-        status=status,
+        status=embeddings.status_with_noise(clustering.labels),
         unanswered=unanswered,
     )
 
@@ -323,6 +315,7 @@ def tune(embeddings: Embeddings, options: ClusterOptions | None = None) -> KSele
     :param embeddings: see `embed` and `flag_unanswered`.
     :param options: the algorithm, and the range of k.
     :raises InputError: when there are fewer answered rows than clusters.
+    :raises UsageError: for an algorithm that has nothing to tune.
     """
     _check_enough(embeddings, options)
     return sweep(embeddings.clusterable, options, embeddings.unified_answers)
@@ -344,13 +337,6 @@ def _check_rows(corpus: Corpus, embeddings: Embeddings) -> None:
             f"the embeddings hold {len(embeddings.status):,} rows, the corpus {len(corpus):,}",
             hint="give the corpus that was embedded",
         )
-
-
-def _answers(embeddings: Embeddings) -> list[str] | None:
-    """Return the answers of the clustered rows; None if no answers were decoded."""
-    if embeddings.answers is None:
-        return None
-    return [embeddings.answers[i] or "" for i in embeddings.rows]
 
 
 def _check_enough(embeddings: Embeddings, options: ClusterOptions | None) -> None:

@@ -8,6 +8,9 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from inbedder_cli.clustering import NOISE
+from inbedder_cli.diagnostics.crosstab import crosstabs, pairs_of
+from inbedder_cli.diagnostics.groupings import Grouping
 from inbedder_cli.explanation.summaries import UNANSWERED_LABEL
 from inbedder_cli.explanation.variants import unify_answers
 from inbedder_cli.options import EncodeOptions, UnansweredOptions
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     from inbedder_cli.options import ReportOptions
     from inbedder_cli.projection import RowMap
     from inbedder_cli.units import Units
+
+ONLY_QUESTION = "cluster"  # name of the clusters of the only question in its cross-tables
 
 
 class RowStatus(StrEnum):
@@ -93,18 +98,38 @@ class Embeddings:
         rows = self.rows
         return self.vectors if len(rows) == len(self.vectors) else self.vectors[rows]
 
+    @property
+    def clusterable_answers(self) -> list[str] | None:
+        """Answers of the rows that can be clustered; None if none were decoded."""
+        return None if self.answers is None else [self.answers[i] or "" for i in self.rows]
+
     @cached_property
     def unified_answers(self) -> list[str] | None:
-        """Answers of the rows that can be clustered, in which those that mean the same are the same; or None."""
-        if self.answers is None:
-            return None
-        answers = [self.answers[i] or "" for i in self.rows]
-        return unify_answers(answers, self.instruction or "", self.clusterable)
+        """These answers, in which those that mean the same are the same; or None."""
+        answers = self.clusterable_answers
+        return None if answers is None else unify_answers(answers, self.instruction or "", self.clusterable)
 
     @property
     def unanswered(self) -> list[int]:
         """Indices of the rows that were flagged as unanswered."""
         return [i for i, status in enumerate(self.status) if status is RowStatus.no_answer]
+
+    @property
+    def n_read(self) -> int:
+        """Number of rows that have a vector: those that shares refer to. Several units of one row are one."""
+        read = [*self.rows, *self.unanswered]
+        return self.units.n_rows(read) if self.units else len(read)
+
+    def status_with_noise(self, labels: npt.NDArray[np.int64]) -> list[RowStatus]:
+        """Return the status of every row after clustering.
+
+        :param labels: clusters of the rows that can be clustered, shape (len(rows),), -1 for noise.
+        """
+        status = list(self.status)
+        for row, label in zip(self.rows, labels.tolist(), strict=True):
+            if label == NOISE:
+                status[row] = RowStatus.noise
+        return status
 
 
 @with_python_terms()
@@ -215,7 +240,7 @@ class ClusteringResult:
     @property
     def n_read(self) -> int:
         """Number of rows that were given and have a vector: those that shares refer to."""
-        return sum(status not in (RowStatus.empty, RowStatus.failed) for status in self.row_status)
+        return self.embeddings.n_read
 
     @property
     def analysis(self) -> Analysis:
@@ -367,22 +392,25 @@ class Analysis:
         return "".join(result._repr_html_() for result in self)
 
 
-def with_crosstabs(
-    results: dict[str, ClusteringResult], crosstabs: Sequence[Crosstab], columns: Sequence[str], model: str
+def analysis_of(
+    results: dict[str, ClusteringResult], groupings: Sequence[Grouping], columns: Sequence[str], model: str
 ) -> Analysis:
-    """Return an analysis whose results each hold the cross-tables that involve them.
+    """Return an analysis with the cross-tables of its questions; answers of several a row have none.
 
     :param results: the results by name of the question.
-    :param crosstabs: cross-tables, whose row or column name is the question's; "cluster" for the only one.
-    :param columns: of the corpus, as they were asked for, among them those of the cross-tables.
+    :param groupings: columns of the corpus that the questions are crossed with.
+    :param columns: columns as they were asked for, among them those.
     :param model: the encoder in one line.
     """
+    titles = {name: name or ONLY_QUESTION for name in results}
+    clusters = [Grouping(titles[name], result.names) for name, result in results.items() if not result.units]
+    tables = crosstabs(list(pairs_of(clusters, groupings)))
     own = {
         name: replace(
             result,
-            crosstabs=[t for t in crosstabs if (name or "cluster") in (t.row_name, t.column_name)],
+            crosstabs=[t for t in tables if titles[name] in (t.row_name, t.column_name)],
             columns=tuple(columns),
         )
         for name, result in results.items()
     }
-    return Analysis(own, model, crosstabs, tuple(columns))
+    return Analysis(own, model, tables, tuple(columns))

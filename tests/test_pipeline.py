@@ -46,6 +46,13 @@ def test_the_group_of_those_that_do_not_answer_is_described_and_shares_add_up():
     assert sum(s.share for s in run.summaries) + run.unanswered.share == pytest.approx(1)
 
 
+def test_either_an_encoder_or_embeddings_are_taken():
+    run = clustered([*ANGER, *JOY], ["anger"] * 10 + ["joy"] * 10)
+    for given in ({}, {"encoder": object(), "embeddings": run.embeddings}):
+        with pytest.raises(UsageError, match="either an encoder or embeddings"):
+            analyze(run.corpus, QUESTION, **given)
+
+
 def test_without_abstaining_or_without_answers_every_row_is_clustered():
     answers = ["unknown"] * 10 + ["joy"] * 10
     kept = clustered([*ANGER, *JOY], answers, unanswered_options=UnansweredOptions(flag=False))

@@ -198,14 +198,14 @@ class ClusteringOptions:
         chosen = _without_idle(self, selects_k="auto" in (self.k or ["auto"]))
         numbers = chosen._numbers_of_clusters(n_questions)
         every = ClusterOptions(
-            self.algorithm,
-            None if None in numbers else numbers[0],
-            chosen.k_min,
-            chosen.k_max,
-            chosen.min_cluster_size,
-            seed,
-            self.stability,
-            self.consensus,
+            algorithm=self.algorithm,
+            k=None if None in numbers else numbers[0],
+            k_min=chosen.k_min,
+            k_max=chosen.k_max,
+            min_cluster_size=chosen.min_cluster_size,
+            seed=seed,
+            stability=self.stability,
+            consensus=self.consensus,
         )
         check_idle_options(every)
         given = replace(every, k_min=ClusterOptions.k_min, k_max=ClusterOptions.k_max)
@@ -241,7 +241,7 @@ class TuningOptions:
         from inbedder_cli.clustering import check_idle_options, check_tunable
 
         chosen = _without_idle(self, selects_k=True)
-        options = ClusterOptions(self.algorithm, None, chosen.k_min, chosen.k_max, None, seed)
+        options = ClusterOptions(algorithm=self.algorithm, k_min=chosen.k_min, k_max=chosen.k_max, seed=seed)
         check_tunable(options)
         check_idle_options(options)
         return options

@@ -7,7 +7,8 @@ class with this interface, and register it: `algorithms.register("name", Class)`
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     Arrays = dict[str, npt.NDArray[Any]]
 
 
-class ClusterAlgorithm(Protocol):
+class ClusterAlgorithm(ABC):
     """A clustering algorithm for points, that is, centered vectors of unit length.
 
     Subclasses inherit defaults for everything but `from_options`, `fit`, `predict`, `to_arrays` and `from_arrays`.
@@ -72,6 +73,7 @@ class ClusterAlgorithm(Protocol):
         return options.algorithm
 
     @classmethod
+    @abstractmethod
     def from_options(cls, options: ClusterOptions, *, quick: bool = False) -> Self:
         """Return an algorithm that is not fitted yet.
 
@@ -79,8 +81,8 @@ class ClusterAlgorithm(Protocol):
         :param quick: whether a rougher fit is enough, because it is fitted many times to measure stability.
         :return: the algorithm.
         """
-        ...
 
+    @abstractmethod
     def fit(self, X: Vectors, y: None = None) -> Self:
         """Cluster points.
 
@@ -88,15 +90,14 @@ class ClusterAlgorithm(Protocol):
         :param y: ignored, as in scikit-learn.
         :return: the algorithm itself.
         """
-        ...
 
+    @abstractmethod
     def predict(self, X: Vectors) -> Labels:
         """Assign points to the clusters. Points that were fitted get the labels that they have.
 
         :param X: points, float32, shape (n_rows, n_features), at least one row.
         :return: numbers of clusters, int64, shape (n_rows,), -1 for noise.
         """
-        ...
 
     def memberships(self, X: Vectors) -> Labels | None:
         """Return the cluster of each point in each of several runs, if `fit` made some.
@@ -109,18 +110,18 @@ class ClusterAlgorithm(Protocol):
         del X
         return None
 
+    @abstractmethod
     def to_arrays(self) -> Arrays:
         """Return everything that `predict` needs, as numeric arrays (a saved run holds no pickle).
 
         :return: arrays by name.
         """
-        ...
 
     @classmethod
+    @abstractmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
         """Return a fitted algorithm, without `labels_`.
 
         :param arrays: what `to_arrays` returned.
         :return: the algorithm.
         """
-        ...

@@ -139,21 +139,21 @@ def fit_clusters(
         stability, row_stability = measure_stability(algorithm, points, labels, options)
         row_stability = row_stability[back]
     return Clustering(
-        labels[back],
-        own[back],
-        second[back],
-        margins[back],
-        centroids,
-        mean,
-        options,
-        choice,
-        algorithm.shortcut_,
-        stability,
-        row_stability,
-        norms.astype(np.float32),
-        algorithm,
-        numbers,
-        [] if answers is None else alike_clusters(labels, answers),
+        labels=labels[back],
+        distances=own[back],
+        second_cluster=second[back],
+        margins=margins[back],
+        centroids=centroids,
+        mean=mean,
+        options=options,
+        choice=choice,
+        shortcut=algorithm.shortcut_,
+        stability=stability,
+        row_stability=row_stability,
+        centroid_norms=norms.astype(np.float32),
+        algorithm=algorithm,
+        numbers=numbers,
+        alike=[] if answers is None else alike_clusters(labels, answers),
     )
 
 

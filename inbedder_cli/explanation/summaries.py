@@ -122,16 +122,15 @@ class ClusterSummary:
     precision: Precision | None = None
 
 
-def explain(
+def summarize_clusters(
     clustering: Clustering,
-    answers: Sequence[str],
+    answers: Sequence[str] | None,
     *,
     texts: Sequence[str],
     ids: Sequence[str],
     rows: Sequence[int] | None = None,
     instruction: str = "",
     options: ExplainOptions | None = None,
-    show_answers: bool = True,
     n_read: int | None = None,
     counted: Sequence[str] | None = None,
     next_words: NextWords | None = None,
@@ -139,13 +138,12 @@ def explain(
     """Return summaries that explain each cluster by what most of its answers say, and what sets them apart.
 
     :param clustering: the clusters of the rows.
-    :param answers: one per row; or, where none were decoded, the texts themselves.
-    :param texts: one per row, for exemplars.
+    :param answers: one per row; None where none were decoded: then the words of the texts explain the clusters.
+    :param texts: one per row.
     :param ids: one per row, for exemplars.
     :param rows: each row's index in the corpus, for exemplars; None: the rows are the whole corpus.
     :param instruction: the question; its own words are left out of answers that hold other words too.
     :param options: stop words, and how many phrases and exemplars; None takes the defaults.
-    :param show_answers: whether `answers` really are answers.
     :param n_read: number of rows that shares refer to; None: the rows given.
     :param counted: the answers in the form in which they are counted (`variants.unify_answers`); None: letters
         alone decide which of them mean the same.
@@ -153,13 +151,15 @@ def explain(
     :return: one summary per cluster, by number, noise last.
     """
     options = options or ExplainOptions()
-    if counted is None:
-        counted = unify_answers(answers, instruction) if show_answers else answers
-    sample = np.arange(len(answers)) if show_answers else sample_indices(len(answers), TEXTS, 0)
+    if answers is None:
+        counted, instruction, beta = texts, "", BETA_OF_TEXTS
+        sample = sample_indices(len(texts), TEXTS, 0)
+    else:
+        counted, beta = unify_answers(answers, instruction) if counted is None else counted, BETA
+        sample = np.arange(len(answers))
     sample_labels = clustering.labels[sample]
-    row_phrases = phrases_by_row([counted[i] for i in sample], instruction if show_answers else "", options)
+    row_phrases = phrases_by_row([counted[i] for i in sample], instruction, options)
     described = describe_phrases(row_phrases, sample_labels)
-    beta = BETA if show_answers else BETA_OF_TEXTS
     chosen = choose_labels(row_phrases, sample_labels, beta)
     checks = check_labels(row_phrases, sample_labels, chosen, beta)
     words = likely_next_words(next_words, clustering.labels, NEXT_WORDS) if next_words else {}
@@ -167,28 +167,19 @@ def explain(
     known_words = KnownWords.of(counted if words else [], known_texts)
     named = _with_likely_words(chosen, words, row_phrases, sample_labels)
     labels = _labels(named, row_phrases, sample, clustering, texts, ids, options)
-    if show_answers:
+    if answers is not None:
         mixed = {c for c, check in checks.items() if check.is_mixed} | (named.keys() - chosen.keys())
         labels |= {c: f"{MIXED} {labels[c]}" for c in mixed - {NOISE}}
-
-    def exemplars(chosen: Sequence[int]) -> list[Exemplar]:
-        return [
-            Exemplar(i if rows is None else rows[i], ids[i], answers[i] if show_answers else None, texts[i])
-            for i in chosen
-        ]
-
+    every = range(len(texts)) if rows is None else rows
+    rows_shown = _Rows(clustering, answers, counted, texts, ids, every)
     summaries = []
     for cluster in [*range(clustering.k), NOISE]:
         inside = np.flatnonzero(clustering.labels == cluster)
         if not len(inside):
             continue
-        shares, entropy = answer_shares([counted[i] for i in inside.tolist()]) if show_answers else ([], None)
-        central = _first_distinct(_sort_by_value(inside, clustering.distances), texts, options.exemplars)
-        diverse = (
-            [] if cluster == NOISE or not show_answers else _diverse(inside, clustering, counted, central, shares)
-        )
-        border = [i for i in _sort_by_value(inside, clustering.margins) if not math.isnan(clustering.margins[i])]
-        borderline = _first_distinct(border, texts, options.exemplars)
+        shares, entropy = ([], None) if answers is None else answer_shares([counted[i] for i in inside.tolist()])
+        central = rows_shown.central(inside, options.exemplars)
+        diverse = [] if cluster == NOISE else rows_shown.diverse(inside, central, shares)
         summaries.append(
             ClusterSummary(
                 cluster=cluster,
@@ -196,12 +187,9 @@ def explain(
                 size=len(inside),
                 share=len(inside) / (n_read or len(clustering.labels)),
                 phrases=distinctive_phrases(described.get(cluster, []))[: options.phrases],
-                exemplars=exemplars(central),
-                diverse=exemplars(diverse[: options.exemplars]),
-                borderline=[
-                    replace(exemplar, nearest=int(clustering.second_cluster[i]))
-                    for i, exemplar in zip(borderline, exemplars(borderline), strict=True)
-                ],
+                exemplars=rows_shown.exemplars(central),
+                diverse=rows_shown.exemplars(diverse[: options.exemplars]),
+                borderline=rows_shown.borderline(inside, options.exemplars),
                 answers=shares[: options.phrases],
                 entropy=entropy,
                 stability=_stability_of(cluster, clustering),
@@ -211,6 +199,48 @@ def explain(
             )
         )
     return summaries
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The clustered rows, of which each cluster shows some; see `summarize_clusters`."""
+
+    clustering: Clustering
+    answers: Sequence[str] | None
+    counted: Sequence[str]
+    texts: Sequence[str]
+    ids: Sequence[str]
+    rows: Sequence[int]
+
+    def exemplars(self, places: Sequence[int]) -> list[Exemplar]:
+        return [
+            Exemplar(self.rows[i], self.ids[i], self.answers[i] if self.answers else None, self.texts[i])
+            for i in places
+        ]
+
+    def central(self, inside: npt.NDArray[np.int64], n: int) -> list[int]:
+        """Return the n rows nearest to the center that have different texts."""
+        return _first_distinct(_sort_by_value(inside, self.clustering.distances), self.texts, n)
+
+    def diverse(
+        self, inside: npt.NDArray[np.int64], central: Sequence[int], shares: Sequence[AnswerShare]
+    ) -> list[int]:
+        """Return the most central row of each answer that no central row has, the frequent answers first."""
+        first: dict[str, int] = {}
+        for row in _sort_by_value(inside, self.clustering.distances):
+            first.setdefault(normalize_answer(self.counted[row]), row)
+        shown = {normalize_answer(self.counted[row]) for row in central}
+        return [first[share.text] for share in shares if share.text not in shown]
+
+    def borderline(self, inside: npt.NDArray[np.int64], n: int) -> list[Exemplar]:
+        """Return the n rows nearest to another cluster that have different texts."""
+        margins = self.clustering.margins
+        near = [i for i in _sort_by_value(inside, margins) if not math.isnan(margins[i])]
+        places = _first_distinct(near, self.texts, n)
+        return [
+            replace(exemplar, nearest=int(self.clustering.second_cluster[i]))
+            for i, exemplar in zip(places, self.exemplars(places), strict=True)
+        ]
 
 
 def _with_likely_words(
@@ -253,21 +283,6 @@ def _labels(
         lambda rows: text_phrases([texts[sample[i]] for i in rows], options),
         centers,
     )
-
-
-def _diverse(
-    rows: npt.NDArray[np.int64],
-    clustering: Clustering,
-    answers: Sequence[str],
-    central: Sequence[int],
-    shares: Sequence[AnswerShare],
-) -> list[int]:
-    """Return the most central row of each answer that no central row has, the frequent answers first."""
-    first: dict[str, int] = {}
-    for row in _sort_by_value(rows, clustering.distances):
-        first.setdefault(normalize_answer(answers[row]), row)
-    shown = {normalize_answer(answers[row]) for row in central}
-    return [first[share.text] for share in shares if share.text not in shown]
 
 
 def _stability_of(cluster: int, clustering: Clustering) -> float | None:

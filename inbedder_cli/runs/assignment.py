@@ -41,14 +41,13 @@ def assign_rows(
     units = embeddings.units
     corpus = units.corpus if units else corpus
     flagged = flag_unanswered(corpus, named, question.unanswered_options)
-    rows, status = flagged.rows, list(flagged.status)
+    rows = flagged.rows
     prediction = predict_clusters(question, embeddings.vectors[rows])
     labels, second = (
         np.array([question.merged.get(label, label) for label in side.tolist()], np.int64)
         for side in (prediction.labels, prediction.second_cluster)
     )
-    read = [*rows, *flagged.unanswered]
-    n_read = units.n_rows(read) if units else len(read)
+    n_read = flagged.n_read
     merged_away = second == labels  # the second cluster was merged into the row's own: the margin is undefined
     summaries = [
         ClusterSummary(
@@ -63,16 +62,14 @@ def assign_rows(
     ]
     if units:
         summaries = units.count_by_row(summaries, labels, rows, n_read)
-    for place in np.flatnonzero(labels == NOISE).tolist():
-        status[rows[place]] = RowStatus.noise
     clustering = Clustering(
-        labels,
-        prediction.distances,
-        np.where(merged_away, NOISE, second),
-        np.where(merged_away, np.float32("nan"), prediction.margins),
-        question.predictor.centroids,
-        question.predictor.mean,
-        question.clustering,
+        labels=labels,
+        distances=prediction.distances,
+        second_cluster=np.where(merged_away, NOISE, second),
+        margins=np.where(merged_away, np.float32("nan"), prediction.margins),
+        centroids=question.predictor.centroids,
+        mean=question.predictor.mean,
+        options=question.clustering,
     )
     result = ClusteringResult(
         corpus=corpus,
@@ -81,7 +78,7 @@ def assign_rows(
         clustering=clustering,
         summaries=summaries,
         rows=rows,
-        status=status,
+        status=flagged.status_with_noise(labels),
         unanswered_options=question.unanswered_options,
         row_map=question.row_map,
     )

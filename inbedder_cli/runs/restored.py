@@ -11,12 +11,10 @@ from inbedder_cli.clustering import NOISE, Clustering, KSelection
 from inbedder_cli.clustering.select_k import KScore
 from inbedder_cli.corpus import Corpus
 from inbedder_cli.diagnostics.baseline import BaselineAgreement
-from inbedder_cli.diagnostics.crosstab import crosstabs, pairs_of
-from inbedder_cli.diagnostics.groupings import Grouping
 from inbedder_cli.explanation.summaries import UNANSWERED, UNANSWERED_LABEL, ClusterSummary
 from inbedder_cli.output.tables import MAP_COLUMNS, column_name
 from inbedder_cli.report.distributions import chosen_columns
-from inbedder_cli.results import ClusteringResult, Embeddings, RowStatus, with_crosstabs
+from inbedder_cli.results import ClusteringResult, Embeddings, RowStatus, analysis_of
 from inbedder_cli.runs.contents import KEPT
 from inbedder_cli.runs.saved_clusters import answer_shares, cluster_summaries, exemplars_of
 from inbedder_cli.units import Units
@@ -55,9 +53,7 @@ def restore_analysis(run: SavedRun) -> Analysis:
     results = {name: _result(run, name, corpus, rows[name], _places(name, numbers, len(corpus))) for name in rows}
     columns = run.manifest.columns
     crossed = [c.grouping for c in chosen_columns(corpus, columns) if c.name in run.manifest.crossed]
-    groupings = [Grouping(name or "cluster", result.names) for name, result in results.items()]
-    tables = crosstabs(list(pairs_of(groupings, crossed)))
-    return with_crosstabs(results, tables, columns, run.model.description)
+    return analysis_of(results, crossed, columns, run.model.description)
 
 
 def _places(name: str, numbers: Mapping[str, list[float | None]], n_rows: int) -> np.ndarray[Any, Any]:

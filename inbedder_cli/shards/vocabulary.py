@@ -92,8 +92,7 @@ def vocabulary_of(result: ClusteringResult, options: ExplainOptions) -> Vocabula
     """
     embeddings, k = result.embeddings, max(1, result.clustering.k)
     counted = embeddings.unified_answers or []
-    answers = [embeddings.answers[i] or "" for i in embeddings.rows] if embeddings.answers else []
-    keys = map(normalize_answer, answers)
+    keys = map(normalize_answer, embeddings.clusterable_answers or [])
     forms = {key: form for key, form in zip(keys, counted, strict=True) if key != form}
     unanswered = [
         normalize_answer(embeddings.answers[i] or "") for i in embeddings.unanswered if embeddings.answers

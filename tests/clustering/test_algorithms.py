@@ -58,6 +58,15 @@ class Halves(ClusterAlgorithm):
         return fitted
 
 
+def test_an_algorithm_that_lacks_a_method_is_refused_at_once():
+    class Half(ClusterAlgorithm):
+        from_options, fit = Halves.from_options, Halves.fit
+        to_arrays, from_arrays = Halves.to_arrays, Halves.from_arrays
+
+    with pytest.raises(TypeError, match="predict"):
+        Half()
+
+
 @pytest.fixture
 def toy():
     algorithms.register("toy", Halves)

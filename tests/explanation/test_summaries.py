@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from inbedder_cli.clustering import NOISE, Clustering
 from inbedder_cli.encoders.next_words import next_words
-from inbedder_cli.explanation.summaries import explain
+from inbedder_cli.explanation.summaries import summarize_clusters
 from inbedder_cli.options import ClusterOptions, ExplainOptions
 
 few_examples = settings(deadline=None, max_examples=30)
@@ -30,8 +30,8 @@ def clustering_of(labels, distances=None):
 
 def explained(labels, answers, *, texts=None, distances=None, **settings):
     texts = texts or [f"text {i}" for i in range(len(answers))]
-    ids = [f"id{i}" for i in range(len(answers))]
-    return explain(clustering_of(labels, distances), answers, texts=texts, ids=ids, **settings)
+    ids = [f"id{i}" for i in range(len(texts))]
+    return summarize_clusters(clustering_of(labels, distances), answers, texts=texts, ids=ids, **settings)
 
 
 def test_sizes_and_shares_are_of_the_clustered_rows():
@@ -42,9 +42,9 @@ def test_sizes_and_shares_are_of_the_clustered_rows():
 def test_the_questions_words_stay_where_texts_stand_for_answers():
     summaries = explained(
         [0] * 3 + [1] * 3,
-        ["emotion high"] * 3 + ["room cold"] * 3,
+        None,
+        texts=["emotion high"] * 3 + ["room cold"] * 3,
         instruction="What emotion is expressed?",
-        show_answers=False,
     )
     assert summaries[0].label == "emotion high"
     assert all(e.answer is None for s in summaries for e in s.exemplars)
@@ -175,7 +175,7 @@ def test_diverse_rows_show_other_answers_and_borderline_ones_the_next_cluster():
         np.zeros(2, np.float32),
         ClusterOptions(k=2),
     )
-    summary = explain(
+    summary = summarize_clusters(
         found,
         ["anger", "rage", "rage", "fury", "joy"],
         texts=[f"text {i}" for i in range(5)],
