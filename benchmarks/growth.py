@@ -85,11 +85,11 @@ def prepared(step: str, n: int, folder: Path, size: int = 64):  # noqa: ANN201
 
     from inbedder_cli import ClusterOptions, Embeddings, corpus_from_table, read_corpus
     from inbedder_cli.clustering import fit_clusters
+    from inbedder_cli.embeddings import RowStatus
     from inbedder_cli.output.files import open_output
     from inbedder_cli.output.formats import write_table
     from inbedder_cli.output.tables import rows_table
     from inbedder_cli.pipeline import analyze, explain
-    from inbedder_cli.results import RowStatus
 
     rng = np.random.default_rng(0)
     some_texts = texts(n, rng)

@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from inbedder_cli import Analysis, ClusterOptions, ReportOptions, analyze, corpus_from_table
+from inbedder_cli.embeddings import Embeddings, RowStatus
 from inbedder_cli.report.maps import with_maps
 from inbedder_cli.report.page import page
-from inbedder_cli.results import Embeddings, RowStatus
 
 SAMPLES = Path(__file__).parent.parent / "sample_data" / "reviews.csv"
 HIDDEN_SIZE, CLOUDS = 576, 12

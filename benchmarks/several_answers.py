@@ -26,8 +26,8 @@ from inbedder_cli.units import embed_units
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from inbedder_cli.embeddings import Embeddings
     from inbedder_cli.encoders import Encoder
-    from inbedder_cli.results import Embeddings
 
 REVIEWS = Path(__file__).parent.parent / "sample_data" / "reviews.csv"
 N_ROWS = 60

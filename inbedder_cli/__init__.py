@@ -26,7 +26,7 @@ _HOMES = {
     "ClusteringResult": "results",
     "ConsoleReporter": "progress",
     "Corpus": "corpus",
-    "Embeddings": "results",
+    "Embeddings": "embeddings",
     "EncodeOptions": "options",
     "Encoded": "encoders",
     "Encoder": "encoders",
@@ -35,7 +35,7 @@ _HOMES = {
     "InbedderError": "errors",
     "Pooling": "options",
     "ReportOptions": "options",
-    "RowStatus": "results",
+    "RowStatus": "embeddings",
     "UnansweredOptions": "options",
     "analyze": "pipeline",
     "cluster": "pipeline",
@@ -86,6 +86,7 @@ __all__ = [
 if TYPE_CHECKING:
     from inbedder_cli.clustering import Clustering, fit_clusters
     from inbedder_cli.corpus import Corpus, corpus_from_table, read_corpus
+    from inbedder_cli.embeddings import Embeddings, RowStatus
     from inbedder_cli.encoders import Encoded, Encoder, load_encoder
     from inbedder_cli.errors import InbedderError
     from inbedder_cli.estimator import InBedder
@@ -101,7 +102,7 @@ if TYPE_CHECKING:
     from inbedder_cli.output.vectors import read_vectors, write_vectors
     from inbedder_cli.pipeline import analyze, cluster, embed, explain, flag_unanswered
     from inbedder_cli.progress import ConsoleReporter
-    from inbedder_cli.results import Analysis, ClusteringResult, Embeddings, RowStatus
+    from inbedder_cli.results import Analysis, ClusteringResult
 
 
 def __getattr__(name: str) -> object:

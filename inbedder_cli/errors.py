@@ -1,6 +1,7 @@
-"""Errors that the user can act on; each class has its own exit code.
+"""Errors that the user can act on; their classes have exit codes.
 
     InbedderError               1   any other error
+    ├── WriteError              1   a file that cannot be written
     ├── UsageError              2   invalid or contradictory options (also a ValueError)
     ├── ModelError              3   a model that cannot be found, downloaded, verified or loaded
     ├── RowsFailedError         4   the run finished, but some rows failed

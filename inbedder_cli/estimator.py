@@ -38,9 +38,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
+    from inbedder_cli.embeddings import Embeddings
     from inbedder_cli.encoders import Encoder
     from inbedder_cli.progress import Reporter
-    from inbedder_cli.results import ClusteringResult, Embeddings
+    from inbedder_cli.results import ClusteringResult
 
 
 @with_python_terms(ESTIMATOR_NAMES)
@@ -55,7 +56,9 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
     :param algorithm: kmeans, hdbscan, or a registered one.
     :param model: a bundled name, a folder, a GGUF file, or a Hugging Face id with an optional @revision; or an
         `Encoder`; None takes the default, see `load_encoder`.
-    :param text: text column, or columns, of a DataFrame or table; None: detected.
+    :param text: text column, or columns, of a DataFrame, table or file; None: detected.
+    :param text_template: pattern of the texts such as "{title}. {body}", instead of `text`.
+    :param empty: what to do with rows without text: skip, keep or fail.
     :param k_min: smallest number of clusters that "auto" tries.
     :param k_max: largest number of clusters that "auto" tries.
     :param min_cluster_size: smallest cluster (hdbscan), in rows; None: 2 % of the rows, at least 5.
@@ -85,7 +88,8 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
 
     Attributes of a fitted estimator:
 
-    - `labels_`: int64, shape (n_rows,): each row's cluster, -1 for rows without text, without an answer, or noise;
+    - `labels_`: int64, shape (n_rows,): each row's cluster, -1 for noise and for rows without text, vector or
+      answer;
       with `multi` int64, shape (n_rows, n_clusters): 1 where a row is in a cluster, as scikit-learn has multilabel
       targets; then `labels_`, `status_`, `answers_` and `confidence_` are not there after `load`;
     - `status_`: each row's `RowStatus` as a text, which distinguishes these;
@@ -93,7 +97,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
     - `confidence_`: float32, shape (n_rows,): how sure the answers are, 0 to 1, NaN for rows without one;
     - `n_clusters_`: the number of clusters;
     - `cluster_names_`: the names of the clusters, by number;
-    - `cluster_centers_`: float32, shape (n_clusters, hidden_size), of unit length, in the space of `transform`
+    - `cluster_centers_`: float32, shape (n_clusters, n_features), of unit length, in the space of `transform`
       (KMeans only);
     - `clusters_`: a pandas DataFrame, one row per cluster; cells of several values hold lists;
     - `result_`: the `ClusteringResult` (not after `load`, which has no vectors).
@@ -107,6 +111,8 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         algorithm: str = "kmeans",
         model: str | Path | Encoder | None = None,
         text: str | list[str] | None = None,
+        text_template: str | None = None,
+        empty: str = "skip",
         k_min: int = 2,
         k_max: int = 20,
         min_cluster_size: int | None = None,
@@ -138,6 +144,8 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         self.algorithm = algorithm
         self.model = model
         self.text = text
+        self.text_template = text_template
+        self.empty = empty
         self.k_min = k_min
         self.k_max = k_max
         self.min_cluster_size = min_cluster_size
@@ -204,7 +212,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
 
         :param X: texts, n_rows of them.
         :param y: ignored.
-        :return: float32, shape (n_rows, hidden_size).
+        :return: float32, shape (n_rows, n_features).
         """
         self._check_one_vector(multi=self.multi)
         self.fit(X, y)
@@ -230,8 +238,8 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         """Return the vectors of texts, less the mean of the fitted vectors and scaled to unit length.
 
         :param X: texts, n_rows of them.
-        :return: float32, shape (n_rows, hidden_size), NaN for rows without text; a DataFrame with the index of X
-            if X is a pandas object.
+        :return: float32, shape (n_rows, n_features), NaN for rows that are not read; a DataFrame with the index of
+            X if X is a pandas object.
         :raises UsageError: with `multi`.
         """
         check_is_fitted(self)
@@ -299,7 +307,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         """Return the names of the columns of `transform`: inbedder0, inbedder1, ...
 
         :param input_features: ignored.
-        :return: shape (hidden_size,).
+        :return: shape (n_features,).
         """
         check_is_fitted(self)
         return np.array([f"inbedder{i}" for i in range(len(self._fit.question.predictor.mean))], dtype=object)
@@ -310,7 +318,8 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         if isinstance(texts, str) and texts != "-" and not Path(texts).exists():
             raise InputError(f'there is no file "{texts}"', hint='for a single text, pass a list: ["..."]')
         has_columns = isinstance(texts, (str, Path)) or hasattr(texts, "columns") or hasattr(texts, "column_names")
-        return read_corpus(texts, text=self.text if has_columns else None, require_text=require_text)
+        text, template = (self.text, self.text_template) if has_columns else (None, None)
+        return read_corpus(texts, text=text, text_template=template, empty=self.empty, require_text=require_text)
 
     def _encoder_source(self) -> Encoder | dict[str, Any]:
         """Return the encoder, or what `load_encoder` needs."""

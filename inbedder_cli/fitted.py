@@ -70,7 +70,7 @@ def names_of(question: SavedQuestion) -> dict[int, str]:
 
 
 def centers_of(question: SavedQuestion) -> npt.NDArray[np.float32] | None:
-    """Return the centers of the clusters, shape (n_clusters, hidden_size), in the space of `InBedder.transform`.
+    """Return the centers of the clusters, shape (n_clusters, n_features), in the space of `InBedder.transform`.
 
     :param question: the question with its clusters.
     :return: of unit length; None for algorithms without a number of clusters, and where the user merged some.

@@ -18,13 +18,14 @@ from inbedder_cli.clustering import (
 from inbedder_cli.corpus import Corpus
 from inbedder_cli.diagnostics.baseline import baseline_agreement, encode_baseline
 from inbedder_cli.diagnostics.languages import warn_of_languages
+from inbedder_cli.embeddings import Embeddings, RowStatus
 from inbedder_cli.errors import InputError, ModelError, UsageError
 from inbedder_cli.explanation.summaries import summarize_clusters, summary_of_unanswered
 from inbedder_cli.explanation.unanswered import is_unanswered
 from inbedder_cli.options import ClusterOptions, EncodeOptions, ExplainOptions, UnansweredOptions
 from inbedder_cli.progress import SILENT, NamedReporter
 from inbedder_cli.questions import check_analysis, named_instructions, options_by_question
-from inbedder_cli.results import Analysis, ClusteringResult, Embeddings, RowStatus, analysis_of
+from inbedder_cli.results import Analysis, ClusteringResult, analysis_of
 from inbedder_cli.units import embed_units, suggest_multi
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def analyze(
     columns = check_analysis(corpus, options.values(), by, questions=questions, multi=multi)
     if encoder is not None and embeddings is None:
         encode_options = encode_options or EncodeOptions()
+        if multi and not encode_options.answers:
+            raise UsageError("multi needs answers", hint="leave out answers=False")
         encoded = {
             name: embed(corpus, asked, encoder, encode_options, NamedReporter(reporter, name))
             for name, asked in questions.items()
@@ -160,7 +163,7 @@ def embed(
     options: EncodeOptions | None = None,
     reporter: Reporter = SILENT,
 ) -> Embeddings:
-    """Return the embeddings of a corpus. Rows without text get NaN vectors and no answer.
+    """Return the embeddings of a corpus. Rows that are not read (`Corpus.readable`) get NaN vectors and no answer.
 
     :param corpus: the rows.
     :param instruction: the question to ask about each text.

@@ -39,8 +39,8 @@ DIGITS = 4  # after the point, of places from -1 to 1
 class RowMap:
     """A map of rows: where its anchors lie, and what it takes to place other rows among them.
 
-    :param mean: what is subtracted from every vector, float32, shape (hidden_size,).
-    :param components: principal directions, float32, shape (n_components, hidden_size).
+    :param mean: what is subtracted from every vector, float32, shape (n_features,).
+    :param components: principal directions, float32, shape (n_components, n_features).
     :param anchors: anchors along these directions, float32, shape (n_anchors, n_components).
     :param places: their places, -1 to 1, float32, shape (n_anchors, 2).
     """
@@ -54,7 +54,7 @@ class RowMap:
     def fit(cls, vectors: Vectors, texts: Sequence[str]) -> Self:
         """Return the map of rows.
 
-        :param vectors: float32, shape (n_rows, hidden_size), finite, at least one row.
+        :param vectors: float32, shape (n_rows, n_features), finite, at least one row.
         :param texts: the text of each row; which rows are anchors depends on their hashes.
         """
         mean = mean_of(vectors)
@@ -68,7 +68,7 @@ class RowMap:
     def place(self, vectors: Vectors, texts: Sequence[str]) -> Vectors:
         """Return the places of rows: those of their anchors, else between the most similar anchors.
 
-        :param vectors: float32, shape (n_rows, hidden_size), finite.
+        :param vectors: float32, shape (n_rows, n_features), finite.
         :param texts: the text of each row; copies of a text are moved apart a little.
         :return: float32, shape (n_rows, 2).
         """
@@ -119,8 +119,8 @@ class RowMap:
         """
         made = cls(*(arrays[name] for name in ("mean", "components", "anchors", "places")))
         shapes = [array.shape for array in made.to_arrays().values()]
-        (hidden_size,), (n_anchors, n_components) = made.mean.shape, made.anchors.shape
-        if shapes[1:] != [(n_components, hidden_size), (n_anchors, n_components), (n_anchors, 2)] or not n_anchors:
+        (n_features,), (n_anchors, n_components) = made.mean.shape, made.anchors.shape
+        if shapes[1:] != [(n_components, n_features), (n_anchors, n_components), (n_anchors, 2)] or not n_anchors:
             raise ValueError(f"the map has arrays of shapes {shapes}")
         if any(array.dtype != np.float32 or not np.isfinite(array).all() for array in made.to_arrays().values()):
             raise ValueError("the map is not finite float32")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from inbedder_cli.clustering import check_idle_options, check_options
 from inbedder_cli.corpus.cell_paths import split_path
 from inbedder_cli.corpus.columns import missing_column, values_at
-from inbedder_cli.diagnostics.groupings import Grouping, column_grouping, split_bins
+from inbedder_cli.diagnostics.groupings import column_grouping, split_bins
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import ClusterOptions
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from inbedder_cli.corpus import Corpus
+    from inbedder_cli.diagnostics.groupings import Grouping
 
 NAME = re.compile(r"[^\W\d]\w*")
 NO_NAME = '"{}" is no name of a question: one has letters, digits and underscores'
@@ -105,16 +106,24 @@ def check_analysis(
             check_options(cluster_options, len(corpus.readable))
         except InputError as error:
             raise InputError(str(error), source=corpus.source, hint=error.hint) from error
+    groupings = groupings_of(corpus, by)
+    for name in {grouping.name for grouping in groupings} & set(questions):
+        hint = f'name the question otherwise: -i {name}_asked="..."'
+        raise UsageError(f'"{name}" is the name of a question and of a column to cross it with', hint=hint)
+    return groupings
+
+
+def groupings_of(corpus: Corpus, by: Sequence[str]) -> list[Grouping]:
+    """Return columns of a corpus as groupings of its rows.
+
+    :param corpus: the rows.
+    :param by: names of columns, or paths into them, with bins after a colon.
+    :raises InputError: for an unknown column.
+    :raises UsageError: for bins that do not fit the column.
+    """
     names = corpus.table.column_names
     columns = [split_bins(column, names) for column in by]
     for name, _ in columns:
         if name not in names and split_path(name, names) is None:
             raise missing_column(name, names, corpus.source)
-        if name in questions:
-            hint = f'name the question otherwise: -i {name}_asked="..."'
-            raise UsageError(f'"{name}" is the name of a question and of a column to cross it with', hint=hint)
-    return [column_grouping(name, _column_values(corpus, name), bins) for name, bins in columns]
-
-
-def _column_values(corpus: Corpus, name: str) -> list[Any]:
-    return values_at(corpus.table, name, corpus.source)
+    return [column_grouping(name, values_at(corpus.table, name, corpus.source), bins) for name, bins in columns]

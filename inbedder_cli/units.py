@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from inbedder_cli.clustering.preprocess import sample_indices
+from inbedder_cli.embeddings import RowStatus
 from inbedder_cli.encoders.cache.cached_encoder import n_new_texts
 from inbedder_cli.encoders.encoded import Encoded
 from inbedder_cli.encoders.next_words import NextWords, next_words
@@ -24,7 +25,6 @@ from inbedder_cli.explanation.stop_words import load_stop_words, words_of
 from inbedder_cli.explanation.unanswered import is_unanswered
 from inbedder_cli.explanation.variants import unify_answers
 from inbedder_cli.progress import SILENT
-from inbedder_cli.results import RowStatus
 from inbedder_cli.wording import count_of
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from inbedder_cli.corpus import Corpus
+    from inbedder_cli.embeddings import Embeddings
     from inbedder_cli.encoders import Encoder
     from inbedder_cli.explanation.summaries import ClusterSummary
     from inbedder_cli.options import UnansweredOptions
     from inbedder_cli.progress import Reporter
-    from inbedder_cli.results import Embeddings
 
 T = TypeVar("T")
 

@@ -72,17 +72,16 @@ def read_regular(path: Path, max_bytes: int, *, follow_links: bool = False) -> b
         return stream.read(max_bytes)
 
 
-def check_regular(path: Path, max_bytes: int | None = None, *, follow_links: bool = False) -> int:
+def check_regular(path: Path, *, follow_links: bool = False) -> int:
     """Check a file that a library will open by its name, and return its size.
 
     :param path: the file.
-    :param max_bytes: its largest size; None for any.
     :param follow_links: whether it may be a link.
     :return: number of bytes.
-    :raises UnsafeFileError: for anything but a regular file, and for a larger one.
+    :raises UnsafeFileError: for anything but a regular file.
     :raises OSError: when it cannot be opened.
     """
-    with open_regular(path, max_bytes, follow_links=follow_links) as stream:
+    with open_regular(path, follow_links=follow_links) as stream:
         return os.fstat(stream.fileno()).st_size
 
 

@@ -329,3 +329,16 @@ def test_messages_name_parameters(make, capsys):
     printed = capsys.readouterr().err
     assert "baseline=False" in printed
     assert "--no-baseline" not in printed
+
+
+def test_a_loaded_estimator_reads_files_as_those_of_its_run(make, tmp_path):
+    import pandas as pd
+
+    frame = pd.DataFrame({"title": TEXTS, "review": TEXTS[::-1]})
+    made = make(text_template="{title}, {review}", empty="keep").fit(frame)
+    frame.to_csv(tmp_path / "reviews.csv", index=False)
+    made.save(tmp_path / "run")
+    loaded = InBedder.load(tmp_path / "run", device="cpu")
+    assert (loaded.text_template, loaded.empty) == ("{title}, {review}", "keep")
+    for rows in (frame, tmp_path / "reviews.csv"):
+        np.testing.assert_array_equal(loaded.predict(rows), made.labels_)

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pytest
 
 from inbedder_cli.corpus import Corpus
+from inbedder_cli.embeddings import Embeddings, RowStatus
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import ClusterOptions, UnansweredOptions
 from inbedder_cli.pipeline import analyze, cluster, explain, flag_unanswered
-from inbedder_cli.results import Embeddings, RowStatus
 
 QUESTION = "What emotion is expressed?"
 rng = np.random.default_rng(0)

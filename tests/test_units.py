@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inbedder_cli import ClusterOptions, InBedder, analyze, read_corpus
+from inbedder_cli.embeddings import Embeddings, RowStatus
 from inbedder_cli.encoders import encoder_backends
 from inbedder_cli.encoders.encoded import Encoded
 from inbedder_cli.encoders.next_words import next_words
 from inbedder_cli.errors import UsageError
 from inbedder_cli.options import EncodeOptions
 from inbedder_cli.pipeline import embed
-from inbedder_cli.results import Embeddings, RowStatus
 from inbedder_cli.units import answer_words, embed_units, share_of_several, suggest_multi
 from tests.keywords import KEYWORDS, KeywordEncoder
 
@@ -256,7 +256,9 @@ def test_pandas_objects_get_a_frame_with_the_names_of_the_clusters():
     assert list(labels.index) == list("abcdefgh")
     assert set(labels.columns) == {"dark mode", "export", "sync", "search"}
     assert labels.loc["a", ["dark mode", "export"]].tolist() == [1, 1]
-    frame = model.result_.to_frame(explode=True)
+    with pytest.raises(UsageError, match='"part"'):
+        model.fit(pd.DataFrame({"part": TEXTS[:8]})).result_.to_frame(explode=True)
+    frame = model.fit(series).result_.to_frame(explode=True)
     assert list(frame.index)[:4] == ["a", "a", "b", "b"]
     assert frame["part"].tolist()[:2] == ["We came for the dark mode", "the export."]
 

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inbedder_cli.corpus import Corpus
+    from inbedder_cli.embeddings import Embeddings
     from inbedder_cli.encoders import Encoder
     from inbedder_cli.encoders.base import Preview
     from inbedder_cli.options import EncodeOptions
     from inbedder_cli.progress import Reporter
-    from inbedder_cli.results import Embeddings
 
 
 def show_preview(
@@ -88,7 +88,7 @@ def warn_about_embeddings(results: Iterable[Embeddings], max_tokens: int, report
     :param reporter: receives the warnings.
     :raises RowsFailedError: when some rows have no finite vector.
     """
-    from inbedder_cli.results import RowStatus
+    from inbedder_cli.embeddings import RowStatus
 
     n_failed = 0
     for embeddings in results:

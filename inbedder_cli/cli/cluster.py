@@ -37,8 +37,8 @@ from inbedder_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from inbedder_cli.corpus import Corpus
+    from inbedder_cli.embeddings import Embeddings
     from inbedder_cli.progress import Reporter
-    from inbedder_cli.results import Embeddings
 
 
 @with_groups
@@ -156,7 +156,7 @@ def cluster(
     whole |= {"--clusters": clusters, "--save": save, "--report": report, "--plot": plot, "--map": with_map}
     whole |= {"--limit": source.limit, "--sample": source.sample, "--bad-rows": source.bad_rows}
     whole |= {"--dry-run": dry_run, "--format": output_format, "--excel": excel}
-    whole |= {"--escape-formulas": escape_formulas, "several questions": len(questions) > 1}
+    whole |= {"--escape-formulas": escape_formulas} | page.given() | {"several questions": len(questions) > 1}
     sharded = sharded.chosen(file, source, output, whole | {"--devices": model.devices}, reporter)
     if sharded.is_in_parts:
         options = cluster_options[0], answers.settings(), explain_options

@@ -71,6 +71,17 @@ class PageOptions:
             self.title, self.texts, self.report_rows, tuple(split_names(self.color_by)), self.date
         )
 
+    def given(self) -> dict[str, bool]:
+        """Return whether each option was given, by its name."""
+        return {
+            "--title": self.title is not None,
+            "--no-texts": not self.texts,
+            "--report-rows": self.report_rows != ReportOptions.rows,
+            "--open": self.open_report,
+            "--color-by": bool(self.color_by),
+            "--date": bool(self.date),
+        }
+
     def check(self, corpus: Corpus, report: Path | None, save: Path | None) -> None:
         """Check, before any row is encoded, that the columns exist and that the options have an effect.
 
@@ -81,15 +92,9 @@ class PageOptions:
         """
         from inbedder_cli.report.distributions import chosen_columns
 
-        given = {
-            "--title": self.title is not None,
-            "--no-texts": not self.texts,
-            "--report-rows": self.report_rows != ReportOptions.rows,
-            "--open": self.open_report,
-            "--color-by": bool(self.color_by) and save is None,
-            "--date": bool(self.date) and save is None,
-        }
-        if report is None and (useless := next((name for name, is_given in given.items() if is_given), None)):
+        kept = {"--color-by", "--date"} if save else set()
+        useless = next((name for name, is_given in self.given().items() if is_given and name not in kept), None)
+        if report is None and useless:
             raise UsageError(f"{useless} needs a report", hint="add --report FILE.html")
         options = self.settings()
         chosen_columns(corpus, options.color_by, options.date)

@@ -44,8 +44,8 @@ class Clustering:
         or beyond it, which HDBSCAN and merging allow; the simplified silhouette (Hruschka et al. 2004). NaN where
         there is no second cluster.
     :param centroids: means of the clusters' centered and normalized vectors, scaled to unit length, float32, shape
-        (k, hidden_size); zero where all rows are the same.
-    :param mean: what was subtracted from every vector, float32, shape (hidden_size,).
+        (k, n_features); zero where all rows are the same.
+    :param mean: what was subtracted from every vector, float32, shape (n_features,).
     :param options: the options used, with `k` and `min_cluster_size` filled in.
     :param choice: how k was selected; None where it was given, or the algorithm takes none.
     :param shortcut: the approximation used because of many rows, as a clause; None: exact.
@@ -54,7 +54,7 @@ class Clustering:
     :param row_stability: in which share of these halves each row is in the cluster that matches its own, 0 to 1,
         float32, shape (n_rows,); NaN for noise and where there are too many rows; None where it was not measured.
     :param centroid_norms: lengths of the means before they were scaled to `centroids`, float32, shape (k,).
-    :param algorithm: the fitted algorithm; None where there were no rows.
+    :param algorithm: the fitted algorithm; None where there were no rows, and of a saved run.
     :param numbers: the number here of each of the algorithm's own clusters, int64, shape (n_own_clusters,); -1 for
         one without rows. Clusters that were merged have the same number.
     :param alike: groups of clusters that are answered alike, by number; empty without answers.
@@ -98,7 +98,7 @@ def fit_clusters(
     Vectors are centered first, because the contribution of the shared instruction would dominate every cosine.
     Clusters that are answered alike are merged, unless the user chose their number.
 
-    :param vectors: float32, shape (n_rows, hidden_size), finite.
+    :param vectors: float32, shape (n_rows, n_features), finite.
     :param options: which algorithm, and its settings; None takes the defaults.
     :param answers: each row's answer, normalized; if given, they decide which k is selected and which clusters
         are merged.
@@ -162,7 +162,7 @@ def sweep(
 ) -> KSelection | list[SizeScore]:
     """Return scores for each number of clusters, or for each smallest cluster size.
 
-    :param vectors: float32, shape (n_rows, hidden_size), finite.
+    :param vectors: float32, shape (n_rows, n_features), finite.
     :param options: which algorithm, and its settings; `k` is ignored. None takes the defaults.
     :param answers: each row's answer, normalized, where they are known.
     :return: scores by k, for algorithms that take one (KMeans); otherwise one score per smallest size (HDBSCAN).
@@ -230,8 +230,8 @@ def check_options(options: ClusterOptions, n_rows: int, what: str = "rows with t
 def distances_to(centroids: Vectors, points: Vectors, labels: Labels) -> tuple[Vectors, Labels, Vectors]:
     """Return the distance of points to the centroid of their own cluster, and the nearest other cluster.
 
-    :param centroids: of unit length or zero, float32, shape (k, hidden_size).
-    :param points: centered and normalized vectors, float32, shape (n_rows, hidden_size).
+    :param centroids: of unit length or zero, float32, shape (k, n_features).
+    :param points: centered and normalized vectors, float32, shape (n_rows, n_features).
     :param labels: cluster of each point, int64, shape (n_rows,), -1 for noise.
     :return: `distances`, `second_cluster` and `margins` as in `Clustering`.
     """
@@ -255,16 +255,16 @@ def distances_to(centroids: Vectors, points: Vectors, labels: Labels) -> tuple[V
     return own, second, margins
 
 
-def no_clusters(hidden_size: int, options: ClusterOptions | None = None) -> Clustering:
+def no_clusters(n_features: int, options: ClusterOptions | None = None) -> Clustering:
     """Return an empty clustering.
 
-    :param hidden_size: length of the vectors.
+    :param n_features: length of the vectors.
     :param options: the options used; None takes the defaults.
     :return: a clustering whose arrays are empty.
     """
-    vectors = np.empty((0, hidden_size), np.float32)
+    vectors = np.empty((0, n_features), np.float32)
     labels, values = np.empty(0, np.int64), np.empty(0, np.float32)
-    mean = np.zeros(hidden_size, np.float32)
+    mean = np.zeros(n_features, np.float32)
     return Clustering(labels, values, labels, values, vectors, mean, options or ClusterOptions())
 
 

@@ -52,7 +52,7 @@ class Prediction:
 class ClusterPredictor:
     """Assigns new rows to the clusters of a run.
 
-    :param mean: what is subtracted from every vector, float32, shape (hidden_size,).
+    :param mean: what is subtracted from every vector, float32, shape (n_features,).
     :param centroids: as in `Clustering`.
     :param novelty_thresholds: cosine distances to the centroids beyond which rows are novel, float32, shape (k,)
         (`novelty_thresholds`).
@@ -90,7 +90,7 @@ class ClusterPredictor:
     def predict(self, vectors: Vectors) -> Prediction:
         """Return the clusters of rows; rows of the run itself keep their labels.
 
-        :param vectors: float32, shape (n_rows, hidden_size), finite.
+        :param vectors: float32, shape (n_rows, n_features), finite.
         :return: the rows' clusters, and which rows are novel.
         :raises ValueError: when the installed version of a library does not reproduce the clusters of the run.
         """

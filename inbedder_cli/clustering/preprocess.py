@@ -24,9 +24,9 @@ TINY = 1e-6  # share of the largest value: a centered row shorter than this is a
 def center_and_normalize(vectors: Vectors, order: Labels | None = None) -> tuple[Vectors, Vectors]:
     """Subtract the mean and scale each row to unit length (a row at the mean stays zero).
 
-    :param vectors: float32, shape (n_rows, hidden_size).
+    :param vectors: float32, shape (n_rows, n_features).
     :param order: numbers of the rows, in the order of the points; None for that of the vectors.
-    :return: the points, float32, shape (n_rows, hidden_size), and the mean, float32, shape (hidden_size,).
+    :return: the points, float32, shape (n_rows, n_features), and the mean, float32, shape (n_features,).
     """
     mean = mean_of(vectors, order)
     return normalize(vectors, mean, order), mean.astype(np.float32)
@@ -35,9 +35,9 @@ def center_and_normalize(vectors: Vectors, order: Labels | None = None) -> tuple
 def mean_of(vectors: Vectors, order: Labels | None = None) -> npt.NDArray[np.float64]:
     """Return the mean of vectors.
 
-    :param vectors: float32, shape (n_rows, hidden_size).
+    :param vectors: float32, shape (n_rows, n_features).
     :param order: numbers of the rows, in the order in which they are added up; None for that of the vectors.
-    :return: shape (hidden_size,).
+    :return: shape (n_features,).
     """
     total = np.zeros(vectors.shape[1])
     for rows in _chunks(vectors, order):
@@ -48,10 +48,10 @@ def mean_of(vectors: Vectors, order: Labels | None = None) -> npt.NDArray[np.flo
 def normalize(vectors: Vectors, mean: npt.NDArray[np.floating], order: Labels | None = None) -> Vectors:
     """Subtract a given mean and scale each row to unit length (a row at the mean stays zero).
 
-    :param vectors: float32, shape (n_rows, hidden_size).
-    :param mean: shape (hidden_size,).
+    :param vectors: float32, shape (n_rows, n_features).
+    :param mean: shape (n_features,).
     :param order: numbers of the rows, in the order of the points; None for that of the vectors.
-    :return: the points, float32, shape (n_rows, hidden_size); nothing else of this size is made.
+    :return: the points, float32, shape (n_rows, n_features); nothing else of this size is made.
     """
     least = TINY * max(float(vectors.max(initial=0)), -float(vectors.min(initial=0)))
     points = np.empty(vectors.shape, np.float32)
@@ -77,7 +77,7 @@ def canonical_order(vectors: Vectors) -> npt.NDArray[np.int64]:
     differently, and then neighbors may change places, but no more: an algorithm that starts from random rows
     starts from the same ones.
 
-    :param vectors: shape (n_rows, hidden_size).
+    :param vectors: shape (n_rows, n_features).
     :return: row numbers in the new order, int64, shape (n_rows,).
     """
     bits = np.random.Philox(key=1).random_raw(vectors.shape[1])  # the same in every version and on every machine
@@ -127,7 +127,7 @@ def sample_indices(n_rows: int, n_samples: int, seed: int) -> npt.NDArray[np.int
 def n_different(points: Vectors, limit: int) -> int:
     """Return how many different rows there are, rounded to five digits.
 
-    :param points: shape (n_rows, hidden_size).
+    :param points: shape (n_rows, n_features).
     :param limit: the number at which counting stops.
     :return: the number of different rows, at most `limit`.
     """

@@ -56,7 +56,7 @@ class KSelection:
 
     :param k: the smallest whose score is nearly the best.
     :param scores: by k, for each k that was tried.
-    :param n_rows: rows on which they were measured.
+    :param n_rows: rows on which they were measured; 0 in a saved run, which does not keep it.
     :param by_answers: whether the scores are agreements with the answers, not silhouettes.
     :param k_max: the largest k that the user allows; few different rows may allow fewer.
     :param is_capped: whether a larger k was nearly as good as any, but would leave fewer than five rows a cluster.
@@ -105,7 +105,7 @@ def select_n_clusters(
     smallest k will do. Few rows allow no more clusters than a fifth of their number, or `k_min`: the best of these
     is taken where more would be better.
 
-    :param points: centered and normalized vectors, float32, shape (n_rows, hidden_size), in canonical order.
+    :param points: centered and normalized vectors, float32, shape (n_rows, n_features), in canonical order.
     :param options: which algorithm, the range of k, and the seed.
     :param answers: each row's answer, normalized, if there are answers.
     :return: the selected k and all scores.
@@ -182,7 +182,7 @@ class SizeScore:
 def sweep_sizes(points: Vectors, options: ClusterOptions) -> list[SizeScore]:
     """Return the scores of several smallest cluster sizes, on a sample of the rows.
 
-    :param points: centered and normalized vectors, float32, shape (n_rows, hidden_size), in canonical order.
+    :param points: centered and normalized vectors, float32, shape (n_rows, n_features), in canonical order.
     :param options: which algorithm, and the seed.
     :return: one score per size, smallest first.
     """

@@ -33,7 +33,7 @@ STABLE = 0.75  # from which they may be (the same)
 def refit(points: Vectors, options: ClusterOptions, seed: int, share: float = 1.0) -> Labels:
     """Return the labels of a quick fit on some of the rows of a clustering.
 
-    :param points: centered and normalized vectors, float32, shape (n_rows, hidden_size), in canonical order.
+    :param points: centered and normalized vectors, float32, shape (n_rows, n_features), in canonical order.
     :param options: with `k` or `min_cluster_size` filled in.
     :param seed: seed of this fit.
     :param share: share of the rows that are in `points`, 0 to 1: `min_cluster_size` shrinks by it.
@@ -45,7 +45,7 @@ def refit(points: Vectors, options: ClusterOptions, seed: int, share: float = 1.
 def fit_quickly(points: Vectors, options: ClusterOptions) -> tuple[Labels, Labels | None]:
     """Return the labels of a quick fit, and the cluster of each point in each of its runs, if it made some.
 
-    :param points: centered and normalized vectors, float32, shape (n_rows, hidden_size), in canonical order.
+    :param points: centered and normalized vectors, float32, shape (n_rows, n_features), in canonical order.
     :param options: with `k` or `min_cluster_size` filled in.
     :return: labels, int64, shape (n_rows,), -1 for noise; memberships, int64, shape (n_rows, n_runs), or None.
     """
@@ -83,7 +83,7 @@ def measure_stability(
     the fit, so are those of the runs: each joins the cluster that holds most of its rows.
 
     :param algorithm: fitted to the points.
-    :param points: centered and normalized vectors, float32, shape (n_rows, hidden_size), in canonical order.
+    :param points: centered and normalized vectors, float32, shape (n_rows, n_features), in canonical order.
     :param labels: cluster of each point, int64, shape (n_rows,), -1 for noise.
     :param options: with `k` or `min_cluster_size` filled in.
     :return: `stability` and `row_stability` as in `Clustering`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.corpus.jsonl import cell_value, has_json_cells
@@ -24,6 +25,20 @@ def cell_values(column: pa.Array | pa.ChunkedArray, field: pa.Field) -> list[Any
     if has_json_cells(field):
         return [cell_value(cell) for cell in column.to_pylist()]
     return python_values(column)
+
+
+def decoded_bytes(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column of bytes as strings where all of them are UTF-8, as some writers store texts.
+
+    :param column: values of any type; other columns stay as they are.
+    """
+    import pyarrow as pa
+
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        with contextlib.suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            return column.cast(kind).cast(pa.large_string())
+    return column
 
 
 def python_values(column: pa.Array | pa.ChunkedArray) -> list[Any]:

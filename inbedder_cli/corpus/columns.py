@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.corpus.arrow_values import cell_values
+from inbedder_cli.corpus.arrow_values import cell_values, decoded_bytes
 from inbedder_cli.corpus.cell_paths import follow, split_path
 from inbedder_cli.corpus.jsonl import has_json_cells
 from inbedder_cli.corpus.limits import MAX_COLUMNS, too_many_columns
@@ -357,7 +357,7 @@ def values_at(table: pa.Table, name: str, source: str) -> list[Any]:
     :raises InputError: if there is no such column; the hint lists those that there are.
     """
     if name in table.column_names:
-        return cell_values(table.column(name), table.schema.field(name))
+        return cell_values(decoded_bytes(table.column(name)), table.schema.field(name))
     if path := split_path(name, table.column_names):
         return [follow(cell, path[1]) for cell in values_at(table, path[0], source)]
     return list(column_values(table, name, source))

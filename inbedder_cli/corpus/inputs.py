@@ -10,7 +10,7 @@ from inbedder_cli.corpus.in_memory import corpus_from_object
 from inbedder_cli.corpus.layout import Layout, Reading
 from inbedder_cli.corpus.limits import MAX_CELL
 from inbedder_cli.corpus.locations import shown_name
-from inbedder_cli.corpus.opening import STDIN
+from inbedder_cli.corpus.opening import STDIN, STDIN_NAME
 from inbedder_cli.corpus.several_files import files_of, read_files
 from inbedder_cli.corpus.table import corpus_from_table
 from inbedder_cli.errors import InputError, UsageError
@@ -121,7 +121,7 @@ def read_corpus(
         return corpus_from_object(source, limit=limit, **rows)
     source = os.fspath(source)
     read, name = read_files(files_of(source), layout, input_format, limit, max_cell)
-    shown = "standard input" if source == STDIN else shown_name(source)
+    shown = STDIN_NAME if source == STDIN else shown_name(source)
     try:
         corpus = corpus_from_table(read.table, source=shown, **rows)
     except InputError as error:
@@ -135,6 +135,8 @@ def read_corpus(
         id_column=id_column,
         empty=EmptyTexts(empty),
         layout=layout,
+        limit=limit,
+        sample=sample,
     )
     return replace(
         corpus,

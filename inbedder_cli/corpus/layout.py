@@ -66,6 +66,8 @@ class Reading:
     :param id_column: the column of row ids.
     :param empty: what is done with rows without text.
     :param layout: how the file is laid out, as it was given.
+    :param limit: how many of its first rows were read; None: all.
+    :param sample: size of the random sample of these; None: all.
     """
 
     columns: tuple[str, ...]
@@ -74,6 +76,8 @@ class Reading:
     id_column: str | None = None
     empty: EmptyTexts = EmptyTexts.skip
     layout: Layout = field(default_factory=Layout)
+    limit: int | None = None
+    sample: int | None = None
 
     @classmethod
     def of_options(cls, values: dict[str, Any]) -> Reading:
@@ -87,9 +91,12 @@ class Reading:
         return cls(**own | lists, layout=layout)
 
     def options(self) -> dict[str, Any]:
-        """Return the arguments of `read_corpus` that read another file alike, by name."""
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
-        del values["columns"], values["layout"]
+        """Return the arguments of `read_corpus` that read another file alike, whole, by name."""
+        return {name: value for name, value in self.record().items() if name not in ("columns", "limit", "sample")}
+
+    def record(self) -> dict[str, Any]:
+        """Return all values by name, those of the layout among them, as `of_options` takes them."""
+        values = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "layout"}
         return values | asdict(self.layout)
 
 

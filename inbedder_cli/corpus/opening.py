@@ -18,6 +18,7 @@ from inbedder_cli.corpus.limits import MAX_CELL, MEGABYTE
 from inbedder_cli.errors import InputError
 
 STDIN = "-"
+STDIN_NAME = "standard input"
 DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError)  # raised for damaged archives
 NEAR_STEM = 0.75  # similarity from which a file may be the one that was meant
 HEAD_BYTES = 64 * 1024  # first bytes, by which format, delimiter and encoding are detected
@@ -62,7 +63,7 @@ def open_input(path: str, max_cell: int = MAX_CELL, name: str | None = None) -> 
     """
     if not path:
         raise InputError("the name of the input is empty", hint="name a file, or use - to read a pipe")
-    name = name or ("standard input" if path == STDIN else path)
+    name = name or (STDIN_NAME if path == STDIN else path)
     with ExitStack() as streams:
         try:
             raw = _open_raw(path)
@@ -96,7 +97,7 @@ def _first_bytes(stream: IO[bytes]) -> bytes:
 def _open_raw(path: str) -> IO[bytes]:
     if path == STDIN:
         if sys.stdin is None:
-            raise InputError("is closed", source="standard input", hint="name a file, or pipe one into it")
+            raise InputError("is closed", source=STDIN_NAME, hint="name a file, or pipe one into it")
         return sys.stdin.buffer
     file = Path(path)
     if file.is_dir():

@@ -37,7 +37,7 @@ class BaselineSample:
     """Rows of a corpus, encoded under the neutral question.
 
     :param rows: row numbers in the corpus, from 0.
-    :param vectors: their vectors, float32, shape (len(rows), hidden_size).
+    :param vectors: their vectors, float32, shape (len(rows), n_features).
     """
 
     rows: list[int]

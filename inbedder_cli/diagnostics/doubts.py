@@ -9,7 +9,7 @@ from inbedder_cli.explanation.yes_no import is_yes_no_question
 from inbedder_cli.wording import count_of
 
 if TYPE_CHECKING:
-    from inbedder_cli.results import Embeddings
+    from inbedder_cli.embeddings import Embeddings
 
 LEAST_ANSWERS = 5  # below which one answer may well be that of most rows
 DOMINANT = 0.6  # share of the answers above which one answer gets a warning

@@ -10,7 +10,7 @@ from inbedder_cli.explanation.precision import Precision
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from inbedder_cli.results import RowStatus
+    from inbedder_cli.embeddings import RowStatus
 
 CONFIDENCE = 0.95  # that a share has moved
 MANY_NOVEL = 0.05  # share of the new rows, beside as many as were noise in the run

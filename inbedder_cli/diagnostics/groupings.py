@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inbedder_cli.corpus.cell_paths import split_path
+from inbedder_cli.corpus.values import value_as_text
 from inbedder_cli.errors import UsageError
 from inbedder_cli.wording import count_of
 
@@ -90,12 +91,13 @@ def column_grouping(name: str, cells: Sequence[Any], bins: str | None = None) ->
     kind; they count as missing, which the note says, as it does of empty cells.
 
     :param name: name of the column.
-    :param cells: one per row; None and blank texts are no values, nor are "n/a" and such among dates and numbers.
+    :param cells: one per row; None, NaN and blank texts are no values, nor are "n/a" and such among dates and
+        numbers.
     :param bins: a unit for dates, or a number of ranges for numbers; None chooses.
     :raises UsageError: for bins that do not fit the column.
     """
     grouping = _grouping(name, cells, bins)
-    n_empty = sum(map(_is_empty, cells))
+    n_empty = sum(map(is_empty, cells))
     if not n_empty:
         return grouping
     note = f"{count_of(n_empty, 'cell')} of {name} {'is' if n_empty == 1 else 'are'} empty, and left out"
@@ -115,7 +117,7 @@ def _grouping(name: str, cells: Sequence[Any], bins: str | None) -> Grouping:
         )
     if numbers is not None:
         return _by_range(name, texts, numbers, bins)
-    values = [None if _is_empty(cell) else str(cell) for cell in cells]
+    values = [None if is_empty(cell) else value_as_text(cell) for cell in cells]
     found = {v for v in values if v is not None}
     if not found or not all(PERIOD.fullmatch(value) for value in found):
         return Grouping(name, values)
@@ -124,12 +126,18 @@ def _grouping(name: str, cells: Sequence[Any], bins: str | None) -> Grouping:
     return Grouping(name, values, order, np.array([places.get(v, np.nan) for v in values], np.float64))
 
 
-def _is_empty(cell: Any) -> bool:  # noqa: ANN401
-    return cell is None or (isinstance(cell, str) and not cell.strip())
+def is_empty(cell: Any) -> bool:  # noqa: ANN401
+    """Return whether a cell holds nothing: a blank text, or a number that is none.
+
+    :param cell: of any type.
+    """
+    return (
+        cell is None or (isinstance(cell, str) and not cell.strip()) or (isinstance(cell, float) and cell != cell)
+    )
 
 
 def _is_missing(cell: Any) -> bool:  # noqa: ANN401
-    return _is_empty(cell) or (isinstance(cell, str) and cell.strip().lower() in MISSING)
+    return is_empty(cell) or (isinstance(cell, str) and cell.strip().lower() in MISSING)
 
 
 Read = tuple[list[Any], str | None]  # a value per cell, None where it is of another kind; a note

@@ -22,16 +22,15 @@ DRAWS = 500
 COVERAGE = 0.95
 
 
-def weights(n_rows: int, draws: int = DRAWS) -> Numbers:
+def weights(n_rows: int) -> Numbers:
     """Return how often each row is drawn.
 
     The counts depend on `n_rows` alone, so scores over the same rows share their draws and differences are paired.
 
     :param n_rows: number of rows.
-    :param draws: number of bootstrap samples.
-    :return: float64, shape (draws, n_rows).
+    :return: float64, shape (DRAWS, n_rows).
     """
-    counts = np.random.default_rng(SEED).multinomial(n_rows, np.full(n_rows, 1 / n_rows), size=draws)
+    counts = np.random.default_rng(SEED).multinomial(n_rows, np.full(n_rows, 1 / n_rows), size=DRAWS)
     return counts.astype(np.float64)
 
 

@@ -80,8 +80,8 @@ CLUSTER_METRICS = {
 def cosines(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> Numbers:
     """Return the cosine of each row of `one` with the same row of `other`; 0 where a row is zero.
 
-    :param one: shape (n, hidden_size).
-    :param other: shape (n, hidden_size).
+    :param one: shape (n, n_features).
+    :param other: shape (n, n_features).
     :return: float64, shape (n,).
     """
     a, b = one.astype(np.float64), other.astype(np.float64)
@@ -97,9 +97,9 @@ def triplet_successes(
 
     A tie is a failure, as in the reference code: an encoder that gives every text the same vector scores 0.
 
-    :param anchors: shape (n_triplets, hidden_size).
-    :param positives: shape (n_triplets, hidden_size).
-    :param negatives: shape (n_triplets, hidden_size).
+    :param anchors: shape (n_triplets, n_features).
+    :param positives: shape (n_triplets, n_features).
+    :param negatives: shape (n_triplets, n_features).
     :return: shape (n_triplets,).
     """
     return np.asarray(cosines(anchors, positives) > cosines(anchors, negatives))

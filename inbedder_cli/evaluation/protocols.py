@@ -45,7 +45,7 @@ class Protocol:
     def points(self, vectors: Vectors) -> Vectors:
         """Return the vectors of one question's texts, ready for cosines and KMeans.
 
-        :param vectors: shape (n_texts, hidden_size).
+        :param vectors: shape (n_texts, n_features).
         :return: the same shape; centered and normalized under `ours`.
         """
         return vectors if self.name is ProtocolName.paper else center_and_normalize(vectors)[0]
@@ -53,7 +53,7 @@ class Protocol:
     def fits(self, vectors: Vectors, k: int) -> list[Labels]:
         """Return the cluster labels of each run.
 
-        :param vectors: shape (n_texts, hidden_size).
+        :param vectors: shape (n_texts, n_features).
         :param k: number of clusters.
         :return: one array of shape (n_texts,) per run.
         """

@@ -40,6 +40,8 @@ from inbedder_cli.evaluation.scores import (
 )
 from inbedder_cli.evaluation.settings import Part, ProtocolName
 
+SPEARMAN_DRAWS = 200  # each sorts all pairs anew
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -179,9 +181,9 @@ def pair_cosines(pairs: Sequence[Pair], encoder: TaskEncoder, *, center: bool) -
     return similarities
 
 
-def _spearman_draws(similarities: Numbers, gold: Numbers, draws: int = 200) -> Numbers:
+def _spearman_draws(similarities: Numbers, gold: Numbers) -> Numbers:
     rng = np.random.default_rng(0)
-    drawn = (rng.integers(0, len(gold), len(gold)) for _ in range(draws))
+    drawn = (rng.integers(0, len(gold), len(gold)) for _ in range(SPEARMAN_DRAWS))
     return np.array([spearman(similarities[rows], gold[rows]) or 0.0 for rows in drawn])
 
 

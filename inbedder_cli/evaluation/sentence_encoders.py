@@ -83,7 +83,7 @@ class SentenceEncoder(BaseEncoder):
         :param instruction: the question; ignored unless `with_instruction`.
         :param options: ignored: such a model has no layer or pooling to choose.
         :param reporter: shows progress.
-        :return: vectors of shape (n_texts, hidden_size).
+        :return: vectors of shape (n_texts, n_features).
         """
         unique = sorted(set(texts), key=lambda text: (-len(text), text))
         sentences = [f"{instruction} {text}" for text in unique] if self.with_instruction else unique

@@ -45,7 +45,7 @@ class TaskEncoder:
 
         :param texts: may repeat; each different text is encoded once.
         :param instruction: the task's question; replaced by the neutral one in a baseline.
-        :return: float32, shape (n_texts, hidden_size).
+        :return: float32, shape (n_texts, n_features).
         :raises ModelError: when a vector is not finite.
         """
         question = BASELINE_INSTRUCTION if self.baseline else instruction

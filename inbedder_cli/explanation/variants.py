@@ -67,7 +67,7 @@ def canonical_answers(answers: Sequence[str], vectors: Vectors | None = None) ->
     ['mattress', 'mattress', 'mattress', 'no mattress', 'mattress 2']
 
     :param answers: one per row.
-    :param vectors: one per row, float32, shape (n_rows, hidden_size), finite; None: letters alone decide.
+    :param vectors: one per row, float32, shape (n_rows, n_features), finite; None: letters alone decide.
     :return: one answer per row.
     """
     if not answers:

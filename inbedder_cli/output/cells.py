@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.corpus.arrow_values import cell_values, python_values
+from inbedder_cli.corpus.arrow_values import cell_values, decoded_bytes, python_values
 from inbedder_cli.corpus.jsonl import cell_value, has_json_cells
 from inbedder_cli.corpus.values import replace_surrogates, value_as_json, value_as_text
 
@@ -64,12 +63,10 @@ def with_decoded_bytes(table: pa.Table) -> pa.Table:
 
     :param table: any table.
     """
-    import pyarrow as pa
-
-    for place, field in enumerate(table.schema):
-        if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
-            with contextlib.suppress(pa.ArrowInvalid):
-                table = table.set_column(place, field.name, table.column(place).cast(pa.large_string()))
+    for place, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
+        decoded = decoded_bytes(column)
+        if decoded is not column:
+            table = table.set_column(place, name, decoded)
     return table
 
 

@@ -8,6 +8,7 @@ from inbedder_cli.corpus.arrow_values import UNCONVERTIBLE, python_values
 from inbedder_cli.corpus.jsonl import cell_value, has_json_cells
 from inbedder_cli.output.cells import parse_json_column, with_typed_columns
 from inbedder_cli.output.tables import (
+    PART,
     RESULT_COLUMNS,
     check_free,
     clusters_table,
@@ -50,9 +51,8 @@ def rows_frame(
 
     first = next(iter(results.values()))
     corpus = first.corpus if explode else first.row_corpus
-    check_free(
-        corpus, [column_name(question, column) for question in results for column in RESULT_COLUMNS], prefix
-    )
+    names = [column_name(question, column) for question in results for column in RESULT_COLUMNS]
+    check_free(corpus, [*names, *([PART] if explode and first.units else [])], prefix)
     table = rows_table(results, prefix, explode=explode)
     frame = _frame(table)
     for question, result in results.items():

@@ -7,9 +7,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.clustering import NOISE
+from inbedder_cli.embeddings import RowStatus
 from inbedder_cli.explanation.summaries import NOISE_LABEL, UNANSWERED, UNANSWERED_LABEL
 from inbedder_cli.output.tables import DIGITS, round_value
-from inbedder_cli.results import RowStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

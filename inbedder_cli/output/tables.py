@@ -37,6 +37,7 @@ RESULT_COLUMNS = (
     "stability",
     "status",
 )
+EXEMPLAR_CHARACTERS = 1000  # of a text that is shown as an example
 PART = "part"  # of a text, which holds one of several answers
 SEPARATOR = "; "  # of several values in one cell
 MAP_COLUMNS = ("map_x", "map_y")
@@ -217,7 +218,7 @@ def clusters_table(clusters: Mapping[str, Sequence[ClusterSummary]]) -> pa.Table
         "answers": _texts("; ".join(f"{a.text} ({a.share:.2f})" for a in s.answers) for s in summaries),
         "likely_next_words": _texts("; ".join(s.likely_next_words) for s in summaries),
         "exemplar_ids": _texts("; ".join(e.id for e in s.exemplars) for s in summaries),
-        "exemplar": _texts(s.exemplars[0].text if s.exemplars else "" for s in summaries),
+        "exemplar": _texts(shorten_exemplar(s.exemplars[0].text) if s.exemplars else "" for s in summaries),
     }
     return pa.table(({"question": _texts(questions)} if any(questions) else {}) | columns)
 
@@ -226,6 +227,14 @@ def _texts(values: Iterable[str]) -> pa.Array:
     import pyarrow as pa
 
     return pa.array(list(values), pa.string())
+
+
+def shorten_exemplar(text: str) -> str:
+    """Return a text as an example: its beginning, if it is long.
+
+    :param text: of a row, which has it whole.
+    """
+    return text if len(text) <= EXEMPLAR_CHARACTERS else text[:EXEMPLAR_CHARACTERS] + "..."
 
 
 def round_value(value: float | None) -> float | None:

@@ -14,11 +14,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from inbedder_cli.embeddings import Embeddings, RowStatus
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.output.files import atomic_write
 from inbedder_cli.output.reading import read_parquet
 from inbedder_cli.registry import Registry
-from inbedder_cli.results import Embeddings, RowStatus
 from inbedder_cli.untrusted import UnsafeFileError, check_regular
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ HOW_TO_MAKE = "make it: inbedder embed FILE -i QUESTION -o vectors.parquet"
 class StoredVectors:
     """The contents of a file of vectors.
 
-    :param vectors: of a float type, shape (n_rows, hidden_size); NaN where a row has no vector.
+    :param vectors: of a float type, shape (n_rows, n_features); NaN where a row has no vector.
     :param answers: one per row; None where the file has none.
     :param confidences: of the answers, float32, shape (n_rows,); None where the file has none.
     :param failed: rows of which the file says that their text has no vector.

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from inbedder_cli.clustering import NOISE, ROWS_PER_CLUSTER
 from inbedder_cli.diagnostics.baseline import OBVIOUS, SAME
 from inbedder_cli.diagnostics.languages import name_languages
+from inbedder_cli.embeddings import RowStatus
 from inbedder_cli.registry import algorithms
 from inbedder_cli.report.view import WEAK, cluster_marks, is_unstable
-from inbedder_cli.results import RowStatus
 from inbedder_cli.wording import count_of, percent
 
 if TYPE_CHECKING:

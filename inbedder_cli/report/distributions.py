@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from inbedder_cli.corpus.arrow_values import cell_values
-from inbedder_cli.corpus.columns import missing_column
-from inbedder_cli.diagnostics.groupings import OTHERS, column_grouping, split_bins
+from inbedder_cli.corpus.cell_paths import split_path
+from inbedder_cli.corpus.columns import missing_column, values_at
+from inbedder_cli.corpus.values import value_as_text
+from inbedder_cli.diagnostics.groupings import OTHERS, column_grouping, is_empty, split_bins
 from inbedder_cli.errors import UsageError
 from inbedder_cli.wording import percent, short
 
@@ -78,7 +79,7 @@ def chosen_columns(corpus: Corpus, columns: Sequence[str], date: str | None = No
     """Return columns of a corpus, each once, dates in their periods and numbers in ranges.
 
     :param corpus: the rows.
-    :param columns: their names, with bins after a colon, as `by` of `pipeline.analyze` takes them.
+    :param columns: their names, or paths into them, with bins after a colon, as `pipeline.analyze` takes `by`.
     :param date: the column along which shares are shown.
     :raises InputError: for an unknown column.
     :raises UsageError: for a date column without dates.
@@ -87,16 +88,17 @@ def chosen_columns(corpus: Corpus, columns: Sequence[str], date: str | None = No
     chosen: dict[str, Column] = {}
     for given in dict.fromkeys([*columns, *([date] if date else [])]):
         name, bins = split_bins(given, names)
-        if name not in names:
+        if name not in names and split_path(name, names) is None:
             raise missing_column(name, names or ["(the run kept none)"], corpus.source)
-        cells: list[Any] = cell_values(corpus.table.column(name), corpus.table.schema.field(name))
+        cells = values_at(corpus.table, name, corpus.source)
         grouping = column_grouping(name, cells, bins)
         is_date = given == date
         if is_date and grouping.positions is None:
             raise UsageError(f'the column "{name}" holds no dates', hint="name another column with --date")
         if name not in chosen or is_date or bins:
             is_date = is_date or (name in chosen and chosen[name].is_date)
-            chosen[name] = Column(name, [None if c in (None, "") else str(c) for c in cells], grouping, is_date)
+            texts = [None if is_empty(cell) else value_as_text(cell) for cell in cells]
+            chosen[name] = Column(name, texts, grouping, is_date)
     return list(chosen.values())
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inbedder_cli.embeddings import RowStatus
 from inbedder_cli.errors import UsageError
-from inbedder_cli.results import RowStatus
 from inbedder_cli.wording import short
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inbedder_cli.diagnostics.baseline import DIFFERENT, OBVIOUS, SAME
+from inbedder_cli.embeddings import RowStatus
 from inbedder_cli.report.closing_lines import closing_lines
 from inbedder_cli.report.view import LEAST_SHOWN, answers_heading, cluster_views, is_stable, is_unstable
-from inbedder_cli.results import RowStatus
 from inbedder_cli.wording import percent, printable, short, truncate
 
 if TYPE_CHECKING:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import shlex
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from inbedder_cli.corpus.layout import option_of
+from inbedder_cli.corpus.opening import STDIN, STDIN_NAME
 from inbedder_cli.options import ClusterOptions, EmptyTexts, EncodeOptions, UnansweredOptions
 from inbedder_cli.registry import algorithms
 from inbedder_cli.version import __version__
 from inbedder_cli.wording import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inbedder_cli.corpus.layout import Reading
     from inbedder_cli.results import Analysis
 
@@ -58,14 +63,18 @@ def command(analysis: Analysis) -> str:
     record = result.embeddings.record
     if record is None or corpus.reading is None or corpus.source in IN_MEMORY:
         return ""
-    words = ["inbedder", "cluster", corpus.source, *_reading(corpus.reading)]
+    source = STDIN if corpus.source == STDIN_NAME else corpus.source
+    words = ["inbedder", "cluster", source, *_reading(corpus.reading)]
     for one in analysis:
         words += ["-i", f"{one.name}={one.instruction}" if one.name else one.instruction]
     options = [one.clustering.options for one in analysis]
-    if all(one.clustering.choice is None and (one.clustering.options.k or 0) > 1 for one in analysis):
-        words += [word for each in options for word in ("-k", str(each.k))]
-    else:
-        words += _changed(options[0], ClusterOptions, "k_min", "k_max")
+    given = [one.clustering.choice is None and (one.clustering.options.k or 0) > 1 for one in analysis]
+    if any(given):
+        numbers = [str(each.k) if is_given else "auto" for each, is_given in zip(options, given, strict=True)]
+        words += [word for number in numbers for word in ("-k", number)]
+    selecting = next((each for each, is_given in zip(options, given, strict=True) if not is_given), None)
+    if selecting is not None:
+        words += _changed(selecting, ClusterOptions, "k_min", "k_max")
     words += _changed(options[0], ClusterOptions, "algorithm", "seed", "consensus", "stability")
     if not algorithms[options[0].algorithm].takes_k:
         words += _changed(options[0], ClusterOptions, "min_cluster_size")
@@ -76,9 +85,16 @@ def command(analysis: Analysis) -> str:
     words += ["--multi"] if result.units else []
     words += ["-m", record.reference, "--dtype", record.dtype]
     words += ["--template", record.template] if record.template else []
-    words += ["--by", ",".join(analysis.columns)] if analysis.columns else []
+    words += ["--by", _joined(result.columns)] if result.columns else []
     line = shlex.join(words)
     return visible(line) if len(line) <= LONGEST_COMMAND else ""
+
+
+def _joined(names: Sequence[str]) -> str:
+    """Return names with commas between them; those that hold one are in double quotes, as in CSV."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(names)
+    return line.getvalue()
 
 
 def _changed(given: object, kind: type, *names: str) -> list[str]:
@@ -101,6 +117,8 @@ def _reading(reading: Reading) -> list[str]:
     for option, value in (
         ("--text-template", reading.text_template),
         ("--id", reading.id_column),
+        ("--limit", reading.limit and str(reading.limit)),
+        ("--sample", reading.sample and str(reading.sample)),
         ("--empty", None if reading.empty is EmptyTexts.skip else str(reading.empty)),
     ):
         words += [option, value] if value else []

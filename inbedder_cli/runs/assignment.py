@@ -10,17 +10,18 @@ import numpy as np
 
 from inbedder_cli.clustering import NOISE, Clustering
 from inbedder_cli.diagnostics.drift import DriftReport, drift
+from inbedder_cli.embeddings import RowStatus
 from inbedder_cli.errors import InputError
 from inbedder_cli.explanation.summaries import NOISE_LABEL, UNANSWERED, UNANSWERED_LABEL, ClusterSummary
 from inbedder_cli.pipeline import flag_unanswered
-from inbedder_cli.results import ClusteringResult, RowStatus
+from inbedder_cli.results import ClusteringResult
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from inbedder_cli.clustering.predictor import Prediction
     from inbedder_cli.corpus import Corpus
-    from inbedder_cli.results import Embeddings
+    from inbedder_cli.embeddings import Embeddings
     from inbedder_cli.runs.saved_run import SavedQuestion
 
 
@@ -89,7 +90,7 @@ def predict_clusters(question: SavedQuestion, vectors: npt.NDArray[np.float32]) 
     """Return the cluster of each vector.
 
     :param question: a question of a saved run.
-    :param vectors: float32, shape (n_rows, hidden_size), finite.
+    :param vectors: float32, shape (n_rows, n_features), finite.
     :raises InputError: for vectors of another size, or when the installed version of hdbscan does not reproduce
         the clusters of the run.
     """

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from inbedder_cli.clustering import NOISE
 from inbedder_cli.clustering.predictor import ClusterPredictor
+from inbedder_cli.embeddings import RowStatus
 from inbedder_cli.errors import InputError
 from inbedder_cli.output.reading import read_parquet
 from inbedder_cli.projection import RowMap
-from inbedder_cli.results import RowStatus
 from inbedder_cli.untrusted import open_regular, read_regular
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 MAX_TENSOR_BYTES = 256_000_000
 MAP = "map/"  # prefix of the arrays of a map
 KEPT = "column/"  # prefix of the columns of the input that reports show
+ROW = "row"  # column of a run with several answers a row: the row of each of its lines, from 0
 OTHER_BYTES = 16_000_000  # of a Parquet file, beside its columns
 TYPES = {
     "id": "string",
@@ -121,10 +123,10 @@ def _predictor(arrays: Mapping[str, npt.NDArray[Any]], algorithm: str, k: int) -
     :raises KeyError: for an array that is missing.
     :raises ValueError: for arrays of another type or shape, or with values that are not finite.
     """
-    hidden_size, n_own = arrays["mean"].size, arrays["numbers"].size
+    n_features, n_own = arrays["mean"].size, arrays["numbers"].size
     shapes = {
-        "mean": (hidden_size,),
-        "centroids": (k, hidden_size),
+        "mean": (n_features,),
+        "centroids": (k, n_features),
         "novelty_thresholds": (k,),
         "numbers": (n_own,),
     }
@@ -138,9 +140,9 @@ def _predictor(arrays: Mapping[str, npt.NDArray[Any]], algorithm: str, k: int) -
     if not set(arrays["numbers"].tolist()) <= {NOISE, *range(k)}:
         raise ValueError('"numbers" names clusters that the run has not')
     predictor = ClusterPredictor.from_arrays(arrays, algorithm)
-    width = getattr(predictor.algorithm, "n_features_in_", hidden_size)
-    if width != hidden_size:
-        raise ValueError(f"the algorithm takes vectors of {width} numbers, not {hidden_size}")
+    width = getattr(predictor.algorithm, "n_features_in_", n_features)
+    if width != n_features:
+        raise ValueError(f"the algorithm takes vectors of {width} numbers, not {n_features}")
     return predictor
 
 
@@ -231,6 +233,19 @@ def read_columns(path: Path, kind: str, again: str) -> dict[str, list[Any]]:
             raise
         raise InputError(f"cannot be read: {error}", source=str(path), hint=again) from error
     return columns
+
+
+def row_of_units(path: Path, again: str) -> list[int]:
+    """Return the row of each line of a run with several answers a row, from 0; lines of one row stand together.
+
+    :param path: rows.parquet, as `check_rows` accepts it.
+    :param again: what to do about a damaged file.
+    :raises InputError: for a damaged file, and one that becomes very much larger when it is read.
+    """
+    # Older runs have ids only, by which neighbors of one id are one row.
+    names = read_columns(path, TYPES["cluster"], again).get(ROW) or read_columns(path, TYPES["id"], again)["id"]
+    is_next = (name != before for before, name in pairwise(names))
+    return list(accumulate(is_next, initial=0))
 
 
 def _columns(question: str) -> dict[str, str]:

@@ -11,10 +11,11 @@ from inbedder_cli.clustering import NOISE, Clustering, KSelection
 from inbedder_cli.clustering.select_k import KScore
 from inbedder_cli.corpus import Corpus
 from inbedder_cli.diagnostics.baseline import BaselineAgreement
+from inbedder_cli.embeddings import Embeddings, RowStatus
 from inbedder_cli.explanation.summaries import UNANSWERED, UNANSWERED_LABEL, ClusterSummary
 from inbedder_cli.output.tables import MAP_COLUMNS, column_name
-from inbedder_cli.report.distributions import chosen_columns
-from inbedder_cli.results import ClusteringResult, Embeddings, RowStatus, analysis_of
+from inbedder_cli.questions import groupings_of
+from inbedder_cli.results import ClusteringResult, analysis_of
 from inbedder_cli.runs.contents import KEPT
 from inbedder_cli.runs.saved_clusters import answer_shares, cluster_summaries, exemplars_of
 from inbedder_cli.units import Units
@@ -52,8 +53,9 @@ def restore_analysis(run: SavedRun) -> Analysis:
     numbers = run.columns("double")
     results = {name: _result(run, name, corpus, rows[name], _places(name, numbers, len(corpus))) for name in rows}
     columns = run.manifest.columns
-    crossed = [c.grouping for c in chosen_columns(corpus, columns) if c.name in run.manifest.crossed]
-    return analysis_of(results, crossed, columns, run.model.description)
+    crossed = [column for column in dict.fromkeys(columns) if column in run.manifest.crossed]
+    analysis = analysis_of(results, groupings_of(corpus, crossed), crossed, run.model.description)
+    return replace(analysis, columns=tuple(columns))
 
 
 def _places(name: str, numbers: Mapping[str, list[float | None]], n_rows: int) -> np.ndarray[Any, Any]:
@@ -82,7 +84,7 @@ def _result(
             record=run.model,
             options=run.encode_options,
             unread_languages=question.unread_languages,
-            units=None if saved.words is None else _units(corpus, saved.words),
+            units=None if saved.words is None else _units(run, corpus, saved.words),
         ),
         clustering=_clustering(run, name, [rows[i] for i in inside]),
         summaries=cluster_summaries(run, name, first),
@@ -99,17 +101,17 @@ def _result(
     )
 
 
-def _units(corpus: Corpus, words: frozenset[str]) -> Units:
-    """Return the units of a run with several answers a row: units of one row stand together, and share its id."""
-    starts = [i for i, id_ in enumerate(corpus.ids) if i == 0 or id_ != corpus.ids[i - 1]]
+def _units(run: SavedRun, corpus: Corpus, words: frozenset[str]) -> Units:
+    """Return the units of a run with several answers a row."""
+    row_of = run.row_of_units()
+    starts = np.searchsorted(row_of, np.arange(row_of[-1] + 1)).tolist()
     rows = replace(
         corpus,
         table=corpus.table.take(starts),
         texts=[corpus.texts[i] for i in starts],
         ids=[corpus.ids[i] for i in starts],
     )
-    row_of = np.searchsorted(starts, np.arange(len(corpus)), side="right") - 1
-    return Units(rows, corpus, row_of.tolist(), words)
+    return Units(rows, corpus, row_of, words)
 
 
 def _clustering(run: SavedRun, name: str, rows: Sequence[Mapping[str, Any]]) -> Clustering:

@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.explanation.precision import Precision
+from inbedder_cli.output.cells import records
 from inbedder_cli.runs.schema import SHA256, Count, QuestionName
 from inbedder_cli.untrusted import UnsafeFileError, read_regular
 
@@ -153,7 +154,7 @@ def judgments_of_sheet(run: SavedRun, table: pa.Table, source: str) -> list[Judg
     if missing := [name for name in SHEET_COLUMNS if name not in table.column_names]:
         raise InputError(f'no column "{missing[0]}"', source=source, hint="take the sheet that --sheet wrote")
     found, rows = [], {name: run.rows(name) for name in run.questions}
-    for number, cells in enumerate(table.to_pylist(), start=1):
+    for number, cells in enumerate(records(table), start=1):
         said = str(cells["fits"] or "").strip().lower()
         if not said:
             continue

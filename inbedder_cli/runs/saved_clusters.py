@@ -57,7 +57,10 @@ def cluster_summaries(run: SavedRun, name: str, first: Mapping[str, int] | None 
             likely_next_words=cluster.likely_next_words,
             precision=reviewed.get(number),
         )
-        summaries.append(_joined(summary, parts[number]) if len(parts[number]) > 1 else summary)
+        if len(parts[number]) > 1:
+            size = saved.counts[number]
+            summary = replace(_joined(summary, parts[number]), size=size, share=size / max(1, saved.n_read))
+        summaries.append(summary)
     return sorted(summaries, key=lambda summary: (summary.cluster == NOISE, -summary.size))
 
 
@@ -70,8 +73,6 @@ def _joined(summary: ClusterSummary, parts: Sequence[Cluster]) -> ClusterSummary
             shares[answer.text] += answer.share * part.size / max(1, size)
     return replace(
         summary,
-        size=size,
-        share=sum(part.share for part in parts),
         answers=[AnswerShare(*pair) for pair in sorted(shares.items(), key=lambda pair: (-pair[1], pair[0]))],
         phrases=[],
         borderline=[],

@@ -11,7 +11,7 @@ else: run.json is checked as a whole before any other file is opened, and each f
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from inbedder_cli.clustering.predictor import ClusterPredictor
 from inbedder_cli.errors import InputError
 from inbedder_cli.explanation.labels import OR
 from inbedder_cli.explanation.summaries import MIXED, UNANSWERED
+from inbedder_cli.options import EmptyTexts
 from inbedder_cli.runs.contents import (
     check_rows,
     maps_of,
@@ -27,6 +28,7 @@ from inbedder_cli.runs.contents import (
     read_arrays,
     read_columns,
     read_rows,
+    row_of_units,
 )
 from inbedder_cli.runs.folders import (
     ROWS,
@@ -162,6 +164,13 @@ class SavedRun:
         """
         return read_columns(self.folder / ROWS, kind, how_to_repeat(self.manifest, self.folder))
 
+    def row_of_units(self) -> list[int]:
+        """Return the row of each line of a run with several answers a row, from 0, in ascending order.
+
+        :raises InputError: for a damaged file.
+        """
+        return row_of_units(self.folder / ROWS, how_to_repeat(self.manifest, self.folder))
+
 
 def load_run(folder: Path) -> SavedRun:
     """Return a saved run.
@@ -195,7 +204,23 @@ def load_run(folder: Path) -> SavedRun:
     questions = {
         name: _question(name, manifest, predictors[name], maps[name], changes[name]) for name in manifest.questions
     }
-    return SavedRun(place, manifest, questions)
+    return _with_merged_units(SavedRun(place, manifest, questions))
+
+
+def _with_merged_units(run: SavedRun) -> SavedRun:
+    """Return a run in which rows that have several answers of one merged cluster count once in it."""
+    questions = dict(run.questions)
+    for name, saved in questions.items():
+        if saved.words is None or not saved.merged:
+            continue
+        clusters: dict[int, set[int]] = {number: set() for number in saved.merged.values()}
+        for row_of, row in zip(run.row_of_units(), run.rows(name), strict=True):
+            number = saved.merged.get(row["cluster"], row["cluster"])
+            if number in clusters:
+                clusters[number].add(row_of)
+        sizes = {number: len(rows) for number, rows in clusters.items()}
+        questions[name] = replace(saved, counts=saved.counts | sizes)
+    return replace(run, questions=questions)
 
 
 def _question(
@@ -233,9 +258,7 @@ def _counts(question: Question, merged: Mapping[int, int]) -> tuple[dict[int, in
     counts: dict[int, int] = {}
     for number, size in sizes:
         into = merged.get(number, number)
-        # Where a row may have several answers, one that is in both of two clusters counts twice once they are
-        # merged, and there may be no more rows than were read.
-        counts[into] = min(n_read, counts.get(into, 0) + size)
+        counts[into] = counts.get(into, 0) + size
     return counts, n_read
 
 
@@ -248,11 +271,14 @@ def estimator_parameters(run: SavedRun, saved: SavedQuestion) -> dict[str, Any]:
     """
     options, encoding = saved.clustering, asdict(run.encode_options)
     bounds = {"k_min": options.k_min, "k_max": options.k_max} if options.k is None else {}
-    texts = run.reading.text if run.reading else ()
+    reading = run.reading
+    texts = reading.text if reading else ()
     return (
         bounds
         | {
             "text": texts[0] if len(texts) == 1 else list(texts) or None,
+            "text_template": reading and reading.text_template,
+            "empty": str(reading.empty if reading else EmptyTexts.skip),
             "n_clusters": "auto" if options.k is None else options.k,
             "algorithm": str(options.algorithm),
             "model": run.model.reference,

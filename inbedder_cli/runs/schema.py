@@ -244,6 +244,8 @@ class Input(Struct, frozen=True):
     encoding_errors: EncodingErrors = EncodingErrors.fail
     quote: str = '"'
     on_bad_row: OnBadRow = OnBadRow.fail
+    limit: Annotated[int, Meta(ge=1)] | None = None
+    sample: Annotated[int, Meta(ge=1)] | None = None
 
 
 class Files(Struct, frozen=True, rename={"tensors": TENSORS, "rows": ROWS}):
@@ -255,6 +257,9 @@ class Files(Struct, frozen=True, rename={"tensors": TENSORS, "rows": ROWS}):
 
 class Manifest(Struct, frozen=True):
     """The contents of run.json, without the keys that only people read.
+
+    `columns` are those of the input that reports show, with bins after a colon; `crossed` are those among them
+    that the clusters are crossed with.
 
     A run of one question has the keys of `Question` itself: `read_manifest` gives it the name "".
     """

@@ -9,9 +9,9 @@ import numpy as np
 
 from inbedder_cli.clustering import fit_clusters
 from inbedder_cli.clustering.preprocess import sample_indices
+from inbedder_cli.embeddings import RowStatus
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.progress import SILENT
-from inbedder_cli.results import RowStatus
 from inbedder_cli.runs.assignment import predict_clusters
 
 if TYPE_CHECKING:

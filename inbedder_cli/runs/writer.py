@@ -18,11 +18,12 @@ from inbedder_cli import __version__
 from inbedder_cli.clustering.predictor import ClusterPredictor
 from inbedder_cli.errors import InbedderError, UsageError
 from inbedder_cli.models.convert import file_sha256
+from inbedder_cli.output.tables import rows_table, shorten_exemplar
 from inbedder_cli.output.temporary import temporary_folder
 from inbedder_cli.output.vectors import texts_sha256
 from inbedder_cli.report.distributions import chosen_columns
 from inbedder_cli.report.maps import with_maps
-from inbedder_cli.runs.contents import KEPT, MAP, MAX_TENSOR_BYTES
+from inbedder_cli.runs.contents import KEPT, MAP, MAX_TENSOR_BYTES, ROW
 from inbedder_cli.runs.folders import MANIFEST, ROWS, TENSORS, carry_over, own_files, replace_folder, restore
 from inbedder_cli.runs.renames import NAMES
 from inbedder_cli.runs.schema import MAX_BYTES, SCHEMA, read_manifest
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from inbedder_cli.results import Analysis
 
 LIBRARIES = ("torch", "transformers", "scikit-learn", "hdbscan", "numpy")
-EXEMPLAR_CHARACTERS = 1000  # of a text in run.json; the whole text is in rows.parquet
 
 
 def save_run(folder: Path, analysis: Analysis) -> Path | None:
@@ -55,7 +55,6 @@ def save_run(folder: Path, analysis: Analysis) -> Path | None:
     from inbedder_cli.output.documents import results_document
     from inbedder_cli.output.files import set_rights, write_json
     from inbedder_cli.output.formats import write_table
-    from inbedder_cli.output.tables import rows_table
 
     embeddings = analysis.result.embeddings
     if embeddings.record is None:
@@ -67,6 +66,8 @@ def save_run(folder: Path, analysis: Analysis) -> Path | None:
         raise UsageError("a run with multi holds one question", hint="save each question by itself")
     corpus = analysis.result.corpus
     table = pa.table({"id": pa.array(corpus.ids, pa.string()), "text": pa.array(corpus.texts, pa.string())})
+    if embeddings.units:
+        table = table.append_column(ROW, pa.array(embeddings.units.row_of, pa.int64()))
     analysis = with_maps(analysis)
     rows = rows_table(analysis.results, explode=True, with_map=True)
     for place in range(corpus.table.num_columns, rows.num_columns):
@@ -89,8 +90,8 @@ def save_run(folder: Path, analysis: Analysis) -> Path | None:
         "model": asdict(embeddings.record),
         "encoding": asdict(embeddings.options),
         "columns": list(analysis.columns),
-        "crossed": list(dict.fromkeys(table.column_name for table in analysis.crosstabs)),
-        "input": corpus.reading and {"columns": corpus.reading.columns} | corpus.reading.options(),
+        "crossed": list(analysis.result.columns),
+        "input": corpus.reading and corpus.reading.record(),
         "unanswered_options": asdict(analysis.result.unanswered_options),
         "settings": {question: asdict(result.clustering.options) for question, result in analysis.results.items()},
     }
@@ -166,6 +167,4 @@ def _shorten(document: Any) -> Any:  # noqa: ANN401
     if not isinstance(document, dict):
         return document
     shorter = {key: _shorten(value) for key, value in document.items()}
-    if "id" in shorter and len(shorter["text"]) > EXEMPLAR_CHARACTERS:
-        shorter["text"] = shorter["text"][:EXEMPLAR_CHARACTERS] + "..."
-    return shorter
+    return shorter | ({"text": shorten_exemplar(shorter["text"])} if "id" in shorter else {})

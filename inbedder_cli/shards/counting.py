@@ -16,6 +16,7 @@ from inbedder_cli.clustering import NOISE
 from inbedder_cli.errors import InputError
 from inbedder_cli.explanation.phrases import phrases_by_row
 from inbedder_cli.explanation.summaries import UNANSWERED
+from inbedder_cli.output.tables import EXEMPLAR_CHARACTERS
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 256_000_000
 MILLION = 1_000_000
-EXEMPLAR_CHARACTERS = 1000  # of a text
 UNANSWERED_EXEMPLARS = 20  # different answers of unanswered rows of which a row is kept
 
 

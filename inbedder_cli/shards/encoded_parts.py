@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inbedder_cli.embeddings import Embeddings, RowStatus
 from inbedder_cli.encoders.next_words import NextWords, next_words
 from inbedder_cli.errors import InputError
 from inbedder_cli.output.vectors import texts_sha256
-from inbedder_cli.results import Embeddings, RowStatus
 from inbedder_cli.shards.shard_rows import read_bounded
 from inbedder_cli.shards.sharding import MAX_ROWS, SAMPLE, VECTORS, ChangedError, in_sample, part_name
 

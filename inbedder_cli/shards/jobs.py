@@ -6,11 +6,11 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from inbedder_cli.embeddings import RowStatus
 from inbedder_cli.encoders import load_encoder
 from inbedder_cli.errors import ModelError
 from inbedder_cli.pipeline import embed
 from inbedder_cli.progress import SILENT
-from inbedder_cli.results import RowStatus
 from inbedder_cli.shards.encoded_parts import rounded, write_embeddings
 from inbedder_cli.shards.shard_rows import corpus_of, read_table, text_columns_of
 from inbedder_cli.shards.sharding import read_plan

@@ -261,3 +261,37 @@ def test_a_row_gets_the_place_of_each_answer_on_the_map(cluster):
 def test_what_shows_answers_takes_one_question(cluster, tmp_path, option):
     result = cluster("--multi", "-i", "Which one is missing?", option, tmp_path / "out.png", code=2)
     assert f"--multi with {option} takes one question" in result.stderr
+
+
+@pytest.fixture
+def customers(tmp_path):
+    path = tmp_path / "customers.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["customer", "text"])
+        writer.writerows([i // 3, text] for i, text in enumerate(TEXTS * 3))
+    return path
+
+
+def test_rows_that_share_an_id_stay_rows_of_their_own(inbedder, customers, tmp_path):
+    run, page = tmp_path / "run", tmp_path / "again.html"
+    base = ("-i", QUESTION, "-m", "keywords:", "--no-baseline", "-k", "4", "--multi")
+    assert inbedder("cluster", customers, *base, "--id", "customer", "--save", run).exit_code == 0
+    assert inbedder("report", run, "-o", page).exit_code == 0
+    assert f"{len(TEXTS) * 3} texts fall into 4 clusters" in page.read_text(encoding="utf-8")
+
+
+def test_a_row_in_both_of_two_merged_clusters_counts_once(inbedder, customers, tmp_path):
+    run = tmp_path / "run"
+    base = ("-i", QUESTION, "-m", "keywords:", "--no-baseline", "-k", "4", "--multi")
+    assert inbedder("cluster", customers, *base, "--id", "customer", "--save", run).exit_code == 0
+    names = {row["label"]: row["cluster"] for row in read_csv(inbedder("show", run, "-f", "csv").stdout)}
+    into = names["sync"]
+    (run / "names.txt").write_text(f"{names['search']} -> {into}\n")
+    expected = 3 * sum(bool({"sync", "search"} & set(labels)) for labels in GOLD)
+    shown = {row["cluster"]: row["size"] for row in read_csv(inbedder("show", run, "-f", "csv").stdout)}
+    assert shown[into] == str(expected)
+    drift = json.loads(inbedder("assign", run, customers, "-f", "json").stdout)["drift"]
+    clusters = {str(one["cluster"]): one for one in drift["clusters"]}
+    assert clusters[into]["now"] == clusters[into]["then"]
+    assert not any(one["moved"] for one in clusters.values())

@@ -103,6 +103,13 @@ def test_a_sheet_that_was_filled_in_elsewhere_is_taken(inbedder, run, tmp_path):
     assert [row["reviewed"] for row in shown] == ["3", "2", "0"]
     assert table(inbedder("review", run, "--from", path, "-f", "csv")) == shown  # the same judgments count once
 
+    path = path.with_suffix(".jsonl")
+    assert inbedder("review", run, "--rows", "2", "--sheet", path).exit_code == 0
+    unfilled = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    path.write_text("".join(json.dumps(row | {"fits": "y"}) + "\n" for row in unfilled))
+    assert inbedder("review", run, "--from", path, "-f", "csv").exit_code == 0
+    path = path.with_suffix(".csv")
+
     for column in ("text", "id"):
         other = [row | ({column: "x" + row[column]} if row is rows[1] else {}) for row in rows]
         with path.open("w", encoding="utf-8", newline="") as file:

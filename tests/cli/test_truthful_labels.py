@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from inbedder_cli import read_corpus
+from inbedder_cli.embeddings import Embeddings, RowStatus
 from inbedder_cli.output.vectors import write_vectors
-from inbedder_cli.results import Embeddings, RowStatus
 
 QUESTION = "Is the customer angry?"
 

@@ -123,3 +123,11 @@ def test_an_unknown_id_column_is_named() -> None:
     with pytest.raises(InputError, match='no column "ids"') as caught:
         row_ids(table(id=SHORT), "ids", "x.csv", range(2))
     assert 'did you mean "id"?' in (caught.value.hint or "")
+
+
+def test_bytes_are_texts_wherever_a_column_is_named() -> None:
+    stored = pa.table({"key": [b"K0", None], "title": pa.array([b"Caf\xc3\xa9", b"x"]).dictionary_encode()})
+    assert row_ids(stored, "key", "x.parquet", range(2)) == ["K0", ""]
+    assert fill_text_template(stored, "The {title}", "x.parquet")[0] == ["The Café", "The x"]
+    images = pa.table({"image": [b"\xff\xd8", b"K0"]})
+    assert row_ids(images, "image", "x.parquet", range(2)) == ["/9g=", "SzA="]

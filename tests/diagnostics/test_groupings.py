@@ -190,3 +190,17 @@ def test_weeks_are_in_their_order():
 
 def test_an_identifier_is_no_epoch_though_its_name_holds_date():
     assert column_grouping("candidate_id", ["1704067200", "1704153600"]).order == ()
+
+
+def test_numbers_that_are_none_are_empty_cells():
+    cells = [float("nan") if i % 3 == 0 else float(i) for i in range(24)]
+    grouping = column_grouping("price", cells)
+    assert [grouping.values[i] is None for i in range(24)] == [i % 3 == 0 for i in range(24)]
+    assert len(grouping.order) == 4
+    assert grouping.note == "8 cells of price are empty, and left out"
+    assert len(column_grouping("price", cells, "3").order) == 3
+
+
+def test_lists_and_truth_values_are_named_as_the_rows_show_them():
+    assert column_grouping("tags", [["a"], ["b", "c"], None]).values == ['["a"]', '["b", "c"]', None]
+    assert column_grouping("flag", [True, False]).values == ["true", "false"]

@@ -8,10 +8,10 @@ import pytest
 
 from inbedder_cli.corpus import Corpus
 from inbedder_cli.diagnostics.wordings import Wording, agreement, describe, preferences
+from inbedder_cli.embeddings import Embeddings, RowStatus
 from inbedder_cli.options import ClusterOptions
 from inbedder_cli.pipeline import analyze
 from inbedder_cli.report.wordings_view import preference_line
-from inbedder_cli.results import Embeddings, RowStatus
 from tests.clustering.test_fit import blobs
 
 VECTORS, TRUTH = blobs((20, 20))

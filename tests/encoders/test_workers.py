@@ -93,7 +93,7 @@ def test_several_processes_give_what_one_gives(tmp_path, tiny):
     assert listener.counts[-1] == 150
     assert "encoding with 2 worker processes of 1 thread" in listener.infos[0]
     assert encoder.cache.info().rows == 150
-    assert not encoder.encoder.encoder.is_loaded
+    assert encoder.encoder.encoder._model is None
     pool = encoder.encoder._pool
     assert [worker.shares_weights for worker in pool._workers] == [True, True]
     encoder.encoder.close()

@@ -8,10 +8,11 @@ import pytest
 
 from inbedder_cli.clustering import Clustering
 from inbedder_cli.corpus import Corpus
+from inbedder_cli.embeddings import Embeddings, RowStatus
 from inbedder_cli.explanation.phrases import Phrase
 from inbedder_cli.explanation.summaries import AnswerShare, ClusterSummary, Exemplar
 from inbedder_cli.options import ClusterOptions
-from inbedder_cli.results import ClusteringResult, Embeddings, RowStatus
+from inbedder_cli.results import ClusteringResult
 
 QUESTION = "Which mood?"
 CONFIDENCES = np.array([0.9, np.nan, 0.8, 0.7, 0.6, 0.5], np.float32)

@@ -13,12 +13,12 @@ from inbedder_cli.clustering import KScore, KSelection
 from inbedder_cli.diagnostics.crosstab import crosstab
 from inbedder_cli.diagnostics.drift import Drift, DriftReport
 from inbedder_cli.diagnostics.groupings import Grouping
+from inbedder_cli.embeddings import Embeddings, RowStatus
 from inbedder_cli.options import ClusterOptions
 from inbedder_cli.output.documents import drift_document, result_document, results_document, tuning_document
 from inbedder_cli.output.files import write_json
 from inbedder_cli.output.tables import rows_table
 from inbedder_cli.pipeline import analyze
-from inbedder_cli.results import Embeddings, RowStatus
 from tests.output.conftest import QUESTION, corpus_of
 
 

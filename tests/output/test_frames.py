@@ -9,11 +9,11 @@ import pyarrow as pa
 import pytest
 
 from inbedder_cli.corpus import read_corpus
+from inbedder_cli.embeddings import RowStatus
 from inbedder_cli.errors import UsageError
 from inbedder_cli.explanation.summaries import UNANSWERED_LABEL
 from inbedder_cli.output.frames import clusters_frame, rows_frame
 from inbedder_cli.output.tables import RESULT_COLUMNS, clusters_table
-from inbedder_cli.results import RowStatus
 
 
 def test_every_row_comes_out_with_all_its_columns_and_the_results(result):

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from inbedder_cli.embeddings import Embeddings, RowStatus
 from inbedder_cli.errors import UsageError
 from inbedder_cli.options import ClusterOptions
 from inbedder_cli.output.formats import write_table
 from inbedder_cli.output.tables import RESULT_COLUMNS, check_free, clusters_table, rows_table
 from inbedder_cli.pipeline import analyze
-from inbedder_cli.results import Embeddings, RowStatus
 from tests.output.conftest import QUESTION, corpus_of
 
 

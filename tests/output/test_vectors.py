@@ -18,6 +18,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from inbedder_cli.corpus import Corpus
+from inbedder_cli.embeddings import Embeddings, RowStatus
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.output.vectors import (
     VECTOR_FORMATS,
@@ -27,7 +28,6 @@ from inbedder_cli.output.vectors import (
     vector_format,
     write_vectors,
 )
-from inbedder_cli.results import Embeddings, RowStatus
 
 few_examples = settings(deadline=None, max_examples=30)
 READABLE = [".parquet", ".npy", ".safetensors"]

@@ -9,11 +9,12 @@ import pyarrow as pa
 
 from inbedder_cli.clustering import Clustering
 from inbedder_cli.corpus import Corpus
+from inbedder_cli.embeddings import Embeddings, RowStatus
 from inbedder_cli.explanation.labels import LabelCheck
 from inbedder_cli.explanation.phrases import Phrase
 from inbedder_cli.explanation.summaries import ClusterSummary, Exemplar
 from inbedder_cli.options import ClusterOptions
-from inbedder_cli.results import ClusteringResult, Embeddings, RowStatus
+from inbedder_cli.results import ClusteringResult
 
 EVIL = "\x1b[31mred\x1b[0m [red]markup[/red] :smile: \x07bell\r\nnext\u202eline\x9b2J"
 LABELS = ["slow delivery", "refund", "wrong item", "kind staff"]

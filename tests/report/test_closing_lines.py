@@ -10,9 +10,9 @@ from hypothesis import settings
 
 from inbedder_cli.clustering import NOISE, KScore, KSelection
 from inbedder_cli.diagnostics.baseline import BaselineAgreement
+from inbedder_cli.embeddings import RowStatus
 from inbedder_cli.report.closing_lines import baseline_line, closing_lines
 from inbedder_cli.report.view import cluster_views
-from inbedder_cli.results import RowStatus
 from tests.report.results import a_result, doubtful_result
 
 few_examples = settings(deadline=None, max_examples=30)

@@ -11,6 +11,7 @@ from inbedder_cli.diagnostics.baseline import BaselineAgreement
 from inbedder_cli.diagnostics.crosstab import crosstab
 from inbedder_cli.diagnostics.drift import Drift, DriftReport
 from inbedder_cli.diagnostics.groupings import Grouping
+from inbedder_cli.embeddings import RowStatus
 from inbedder_cli.explanation.labels import LabelCheck
 from inbedder_cli.explanation.phrases import Phrase
 from inbedder_cli.explanation.summaries import UNANSWERED, AnswerShare, ClusterSummary
@@ -18,7 +19,6 @@ from inbedder_cli.report.crosstab_view import association
 from inbedder_cli.report.drift_view import drift_line, drift_lines
 from inbedder_cli.report.page_view import effect_sentence
 from inbedder_cli.report.view import cluster_marks, cluster_views, phrases_heading
-from inbedder_cli.results import RowStatus
 from tests.report.results import a_result
 
 few_examples = settings(deadline=None, max_examples=30)

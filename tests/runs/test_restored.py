@@ -8,17 +8,19 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
+from inbedder_cli import analyze, read_corpus
 from inbedder_cli.clustering import KScore
 from inbedder_cli.clustering.select_k import select_from
 from inbedder_cli.errors import InputError
 from inbedder_cli.options import ClusterOptions, EncodeOptions, ReportOptions, UnansweredOptions
 from inbedder_cli.report.closing_lines import closing_lines, unstable_line
 from inbedder_cli.report.page import page
+from inbedder_cli.report.provenance import command
 from inbedder_cli.runs.restored import restore_analysis
 from inbedder_cli.runs.saved_run import load_run
 from inbedder_cli.runs.schema import Encoding, Settings, Unanswered
 from inbedder_cli.runs.writer import save_run
-from tests.report.feedback import feedback_analysis
+from tests.report.feedback import MoodEncoder, feedback, feedback_analysis
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +115,29 @@ def test_a_k_that_few_rows_cap_is_told_again(analysis, tmp_path):
 def test_settings_of_a_run_are_all_options():
     for saved, options in ((Settings, ClusterOptions), (Encoding, EncodeOptions), (Unanswered, UnansweredOptions)):
         assert list(saved.__struct_fields__) == [field.name for field in fields(options)]
+
+
+@pytest.mark.parametrize(
+    ("questions", "by", "shown"),
+    [
+        ("What is the mood?", ["day:month", "day:quarter"], []),
+        ("What is the mood?", ["day:quarter", "day"], ["day:month", "rating"]),
+        ({"mood": "What is the mood?", "region": "Where was it?"}, [], ["region"]),
+        ("What is the mood?", ["details.shop", "details.tags[0]"], []),
+    ],
+)
+def test_cross_tables_are_those_that_were_saved(tmp_path, questions, by, shown):
+    frame = feedback(60)
+    frame["details"] = [{"shop": f"shop {i % 3}", "tags": [f"tag {i % 2}"]} for i in range(len(frame))]
+    corpus = read_corpus(frame, text="text", id_column="id")
+    options = ClusterOptions(k=2, stability=False)
+    made = analyze(corpus, questions, MoodEncoder(), cluster_options=options, by=by, baseline=False)
+    save_run(tmp_path / "run", replace(made, columns=(*by, *shown)))
+    again = restore_analysis(load_run(tmp_path / "run"))
+    assert again.columns == (*by, *shown)
+    for found, expected in ((again.crosstabs, made.crosstabs), (again.result.crosstabs, made.result.crosstabs)):
+        assert [(t.row_name, t.column_name, t.columns, t.counts.tolist()) for t in found] == [
+            (t.row_name, t.column_name, t.columns, t.counts.tolist()) for t in expected
+        ]
+    assert command(again) == command(made)
+    assert page(again)

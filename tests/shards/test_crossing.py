@@ -114,6 +114,14 @@ def test_more_rows_than_are_crossed_in_memory_are_refused(inbedder, toy, folder,
     assert inbedder(*run).exit_code == 0
 
 
+@pytest.mark.parametrize("option", [["--title", "x"], ["--color-by", "kind"], ["--date", "day"], ["--no-texts"]])
+def test_what_a_report_shows_is_refused_where_there_is_none(inbedder, toy, folder, tmp_path, option):
+    refused = inbedder("cluster", folder, *FIXED, "--engine", "local", "-o", tmp_path / "new", *option)
+    assert refused.exit_code == 2
+    assert option[0] in refused.stderr
+    assert not toy.encoded
+
+
 def test_a_terminal_shows_the_tables(inbedder, toy, folder, tmp_path, monkeypatch):
     monkeypatch.setattr("inbedder_cli.cli.shard_options.sys", type("Sys", (), {"stdout": _Terminal()}))
     run = ("cluster", folder, *FIXED, "--engine", "local", "-o", tmp_path / "new", "--by", "day:quarter,kind")

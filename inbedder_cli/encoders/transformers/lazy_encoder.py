@@ -152,11 +152,6 @@ class LazyEncoder(BaseEncoder):
         for name, value in mapped.items():
             parameters[name].data = value
 
-    @property
-    def is_loaded(self) -> bool:
-        """Whether the model is in memory."""
-        return self._model is not None
-
     def encode_batches(
         self,
         texts: Sequence[str],
