@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inbedder_cli.clustering.preprocess import as_seed
 from inbedder_cli.errors import UsageError
-from inbedder_cli.fitted import seed_of
-from inbedder_cli.options import ClusterOptions, EncodeOptions, ExplainOptions, UnansweredOptions
+from inbedder_cli.options import MAX_SEED, ClusterOptions, EncodeOptions, ExplainOptions, UnansweredOptions
 from inbedder_cli.parameter_types import check_types
 
 if TYPE_CHECKING:
@@ -55,10 +56,23 @@ def fit_options(parameters: Mapping[str, Any], annotations: Mapping[str, str]) -
         EncodeOptions(**given("pooling", "layer", "max_tokens", "max_answer_tokens")),
         ClusterOptions(
             k=int(n_clusters) if is_number else None,
-            seed=seed_of(parameters["random_state"]),
+            seed=_seed_of(parameters["random_state"]),
             **given("algorithm", "k_min", "k_max", "min_cluster_size", "stability", "consensus"),
         ),
         UnansweredOptions(parameters["flag_unanswered"], parameters["min_confidence"]),
         ExplainOptions(parameters["stop_words"], exemplars=parameters["exemplars"]),
         **given("multi", "baseline"),
     )
+
+
+def _seed_of(random_state: Any) -> int:  # noqa: ANN401
+    """Return a seed, which a saved run can hold; a generator, or numpy's own for None, draws one."""
+    if isinstance(random_state, numbers.Integral) and not 0 <= int(random_state) <= MAX_SEED:
+        raise UsageError(f"random_state must be between 0 and {MAX_SEED}, not {random_state}")
+    try:
+        return as_seed(random_state)
+    except ValueError as error:
+        raise UsageError(
+            f"random_state must be an integer, a numpy.random.RandomState or None, not {random_state!r}",
+            hint="an integer gives the same clusters again",
+        ) from error

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import numbers
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from inbedder_cli.clustering import NOISE
-from inbedder_cli.errors import UsageError
-from inbedder_cli.options import MAX_SEED
 from inbedder_cli.registry import algorithms
 
 if TYPE_CHECKING:
@@ -38,27 +35,6 @@ class Fit:
     encode_options: EncodeOptions
     source: Encoder | dict[str, Any]
     identity: str
-
-
-def seed_of(random_state: object) -> int:
-    """Return a seed, which a saved run can hold.
-
-    :param random_state: an integer; a `numpy.random.RandomState`, or None for numpy's own, of which one is drawn.
-    :raises UsageError: for another object, or an integer that is no seed.
-    """
-    from sklearn.utils import check_random_state
-
-    if isinstance(random_state, numbers.Integral):
-        if not 0 <= int(random_state) <= MAX_SEED:
-            raise UsageError(f"random_state must be between 0 and {MAX_SEED}, not {random_state}")
-        return int(random_state)
-    try:
-        return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
-    except ValueError as error:
-        raise UsageError(
-            f"random_state must be an integer, a numpy.random.RandomState or None, not {random_state!r}",
-            hint="an integer gives the same clusters again",
-        ) from error
 
 
 def names_of(question: SavedQuestion) -> dict[int, str]:

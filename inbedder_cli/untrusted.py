@@ -15,15 +15,20 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inbedder_cli.errors import InbedderError
+from inbedder_cli.errors import InbedderError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from io import BufferedReader
+
+    import pyarrow as pa
 
 NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
 OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
+BATCH_ROWS = 64
+MAX_RATIO = 5000  # of a table in memory to its Parquet file
+SMALL_BYTES = 64_000_000  # tables that may have any ratio
 OTHER_FOLDER = "set INBEDDER_CACHE to another folder"
 
 
@@ -199,3 +204,23 @@ def _of_another(path: Path, state: os.stat_result) -> InbedderError:
 
 def _writable(path: Path, state: os.stat_result, hint: str) -> InbedderError:
     return InbedderError(f"other users can write to {path} (mode {stat.S_IMODE(state.st_mode):o})", hint=hint)
+
+
+def parquet_batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Yield a Parquet file in small batches, for a few of its bytes may stand for gigabytes.
+
+    :param path: the file.
+    :param columns: their names, in the order of the batches.
+    :yield: batches of rows.
+    :raises InputError: when the rows take very much more memory than the file has bytes.
+    :raises OSError: when it cannot be opened.
+    """
+    import pyarrow.parquet as pq
+
+    size, most = 0, max(SMALL_BYTES, MAX_RATIO * check_regular(path, follow_links=True))
+    with pq.ParquetFile(str(path), page_checksum_verification=True) as file:  # where it has any
+        for batch in file.iter_batches(BATCH_ROWS, columns=list(columns)):
+            size += batch.nbytes
+            if size > most:
+                raise InputError(f"becomes more than {most / 1e6:,.0f} MB when it is read", source=str(path))
+            yield batch.select(list(columns))

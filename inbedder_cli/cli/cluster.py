@@ -10,7 +10,6 @@ import typer
 
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.checks import show_preview, warn_about_embeddings
-from inbedder_cli.cli.cluster_in_parts import Question, ShardedRun
 from inbedder_cli.cli.console import stderr_reporter
 from inbedder_cli.cli.destinations import (
     check_targets,
@@ -32,6 +31,7 @@ from inbedder_cli.cli.option_groups import (
     with_groups,
 )
 from inbedder_cli.cli.page_options import PageOptions, split_names, write_pictures
+from inbedder_cli.cli.sharded_cluster import ShardedQuestion, ShardedRun
 from inbedder_cli.cli.table_options import InputOptions
 from inbedder_cli.errors import UsageError
 
@@ -158,9 +158,9 @@ def cluster(
     whole |= {"--dry-run": dry_run, "--format": output_format, "--excel": excel}
     whole |= {"--escape-formulas": escape_formulas} | page.given() | {"several questions": len(questions) > 1}
     sharded = sharded.chosen(file, source, output, whole | {"--devices": model.devices}, reporter)
-    if sharded.is_in_parts:
+    if sharded.is_sharded:
         options = cluster_options[0], answers.settings(), explain_options
-        asked = Question(list(questions.values()), *options, columns)
+        asked = ShardedQuestion(next(iter(questions.values())), *options, columns)
         sharded.run(file, asked, model, encoding, source, output, prefix, whole, reporter, force=force)
         return
     one = {"--explode": explode, "--save": save, "--report": report, "--plot": plot}
@@ -172,7 +172,7 @@ def cluster(
         output, file_format, clusters, save, report, plot, bad_rows=bad_rows, force=force, inputs=inputs
     )
     corpus = source.read(file, reporter)
-    sharded.tell_of_parts(len(corpus), file, list(questions.values()), reporter)
+    sharded.suggest_sharding(len(corpus), file, list(questions.values()), reporter)
     corpus = with_output_style(
         corpus, row_format, output, clusters, excel=excel, escape_formulas=escape_formulas, reporter=reporter
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import numbers
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -143,8 +144,9 @@ def as_seed(random_state: int | np.random.RandomState | None) -> int:
     """Return the seed that a `random_state` of scikit-learn stands for.
 
     :param random_state: a seed, a generator that draws one, or None for any.
+    :raises ValueError: for another object.
     """
-    if isinstance(random_state, (int, np.integer)):
+    if isinstance(random_state, numbers.Integral):
         return int(random_state)
     from sklearn.utils import check_random_state
 

@@ -62,7 +62,7 @@ class Reader:
     :param is_binary: whether its files hold no text, and are known by their first bytes whatever their name.
     :param sniff: whether a file is of this format, from its first bytes, or the first characters of a text file.
     :param note: what is said of a file that was sniffed to be of it.
-    :param in_parts: reads the same rows in batches; None if a file of this format is read whole.
+    :param batches: reads the same rows in batches; None if a file of this format is read whole.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Reader:
     is_binary: bool = False
     sniff: Callable[[Opened, str], bool] | None = None
     note: str | None = None
-    in_parts: Callable[[Opened, Layout, int | None], RowStream] | None = None
+    batches: Callable[[Opened, Layout, int | None], RowStream] | None = None
 
     def stream(self, opened: Opened, layout: Layout) -> RowStream:
         """Return the rows of a file, in batches if the format can be read so.
@@ -81,9 +81,9 @@ class Reader:
         :param layout: how it is laid out.
         :raises InputError: for a file that cannot be read.
         """
-        if self.in_parts is None:
+        if self.batches is None:
             return stream_of_table(self.read(opened, layout, None))
-        return self.in_parts(opened, layout, None)
+        return self.batches(opened, layout, None)
 
 
 READERS: Registry[Reader] = Registry("input format", {})
@@ -177,8 +177,8 @@ def _check_options(reader: Reader, layout: Layout) -> None:
 for _reader in (
     Reader("parquet", (".parquet", ".pq"), read_parquet, is_binary=True, sniff=is_parquet),
     Reader("xlsx", (".xlsx", ".xlsm"), read_workbook, HEADER | {"sheet"}, is_binary=True, sniff=is_workbook),
-    Reader("jsonl", (".jsonl", ".ndjson"), read_json_lines, JSON, sniff=is_json_lines, in_parts=stream_json_lines),
-    Reader("json", (".json", ".geojson", ".js"), read_json, JSON, sniff=is_json_document, in_parts=stream_json),
+    Reader("jsonl", (".jsonl", ".ndjson"), read_json_lines, JSON, sniff=is_json_lines, batches=stream_json_lines),
+    Reader("json", (".json", ".geojson", ".js"), read_json, JSON, sniff=is_json_document, batches=stream_json),
     Reader(
         "lines",
         (),
@@ -186,9 +186,9 @@ for _reader in (
         ENCODING | {"skip_rows"},
         sniff=is_plain_text,
         note="plain lines, one text each (guessed; --input-format csv to change)",
-        in_parts=stream_lines,
+        batches=stream_lines,
     ),
-    Reader("csv", (".csv",), read_csv, CSV, in_parts=stream_csv),
-    Reader("tsv", (".tsv", ".tab"), read_tsv, CSV, in_parts=stream_tsv),
+    Reader("csv", (".csv",), read_csv, CSV, batches=stream_csv),
+    Reader("tsv", (".tsv", ".tab"), read_tsv, CSV, batches=stream_tsv),
 ):
     register_reader(_reader)

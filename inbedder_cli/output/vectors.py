@@ -17,9 +17,8 @@ import numpy as np
 from inbedder_cli.embeddings import Embeddings, RowStatus
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.output.files import atomic_write
-from inbedder_cli.output.reading import read_parquet
 from inbedder_cli.registry import Registry
-from inbedder_cli.untrusted import UnsafeFileError, check_regular
+from inbedder_cli.untrusted import UnsafeFileError, check_regular, parquet_batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -298,7 +297,7 @@ def _read_parquet(file: Path) -> StoredVectors:
         schema = pa.schema([parquet.schema_arrow.field(name) for name in names], parquet.schema_arrow.metadata)
     if "answer" in names and not pa.types.is_string(schema.field("answer").type):
         raise ValueError("the answers are no texts")
-    table = pa.Table.from_batches(list(read_parquet(file, names)), pa.schema(list(schema)))
+    table = pa.Table.from_batches(list(parquet_batches(file, names)), pa.schema(list(schema)))
     table = table.replace_schema_metadata(schema.metadata)
     lists = table.column("vector").combine_chunks()
     valid = lists.is_valid().to_numpy(zero_copy_only=False)

@@ -12,9 +12,8 @@ from inbedder_cli.clustering import NOISE
 from inbedder_cli.clustering.predictor import ClusterPredictor
 from inbedder_cli.embeddings import RowStatus
 from inbedder_cli.errors import InputError
-from inbedder_cli.output.reading import read_parquet
 from inbedder_cli.projection import RowMap
-from inbedder_cli.untrusted import open_regular, read_regular
+from inbedder_cli.untrusted import open_regular, parquet_batches, read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -197,7 +196,7 @@ def read_rows(path: Path, name: str, question: Question, again: str) -> list[dic
 
     columns = _columns(name)
     try:
-        batches = read_parquet(path, list(columns.values()))
+        batches = parquet_batches(path, list(columns.values()))
         rows = [row for batch in batches for row in batch.rename_columns(list(columns)).to_pylist()]
     except (pa.ArrowException, OSError, ValueError) as error:
         if isinstance(error, InputError):
@@ -225,7 +224,7 @@ def read_columns(path: Path, kind: str, again: str) -> dict[str, list[Any]]:
     try:
         names = [field.name for field in pq.read_schema(str(path)) if str(field.type) == kind]
         columns: dict[str, list[Any]] = {name: [] for name in names}
-        for batch in read_parquet(path, names):
+        for batch in parquet_batches(path, names):
             for name, column in zip(names, batch.columns, strict=True):
                 columns[name] += column.to_pylist()
     except (pa.ArrowException, OSError, ValueError) as error:

@@ -11,7 +11,7 @@ from inbedder_cli.encoders import load_encoder
 from inbedder_cli.errors import ModelError
 from inbedder_cli.pipeline import embed
 from inbedder_cli.progress import SILENT
-from inbedder_cli.shards.encoded_parts import rounded, write_embeddings
+from inbedder_cli.shards.shard_embeddings import rounded, write_embeddings
 from inbedder_cli.shards.shard_rows import corpus_of, read_table, text_columns_of
 from inbedder_cli.shards.sharding import read_plan
 from inbedder_cli.shards.stores import Store

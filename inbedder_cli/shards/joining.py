@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from inbedder_cli.output.files import atomic_write
 from inbedder_cli.output.formats import FORMATS, write_table
-from inbedder_cli.shards.encoded_parts import FINGERPRINT
+from inbedder_cli.shards.shard_embeddings import FINGERPRINT
 from inbedder_cli.shards.shard_rows import read_bounded
 from inbedder_cli.shards.sharding import MAX_ROWS, part_name
 

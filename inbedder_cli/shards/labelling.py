@@ -23,10 +23,10 @@ from inbedder_cli.runs.assignment import assign_rows
 from inbedder_cli.runs.restored import restore_analysis
 from inbedder_cli.shards.counting import MAX_BYTES, count_rows, decode_counts, encode_counts
 from inbedder_cli.shards.crossing import column_groupings, cross_clusters
-from inbedder_cli.shards.encoded_parts import FINGERPRINT, file_of, metadata_of, read_embeddings
 from inbedder_cli.shards.merging import MergedCounts, merged_rows
 from inbedder_cli.shards.running import raise_for_failures, run_shards
 from inbedder_cli.shards.sampling import done_shards, fitted_run, labels_digest
+from inbedder_cli.shards.shard_embeddings import FINGERPRINT, file_of, metadata_of, read_embeddings
 from inbedder_cli.shards.shard_rows import corpus_of, read_table
 from inbedder_cli.shards.sharding import part_name, read_plan, shard_of_name
 from inbedder_cli.shards.stores import Store

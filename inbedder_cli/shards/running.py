@@ -11,7 +11,7 @@ import msgspec
 
 from inbedder_cli.errors import RowsFailedError, UsageError
 from inbedder_cli.progress import SILENT
-from inbedder_cli.shards.encoded_parts import is_done
+from inbedder_cli.shards.shard_embeddings import is_done
 from inbedder_cli.shards.sharding import FAILED, SAMPLE, VECTORS, read_plan, shard_of_name
 from inbedder_cli.wording import count_of
 

@@ -19,8 +19,8 @@ from inbedder_cli.pipeline import analyze
 from inbedder_cli.progress import SILENT
 from inbedder_cli.runs.saved_run import load_run
 from inbedder_cli.runs.writer import save_run
-from inbedder_cli.shards.encoded_parts import AGAIN, embeddings_of, read_part
 from inbedder_cli.shards.running import missing_shards
+from inbedder_cli.shards.shard_embeddings import AGAIN, embeddings_of, read_part
 from inbedder_cli.shards.sharding import RUN, SAMPLE, in_sample, part_name, read_plan
 from inbedder_cli.shards.vocabulary import vocabulary_of, write_vocabulary
 

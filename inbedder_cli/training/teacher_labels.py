@@ -23,8 +23,7 @@ from inbedder_cli.encoders.transformers.pooling import SOFTENING
 from inbedder_cli.errors import InputError
 from inbedder_cli.models.convert import file_sha256
 from inbedder_cli.output.files import atomic_write
-from inbedder_cli.output.reading import read_parquet
-from inbedder_cli.untrusted import open_regular
+from inbedder_cli.untrusted import open_regular, parquet_batches
 from inbedder_cli.version import __version__
 
 if TYPE_CHECKING:
@@ -227,7 +226,7 @@ def read_labels(path: Path) -> tuple[pa.Table, Teacher]:
         teacher = _teacher(schema.metadata or {}, path)
         if not schema.equals(COLUMNS):
             raise _damaged(path, "its columns are not those of labels")
-        table = pa.Table.from_batches(read_parquet(path, COLUMNS.names), COLUMNS)
+        table = pa.Table.from_batches(parquet_batches(path, COLUMNS.names), COLUMNS)
         table.validate(full=True)  # text that is not UTF-8
     except InputError:
         raise

@@ -8,7 +8,7 @@ import torch
 
 from inbedder_cli.options import EncodeOptions
 from tests.encoders.plain import QUESTION, TEXTS, load, load_fresh
-from tests.encoders.test_causal import end_answers_early, more_texts
+from tests.encoders.transformers.test_causal import end_answers_early, more_texts
 
 
 @pytest.mark.parametrize("architecture", ["llama", "opt", "t5"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -34,10 +35,15 @@ def test_every_format_the_same_twice(analysis, tmp_path, suffix, start):
 
 def test_names_are_no_formulas_and_are_cut(analysis, tmp_path):
     result = analysis["mood"]
-    names = ["$x^2$ <b>& co</b>", "a very long name that goes on and on and on", "\\frac{1}"]
+    names = ["$\\frac{1}$ <b>& co</b>", "a very long name that goes on and on and on", "$x^2$"]
     summaries = [replace(s, label=name) for s, name in zip(result.summaries, names, strict=True)]
     write_plot(replace(result, summaries=summaries).analysis, tmp_path / "odd.svg")
     ElementTree.parse(tmp_path / "odd.svg")  # well-formed
+    drawn = html.unescape((tmp_path / "odd.svg").read_text())  # a comment says what each group of glyphs is
+    assert "$\\frac{1}$ <b>& co</b>" in drawn
+    assert "$x^2$" in drawn
+    assert "a very long name that goes…" in drawn
+    assert names[1] not in drawn
 
 
 def test_what_cannot_be_drawn_is_refused_at_once(monkeypatch):

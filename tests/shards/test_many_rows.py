@@ -25,7 +25,7 @@ ROUNDED = ("cluster_distance", "margin")  # of vectors in float16
 @pytest.fixture
 def many(toy, monkeypatch):
     """Let 40 rows be many."""
-    monkeypatch.setattr("inbedder_cli.cli.cluster_in_parts.MANY_ROWS", 40)
+    monkeypatch.setattr("inbedder_cli.cli.sharded_cluster.MANY_ROWS", 40)
     monkeypatch.setattr(staging, "GROUP_ROWS", 10)
 
 

@@ -366,7 +366,7 @@ def test_cluster_takes_all_steps_at_once(inbedder, clustered, reviews_folder, tm
 
 @pytest.mark.parametrize("n", [4, 5])
 def test_many_rows_are_told_to_be_worked_on_in_parts(inbedder, toy, tmp_path, monkeypatch, n):
-    monkeypatch.setattr("inbedder_cli.cli.cluster_in_parts.MANY_ROWS", 4)
+    monkeypatch.setattr("inbedder_cli.cli.sharded_cluster.MANY_ROWS", 4)
     path = tmp_path / "my rows.csv"
     path.write_text("text\n" + "".join(f"a kind word {i}\n" for i in range(n)))
     told = inbedder("cluster", path, "-i", QUESTION, "-m", "toy:1", "-k", "2", "-f", "csv", "--no-cache")

@@ -14,7 +14,7 @@ from inbedder_cli.encoders.transformers.fast_paths import find_prefix
 from inbedder_cli.encoders.transformers.fused import FusedPass, is_fusable
 from inbedder_cli.options import EncodeOptions, Pooling
 from tests.encoders.plain import QUESTION, TEXTS, TOLERANCE, load_fresh
-from tests.encoders.test_fast_paths import Recorder
+from tests.encoders.transformers.test_fast_paths import Recorder
 
 SHAPE = {
     "hidden_size": 32,

@@ -1,7 +1,7 @@
 """A shared beginning read once, and a stop at the layer that is read: never at the price of other vectors.
 
-That the vectors are right, tests/encoders/test_causal.py says of every architecture and both orders of the prompt.
-Of the fused forward pass, which comes before these where a model has one, tests/encoders/test_fused.py.
+That the vectors are right, test_causal.py says of every architecture and both orders of the prompt. Of the fused
+forward pass, which comes before these where a model has one, test_fused.py.
 """
 
 from __future__ import annotations

@@ -46,17 +46,17 @@ JSON_TYPES = ("jsonl", "parquet")  # formats that keep the types of JSON cells, 
 
 
 @dataclass(frozen=True)
-class Question:
+class ShardedQuestion:
     """What is asked, and how the answers are clustered and explained.
 
-    :param texts: the question, of which there must be one.
+    :param instruction: the question.
     :param clustering: how vectors are clustered.
     :param unanswered: which answers count as unanswered.
     :param explanation: how clusters are explained.
     :param by: columns of the input to cross the clusters with.
     """
 
-    texts: list[str]
+    instruction: str
     clustering: ClusterOptions
     unanswered: UnansweredOptions
     explanation: ExplainOptions
@@ -64,7 +64,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class PartsOutput:
+class ShardedOutput:
     """Where rows that are worked on in parts go.
 
     :param folder: of the parts and of the plan.
@@ -77,7 +77,7 @@ class PartsOutput:
     format: str | None = None
 
     @classmethod
-    def of(cls, output: Path | None) -> PartsOutput:
+    def of(cls, output: Path | None) -> ShardedOutput:
         """Return where rows go: a local name with the suffix of a format is a file, any other one a folder.
 
         :param output: as it was named.
@@ -107,7 +107,7 @@ class ShardedRun:
     ray_timeout: RayTimeout = 120.0
 
     @property
-    def is_in_parts(self) -> bool:
+    def is_sharded(self) -> bool:
         """Whether the input is worked on in parts."""
         return self.engine not in (None, ClusterEngine.memory)
 
@@ -125,15 +125,15 @@ class ShardedRun:
         """
         if self.address is not None and self.engine is not ClusterEngine.ray:
             raise UsageError("--address is for --engine ray", hint="add --engine ray -o FOLDER")
-        if self.engine is not None or any(whole.values()) or not _fits_parts(file, source, output):
+        if self.engine is not None or any(whole.values()) or not _can_be_sharded(file, source, output):
             return self
         reporter.info(
-            f"more than {MANY_ROWS:,} rows: worked on in parts, in {PartsOutput.of(output).folder}; clusters are "
-            "made of a sample, and the same command goes on where it was. All rows in memory: --engine memory"
+            f"more than {MANY_ROWS:,} rows: worked on in parts, in {ShardedOutput.of(output).folder}; clusters "
+            "are made of a sample, and the same command goes on where it was. All rows in memory: --engine memory"
         )
         return replace(self, engine=ClusterEngine.local)
 
-    def tell_of_parts(self, n_rows: int, file: str, questions: list[str], reporter: Reporter) -> None:
+    def suggest_sharding(self, n_rows: int, file: str, questions: list[str], reporter: Reporter) -> None:
         """Tell how to work in parts, where all rows in memory may be too many and nobody asked for that.
 
         :param n_rows: rows of the input.
@@ -153,7 +153,7 @@ class ShardedRun:
     def run(
         self,
         files: str,
-        question: Question,
+        question: ShardedQuestion,
         model: ModelOptions,
         encoding: EncodingOptions,
         source: InputOptions,
@@ -194,7 +194,7 @@ class ShardedRun:
         if given := next((option for option, value in whole.items() if value), None):
             raise UsageError(f"{given}: this needs all rows at once, which --engine does not keep", hint=SAVED)
         options = plan_options(source, {"rows_per_shard": self.rows_per_shard})
-        target = PartsOutput.of(output)
+        target = ShardedOutput.of(output)
         if target.format in JSON_TYPES and format_and_style(files_of(files)[0], options.staging)[0] == "jsonl":
             raise UsageError(
                 f"JSON lines become texts in parts, so that {target.format} would lose their types",
@@ -214,7 +214,7 @@ class ShardedRun:
         work = Store(folder.shown(WORK))
         encoder = replace(model, cache=False, refresh=False).load(reporter)
         try:
-            plan = make_plan(files, question.texts[0], encoder, encoding.settings(), work, options, reporter)
+            plan = make_plan(files, question.instruction, encoder, encoding.settings(), work, options, reporter)
         except InbedderError as error:
             if error.hint == NEW_FOLDER:
                 error.hint = f"{NEW_FOLDER}; or delete {target.folder}, to begin anew"
@@ -237,14 +237,14 @@ class ShardedRun:
         raise_for_failed_rows(labelled.statuses.get("failed", 0))
 
 
-def _fits_parts(source: str, options: InputOptions, output: Path | None) -> bool:
+def _can_be_sharded(source: str, options: InputOptions, output: Path | None) -> bool:
     """Return whether an input has many rows, which can be written in parts as they would be written at once."""
     if source == STDIN or output is None:
         return False
     from inbedder_cli.shards.large_files import format_and_style, have_more_rows
 
     try:
-        target = PartsOutput.of(output)
+        target = ShardedOutput.of(output)
         is_device = output.exists() and not output.is_dir()  # such as /dev/stdout
         paths = files_of(source)
         if not all(is_remote(path) or os.path.isfile(path) for path in paths):  # noqa: PTH113

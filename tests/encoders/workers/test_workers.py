@@ -34,7 +34,7 @@ from tests.encoders.plain import QUESTION, TOLERANCE
 from tests.fuzz.replay import SAID
 from tests.fuzz.workers import TEXTS, hear_workers
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 OPTIONS = EncodeOptions(max_answer_tokens=3)
 MANY_JOBS = EncodeOptions(batch_tokens=60)  # four texts or so each
 posix = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
