@@ -12,15 +12,11 @@ from inbedder_cli.cli import labeled_table, parameters
 from inbedder_cli.cli.checks import print_plan
 from inbedder_cli.cli.console import stderr_reporter
 from inbedder_cli.cli.option_groups import with_groups
+from inbedder_cli.cli.recipe_options import MONITORING, RECIPE, RecipeOptions
 from inbedder_cli.cli.table_options import TableOptions
-from inbedder_cli.errors import UsageError
-from inbedder_cli.options import Dtype, Pooling
 from inbedder_cli.progress import SILENT
 from inbedder_cli.training.distributed import is_first_process
-from inbedder_cli.training.recipes import Recipe, Schedule, TrainFiles, train_options
-
-RECIPE = "Recipe (defaults depend on --recipe)"
-MONITORING = "Monitoring and resuming"
+from inbedder_cli.training.recipes import Recipe, TrainFiles
 
 
 @with_groups
@@ -35,6 +31,7 @@ def train(
         ),
     ],
     table: TableOptions,
+    training: RecipeOptions,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to create.", show_default=False)],
     model: Annotated[
         str,
@@ -58,106 +55,6 @@ def train(
             rich_help_panel=RECIPE,
         ),
     ] = Recipe.contrast,
-    full: Annotated[
-        bool | None,
-        typer.Option("--full/--lora", help="Train all weights, or a LoRA adapter.", rich_help_panel=RECIPE),
-    ] = None,
-    rank: Annotated[
-        int | None, typer.Option(min=1, max=10_000, help="Rank of the adapter.", rich_help_panel=RECIPE)
-    ] = None,
-    top_layers: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=parameters.MAX_LAYER,
-            help="Adapt only this many of the last layers, which is faster.",
-            rich_help_panel=RECIPE,
-            show_default="all",
-        ),
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option("--lr", min=0, max=10, help="Peak learning rate.", rich_help_panel=RECIPE)
-    ] = None,
-    schedule: Annotated[
-        Schedule | None, typer.Option(help="How the learning rate decreases.", rich_help_panel=RECIPE)
-    ] = None,
-    epochs: Annotated[
-        float | None, typer.Option(min=0.001, max=10_000, help="Passes over the examples.", rich_help_panel=RECIPE)
-    ] = None,
-    max_examples: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=parameters.MAX_COUNT, help="Stop after this many examples.", rich_help_panel=RECIPE
-        ),
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=parameters.MAX_COUNT, help="Examples per step and process.", rich_help_panel=RECIPE
-        ),
-    ] = None,
-    contrast: Annotated[
-        float | None,
-        typer.Option(
-            min=0, max=1000, help="Weight of the contrastive term; 0 disables it.", rich_help_panel=RECIPE
-        ),
-    ] = None,
-    contrast_share: Annotated[
-        float | None,
-        typer.Option(min=0, max=0.95, help="Share of the batches that are contrastive.", rich_help_panel=RECIPE),
-    ] = None,
-    temperature: Annotated[
-        float | None,
-        typer.Option(min=0.001, max=1000, help="Temperature of the contrastive term.", rich_help_panel=RECIPE),
-    ] = None,
-    unanswerable: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=0.5,
-            help='Share of examples to turn into unanswerable ones ("not mentioned").',
-            rich_help_panel=RECIPE,
-        ),
-    ] = None,
-    template: Annotated[
-        str | None,
-        typer.Option(
-            help="Prompt: paper, question-first, chat, or a pattern with {text} and {instruction}.",
-            rich_help_panel=RECIPE,
-        ),
-    ] = None,
-    layer: Annotated[
-        int | None,
-        typer.Option(
-            min=-parameters.MAX_LAYER,
-            max=parameters.MAX_LAYER,
-            help="Hidden layer to take vectors from.",
-            rich_help_panel=RECIPE,
-            show_default="the base's",
-        ),
-    ] = None,
-    pooling: Annotated[
-        Pooling | None,
-        typer.Option(
-            help="Which hidden states become the vector.", rich_help_panel=RECIPE, show_default="the base's"
-        ),
-    ] = None,
-    max_tokens: Annotated[
-        int | None,
-        typer.Option(
-            min=32,
-            max=parameters.MAX_COUNT,
-            help="Longest prompt, in tokens; longer texts are truncated.",
-            rich_help_panel=RECIPE,
-        ),
-    ] = None,
-    stop_words: Annotated[
-        str | None,
-        typer.Option(help="File of words to remove from answers, one per line.", rich_help_panel=RECIPE),
-    ] = None,
-    keep_stop_words: Annotated[
-        bool, typer.Option("--keep-stop-words", help="Keep stop words in the answers.", rich_help_panel=RECIPE)
-    ] = False,
     dev: Annotated[
         Path | None,
         typer.Option(
@@ -182,46 +79,7 @@ def train(
             rich_help_panel=MONITORING,
         ),
     ] = 100,
-    eval_every: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=parameters.MAX_COUNT,
-            help="Steps between evaluations.",
-            rich_help_panel=MONITORING,
-            show_default="a tenth of the run",
-        ),
-    ] = None,
-    save_every: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=parameters.MAX_COUNT,
-            help="Steps between checkpoints.",
-            rich_help_panel=MONITORING,
-            show_default="100",
-        ),
-    ] = None,
     device: parameters.Device = "auto",
-    dtype: parameters.DtypeOption = Dtype.auto,
-    batch_tokens: Annotated[
-        int | None,
-        typer.Option(
-            min=64,
-            max=parameters.MAX_COUNT,
-            help="Padded tokens per forward pass.",
-            rich_help_panel=parameters.MODEL,
-            show_default="2048",
-        ),
-    ] = None,
-    checkpointing: Annotated[
-        bool,
-        typer.Option(
-            "--checkpointing",
-            help="Save memory: compute activations twice instead of storing them.",
-            rich_help_panel=parameters.MODEL,
-        ),
-    ] = False,
     offline: parameters.Offline = False,
     force: parameters.Force = False,
     quiet: parameters.Quiet = False,
@@ -244,34 +102,7 @@ def train(
 
     inbedder train KomeijiForce/Inbedder-Pretrain-Data -m facebook/opt-1.3b --recipe paper -o opt-inbedder
     """
-    if keep_stop_words and stop_words is not None:
-        raise UsageError("--keep-stop-words and --stop-words exclude each other", hint="give one of them")
-    options = train_options(
-        recipe,
-        full=full,
-        rank=rank,
-        top_layers=top_layers,
-        learning_rate=learning_rate,
-        schedule=schedule,
-        epochs=epochs,
-        max_examples=max_examples,
-        batch_size=batch_size,
-        batch_tokens=batch_tokens,
-        contrast=contrast,
-        contrast_share=contrast_share,
-        temperature=temperature,
-        unanswerable=unanswerable,
-        template=template,
-        layer=layer,
-        pooling=pooling,
-        max_tokens=max_tokens,
-        stop_words="none" if keep_stop_words else stop_words,
-        eval_every=eval_every,
-        save_every=save_every,
-        checkpointing=checkpointing or None,
-        dtype=dtype,
-        seed=table.seed,
-    )
+    options = training.settings(recipe, table.seed)
     from inbedder_cli.output.files import check_distinct, check_target
     from inbedder_cli.training.workflow import describe_training
     from inbedder_cli.training.workflow import train as run
