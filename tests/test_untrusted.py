@@ -25,9 +25,8 @@ def test_a_file_is_read_up_to_its_limit(tmp_path):
     path.write_bytes(b"12345")
     assert read_regular(path, 5) == b"12345"
     assert check_regular(path) == 5
-    for read in (read_regular, check_regular):
-        with pytest.raises(UnsafeFileError, match="x: is larger than"):
-            read(path, 4)
+    with pytest.raises(UnsafeFileError, match="x: is larger than"):
+        read_regular(path, 4)
 
 
 @posix
