@@ -234,15 +234,18 @@ def read_columns(path: Path, kind: str, again: str) -> dict[str, list[Any]]:
     return columns
 
 
-def row_of_units(path: Path, again: str) -> list[int]:
+def row_of_units(path: Path, n_lines: int, again: str) -> list[int]:
     """Return the row of each line of a run with several answers a row, from 0; lines of one row stand together.
 
     :param path: rows.parquet, as `check_rows` accepts it.
+    :param n_lines: number of its lines.
     :param again: what to do about a damaged file.
     :raises InputError: for a damaged file, and one that becomes very much larger when it is read.
     """
     # Older runs have ids only, by which neighbors of one id are one row.
     names = read_columns(path, TYPES["cluster"], again).get(ROW) or read_columns(path, TYPES["id"], again)["id"]
+    if not names or len(names) != n_lines:
+        raise InputError(f"holds {len(names):,} rows, not {n_lines:,}", source=str(path), hint=again)
     is_next = (name != before for before, name in pairwise(names))
     return list(accumulate(is_next, initial=0))
 

@@ -169,7 +169,8 @@ class SavedRun:
 
         :raises InputError: for a damaged file.
         """
-        return row_of_units(self.folder / ROWS, how_to_repeat(self.manifest, self.folder))
+        n_lines = next(iter(self.manifest.questions.values())).n_lines
+        return row_of_units(self.folder / ROWS, n_lines, how_to_repeat(self.manifest, self.folder))
 
 
 def load_run(folder: Path) -> SavedRun:

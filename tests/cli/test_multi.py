@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -279,6 +280,15 @@ def test_rows_that_share_an_id_stay_rows_of_their_own(inbedder, customers, tmp_p
     assert inbedder("cluster", customers, *base, "--id", "customer", "--save", run).exit_code == 0
     assert inbedder("report", run, "-o", page).exit_code == 0
     assert f"{len(TEXTS) * 3} texts fall into 4 clusters" in page.read_text(encoding="utf-8")
+
+    table = pq.read_table(run / "rows.parquet")
+    for rows, said in ((table.drop_columns("row"), "8 texts fall into 4 clusters"), (table[:0], "holds 0 rows")):
+        pq.write_table(rows, run / "rows.parquet")  # of an older version; damaged
+        document = json.loads((run / "run.json").read_text())
+        document["files"]["rows.parquet"] = hashlib.sha256((run / "rows.parquet").read_bytes()).hexdigest()
+        (run / "run.json").write_text(json.dumps(document))
+        shown = inbedder("report", run, "-o", page, "--force")
+        assert said in (page.read_text(encoding="utf-8") if shown.exit_code == 0 else shown.stderr)
 
 
 def test_a_row_in_both_of_two_merged_clusters_counts_once(inbedder, customers, tmp_path):
