@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from inbedder_cli.results import Analysis
 
 PANEL = "Report"
+NAMES = {
+    "title": "--title",
+    "texts": "--no-texts",
+    "report_rows": "--report-rows",
+    "open_report": "--open",
+    "color_by": "--color-by",
+    "date": "--date",
+}
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,7 @@ class PageOptions:
     open_report: Annotated[
         bool, typer.Option("--open", help="Open the report in the browser.", rich_help_panel=PANEL)
     ] = False
+    from_settings: frozenset[str] = frozenset()
 
     def settings(self) -> ReportOptions:
         """Return the options of the report."""
@@ -72,15 +81,13 @@ class PageOptions:
         )
 
     def given(self) -> dict[str, bool]:
-        """Return whether each option was given, by its name."""
-        return {
-            "--title": self.title is not None,
-            "--no-texts": not self.texts,
-            "--report-rows": self.report_rows != ReportOptions.rows,
-            "--open": self.open_report,
-            "--color-by": bool(self.color_by),
-            "--date": bool(self.date),
+        """Return whether each option was given for this run, by its name; settings hold for runs of every kind."""
+        changed = {
+            each.name: getattr(self, each.name) not in (each.default, [])
+            for each in fields(self)
+            if each.name in NAMES
         }
+        return {NAMES[name]: is_changed and name not in self.from_settings for name, is_changed in changed.items()}
 
     def check(self, corpus: Corpus, report: Path | None, save: Path | None) -> None:
         """Check, before any row is encoded, that the columns exist and that the options have an effect.

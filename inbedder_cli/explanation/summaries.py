@@ -179,7 +179,7 @@ def summarize_clusters(
             continue
         shares, entropy = ([], None) if answers is None else answer_shares([counted[i] for i in inside.tolist()])
         central = rows_shown.central(inside, options.exemplars)
-        diverse = [] if cluster == NOISE else rows_shown.diverse(inside, central, shares)
+        diverse = [] if cluster == NOISE or answers is None else rows_shown.diverse(inside, central, shares)
         summaries.append(
             ClusterSummary(
                 cluster=cluster,

@@ -57,22 +57,24 @@ def cluster_summaries(run: SavedRun, name: str, first: Mapping[str, int] | None 
             likely_next_words=cluster.likely_next_words,
             precision=reviewed.get(number),
         )
-        if len(parts[number]) > 1:
-            size = saved.counts[number]
-            summary = replace(_joined(summary, parts[number]), size=size, share=size / max(1, saved.n_read))
+        merged, size = parts[number], saved.counts[number]
+        if len(merged) > 1:
+            summary = _joined(summary, merged, size, size / max(1, saved.n_read))
         summaries.append(summary)
     return sorted(summaries, key=lambda summary: (summary.cluster == NOISE, -summary.size))
 
 
-def _joined(summary: ClusterSummary, parts: Sequence[Cluster]) -> ClusterSummary:
+def _joined(summary: ClusterSummary, parts: Sequence[Cluster], size: int, share: float) -> ClusterSummary:
     """Return the summary of clusters that were merged; what was measured of each alone is left out."""
-    size = sum(part.size for part in parts)
+    n_answers = sum(part.size for part in parts)
     shares: dict[str, float] = defaultdict(float)
     for part in parts:
         for answer in part.answers:
-            shares[answer.text] += answer.share * part.size / max(1, size)
+            shares[answer.text] += answer.share * part.size / max(1, n_answers)
     return replace(
         summary,
+        size=size,
+        share=share,
         answers=[AnswerShare(*pair) for pair in sorted(shares.items(), key=lambda pair: (-pair[1], pair[0]))],
         phrases=[],
         borderline=[],

@@ -194,6 +194,7 @@ def test_the_paths_are_printed_the_strongest_first(folders, inbedder):
         ("k-max = 4\nk-min = 3\nmin-cluster-size = 4\n", ("-k", "2")),
         ("k = 3\nk-max = 4\n", ("-a", "hdbscan", "--min-cluster-size", "3")),
         ("k-max = 4\n", ("-a", "hdbscan", "--min-cluster-size", "3")),
+        ("report-rows = 500\ntexts = false\n", ("-k", "2")),  # of a report, where none is asked for
     ],
 )
 def test_a_setting_that_does_not_apply_is_ignored(folders, inbedder, tiny, settings, options):
