@@ -96,6 +96,8 @@ def analyze(
             raise UsageError(
                 f"embeddings {what}", hint="give an encoder instead, or one instruction without multi"
             )
+        for instruction in questions.values():
+            _check_instruction(instruction, embeddings)
         encoded, samples = dict.fromkeys(questions, embeddings), {}
     else:
         raise UsageError("analyze takes either an encoder or embeddings", hint="give one of them")
@@ -107,11 +109,20 @@ def analyze(
         if encoder is not None and not multi:
             suggest_multi(corpus, result.embeddings, steps)
         if name in samples:
-            made = result.clustering.options
-            agreement = baseline_agreement(result.labels, made, samples[name], result.embeddings.answers)
+            made = result.clustering
+            labels = result.by_row(made.labels if made.unmerged is None else made.unmerged)
+            agreement = baseline_agreement(labels, made.options, samples[name], result.embeddings.answers)
             result = replace(result, baseline=agreement)
         results[name] = replace(result, name=name)
     return analysis_of(results, columns, by, next(iter(encoded.values())).model or "")
+
+
+def _check_instruction(instruction: str, embeddings: Embeddings) -> None:
+    if embeddings.instruction and instruction.strip() != embeddings.instruction.strip():
+        raise UsageError(
+            f'the embeddings were made with "{embeddings.instruction}", not with "{instruction}"',
+            hint="ask the same question, or give an encoder instead",
+        )
 
 
 def _analyze_question(

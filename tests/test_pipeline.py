@@ -6,8 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from inbedder_cli.corpus import Corpus
+from inbedder_cli.corpus import Corpus, read_corpus
 from inbedder_cli.embeddings import Embeddings, RowStatus
+from inbedder_cli.encoders import BaseEncoder, EncodedText
+from inbedder_cli.encoders.encoded import Answer
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import ClusterOptions, UnansweredOptions
 from inbedder_cli.pipeline import analyze, cluster, explain, flag_unanswered
@@ -51,6 +53,35 @@ def test_either_an_encoder_or_embeddings_are_taken():
     for given in ({}, {"encoder": object(), "embeddings": run.embeddings}):
         with pytest.raises(UsageError, match="either an encoder or embeddings"):
             analyze(run.corpus, QUESTION, **given)
+
+
+def test_embeddings_answer_no_other_question():
+    run = clustered([*ANGER, *JOY], ["anger"] * 10 + ["joy"] * 10)
+    with pytest.raises(UsageError, match="were made with"):
+        analyze(run.corpus, "Which product is it about?", embeddings=run.embeddings)
+
+
+class Blind(BaseEncoder):
+    """Gives each text the same vector under any question."""
+
+    name = identity = "blind"
+    hidden_size = 8
+
+    def encode_batches(self, texts, instruction, options=None, reporter=None, known=()):
+        for text in texts:
+            place, vector = int(text.split()[1]), np.random.default_rng(len(text) * 7).normal(0, 0.05, 8)
+            vector[place % 8] += 1
+            said = ("good", "good", "good", "late", "dear", "dirty", "loud", "cold")[place % 8]
+            yield {
+                text: EncodedText(vector.astype(np.float32), Answer(said, 0.9, ((said, 0.9),)), truncated=False)
+            }
+
+
+def test_a_question_that_changes_nothing_agrees_fully_with_the_baseline_also_where_clusters_were_merged():
+    corpus = read_corpus([f"text {i} {'.' * (i // 8)}" for i in range(96)])
+    run = analyze(corpus, QUESTION, Blind()).result
+    assert run.clustering.n_before_merging > run.clustering.k
+    assert run.baseline.ami == pytest.approx(1)
 
 
 def test_without_abstaining_or_without_answers_every_row_is_clustered():

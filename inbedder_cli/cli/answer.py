@@ -55,7 +55,7 @@ def answer(
     if format_name == TABLE:
         raise UsageError("answer has no table format", hint="leave out --format to print one answer per line")
     check_terminal(format_name, output)
-    corpus = source.read(file, reporter)
+    corpus = source.read(file, reporter, dry_run=dry_run)
 
     from inbedder_cli.pipeline import embed, flag_unanswered
 

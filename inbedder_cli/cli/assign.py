@@ -70,7 +70,7 @@ def assign(
     format_name = check_targets(output, file_format, bad_rows=source.bad_rows, force=force, inputs=inputs)
     saved = load_run(run)
     _check(saved, explode=explode, with_map=with_map)
-    corpus = source.read_like(file, saved.reading, reporter)
+    corpus = source.read_like(file, saved.reading, reporter, dry_run=dry_run)
     corpus = with_output_style(
         corpus, format_name, output, excel=excel, escape_formulas=escape_formulas, reporter=reporter
     )

@@ -87,7 +87,8 @@ def cluster(
     save: Annotated[
         Path | None,
         typer.Option(
-            help="Save the run to this folder, for assign, show and verify.", rich_help_panel=parameters.OUTPUT
+            help="Save the run to this folder, for show, review, report, assign and verify.",
+            rich_help_panel=parameters.OUTPUT,
         ),
     ] = None,
     excel: parameters.Excel = False,
@@ -171,7 +172,7 @@ def cluster(
     row_format = check_targets(
         output, file_format, clusters, save, report, plot, bad_rows=bad_rows, force=force, inputs=inputs
     )
-    corpus = source.read(file, reporter)
+    corpus = source.read(file, reporter, dry_run=dry_run)
     sharded.suggest_sharding(len(corpus), file, list(questions.values()), reporter)
     corpus = with_output_style(
         corpus, row_format, output, clusters, excel=excel, escape_formulas=escape_formulas, reporter=reporter

@@ -62,7 +62,8 @@ def compare(
     file_format, with_table = split_format(output, output_format)
     format_name = check_targets(output, file_format, bad_rows=source.bad_rows, force=force, inputs=[file])
     format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
-    corpus = (source if source.sample or source.limit else replace(source, sample=ROWS)).read(file, reporter)
+    sampled = source if source.sample or source.limit else replace(source, sample=ROWS)
+    corpus = sampled.read(file, reporter, dry_run=dry_run)
 
     cluster_options = ClusterOptions(k=k, seed=source.seed)
 

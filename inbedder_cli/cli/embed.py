@@ -40,7 +40,7 @@ def embed(
     quiet: parameters.Quiet = False,
     dry_run: parameters.DryRun = False,
 ) -> None:
-    """Write one vector per row of FILE: the state from which the model would speak its answer (--pooling).
+    """Write one vector per row of FILE; --pooling says what becomes the vector.
 
     -o takes .parquet, .npy, .safetensors or .jsonl; without it, JSON lines go to stdout.
     Rows without text get a null vector (all-NaN in .npy and .safetensors). Rows that do not answer the question
@@ -65,7 +65,7 @@ def embed(
         check_target(target, force=force)
     suffix = output.suffix if output else ".jsonl"
     file_format = vector_format(suffix)  # refuses an unknown suffix before any work is done
-    corpus = source.read(file, reporter)
+    corpus = source.read(file, reporter, dry_run=dry_run)
 
     from inbedder_cli import pipeline
 

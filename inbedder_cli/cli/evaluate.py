@@ -107,7 +107,7 @@ def evaluate(
     pooling: Annotated[
         list[Pooling] | None,
         typer.Option(
-            help="Which hidden states become the vector. Repeat to compare.",
+            help="What becomes the vector. Repeat to compare.",
             rich_help_panel=parameters.ENCODING,
             show_default="the model's",
         ),
@@ -165,7 +165,7 @@ def evaluate(
         batch_tokens=batch_tokens,
     )
     if gold or instruction:
-        suite = _table_suite(suites, gold or [], instruction or [], table, reporter)
+        suite = _table_suite(suites, gold or [], instruction or [], table, reporter, dry_run=dry_run)
     elif table != TableOptions():
         raise UsageError("options of a table are for --gold", hint="leave them out, or add --gold COLUMN and -i")
     else:
@@ -220,13 +220,19 @@ def _format(output_format: EvaluationFormat | None, output: Path | None) -> Eval
 
 
 def _table_suite(
-    files: list[str], gold: list[str], instructions: list[str], table: TableOptions, reporter: Reporter
+    files: list[str],
+    gold: list[str],
+    instructions: list[str],
+    table: TableOptions,
+    reporter: Reporter,
+    *,
+    dry_run: bool,
 ) -> Suite:
     from inbedder_cli.evaluation.suites import table_suite
 
     file = labeled_table.check_one_table(files)
     labeled_table.check_gold(gold, instructions)
-    return table_suite(table.read(file, reporter), gold, instructions)
+    return table_suite(table.read(file, reporter, dry_run=dry_run), gold, instructions)
 
 
 def _named_suite(names: list[str], offline: bool, wordings: Path | None) -> Suite:

@@ -81,7 +81,10 @@ Header = Annotated[
 HeaderRows = Annotated[
     int | None,
     typer.Option(
-        min=1, max=3, help="Header rows of a CSV file. Default: 1, or as recognized.", rich_help_panel=INPUT
+        min=1,
+        max=3,
+        help="Header rows of a CSV file or sheet. Default: 1, or as recognized.",
+        rich_help_panel=INPUT,
     ),
 ]
 SkipRows = Annotated[

@@ -100,7 +100,7 @@ DtypeOption = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
-Offline = Annotated[bool, typer.Option("--offline", help="Never use the network.", rich_help_panel=MODEL)]
+Offline = Annotated[bool, typer.Option("--offline", help="Never fetch a model.", rich_help_panel=MODEL)]
 
 Cache = Annotated[
     bool,
@@ -137,7 +137,8 @@ PoolingOption = Annotated[
     Pooling | None,
     typer.Option(
         "--pooling",
-        help="Which hidden states become the vector; masks is for masked models (RoBERTa, BERT).",
+        help="What becomes the vector: hidden states, or the words that may begin the answer (answer-words); "
+        "masks is for masked models (RoBERTa, BERT).",
         rich_help_panel=ENCODING,
         show_default="the model's",
     ),
@@ -274,7 +275,7 @@ MinConfidence = Annotated[
 Explode = Annotated[
     bool,
     typer.Option(
-        "--explode", help="With --multi, write one line for each row and answer.", rich_help_panel=OUTPUT
+        "--explode", help="Of a run with --multi: one line for each row and answer.", rich_help_panel=OUTPUT
     ),
 ]
 

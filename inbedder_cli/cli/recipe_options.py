@@ -103,9 +103,7 @@ class RecipeOptions:
     ] = None
     pooling: Annotated[
         Pooling | None,
-        typer.Option(
-            help="Which hidden states become the vector.", rich_help_panel=RECIPE, show_default="the base's"
-        ),
+        typer.Option(help="What becomes the vector.", rich_help_panel=RECIPE, show_default="the base's"),
     ] = None
     max_tokens: Annotated[
         int | None,

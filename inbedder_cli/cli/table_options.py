@@ -51,11 +51,12 @@ class TableOptions(LayoutOptions):
     sample: input_parameters.Sample = None
     seed: parameters.Seed = 0
 
-    def read(self, file: str, reporter: Reporter) -> Corpus:
+    def read(self, file: str, reporter: Reporter, *, dry_run: bool = False) -> Corpus:
         """Return the corpus, and report what was read.
 
         :param file: a path, or - for standard input.
         :param reporter: receives the number of rows.
+        :param dry_run: the bad rows are not written.
         """
         from inbedder_cli.corpus import read_corpus
         from inbedder_cli.output.bad_rows import write_bad_rows
@@ -70,7 +71,7 @@ class TableOptions(LayoutOptions):
         values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "bad_rows"}
         corpus = read_corpus(file, **(values | {"text": self.text or ()}))
         report_corpus(corpus, reporter)
-        if self.bad_rows is not None:
+        if self.bad_rows is not None and not dry_run:
             write_bad_rows(corpus.bad_rows, self.bad_rows)
         return corpus
 
@@ -81,17 +82,20 @@ class InputOptions(TableOptions):
 
     limit: input_parameters.Limit = None
 
-    def read_like(self, file: str, reading: Reading | None, reporter: Reporter) -> Corpus:
+    def read_like(
+        self, file: str, reading: Reading | None, reporter: Reporter, *, dry_run: bool = False
+    ) -> Corpus:
         """Return the corpus of a file, read as that of a saved run was where no option says otherwise.
 
         :param file: a path, or - for standard input.
         :param reading: how the file of the run was read; None if this is not known.
         :param reporter: receives the number of rows, and what was taken from the run.
+        :param dry_run: the bad rows are not written.
         :raises InputError: for a file without the texts of the run; the message has the columns of both. Without
             the column of ids, rows are numbered.
         """
         if reading is None:
-            return self.read(file, reporter)
+            return self.read(file, reporter, dry_run=dry_run)
         default = InputOptions()
         names_text = self.text or self.text_template
         taken = taken_options(self.input_format or format_of_suffix(file))
@@ -107,14 +111,15 @@ class InputOptions(TableOptions):
             shown = ", ".join(map(_shown, adopted, adopted.values()))
             reporter.info(f"reading {file} as the run's file was read: {shown}")
         try:
-            return replace(self, **adopted).read(file, reporter)
+            return replace(self, **adopted).read(file, reporter, dry_run=dry_run)
         except InputError as error:
             if not adopted.keys() & {"text", "text_template", "id_column"} or "no column" not in str(error):
                 raise
             without_id = f'no column "{adopted.get("id_column")}"' in str(error)
             if without_id and file != STDIN:
                 reporter.info(f"{error}: its rows are numbered")
-                return replace(self, **(adopted | {"id_column": None})).read(file, reporter)
+                without = replace(self, **(adopted | {"id_column": None}))
+                return without.read(file, reporter, dry_run=dry_run)
             run_columns = f"the run's file had: {list_names(reading.columns)}"
             hint = f"{error.hint}; {run_columns}; name another with {'--id' if without_id else '--text'}"
             raise InputError(str(error), hint=hint) from error

@@ -54,7 +54,7 @@ def tune(
     format_name = check_targets(output, file_format, bad_rows=source.bad_rows, force=force, inputs=[file])
     format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
     clustering = tuning.settings(source.seed)
-    corpus = source.read(file, reporter)
+    corpus = source.read(file, reporter, dry_run=dry_run)
 
     from inbedder_cli import pipeline
     from inbedder_cli.clustering import KSelection

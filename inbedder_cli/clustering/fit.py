@@ -58,6 +58,7 @@ class Clustering:
     :param numbers: the number here of each of the algorithm's own clusters, int64, shape (n_own_clusters,); -1 for
         one without rows. Clusters that were merged have the same number.
     :param alike: groups of clusters that are answered alike, by number; empty without answers.
+    :param unmerged: as `labels`, before clusters answered alike were merged; None in a saved run.
     """
 
     labels: Labels
@@ -75,6 +76,7 @@ class Clustering:
     algorithm: ClusterAlgorithm | None = None
     numbers: Labels | None = None
     alike: list[list[int]] = field(default_factory=list)
+    unmerged: Labels | None = None
 
     def __repr__(self) -> str:
         return f"<Clustering {self.options.algorithm}: {len(self.labels):,} rows in {self.k} clusters>"
@@ -154,6 +156,7 @@ def fit_clusters(
         algorithm=algorithm,
         numbers=numbers,
         alike=[] if answers is None else alike_clusters(labels, answers),
+        unmerged=algorithm.labels_[back],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from inbedder_cli.clustering.stability import fit_quickly, partition_stability, 
 from inbedder_cli.registry import algorithms
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from inbedder_cli.clustering.preprocess import Vectors
     from inbedder_cli.options import ClusterOptions
@@ -145,7 +146,7 @@ def select_from(scores: dict[int, KScore], n_rows: int) -> KSelection:
     :param n_rows: rows on which they were measured.
     """
     agreements = {k: score.agreement or 0.0 for k, score in scores.items()}
-    by_answers = max(agreements.values()) >= max(CHANCE, n_rows**-0.5)
+    by_answers = answers_decide(agreements.values(), n_rows)
     measures = agreements if by_answers else {k: score.silhouette for k, score in scores.items()}
     best = max(measures.values())
     shares = {k: max(0.0, measure / best) if best > 0 else 0.0 for k, measure in measures.items()}
@@ -157,6 +158,16 @@ def select_from(scores: dict[int, KScore], n_rows: int) -> KSelection:
     k = wanted if wanted <= most else max((k for k in shares if k <= most), key=lambda k: measures[k])
     scores = {k: replace(score, score=shares[k]) for k, score in scores.items()}
     return KSelection(k, scores, n_rows, by_answers, is_capped=wanted > most)
+
+
+def answers_decide(agreements: Iterable[float | None], n_rows: int) -> bool:
+    """Return whether some clusters agree with the answers by more than chance; else the silhouette decides.
+
+    :param agreements: of each k that was tried, None without answers.
+    :param n_rows: rows on which they were measured.
+    """
+    best = max((agreement or 0.0 for agreement in agreements), default=0.0)
+    return best >= max(CHANCE, 1 / math.sqrt(max(1, n_rows)))
 
 
 @dataclass(frozen=True)

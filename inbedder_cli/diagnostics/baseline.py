@@ -103,10 +103,11 @@ def baseline_agreement(
 ) -> BaselineAgreement | None:
     """Return the agreement of clusters with those of the baseline vectors of the same rows.
 
-    The baseline vectors are clustered by the same algorithm, into as many clusters. Rows in no cluster are left
-    out.
+    The baseline vectors are clustered by the same algorithm, into as many clusters, none of which are merged. Rows
+    in no cluster are left out.
 
-    :param labels: cluster of each row of the corpus: -1 for noise, None where the row was not clustered.
+    :param labels: cluster of each row of the corpus before any were merged: -1 for noise, None where the row was
+        not clustered.
     :param options: the options used for these clusters, with `k` filled in.
     :param sample: the baseline vectors.
     :param answers: answer of each row of the corpus to the user's question, if there are answers.

@@ -256,8 +256,10 @@ def _by_period(
     counts = {each: len({label(moment) for moment in known}) for each, label in UNITS.items()}
     chosen = unit or next((each for each, n in counts.items() if n <= MAX_PERIODS), "year")
     if counts[chosen] > MAX_BINS:
+        fitting = next((each for each, n in counts.items() if n <= MAX_BINS), None)
         raise UsageError(
-            f"{name} spans {counts[chosen]:,} periods by {chosen}", hint=f"choose a longer unit: {name}:month"
+            f"{name} spans {counts[chosen]:,} periods by {chosen}",
+            hint=f"choose a longer unit: {name}:{fitting}" if fitting else "leave this column out",
         )
     label = UNITS[chosen]
     each_row = _spread(cells, moments)

@@ -13,6 +13,7 @@ from inbedder_cli.explanation.yes_no import is_yes_no_question
 LONGEST = 100  # characters of a text that is looked at
 NOISE_WORDS = 5  # words of a text that may begin with typed noise
 NOISE_LENGTH = 4  # letters in a row of the keyboard
+CODE_LENGTH = 3  # capitals that may stand for something: AAA
 KEYBOARD_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertzuiop", "azertyuiop", "qsdfghjklm", "yxcvbnm")
 LAYOUTS = frozenset("qwerty qwertz azerty".split())  # are talked about
 REAL_WORDS = frozenset(["wert"])  # that consist of neighboring keys
@@ -28,10 +29,15 @@ POINTER = re.compile(
     r"(?:please )?(?:see|refer to|read|as in|same as(?: in)?) my(?: \w+)? "
     r"(?:review|comment|answer|reply|response|post|note)s?\b.*"
 )
+EDITED = re.compile(r"\W*edit(?:ed)?\s*[:;.–—-]")
+DELETE = r"(?:delete|remove|ignore|disregard)"
+WHAT = r"(?: (?:this|it|me|my))?(?: (?:review|comment|answer|post))?"
+MISTAKE = r"(?:wrong|mistake|mistakenly|accident|accidentally|twice|duplicate|please|pls)"
 RETRACTED = re.compile(
-    r"(?:edit\b.*|.*\b(?:wrote|written|posted|reviewed|rated|commented)\b.*)?\b(?:delete|remove|ignore|disregard)"
-    r"(?: (?:this|it|me|my))?(?: (?:review|comment|answer|post))?"
+    rf"(?=.*\b{MISTAKE}\b).*\b(?:wrote|written|posted|reviewed|rated|commented)\b.*\b{DELETE}{WHAT}"
+    rf"|(?:please|pls) {DELETE}{WHAT}|{DELETE} (?:this|it|me|my){WHAT}|{DELETE} review"
 )
+RETRACTED_EDIT = re.compile(rf"edit(?:ed)?\b.*\b{DELETE}{WHAT}")
 # What forums and spreadsheets leave in the place of a text.
 PLACEHOLDER = re.compile(
     r"\[(?:(?:content|comment|post) )?(?:deleted|removed)\b[^\]]{0,40}\]|#(?:n/a|name\?|ref!|value!|null!)"
@@ -73,9 +79,14 @@ def is_non_answer(text: str, instruction: str) -> bool:
     silent = [_is_silent(clause, instruction) for clause in told]
     if any(silent) and all(one or clause in FINE for one, clause in zip(silent, told, strict=True)):
         return True
-    line = " ".join(words_of(text))
-    is_noise = _begins_with_noise(words_of(text))
-    return is_noise or any(pattern.fullmatch(line) is not None for pattern in (POINTER, RETRACTED))
+    words = words_of(text)
+    line = " ".join(words)
+    patterns = (POINTER, RETRACTED, RETRACTED_EDIT) if EDITED.match(folded) else (POINTER, RETRACTED)
+    return (
+        _is_repeated_letter(text, words)
+        or _begins_with_noise(words)
+        or any(pattern.fullmatch(line) is not None for pattern in patterns)
+    )
 
 
 def _is_silent(clause: str, instruction: str) -> bool:
@@ -95,12 +106,19 @@ def _without_fillers(clause: str) -> str:
     return words.strip("-–—_*'\"()[]:/ .")
 
 
+def _is_repeated_letter(text: str, words: list[str]) -> bool:
+    """Return whether a text is a letter typed again and again; "いい" is a word, "AA" a battery, "II" a number."""
+    if len(words) != 1 or len(words[0]) < 2 or len(set(words[0])) > 1:
+        return False
+    letter = words[0][0]
+    is_code = len(words[0]) <= CODE_LENGTH and text.strip().isupper() and letter != "x"
+    return letter.upper() != letter.lower() and not is_code
+
+
 def _begins_with_noise(words: list[str]) -> bool:
     if not words or len(words) > NOISE_WORDS:
         return False
     word = words[0]
-    if len(set(word)) == 1 and len(word) > 1 and word.isalpha():
-        return len(words) == 1
     typed = any(word in keys or word[::-1] in keys for keys in KEYBOARD_ROWS) and word not in REAL_WORDS
     return typed and len(word) >= NOISE_LENGTH and (word not in LAYOUTS or len(words) == 1)
 

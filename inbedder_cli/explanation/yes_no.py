@@ -16,6 +16,7 @@ AUXILIARIES = """is are was were am do does did has have had can could will woul
     shouldn't"""
 YES_OR_NO = re.compile(r"\b(?:yes\s*(?:or|/|,|and)\s*no|no\s*(?:or|/)\s*yes|y\s*/\s*n|whether)\b", re.I)
 AUXILIARY_FIRST = re.compile(rf"\s*(?:{'|'.join(AUXILIARIES.split())})\s+\w", re.I)
+CLAUSE_END = re.compile(r"[?!.:;]")
 OR_NOT = re.compile(r"\bor not\b", re.I)
 CHOICE = re.compile(r"\bor\b|\bvs\b|\w/\w", re.I)  # "Is the review positive or negative?" is not answered by yes
 # "Can you name the product?" and "Do you know what it costs?" ask for something else than yes
@@ -54,14 +55,15 @@ def merge_yes_no(answers: Sequence[str], instruction: str) -> list[str]:
     :return: one answer per row; those that are not replaced as they were.
     """
     stop_words, rows = load_stop_words(), list(map(cache(words_of), answers))
+    outside = stop_words | NEGATIONS
     said = [_first_word(words, stop_words) for words in rows]
     n_said = sum(one is not None for one in said)
     if not n_said or not (is_yes_no_question(instruction) or n_said >= MOST * len(answers)):
         return list(answers)
-    clause = OR_NOT.sub("", YES_OR_NO.split(instruction)[0])
-    asked = [word for word in words_of(clause) if word not in stop_words | NEGATIONS]
+    clauses = [CLAUSE_END.split(OR_NOT.sub("", part)) for part in YES_OR_NO.split(instruction)]
+    asked = [[word for word in words_of(clause) if word not in outside] for part in clauses for clause in part]
     return [
-        one or _repetition(words, asked, stop_words) or answer
+        one or next(filter(None, (_repetition(words, each, stop_words) for each in asked)), answer)
         for one, words, answer in zip(said, rows, answers, strict=True)
     ]
 
@@ -75,7 +77,7 @@ def _first_word(words: Sequence[str], stop_words: frozenset[str]) -> str | None:
 
 
 def _repetition(words: Sequence[str], asked: Sequence[str], stop_words: frozenset[str]) -> str | None:
-    """Return "yes" for an answer made of the question's words, its last one among them; "no" for its negation."""
+    """Return "yes" for an answer made of a clause's words, its last one among them; "no" for its negation."""
     negations = [word for word in words if word in NEGATIONS or word.endswith("n't")]
     content = [word for word in words if word not in stop_words and word not in negations]
     if len(negations) > 1 or not asked or asked[-1] not in content or not set(content) <= set(asked):

@@ -114,10 +114,21 @@ def parse_json_column(column: pa.ChunkedArray) -> pa.Array | None:
     values = [replace_surrogates(value) if isinstance(value, str) else value for value in values]
     if any(map(_stays_json, values)):
         return None
+    if len({isinstance(leaf, bool) for leaf in _leaves(values)}) > 1:  # PyArrow takes true for 1.0
+        return None
     try:
         return pa.array(values)
     except (pa.ArrowException, OverflowError, UnicodeEncodeError):
         return None
+
+
+def _leaves(values: list[Any]) -> Iterator[object]:
+    """Yield the values in lists of lists, but for None."""
+    for value in values:
+        if isinstance(value, list):
+            yield from _leaves(value)
+        elif value is not None:
+            yield value
 
 
 def _stays_json(value: object, depth: int = 0) -> bool:

@@ -55,6 +55,12 @@ def how_to_repeat_older(content: bytes, folder: Path) -> str:
     return how_to_repeat(older, folder)
 
 
+def _is_selected(run: Manifest | _AnyManifest, name: str) -> bool:
+    """Return whether k was selected, as far as is known; one cluster cannot be asked for."""
+    made = getattr(run.questions.get(name), "clustering", None)
+    return (run.settings[name].k or 0) < 2 or (made is not None and made.k_selection is not None)
+
+
 def how_to_repeat(run: Manifest | _AnyManifest, folder: Path) -> str:
     """Return a hint with the command that makes a run again.
 
@@ -66,8 +72,9 @@ def how_to_repeat(run: Manifest | _AnyManifest, folder: Path) -> str:
     for name, question in (questions or {"": _OlderQuestion(getattr(run, "instruction", ""))}).items():
         words += ["-i", f"{name}={question.instruction}" if name else question.instruction]
     settings: list[Settings | _OlderSettings] = [*run.settings.values()]
-    if all((s.k or 0) > 1 for s in settings):  # one cluster cannot be asked for
-        words += [word for s in settings for word in ("-k", str(s.k))]
+    numbers = ["auto" if _is_selected(run, name) else str(s.k) for name, s in run.settings.items()]
+    if set(numbers) != {"auto"}:
+        words += [word for number in numbers for word in ("-k", number)]
     for first in settings[:1]:
         if first.min_cluster_size:
             words += ["--min-cluster-size", str(first.min_cluster_size)]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inbedder_cli.clustering import NOISE, Clustering, KSelection
-from inbedder_cli.clustering.select_k import KScore
+from inbedder_cli.clustering.select_k import ROWS as SAMPLE
+from inbedder_cli.clustering.select_k import KScore, answers_decide
 from inbedder_cli.corpus import Corpus
 from inbedder_cli.diagnostics.baseline import BaselineAgreement
 from inbedder_cli.embeddings import Embeddings, RowStatus
@@ -127,9 +128,11 @@ def _clustering(run: SavedRun, name: str, rows: Sequence[Mapping[str, Any]]) -> 
     scores = {
         one.k: KScore(one.silhouette, one.stability, one.agreement, one.score) for one in made.k_selection or ()
     }
-    chosen = next((one.k for one in made.k_selection or () if one.chosen), None)
-    by_answers, k_max = any(score.agreement is not None for score in scores.values()), saved.clustering.k_max
-    choice = None if chosen is None else KSelection(chosen, scores, 0, by_answers, k_max, made.k_is_capped)
+    choice = None
+    if made.k_selection is not None:  # empty where the rows were too few to compare
+        chosen = next((one.k for one in made.k_selection if one.chosen), saved.clustering.k or 1)
+        by_answers = answers_decide((score.agreement for score in scores.values()), min(len(rows), SAMPLE))
+        choice = KSelection(chosen, scores, 0, by_answers, saved.clustering.k_max, made.k_is_capped)
     return Clustering(
         labels=numbers("cluster"),
         distances=np.array(column("cluster_distance", np.nan), np.float32),

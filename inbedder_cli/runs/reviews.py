@@ -155,7 +155,7 @@ def judgments_of_sheet(run: SavedRun, table: pa.Table, source: str) -> list[Judg
         raise InputError(f'no column "{missing[0]}"', source=source, hint="take the sheet that --sheet wrote")
     found, rows = [], {name: run.rows(name) for name in run.questions}
     for number, cells in enumerate(records(table), start=1):
-        said = str(cells["fits"] or "").strip().lower()
+        said = "" if cells["fits"] is None else str(cells["fits"]).strip().lower()
         if not said:
             continue
         question = cells["question"] or ""

@@ -51,7 +51,7 @@ def cluster_summaries(run: SavedRun, name: str, first: Mapping[str, int] | None 
             entropy=cluster.entropy,
             stability=cluster.stability,
             diverse=exemplars_of(cluster.diverse, first),
-            borderline=exemplars_of(cluster.borderline, first),
+            borderline=exemplars_of(cluster.borderline, first, saved.merged),
             check=None if check is None else LabelCheck(**msgspec.structs.asdict(check)),
             label_is_weak=None if number == NOISE else number in saved.weak,
             likely_next_words=cluster.likely_next_words,
@@ -92,10 +92,16 @@ def answer_shares(answers: Sequence[Answer]) -> list[AnswerShare]:
     return [AnswerShare(answer.text, answer.share) for answer in answers]
 
 
-def exemplars_of(exemplars: Sequence[SavedExemplar], first: Mapping[str, int]) -> list[Exemplar]:
+def exemplars_of(
+    exemplars: Sequence[SavedExemplar], first: Mapping[str, int], merged: Mapping[int, int] | None = None
+) -> list[Exemplar]:
     """Return exemplars.
 
     :param exemplars: as a run holds them.
     :param first: index of the first row of each id.
+    :param merged: target by merged cluster, for the clusters nearest to borderline rows.
     """
-    return [Exemplar(first.get(e.id, 0), e.id, e.answer, e.text, e.nearest) for e in exemplars]
+    into: dict[int | None, int | None] = dict((merged or {}).items())
+    return [
+        Exemplar(first.get(e.id, 0), e.id, e.answer, e.text, into.get(e.nearest, e.nearest)) for e in exemplars
+    ]

@@ -64,10 +64,11 @@ class SavedQuestion:
     :param n_read: rows with text; with several answers a row counts in each of its clusters.
     :param names: name of each cluster, with the user's renames.
     :param merged: target by merged cluster.
-    :param weak: clusters whose label is weak, and not the user's own.
+    :param weak: clusters whose label is weak, and that the user has neither renamed nor merged others into.
     :param words: the words with which answers may begin, if a row may have several answers (`units.Units`); None:
         it has one.
     :param row_map: the map of its rows; None in runs of older versions.
+    :param k_is_selected: whether k was selected, not given.
     """
 
     instruction: str
@@ -81,6 +82,7 @@ class SavedQuestion:
     weak: frozenset[int] = frozenset()
     words: frozenset[str] | None = None
     row_map: RowMap | None = None
+    k_is_selected: bool = False
 
     @classmethod
     def of(cls, result: ClusteringResult) -> SavedQuestion:
@@ -101,6 +103,7 @@ class SavedQuestion:
             weak=frozenset(summary.cluster for summary in clusters if summary.label_is_weak),
             words=result.units.words if result.units else None,
             row_map=result.row_map,
+            k_is_selected=result.clustering.choice is not None,
         )
 
     def number_of(self, cluster: str) -> int | None:
@@ -242,9 +245,14 @@ def _question(
         *_counts(question, merged),
         names,
         merged,
-        frozenset(c.cluster for c in clusters if c.label_is_weak and names[c.cluster] == c.label),
+        frozenset(
+            c.cluster
+            for c in clusters
+            if c.label_is_weak and names[c.cluster] == c.label and c.cluster not in merged.values()
+        ),
         frozenset(question.multi.words) if question.multi else None,
         row_map,
+        question.clustering.k_selection is not None,
     )
 
 
@@ -271,7 +279,8 @@ def estimator_parameters(run: SavedRun, saved: SavedQuestion) -> dict[str, Any]:
     :return: values by parameter.
     """
     options, encoding = saved.clustering, asdict(run.encode_options)
-    bounds = {"k_min": options.k_min, "k_max": options.k_max} if options.k is None else {}
+    is_auto = options.k is None or saved.k_is_selected
+    bounds = {"k_min": options.k_min, "k_max": options.k_max} if is_auto else {}
     reading = run.reading
     texts = reading.text if reading else ()
     return (
@@ -280,7 +289,7 @@ def estimator_parameters(run: SavedRun, saved: SavedQuestion) -> dict[str, Any]:
             "text": texts[0] if len(texts) == 1 else list(texts) or None,
             "text_template": reading and reading.text_template,
             "empty": str(reading.empty if reading else EmptyTexts.skip),
-            "n_clusters": "auto" if options.k is None else options.k,
+            "n_clusters": "auto" if is_auto else options.k,
             "algorithm": str(options.algorithm),
             "model": run.model.reference,
             "template": run.model.template,

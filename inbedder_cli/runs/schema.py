@@ -172,6 +172,9 @@ class Question(Struct, frozen=True):
         numbers = sorted(c.cluster for c in self.clusters if c.cluster != NOISE)
         if numbers != list(range(len(numbers))) or len(self.clusters) > len(numbers) + 1:
             raise ValueError("the clusters are not numbered 0, 1, 2, ...")
+        sizes = [c.size for c in self.clusters] + ([self.unanswered.size] if self.unanswered else [])
+        if self.multi and max(sizes, default=0) > self.rows.n_read:
+            raise ValueError("a cluster has more rows than were read")
 
     @property
     def k(self) -> int:

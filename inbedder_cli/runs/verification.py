@@ -68,6 +68,8 @@ def verify_run(
     return Verification(
         len(rows),
         float(np.mean(np.array(now) == np.array(then))),
-        float(np.mean([answer == (row["answer"] or "") for answer, row in zip(answers, rows, strict=True)])),
+        float(
+            np.mean([(answer or "") == (row["answer"] or "") for answer, row in zip(answers, rows, strict=True)])
+        ),
         rand,
     )

@@ -167,4 +167,4 @@ def _shorten(document: Any) -> Any:  # noqa: ANN401
     if not isinstance(document, dict):
         return document
     shorter = {key: _shorten(value) for key, value in document.items()}
-    return shorter | ({"text": shorten_exemplar(shorter["text"])} if "id" in shorter else {})
+    return shorter | ({"text": shorten_exemplar(shorter["text"])} if {"id", "text"} <= shorter.keys() else {})

@@ -1,4 +1,4 @@
-"""--dry-run of train, teach and evaluate writes nothing; with -i they take tables of any format."""
+"""--dry-run writes nothing; with -i train, teach and evaluate take tables of any format."""
 
 from __future__ import annotations
 
@@ -41,6 +41,19 @@ except SystemExit as end:
     assert end.code == 0
 """
     assert imported_after(code) == []
+
+
+@pytest.mark.parametrize("command", ["cluster", "answer", "embed", "tune", "compare"])
+def test_a_dry_run_writes_no_bad_rows(inbedder, stays, tiny, tmp_path, command):
+    with stays.open("a", encoding="utf-8") as file:
+        file.write("61;too;many;cells\n")
+    before = files_of(tmp_path)
+    questions = ["-i", QUESTION, "-i", "Which fault is it?"][: 4 if command == "compare" else 2]
+    skip = ("--on-bad-row", "skip", "--bad-rows", tmp_path / "bad.csv")
+    done = inbedder(command, stays, *LAYOUT, *skip, *questions, "-m", tiny, *CPU, "--dry-run")
+    assert done.exit_code == 0, done.stderr
+    assert "1 row left out" in done.stderr
+    assert files_of(tmp_path) == before
 
 
 def test_a_dry_run_of_train_counts_examples_and_steps(inbedder, stays, tiny, tmp_path):

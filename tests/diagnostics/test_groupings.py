@@ -36,6 +36,16 @@ def test_dates_become_periods_in_their_order(form):
     assert np.all(np.diff(grouping.positions) > 0)
 
 
+@pytest.mark.parametrize(
+    ("n_months", "unit", "hint"), [(140, "month", "d:quarter"), (450, "month", "d:year"), (1500, None, "leave")]
+)
+def test_too_many_periods_are_refused_with_a_unit_that_fits(n_months, unit, hint):
+    months = [f"{1850 + i // 12}-{1 + i % 12:02}-01" for i in range(n_months)]
+    with pytest.raises(UsageError) as error:
+        column_grouping("d", months, unit)
+    assert hint in error.value.hint
+
+
 def test_dates_and_moments_of_arrow_and_epochs_are_dates():
     moments = [datetime.datetime(d.year, d.month, d.day, 12, tzinfo=datetime.UTC) for d in DAYS]
     assert column_grouping("x", DAYS).order == MONTHS

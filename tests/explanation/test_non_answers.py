@@ -19,7 +19,8 @@ k.A.|keine Angabe|Weiß ich leider nicht|s.o.|rien|Je ne sais pas.|nada|No sé|n
 не знаю|特になし。|没有|없음|لا شيء
 asdf|asdfghj|qwertz|asdf will write later|hhhh|see my other review|Please see my comment on Q2
 N.A.|n.a|n / a|n/a.|K.A.|s.o|dk|same|/
-edit: ordered the wrong item, pls delete|wrote this under the wrong article, please delete|delete this
+edit: ordered the wrong item, pls delete|Please delete this review
+HHHH|hh|XXX|жжжж|wrote this under the wrong article, please delete|delete this
 [deleted]|[removed by moderator]|[Comment removed]|#N/A|#REF!|nan|undefined
 """
 ANSWERS = """
@@ -28,6 +29,8 @@ None of the lights work|Nothing works|No way to cancel online.|no parking|the se
 wert|The value (Wert) is wrong|please delete my account|I ordered the wrong item, please remove it
 see the manual|the qwerty layout|no more meetings|没有电|なしのつぶて|were you there|poor
 Nothing, but the price is too high|no idea why it is so slow|all good
+いい|妈妈|はは|AA|AAA|II|Edit or delete post|edit/delete|Delete|Edit my photo and remove
+I wish I could change what I posted, or delete it|remove review photos
 deleted|removed|U.S.|a.b.|I/O|9/10|My account was [deleted] by you|#1
 """
 

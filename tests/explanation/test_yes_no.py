@@ -42,6 +42,14 @@ def test_words_of_the_question_say_yes_where_other_answers_say_yes_or_no():
     assert found == ["no", "yes", "no", "no", "customer", "neutral"]
 
 
+@pytest.mark.parametrize(
+    "question",
+    ["Yes or no: is the customer angry?", "Is the customer angry? Answer yes or no.", "Say whether he is angry."],
+)
+def test_yes_and_no_may_be_named_before_or_after_what_is_asked(question):
+    assert merge_yes_no(["yes", "angry", "not angry"], question) == ["yes", "yes", "no"]
+
+
 def test_nothing_is_certain_where_no_answer_says_yes_or_no():
     assert merge_yes_no(["angry", "neutral"], "Is the customer angry?") == ["angry", "neutral"]
 

@@ -154,7 +154,16 @@ def test_json_cells_of_one_type_become_a_typed_column(cells, kind, values):
 
 @pytest.mark.parametrize(
     "cells",
-    [["1", '"a"'], ["true", "1"], [str(2**70)], [str(2**60 + 1), "0.5"], ['[1, "a"]'], ["[1]", '{"a": 1}']],
+    [
+        ["1", '"a"'],
+        ["true", "1"],
+        ["2.5", "true"],
+        ["[2.5]", "[true]"],
+        [str(2**70)],
+        [str(2**60 + 1), "0.5"],
+        ['[1, "a"]'],
+        ["[1]", '{"a": 1}'],
+    ],
 )
 def test_json_cells_of_mixed_types_stay_json_texts(cells):
     assert with_typed_columns(json_column(cells)).column("x").to_pylist() == cells

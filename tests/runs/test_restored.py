@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import fields, replace
 
@@ -9,15 +10,16 @@ import numpy as np
 import pytest
 
 from inbedder_cli import analyze, read_corpus
-from inbedder_cli.clustering import KScore
+from inbedder_cli.clustering import KScore, KSelection
 from inbedder_cli.clustering.select_k import select_from
 from inbedder_cli.errors import InputError
 from inbedder_cli.options import ClusterOptions, EncodeOptions, ReportOptions, UnansweredOptions
 from inbedder_cli.report.closing_lines import closing_lines, unstable_line
 from inbedder_cli.report.page import page
 from inbedder_cli.report.provenance import command
+from inbedder_cli.runs.repeating import how_to_repeat
 from inbedder_cli.runs.restored import restore_analysis
-from inbedder_cli.runs.saved_run import load_run
+from inbedder_cli.runs.saved_run import SavedQuestion, estimator_parameters, load_run
 from inbedder_cli.runs.schema import Encoding, Settings, Unanswered
 from inbedder_cli.runs.writer import save_run
 from tests.report.feedback import MoodEncoder, feedback, feedback_analysis
@@ -110,6 +112,66 @@ def test_a_k_that_few_rows_cap_is_told_again(analysis, tmp_path):
     again = restore_analysis(load_run(tmp_path / "capped"))["mood"]
     assert closing_lines(again) == closing_lines(capped)
     assert any("fewer than 5 rows" in line for line in closing_lines(again))
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        select_from({k: KScore(0.01, 0.1, agreement=0.02) for k in range(2, 5)}, 90),  # the silhouette decided
+        KSelection(1, {}, 90, k_max=20),  # too few different rows to compare
+    ],
+)
+def test_how_k_was_selected_is_told_again(analysis, tmp_path, choice):
+    result = analysis["mood"]
+    options = replace(result.clustering.options, k=choice.k)
+    chosen = replace(result, clustering=replace(result.clustering, choice=choice, options=options))
+    save_run(tmp_path / "run", replace(analysis, results=analysis.results | {"mood": chosen}))
+    assert closing_lines(restore_analysis(load_run(tmp_path / "run"))["mood"]) == closing_lines(chosen)
+
+
+def test_a_selected_k_is_selected_again(analysis, tmp_path):
+    result = analysis["mood"]
+    choice = select_from({k: KScore(0.5, 0.5, agreement=k / 10) for k in range(2, 6)}, 90)
+    selected = replace(result, clustering=replace(result.clustering, choice=choice))
+    save_run(tmp_path / "run", replace(analysis, results=analysis.results | {"mood": selected}))
+    run = load_run(tmp_path / "run")
+    assert "-k auto -k 2" in how_to_repeat(run.manifest, tmp_path)
+    numbers = [estimator_parameters(run, question)["n_clusters"] for question in run.questions.values()]
+    assert numbers == ["auto", 2]
+    assert estimator_parameters(run, SavedQuestion.of(selected))["n_clusters"] == "auto"
+
+
+def test_what_was_merged_has_no_weak_label_and_is_the_nearest_of_its_borderline_rows(analysis, tmp_path):
+    result = analysis["mood"]
+    row = replace(result.summaries[0].exemplars[0], nearest=2)
+    weak = [replace(s, label_is_weak=True, borderline=[row]) for s in result.summaries]
+    save_run(
+        tmp_path / "run", replace(analysis, results=analysis.results | {"mood": replace(result, summaries=weak)})
+    )
+    (tmp_path / "run" / "names.txt").write_text("mood 2 -> 1\n", encoding="utf-8")
+    summaries = {s.cluster: s for s in restore_analysis(load_run(tmp_path / "run"))["mood"].summaries}
+    assert (summaries[0].label_is_weak, summaries[1].label_is_weak) == (True, False)
+    assert [row.nearest for row in summaries[0].borderline] == [1]
+
+
+def test_a_cluster_of_more_rows_than_were_read_is_refused(tmp_path):
+    corpus = read_corpus(["The room was lovely, the train was broken.", "scary room, lovely staff"] * 9)
+    options = ClusterOptions(k=2, stability=False)
+    made = analyze(corpus, "What is the mood?", MoodEncoder(), cluster_options=options, multi=True, baseline=False)
+    save_run(tmp_path / "run", made)
+    file = tmp_path / "run" / "run.json"
+    manifest = json.loads(file.read_text())
+    manifest["clusters"][0]["size"] = 1000
+    file.write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="more rows than were read"):
+        load_run(tmp_path / "run")
+
+
+def test_texts_in_indonesian_can_be_saved(analysis, tmp_path):
+    result = analysis["mood"]
+    unread = replace(result, embeddings=replace(result.embeddings, unread_languages={"id": 0.9}))
+    save_run(tmp_path / "run", replace(analysis, results=analysis.results | {"mood": unread}))
+    assert load_run(tmp_path / "run").manifest.questions["mood"].unread_languages == {"id": 0.9}
 
 
 def test_settings_of_a_run_are_all_options():
