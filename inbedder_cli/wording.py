@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 NAME_LENGTH = 300  # characters of a label, an answer or an id; rich needs minutes to wrap a million
 # Characters that `str.isprintable` accepts, though they are blank or have no width
+JOINERS = "\u200c\u200d"
 BLANK = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
@@ -66,8 +68,16 @@ def printable(text: str) -> str:
     'a b [31mred'
     """
     if not text.isprintable():
-        text = "".join(c if c.isprintable() else " " for c in text)
+        text = "".join(c if c.isprintable() or is_part_of_text(c) else " " for c in text.replace("\u00ad", ""))
     return " ".join(text.split())
+
+
+def is_part_of_text(character: str) -> bool:
+    """Return whether an unprintable character belongs to a word or an emoji: a joiner, or newer than this Python.
+
+    :param character: one character.
+    """
+    return character in JOINERS or unicodedata.category(character) == "Cn"
 
 
 def short(text: str) -> str:

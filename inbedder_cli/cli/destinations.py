@@ -215,7 +215,7 @@ def with_output_style(
     :param reporter: told of a file whose suffix belongs to another format.
     :raises UsageError: for an option without an effect, where nothing is written as CSV.
     """
-    from inbedder_cli.output.formats import FORMATS, format_of
+    from inbedder_cli.output.formats import FORMATS, TABLE, format_of
 
     if (
         output
@@ -224,6 +224,8 @@ def with_output_style(
         and output.suffix.lower() not in FORMATS[format_name].suffixes
     ):
         reporter.info(f"{output} is written as {format_name}, whatever its suffix")
+    if format_name is None and output is None:
+        format_name = TABLE if sys.stdout.isatty() else format_like_input(corpus)
     names = [format_name, format_of(clusters) if clusters else None]
     is_csv = any(name in FORMATS and FORMATS[name].takes_style for name in names if name)
     if excel and not (is_csv and (output or clusters)):
@@ -315,7 +317,8 @@ def write_rows(
     from inbedder_cli.output.formats import write_table
 
     style = corpus.style
-    if style and output is None:  # a program that reads it expects neither mark nor CR
+    if style and output is None:  # a program that reads it expects neither mark nor CR, nor what Excel does
+        style = CsvStyle(escapes_formulas=style.escapes_formulas) if style.encoding != "utf-8" else style
         style = replace(style, line_end="\n", has_mark=False)
     with open_output(output) as stream:
         write_table(

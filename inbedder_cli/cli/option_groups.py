@@ -309,19 +309,21 @@ def with_groups(command: Callable[..., None]) -> Callable[..., None]:
     keyword = inspect.Parameter.KEYWORD_ONLY
     own = [p for p in inspect.signature(command).parameters.values() if p.name not in groups]
     listed = [p.replace(annotation=hints[p.name], kind=keyword) for p in own]  # listed first in the help
-    if asks_for_settings := any(hasattr(group, FROM_SETTINGS) for group in groups.values()):
+    has_format = "output_format" in hints
+    own_context = next((p.name for p in listed if p.annotation is typer.Context), None)
+    if own_context is None:  # it tells settings from options of the command line
         listed.append(inspect.Parameter(CONTEXT, keyword, annotation=typer.Context))
     for group in (*groups.values(), ConsoleOptions):
         listed += _as_parameters(group)
-    if has_format := "output_format" in hints:
+    if has_format:
         listed.append(inspect.Parameter(JSON, keyword, default=False, annotation=parameters.Json))
 
     @functools.wraps(command)
     def run(**values: Any) -> None:  # noqa: ANN401
-        context = values.pop(CONTEXT) if asks_for_settings else None
+        context = values[own_context] if own_context else values.pop(CONTEXT)
         set_console(verbose=values.pop("verbose"), color=values.pop("color"))
         if has_format and values.pop(JSON):
-            if values["output_format"] not in (None, "json"):
+            if values["output_format"] not in (None, "json") and not _is_setting(context, "output_format"):
                 raise UsageError(f"--json and --format {values['output_format']} exclude each other")
             values["output_format"] = "json"
         for name, group in groups.items():

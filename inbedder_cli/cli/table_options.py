@@ -10,7 +10,7 @@ from inbedder_cli.cli import input_parameters, parameters
 from inbedder_cli.corpus.columns import list_names
 from inbedder_cli.corpus.layout import Reading, option_of
 from inbedder_cli.corpus.opening import STDIN
-from inbedder_cli.corpus.readers import format_of_suffix, taken_options
+from inbedder_cli.corpus.readers import READERS, format_of_suffix, taken_options
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import EmptyTexts, EncodingErrors, OnBadRow
 from inbedder_cli.wording import count_of
@@ -98,7 +98,8 @@ class InputOptions(TableOptions):
             return self.read(file, reporter, dry_run=dry_run)
         default = InputOptions()
         names_text = self.text or self.text_template
-        taken = taken_options(self.input_format or format_of_suffix(file))
+        named = format_of_suffix(file)
+        taken = taken_options(self.input_format or reading.input_format or named)
         adopted = {
             name: value
             for name, value in reading.options().items()
@@ -106,6 +107,7 @@ class InputOptions(TableOptions):
             and value not in (getattr(default, name), ())
             and not (names_text and name in ("text", "text_template"))
             and (name in taken or not hasattr(reading.layout, name))
+            and not (name == "input_format" and named is not None and READERS[named].is_binary)
         }
         if adopted:
             shown = ", ".join(map(_shown, adopted, adopted.values()))

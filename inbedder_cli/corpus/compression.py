@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 SPOOL_BYTES = 256 * 2**20  # a pipe is kept in memory up to this size, then on disk
 XZ = b"\xfd7zXZ\0"
 XZ_MEMORY = 256 * 2**20  # bytes; files of xz -9 need 65 MB
+BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")  # its size, and its first block or its end
+BZIP2_BYTES = 10
 ZSTD = b"\x28\xb5\x2f\xfd"
 ZSTD_SKIPPABLE = b"\x2a\x4d\x18"  # after a byte 50 to 5F; pzstd begins its files so
 ZIP = b"PK\x03\x04"
@@ -59,15 +61,15 @@ def decompress(raw: IO[bytes], packed: int, name: str) -> IO[bytes]:
     :return: a stream that ends with an error where it unpacks to too much.
     :raises InputError: for damaged zstd data, and for a zip archive of several files or with a password.
     """
-    magic = raw.read(len(XZ))
+    magic = raw.read(max(len(XZ), BZIP2_BYTES))
     raw.seek(0)
-    if magic == XZ:
+    if magic.startswith(XZ):
         return spool(bound_stream(cast("IO[bytes]", io.BufferedReader(_XzReader(raw))), packed, name))
+    if BZIP2.match(magic):
+        return bound_stream(bz2.BZ2File(raw), packed, name)
     magic = magic[:4]
     if magic.startswith(b"\x1f\x8b"):
         return bound_stream(cast("IO[bytes]", gzip.GzipFile(fileobj=raw, mode="rb")), packed, name)
-    if magic.startswith(b"BZh"):
-        return bound_stream(bz2.BZ2File(raw), packed, name)
     if magic == ZSTD or (magic[1:] == ZSTD_SKIPPABLE and magic[0] >> 4 == 5):
         import pyarrow as pa
 

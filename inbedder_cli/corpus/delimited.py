@@ -83,7 +83,12 @@ def stream_csv(
     if returns.are_content:
         records = returns.joined(records)
     rows = stream_cells(
-        swallowed.watch(records), opened.name, layout, limit, delimiter=delimiter, originals=originals
+        swallowed.watch(records),
+        opened.name,
+        layout,
+        limit,
+        delimiter=f"{delimiter} " if is_spaced else delimiter,
+        originals=originals,
     )
     notes = []
     if layout.delimiter is None and delimiter != usual:

@@ -81,7 +81,8 @@ def refuse_foreign(opened: Opened, layout: Layout) -> None:
     if head.startswith(tuple(WIDE_MARKS)):
         return
     for foreign in FOREIGN:
-        if head.startswith(foreign.start):
+        is_word = foreign.start.isalnum()  # with which a text may begin, too
+        if head.startswith(foreign.start) and (not is_word or b"\0" in head):
             raise InputError(f"is {foreign.kind}, not a text table", source=name, hint=_way_out(foreign, name))
     if head[TAR] == b"ustar":
         raise InputError(

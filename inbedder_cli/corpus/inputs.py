@@ -137,6 +137,7 @@ def read_corpus(
         layout=layout,
         limit=limit,
         sample=sample,
+        input_format=input_format,
     )
     return replace(
         corpus,

@@ -12,13 +12,14 @@ from inbedder_cli.corpus.json_rows import JsonRows
 from inbedder_cli.corpus.jsonl import stream_records
 from inbedder_cli.corpus.layout import Layout
 from inbedder_cli.corpus.limits import MEGABYTE
+from inbedder_cli.corpus.lines import is_named_as_text
 from inbedder_cli.corpus.read_table import BadRow, note_of_bad_rows
 from inbedder_cli.corpus.text_lines import decode_lines
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import OnBadRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from inbedder_cli.corpus.opening import Opened
     from inbedder_cli.corpus.read_table import ReadTable
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 MAX_DOCUMENT = 500 * MEGABYTE  # characters; it is parsed in memory
 OBJECT = re.compile(r"\s*\{\s*[\"}]")
 LIST_INSIDE = re.compile(r"\[\s*\{")
+LIST_OF_OBJECTS = re.compile(r"\s*\[\s*\{")
 LIST = re.compile(r"\s*\[\s*(?:[\[{\"\]]|\Z)")
 LINE_HINT = "each line must be one whole JSON object; --on-bad-row skip leaves the others out"
 DOCUMENT_HINT = "is it whole? export it again"
@@ -54,12 +56,14 @@ def begins_with_object(text: str) -> bool:
     return _is_object(line, JsonParser(""))
 
 
-def is_json_document(_: Opened, text: str) -> bool:
+def is_json_document(opened: Opened, text: str) -> bool:
     """Return whether a file begins with a JSON object or list, or assigns or passes JSON.
 
+    :param opened: the file; a line of text may begin so, too, and then only objects tell.
     :param text: its first characters.
     """
-    return any(pattern.match(text) for pattern in (LIST, OBJECT, PREFIX))
+    patterns = (OBJECT, LIST_OF_OBJECTS) if is_named_as_text(opened) else (LIST, OBJECT, PREFIX)
+    return any(pattern.match(text) for pattern in patterns)
 
 
 def read_json_lines(opened: Opened, layout: Layout | None = None, limit: int | None = None) -> ReadTable:
@@ -126,9 +130,12 @@ def _stream(opened: Opened, layout: Layout, limit: int | None, *, least_lines: i
     if not n_filled:
         raise InputError("has no rows", source=opened.name, hint="give a file with one JSON object per row")
     skips = layout.on_bad_row is OnBadRow.skip
-    start = next(line for line in first if line.strip())
-    lines = chain(first, rest)
-    if layout.json_path is None and n_filled == least_lines and (skips or _is_object(start, parser)):
+    is_row = _is_object(next(line for line in first if line.strip()), parser)
+    lines: Iterable[str] = chain(first, rest)
+    if skips and not is_row and layout.json_path is None:
+        lines = list(lines)
+        skips = not _is_document(lines, opened.name)
+    if layout.json_path is None and n_filled == least_lines and (skips or is_row):
         bad_rows: list[BadRow] = []
         filled = ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
         records = _objects(filled, parser, bad_rows if skips else None)
@@ -139,6 +146,15 @@ def _stream(opened: Opened, layout: Layout, limit: int | None, *, least_lines: i
     records = enumerate(found.of(parser.values(text, DOCUMENT_HINT)), start=1)
     rows = stream_records(records, opened.name, limit)
     return replace(rows, notes=lambda: [*parser.all_notes(), *found.notes])
+
+
+def _is_document(lines: Sequence[str], name: str) -> bool:
+    """Return whether lines are one JSON document, or several after each other."""
+    try:
+        list(JsonParser(name).values(_joined(lines, name), DOCUMENT_HINT))
+    except InputError:
+        return False
+    return True
 
 
 def _holds_rows(line: str) -> bool:
@@ -190,7 +206,7 @@ def _objects(
             yield number, record
 
 
-def _joined(lines: Iterator[str], name: str) -> str:
+def _joined(lines: Iterable[str], name: str) -> str:
     kept, size = [], 0
     for line in lines:
         kept.append(line)

@@ -79,10 +79,15 @@ class JsonRows:
             self.notes.append("the first list names the columns (--no-header to change)")
         else:
             names = [f"column_{i}" for i in range(1, max(map(len, lists)) + 1)]
+        return self._named(names, lists, "the first list", "if it names no columns: --no-header")
+
+    def _named(
+        self, names: Sequence[str], lists: Sequence[list[Any]], header: str, hint: str
+    ) -> list[dict[str, Any]]:
         for place, cells in enumerate(lists, start=1):
             if len(cells) > len(names):
-                reason = f"row {place} has {len(cells)} items, the first list {len(names)}"
-                raise InputError(reason, source=self.name, hint="if it names no columns: --no-header")
+                reason = f"row {place} has {len(cells)} items, {header} {len(names)}"
+                raise InputError(reason, source=self.name, hint=hint)
         return [dict(zip(names, cells, strict=False)) for cells in lists]
 
     def _of_object(self, document: Any) -> list[dict[str, Any]]:  # noqa: ANN401
@@ -92,7 +97,7 @@ class JsonRows:
             )
         columns, data = document.get("columns"), document.get("data")
         if isinstance(columns, list) and isinstance(data, list) and _are_names(columns) and _are_lists(data):
-            return [dict(zip(columns, cells, strict=False)) for cells in data]
+            return self._named(columns, data, '"columns"', "export it again")
         if _are_columns(document.values()):
             return [dict(zip(document, cells, strict=True)) for cells in zip(*document.values(), strict=True)]
         objects = [value for value in document.values() if isinstance(value, dict)]

@@ -68,6 +68,7 @@ class Reading:
     :param layout: how the file is laid out, as it was given.
     :param limit: how many of its first rows were read; None: all.
     :param sample: size of the random sample of these; None: all.
+    :param input_format: the format that was asked for; None: it was detected.
     """
 
     columns: tuple[str, ...]
@@ -78,6 +79,7 @@ class Reading:
     layout: Layout = field(default_factory=Layout)
     limit: int | None = None
     sample: int | None = None
+    input_format: str | None = None
 
     @classmethod
     def of_options(cls, values: dict[str, Any]) -> Reading:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ COLUMN = "text"
 BATCH_LINES = 2**14
 TEXT_SUFFIXES = {".txt", ".text", ".md", ".log"}
 SENTENCE = 4  # words from which a first line is a text, not the name of a column
+MOMENT = re.compile(r"\W{0,2}(?:\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|\d{1,2}:\d\d)\b")  # no header begins so
 TABLE = 0.9  # least share of records of equal width in a table
 RAGGED_TABLE = 0.5  # in one whose name does not tell that it is text
 
@@ -65,10 +67,19 @@ def stream_lines(opened: Opened, layout: Layout | None = None, limit: int | None
     return RowStream(batches(), lambda table: table, list)
 
 
+def is_named_as_text(opened: Opened) -> bool:
+    """Return whether the suffix of a file tells plain text.
+
+    :param opened: the file.
+    """
+    return bool(TEXT_SUFFIXES.intersection(Path(opened.name.lower()).suffixes[-2:]))
+
+
 def is_plain_text(opened: Opened, text: str) -> bool:
     """Return whether a file holds lines of text rather than a table.
 
-    No delimiter divides plain lines evenly, or the first one is a sentence. A file that is not named as text may
+    No delimiter divides plain lines evenly, or the first one is a sentence, or begins with a date as those of logs
+    and chats do. A file that is not named as text may
     be a table of one column: only a first line of four words or more tells that it is not.
 
     :param opened: the file.
@@ -76,9 +87,11 @@ def is_plain_text(opened: Opened, text: str) -> bool:
     """
     text = text.lstrip()
     first = text.splitlines()[0].strip() if text else ""
+    if is_named_as_text(opened) and MOMENT.match(first):
+        return True
     share = max(consistency(text, delimiter)[0] for delimiter in DELIMITERS)
     if share >= TABLE and not first.endswith((".", "!", "?")):
         return False
-    if TEXT_SUFFIXES.intersection(Path(opened.name.lower()).suffixes[-2:]):
+    if is_named_as_text(opened):
         return first.lower() not in TEXT_NAMES
     return share < RAGGED_TABLE and len(first.split()) >= SENTENCE

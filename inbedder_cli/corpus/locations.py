@@ -181,12 +181,14 @@ def expand_pattern(pattern: str) -> list[str]:
     here = Location(pattern if is_remote(pattern) else Path(pattern).as_posix())
     folder, slash, last = here.location.rpartition("/")
     has_wildcards = any(sign in last for sign in _wildcards(pattern))
-    if any(sign in folder for sign in _wildcards(pattern)):
-        raise UsageError(f'"{pattern}" has a wildcard in a folder', hint="use wildcards in the last part only")
-    if not (has_wildcards and is_remote(pattern)) and here.state() is not None:
+    in_folder = any(sign in folder for sign in _wildcards(pattern))
+    if not ((has_wildcards or in_folder) and is_remote(pattern)) and here.state() is not None:
         return [here.location]
+    if in_folder:
+        raise UsageError(f'"{pattern}" has a wildcard in a folder', hint="use wildcards in the last part only")
     if has_wildcards:
         names = [name for name in _names(Location(folder + slash or ".")) if fnmatch.fnmatchcase(name, last)]
+        names = [name for name in names if last.startswith(".") or not name.startswith(".")]  # as in a shell
         found = [f"{folder}{slash}{name}" for name in names]
     else:
         names = [name for name in _names(here) if not name.startswith((".", "_"))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inbedder_cli.corpus.delimiters import DELIMITERS, consistency
 from inbedder_cli.corpus.header import column_names
 from inbedder_cli.wording import count_of
 
@@ -65,9 +66,9 @@ class Trimming:
 
         if len(self.header) != 1:
             return None
-        repeats = pc.equal(
-            pc.utf8_ltrim(table.column(0), "\ufeff"), self.header[0][0]
-        )  # a mark may stand before it
+        first = self.header[0][0]  # a mark may stand before it, and then its quotes are taken for text
+        unmarked = pc.utf8_ltrim(table.column(0), "\ufeff")
+        repeats = pc.or_(pc.equal(unmarked, first), pc.equal(unmarked, f'"{first}"'))
         for place in range(1, table.num_columns):
             if not pc.any(repeats).as_py():
                 return None
@@ -98,7 +99,15 @@ class Trimming:
         header = self.header[0]
         if self.n_kept > 2 and header[0].strip() and not any(map(str.strip, header[1 : self.n_kept])):
             return ["only the first column has a name (is the header further down? --skip-rows N)"]
+        if self.n_kept == 1 and _is_quoted_table([header[0], *(cells[0] for cells in below if cells)]):
+            return ["each line is in double quotes as a whole, so its columns are read as one: export it again"]
         words, end = header[0].split(), header[0].rstrip()[-1:]
         if self.n_kept == 1 and below and (end in (".", "!") or (len(words) > 1 and end != "?")):
             return [f'the header is "{header[0]}" (if it is a text: --no-header)']
         return []
+
+
+def _is_quoted_table(lines: list[str]) -> bool:
+    """Return whether the only cells of rows are rows of a table themselves, as after two exports."""
+    text = "\n".join(lines) + "\n"
+    return len(lines) > 1 and any(consistency(text, delimiter)[0] == 1 for delimiter in DELIMITERS)

@@ -64,8 +64,9 @@ def check_sizes(table: pa.Table) -> None:
 
 
 def _check_length(text: str, row: int | None, column: str) -> None:
-    if len(text) > MAX_CELL:
-        message = f"a cell of {len(text):,} characters does not fit into Excel, which takes {MAX_CELL:,}"
+    length = len(escape(NO_XML.sub("", text)))  # openpyxl cuts what is longer
+    if length > MAX_CELL:
+        message = f"a cell of {length:,} characters does not fit into Excel, which takes {MAX_CELL:,}"
         raise InputError(message, row=row, column=column, hint=HINT)
 
 

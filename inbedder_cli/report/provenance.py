@@ -86,8 +86,16 @@ def command(analysis: Analysis) -> str:
     words += ["-m", record.reference, "--dtype", record.dtype]
     words += ["--template", record.template] if record.template else []
     words += ["--by", _joined(result.columns)] if result.columns else []
-    line = shlex.join(words)
-    return visible(line) if len(line) <= LONGEST_COMMAND else ""
+    line = " ".join(map(_quoted, words))
+    return line if len(line) <= LONGEST_COMMAND else ""
+
+
+def _quoted(word: str) -> str:
+    """Return a word as a shell reads it; one with characters that cannot be seen is written with escapes."""
+    shown = visible(word)
+    if shown == word:
+        return shlex.quote(word)
+    return "$'" + visible(word.replace("\\", "\\\\").replace("'", "\\'")) + "'"
 
 
 def _joined(names: Sequence[str]) -> str:
@@ -119,6 +127,7 @@ def _reading(reading: Reading) -> list[str]:
         ("--id", reading.id_column),
         ("--limit", reading.limit and str(reading.limit)),
         ("--sample", reading.sample and str(reading.sample)),
+        ("--input-format", reading.input_format),
         ("--empty", None if reading.empty is EmptyTexts.skip else str(reading.empty)),
     ):
         words += [option, value] if value else []

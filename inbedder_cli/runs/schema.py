@@ -249,6 +249,7 @@ class Input(Struct, frozen=True):
     on_bad_row: OnBadRow = OnBadRow.fail
     limit: Annotated[int, Meta(ge=1)] | None = None
     sample: Annotated[int, Meta(ge=1)] | None = None
+    input_format: str | None = None
 
 
 class Files(Struct, frozen=True, rename={"tensors": TENSORS, "rows": ROWS}):

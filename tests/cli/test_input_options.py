@@ -68,7 +68,7 @@ def test_padded_rows_stay(cluster, tmp_path):
         (["--on-bad-row", "skip", "--json-path", "data"], "--json-path is not for csv"),
         (["--on-bad-row", "skip", "--sheet", "Data"], "formats that take it: xlsx"),
         (["--on-bad-row", "skip", "--excel"], "-o FILE.csv"),
-        (["--on-bad-row", "skip", "--escape-formulas"], "--escape-formulas is for CSV"),
+        (["--on-bad-row", "skip", "--escape-formulas", "-f", "json"], "--escape-formulas is for CSV"),
         (["--on-bad-row", "skip", "--excel", "-o", "out.jsonl"], "--excel is for files of CSV"),
     ],
 )
@@ -112,3 +112,12 @@ def test_clusters_are_crossed_with_values_inside_cells(inbedder, tmp_path):
     refused = inbedder("cluster", path, *options[:-1], "tickets.priority")
     assert refused.exit_code == 5
     assert 'no column "tickets.priority"' in refused.stderr
+
+
+def test_a_pipe_gets_utf_8_whatever_the_files_are_for(cluster, tmp_path):
+    done = cluster("--on-bad-row", "skip", "--excel", "--clusters", tmp_path / "clusters.csv", "--escape-formulas")
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.splitlines()[1].startswith("0,'=text 0,") or done.stdout.splitlines()[1].startswith(
+        "0,\"'=text 0"
+    )
+    assert (tmp_path / "clusters.csv").read_bytes().startswith(b"\xff\xfe")

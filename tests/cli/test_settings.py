@@ -215,3 +215,10 @@ def test_a_setting_that_does_not_apply_to_hdbscan_leaves_tune_alone(folders, inb
     tuned = inbedder(*command)
     assert tuned.exit_code == 0, tuned.stderr
     assert inbedder(*command, "--k-max", "5").exit_code == 2
+
+
+def test_json_on_the_command_line_beats_a_format_of_the_settings(inbedder, monkeypatch):
+    monkeypatch.setenv("INBEDDER_FORMAT", "csv")
+    done = inbedder("config", "show", "--json")
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.startswith(("[", "{"))

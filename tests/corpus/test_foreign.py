@@ -40,6 +40,13 @@ def test_foreign_kinds_are_named_with_a_way_out(tmp_path, name, content, kind, w
     assert way_out in f"{caught.value} {caught.value.hint}"
 
 
+@pytest.mark.parametrize("header", ["ORCID,text", "BZh,text", "BZh9,text", "RDX,text", "ARROW1,text"])
+def test_a_header_may_begin_like_a_foreign_file(tmp_path, header):
+    path = tmp_path / "x.csv"
+    path.write_text(f"{header}\n1,late again\n")
+    assert read_corpus(path).texts == ["late again"]
+
+
 def test_control_characters_that_separate_cells_do_not_make_a_file_binary(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("id\x1ftext\n" + "".join(f"{i}\x1flate again, no {i}\n" for i in range(50)))

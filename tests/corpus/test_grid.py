@@ -108,3 +108,24 @@ def test_no_content_is_lost_by_padding(tmp_path_factory, rows):
     filled = [text.rstrip(" \n,") for text in joined if text.strip(", \n")]
     read = [",".join(row.values()).rstrip(" \n,") for row in padded]
     assert [text for text in read if text.strip(", \n")] == filled
+
+
+def test_a_header_of_a_joined_file_with_a_mark_and_quotes_is_no_row(tmp_path):
+    part = '\ufeff"id","text"\r\n"1","good day"\r\n'
+    (tmp_path / "x.csv").write_bytes((part * 2).encode())
+    corpus = read_corpus(tmp_path / "x.csv")
+    assert corpus.texts == ["good day", "good day"]
+    assert any("repeat the header" in note for note in corpus.notes)
+
+
+@pytest.mark.parametrize(
+    "rows", ['"id,text"\n"1,""good day, all"""\n"2,""bad day"""\n', '"id;text"\n"1;good day, all"\n']
+)
+def test_lines_in_quotes_as_a_whole_are_told(tmp_path, rows):
+    (tmp_path / "x.csv").write_text(rows)
+    assert any("in double quotes as a whole" in note for note in read_corpus(tmp_path / "x.csv").notes)
+
+
+def test_padding_keeps_the_blanks_after_delimiters(tmp_path):
+    (tmp_path / "x.csv").write_text('id, text\n1, "a, b"\n2, good, but late\n')
+    assert read_corpus(tmp_path / "x.csv", on_bad_row="pad").texts == ["a, b", "good, but late"]

@@ -136,3 +136,20 @@ def test_a_text_column_without_spaces_is_guessed(tmp_path):
         "分類,感想\n不満,配送が三日も遅れて、箱も潰れていました。\n満足,とても良い品物で、また買います。\n"
     )
     assert read_corpus(path).text_columns == ("感想",)
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_document_is_none_of_json_lines_where_bad_rows_are_skipped(tmp_path, indent):
+    path = tmp_path / "x.json"
+    rows = [{"text": "good day"}, {"text": "bad day"}]
+    path.write_text(json.dumps(rows, indent=indent))
+    assert read_corpus(path, on_bad_row="skip").texts == ["good day", "bad day"]
+    path.write_text('oops\n{"text": "good day"}\n')
+    assert read_corpus(path, on_bad_row="skip").texts == ["good day"]
+
+
+def test_more_cells_than_columns_are_an_error(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text('{"columns": ["id", "text"], "data": [[1, "good day", "extra"], [2, "bad day"]]}')
+    with pytest.raises(InputError, match='row 1 has 3 items, "columns" 2'):
+        read_corpus(path)

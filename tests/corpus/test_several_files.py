@@ -138,3 +138,16 @@ def test_a_link_to_a_file_that_is_not_there_is_an_error(exports):
         with pytest.raises(InputError, match=r"mar\.csv: is a link to a file that is not there"):
             read_corpus(source, text="text")
     assert len(read_corpus(f"{folder}/j*.csv", text="text")) == 2
+
+
+def test_a_folder_may_have_wildcards_in_its_name(tmp_path):
+    folder = tmp_path / "[proj] a"
+    folder.mkdir()
+    (folder / "x.csv").write_text("text\ngood day\n")
+    assert read_corpus(folder / "x.csv").texts == ["good day"]
+
+
+def test_a_pattern_leaves_hidden_files_out(tmp_path):
+    (tmp_path / "x.csv").write_text("text\ngood day\n")
+    (tmp_path / "._x.csv").write_bytes(bytes(range(30)))
+    assert read_corpus(tmp_path / "*.csv").texts == ["good day"]

@@ -94,6 +94,11 @@ def test_names_that_are_one_in_excel_are_refused():
         sheet_of({"a": ["x"], "a\x01": ["y"]})
 
 
+def test_a_cell_that_its_escapes_make_too_long_is_refused():
+    with pytest.raises(InputError, match="does not fit into Excel"):
+        sheet_of({"text": [("x" * 48 + "\r\n") * 600]})
+
+
 @pytest.mark.parametrize("text", ["_x0041_", "a\rb", "a\r\nb", "_x005F_", "x_y"])
 def test_escapes_of_excel_are_texts(text, tmp_path):
     path = tmp_path / "x.xlsx"

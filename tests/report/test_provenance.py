@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 from dataclasses import replace
 from itertools import pairwise
 
@@ -65,3 +66,20 @@ def test_what_came_through_a_pipe_is_read_from_one(told, tmp_path, monkeypatch):
         corpus = read_corpus("-", text="text")
     made = analyze(corpus, "What is the mood?", MoodEncoder(), cluster_options=ClusterOptions(k=2), baseline=False)
     assert shlex.split(command(made))[:3] == ["inbedder", "cluster", "-"]
+
+
+def test_what_cannot_be_seen_is_quoted_for_a_shell(tmp_path):
+    path = tmp_path / "x.txt"
+    rows = [f"{i}\ta {mood} room" for i, mood in enumerate(["lovely", "broken", "scary"] * 5)]
+    path.write_text("id\ttext\n" + "\n".join(rows) + "\n")
+    corpus = read_corpus(str(path), text="text", delimiter="\t", input_format="csv")
+    options = ClusterOptions(k=2, stability=False)
+    made = analyze(corpus, "What is\nthe 'mood'?", MoodEncoder(), cluster_options=options, baseline=False)
+    line = command(made)
+    assert "\n" not in line
+    shown = subprocess.run(
+        ["bash", "-c", f"printf '%s\\0' {line}"], check=True, capture_output=True, text=True
+    ).stdout.split("\0")
+    assert after("--delimiter", shown) == ["\t"]
+    assert after("--input-format", shown) == ["csv"]
+    assert after("-i", shown) == ["What is\nthe 'mood'?"]
