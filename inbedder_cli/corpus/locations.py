@@ -256,12 +256,21 @@ def shown_name(path: str) -> str:
 def _local_states(folder: Path) -> dict[str, FileState]:
     try:
         with os.scandir(folder) as entries:
-            found = [(entry.name, entry.stat()) for entry in entries if entry.is_file()]
+            found = [(entry.name, _state_of_entry(entry)) for entry in entries if entry.is_file()]
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise InbedderError(f"{folder} cannot be listed: {reason_of(error)}") from error
-    return {name: FileState(state.st_size, state.st_mtime) for name, state in found}
+    return {name: state for name, state in found if state is not None}
+
+
+def _state_of_entry(entry: os.DirEntry[str]) -> FileState | None:
+    """Return the state of a file in a listing; None where another process has removed or renamed it meanwhile."""
+    try:
+        state = entry.stat()
+    except FileNotFoundError:
+        return None
+    return FileState(state.st_size, state.st_mtime)
 
 
 def _state(info: Any) -> FileState:  # noqa: ANN401

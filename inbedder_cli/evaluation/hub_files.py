@@ -49,11 +49,12 @@ def config_files(folder: Path, config: str, split: str) -> list[Path]:
     return matches
 
 
-def read_file(path: Path, broken: list[str] | None = None) -> list[Record]:
+def read_file(path: Path, broken: list[str] | None = None, *, as_text: bool = False) -> list[Record]:
     """Read the rows of one Parquet, JSON-lines or CSV file; messages count rows as lines.
 
     :param path: the file; JSON lines may be gzipped.
     :param broken: collects one message per unusable line of JSON; None raises the first one.
+    :param as_text: whether cells of CSV stay texts, also numbers and "true".
     :return: one record per row.
     :raises InputError: when the file cannot be read.
     """
@@ -72,7 +73,9 @@ def read_file(path: Path, broken: list[str] | None = None) -> list[Record]:
             first = 1
         else:
             parsing = pyarrow.csv.ParseOptions(newlines_in_values=True)
-            table = pyarrow.csv.read_csv(str(path), parse_options=parsing)
+            names = pyarrow.csv.open_csv(str(path), parse_options=parsing).schema.names if as_text else []
+            converting = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
+            table = pyarrow.csv.read_csv(str(path), parse_options=parsing, convert_options=converting)
             first = 2
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"cannot be read: {str(error).splitlines()[0]}", source=str(path)) from error

@@ -42,7 +42,8 @@ class ModelUnderTest:
     :param takes_instruction: whether the question reaches the model; if not, only the baseline is measured.
     :param has_layers: whether a layer and a pooling can be chosen.
     :param load: loads the model.
-    :param dtype: the requested dtype.
+    :param dtype: its dtype; of models that take no question, the requested one.
+    :param masks: how many there are in the prompt of a masked model, and whether vectors are standardized.
     """
 
     name: str
@@ -54,6 +55,7 @@ class ModelUnderTest:
     has_layers: bool
     load: Callable[[], Encoder]
     dtype: str = "auto"
+    masks: str = ""
 
 
 def model_under_test(
@@ -104,9 +106,13 @@ def model_under_test(
             takes_instruction=True,
             has_layers=False,
             load=load,
-            dtype=str(dtype),
+            dtype=first.dtype,
+            masks=first.masks,
         )
+    from inbedder_cli.encoders.transformers.loading import choose_placement
+
     files = resolve_model(reference, offline=offline, reporter=reporter)
+    _, chosen = choose_placement(files, device, dtype)
     return ModelUnderTest(
         name=reference,
         revision=_revision(files),
@@ -124,7 +130,8 @@ def model_under_test(
             cache=False,
             reporter=reporter,
         ),
-        dtype=str(dtype),
+        dtype=str(chosen).removeprefix("torch."),
+        masks=f"{files.n_masks}{', standardized' if files.standardize else ''}",
     )
 
 

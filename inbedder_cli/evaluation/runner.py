@@ -262,6 +262,7 @@ def _key(
         "layer": ("last" if layer is None else str(layer)) if model.has_layers else "",
         "pooling": str(pooling or model.pooling),
         "dtype": model.dtype,
+        "masks": model.masks,
         "instruction": instruction,
         "protocol": str(options.protocol),
         "seeds": protocol.seeds,

@@ -69,6 +69,19 @@ def read_lora(folder: Path) -> dict[str, Any]:
     return config
 
 
+def _untied(model: torch.nn.Module, name: str, weight: torch.Tensor) -> torch.Tensor:
+    """Return the weight of a module; an output layer that shares it with the input embeddings gets its own."""
+    import torch
+
+    module: Any = model.get_submodule(name)
+    shared: Any = model
+    if module is shared.get_output_embeddings() and weight is shared.get_input_embeddings().weight:
+        module.weight = torch.nn.Parameter(weight.clone(), requires_grad=weight.requires_grad)
+        shared.config.tie_word_embeddings = False
+        return module.weight  # type: ignore[no-any-return]
+    return weight
+
+
 def merge_adapter(model: torch.nn.Module, folder: Path) -> None:
     """Add the adapter's low-rank updates to the model's weights, in place.
 
@@ -94,10 +107,11 @@ def merge_adapter(model: torch.nn.Module, folder: Path) -> None:
     with torch.no_grad():
         for name in sorted(down):
             try:
-                weight = model.get_parameter(name.removeprefix(PREFIX) + ".weight")
+                weight: torch.Tensor = model.get_parameter(name.removeprefix(PREFIX) + ".weight")
                 if (*up[name].shape, *down[name].shape) != (weight.shape[0], rank, rank, *weight.shape[1:]):
                     shapes = [tuple(tensor.shape) for tensor in (up[name], down[name], weight)]
                     raise ValueError("shapes {} and {}, rank {rank}, weight {}".format(*shapes, rank=rank))
+                weight = _untied(model, name.removeprefix(PREFIX), weight)
                 weight.add_(up[name].float() @ down[name].float(), alpha=scale)
             except (AttributeError, RuntimeError, ValueError) as error:
                 raise ModelError(f"the adapter in {folder} does not fit this model at {name}: {error}") from error

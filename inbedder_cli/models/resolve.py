@@ -133,13 +133,14 @@ def resolve_model(reference: str, *, offline: bool = False, reporter: Reporter =
 
 
 def _with_manifest(name: str, manifest: Manifest, *, offline: bool, reporter: Reporter) -> ModelFiles:
+    revision = manifest.base.weights_sha256 or ""
     if manifest.base.pinned is not None:
         folder = ensure_base(manifest, offline=offline, reporter=reporter)
     elif manifest.base.model is not None:
         folder = _resolve_base(manifest, offline=offline, reporter=reporter)
         manifest.check_base(folder)
     else:
-        folder = manifest.folder
+        folder, revision = manifest.folder, ""  # what it says of its own weights is not believed
         check_folder(name, folder)
     adapter = manifest.folder / manifest.adapter if manifest.adapter else None
     if adapter:
@@ -147,7 +148,7 @@ def _with_manifest(name: str, manifest: Manifest, *, offline: bool, reporter: Re
     return ModelFiles(
         name=name,
         folder=folder,
-        revision=manifest.base.weights_sha256 or "",
+        revision=revision,
         template=manifest.template,
         layer=manifest.layer,
         pooling=manifest.pooling,

@@ -209,17 +209,20 @@ def check_columns(plan: Plan, prefix: str) -> None:
 
 
 def merge_counts(output: Store, labeller: Labeller, shards: Iterable[int]) -> MergedCounts:
-    """Return the sum of the counts of shards.
+    """Return the sum of the counts of shards; those of other clusters are made again.
 
     :param output: the folder of the labelled rows.
     :param labeller: what they were made with.
     :param shards: their numbers.
-    :raises InputError: for counts that are missing or damaged, or of other clusters.
+    :raises InputError: for counts that are missing or damaged.
     """
     merged = MergedCounts(labeller.vocabulary, len(labeller.question.predictor.centroids))
     for shard in shards:
         name = _counts_name(shard)
         counts = decode_counts(output.read(name, MAX_BYTES) or b"", output.shown(name))
+        if counts.digest != labeller.digest:  # of a command that ended before it wrote the rows
+            labeller.label(shard)
+            counts = decode_counts(output.read(name, MAX_BYTES) or b"", output.shown(name))
         try:
             merged.add(counts)
         except (ValueError, IndexError) as error:

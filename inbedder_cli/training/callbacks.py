@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
+from inbedder_cli.errors import InbedderError
 from inbedder_cli.evaluation.models_under_test import ModelUnderTest
 from inbedder_cli.evaluation.runner import evaluate
 from inbedder_cli.evaluation.scores import MEANS
@@ -60,6 +62,11 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
         :param logs: the log entry.
         """
         logs = logs or {}
+        if not all(math.isfinite(logs[key]) for key in ("loss", "answer_loss") if key in logs):
+            raise InbedderError(
+                f"training diverged at step {state.global_step:,}: its loss is no number",
+                hint="start again with a lower --lr, and --force",
+            )
         names = {"answer_loss": "loss", "contrast_loss": "contrast", "eval_loss": "held-out loss"}
         losses = [f"{name} {logs[key]:.3f}" for key, name in names.items() if key in logs]
         if losses:

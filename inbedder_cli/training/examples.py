@@ -11,6 +11,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inbedder_cli.corpus.values import replace_surrogates
 from inbedder_cli.encoders.transformers.decoding import NOT_MENTIONED
 from inbedder_cli.errors import InputError, ModelError, did_you_mean
 from inbedder_cli.evaluation.hub_files import config_files, read_file
@@ -120,7 +121,7 @@ def read_examples(
     for reference in () if isinstance(data, LabeledTable) else data:
         for file in _files(reference, offline=offline):
             examples.files[_unused_name(file.name, examples.files)] = file_sha256(file)
-            for record in read_file(file, examples.broken):
+            for record in read_file(file, examples.broken, as_text=True):
                 _add_record(record, Path(reference).stem, stop_words, examples, needs_answers=needs_answers)
     if not examples.rows:
         fields = f"{TEXT}, {INSTRUCTION} and {ANSWER}" if needs_answers else f"{TEXT} and {INSTRUCTION}"
@@ -227,7 +228,8 @@ def _add_record(
         examples.broken.append(str(error))
         return
     given_source = record.cells.get(SOURCE)
-    examples.rows.append(Example(text, question, shorten_answer(answer, stop_words), str(given_source or source)))
+    answer = shorten_answer(replace_surrogates(answer), stop_words)
+    examples.rows.append(Example(text, replace_surrogates(question), answer, str(given_source or source)))
 
 
 def _add_table(

@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional as F
 from transformers import DynamicCache
 
+from inbedder_cli.encoders.transformers.output_head import output_head
 from inbedder_cli.encoders.transformers.pooling import word_roots
 from inbedder_cli.options import Architecture, Pooling
 from inbedder_cli.training.recipes import TEACHER_TEMPERATURE
@@ -82,7 +83,7 @@ class AnsweringModel(torch.nn.Module):
             use_cache=cache is not None,
         )
         rows, columns = part["places"].T
-        logits = self.lm.get_output_embeddings()(out.last_hidden_state[rows, columns])
+        logits = output_head(self.lm)(out.last_hidden_state[rows, columns])
         if self.pools_words:
             return logits, word_roots(logits[columns == part["first"][rows]])
         states = out.last_hidden_state if self.is_last else out.hidden_states[self.layer]

@@ -133,7 +133,7 @@ def _manifest(learner: Learner, model: str, base: dict[str, Any], name: str) -> 
 def base_entry(files: ModelFiles, reference: str) -> dict[str, Any]:
     """Return the entry of the base in the manifest: its pinned file (bundled models) or reference, and its hash.
 
-    An encoder that is itself an adapter passes on the entry of its own manifest.
+    An encoder that has a base itself passes on the entry of its own manifest.
 
     :param files: of the base.
     :param reference: of the base, as the user gave it.
@@ -142,8 +142,9 @@ def base_entry(files: ModelFiles, reference: str) -> dict[str, Any]:
     from inbedder_cli.models.convert import weights_sha256
     from inbedder_cli.models.manifest import bundled_manifests, read_manifest
 
-    if files.adapter is not None:
-        base = read_manifest(files.adapter.parent).base
+    own = files.adapter.parent if files.adapter is not None else expand(reference)
+    if os.path.lexists(own / MANIFEST):
+        base = read_manifest(own).base
         if base.pinned or base.model:
             return {name: value for name, value in asdict(base).items() if value}
     known = bundled_manifests().get(reference)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.encoders.prompts.prompter import MIN_TEXT_TOKENS
 from inbedder_cli.encoders.prompts.templates import SLOT
+from inbedder_cli.encoders.prompts.tokenizers import run_tokenizer
 from inbedder_cli.encoders.transformers.batching import plan_batches
 from inbedder_cli.encoders.transformers.fast_paths import common_prefix
 from inbedder_cli.options import Architecture
@@ -92,7 +93,7 @@ class ExampleTokenizer:
 
 
 def examples_that_fit(examples: Sequence[Example], encoder: ModelEncoder, max_tokens: int) -> list[Example]:
-    """Return the examples whose question leaves room for a text.
+    """Return the examples whose question leaves room for a text, and whose answer the tokenizer knows.
 
     :param examples: of any length.
     :param encoder: the encoder, for its tokenizer and template.
@@ -101,11 +102,12 @@ def examples_that_fit(examples: Sequence[Example], encoder: ModelEncoder, max_to
     """
     if not examples:
         return []
-    questions = list({example.instruction for example in examples})
-    ids = encoder.tokenizer(questions, add_special_tokens=False)["input_ids"]
-    length = dict(zip(questions, map(len, ids), strict=True))
+    strings = list({string for e in examples for string in (e.instruction, e.answer)})
+    ids = run_tokenizer(lambda: encoder.tokenizer(strings, add_special_tokens=False)["input_ids"])
+    length = dict(zip(strings, map(len, ids), strict=True))
     around = len(encoder.prompter("?", max_tokens).encode([""])[0][0])
-    return [e for e in examples if length[e.instruction] + around + MIN_TEXT_TOKENS < max_tokens]
+    room = max_tokens - around - MIN_TEXT_TOKENS
+    return [e for e in examples if length[e.instruction] < room and (length[e.answer] or not e.answer)]
 
 
 class Collator:

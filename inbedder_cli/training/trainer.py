@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers import PrinterCallback, Trainer, TrainerState, TrainingArguments
 
-from inbedder_cli.errors import InputError, OutOfMemoryError
+from inbedder_cli.errors import InbedderError, InputError, OutOfMemoryError
 from inbedder_cli.training.callbacks import EvaluationCallback, ProgressCallback
 from inbedder_cli.training.checkpoints import CHECKPOINTS, open_run
 from inbedder_cli.training.distributed import n_processes
@@ -159,7 +160,7 @@ def _reading(checkpoint: str | None) -> Iterator[None]:
         raise
     except Exception as error:  # of torch, safetensors, or transformers
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        hint = "remove it to continue from the one before, or start again with --force"
+        hint = "remove it to continue from the one before; without any, training starts again"
         raise InputError(f"the checkpoint cannot be read: {reason}", source=str(checkpoint), hint=hint) from error
 
 
@@ -232,6 +233,13 @@ def run_trainer(
             raise OutOfMemoryError(
                 "a training step does not fit into memory",
                 hint="lower --batch-tokens, --batch-size or --max-tokens, or add --checkpointing",
+            ) from error
+        except (OSError, SafetensorError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "writ" not in str(error):  # torch's own, of a full disk
+                raise
+            raise InbedderError(
+                f"a checkpoint cannot be written to {folder}: {str(error).splitlines()[0]}",
+                hint="make room on the disk, and repeat the command to continue",
             ) from error
     return list(trainer.state.log_history)
 

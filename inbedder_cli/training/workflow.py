@@ -86,7 +86,7 @@ def _train(
         f"{ready.n_seen:,} in {len(plan):,} steps, {learner.dtype} on {learner.encoder.model.device}"
     )
     base = base_entry(learner.files, model)
-    initial = None if options.full else learner.files.adapter
+    initial = learner.files.adapter
     initial_adapter = None if initial is None else adapter_sha256(initial)
     record = run_record(base, initial_adapter, examples.files, options, learner.dtype, _digest(plan, learn))
     if ready.labels is not None:  # unfinished runs of earlier versions have no such key

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from types import SimpleNamespace
 
 import fsspec
 import pyarrow as pa
@@ -151,3 +153,24 @@ def test_a_pattern_leaves_hidden_files_out(tmp_path):
     (tmp_path / "x.csv").write_text("text\ngood day\n")
     (tmp_path / "._x.csv").write_bytes(bytes(range(30)))
     assert read_corpus(tmp_path / "*.csv").texts == ["good day"]
+
+
+def test_a_file_that_vanishes_while_its_folder_is_listed_is_left_out(tmp_path, monkeypatch):
+    from inbedder_cli.corpus import locations
+
+    (tmp_path / "x.csv").write_text("text\ngood day\n")
+    scandir = os.scandir
+
+    class Listing:
+        def __init__(self, folder):
+            self.entries = list(scandir(folder))
+
+        def __enter__(self):
+            gone = SimpleNamespace(name=".tmp", is_file=lambda: True, stat=(tmp_path / "gone").stat)
+            return [gone, *self.entries]
+
+        def __exit__(self, *_):
+            pass
+
+    monkeypatch.setattr(locations.os, "scandir", Listing)
+    assert list(locations.Location(str(tmp_path)).states()) == ["x.csv"]

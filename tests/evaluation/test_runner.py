@@ -132,6 +132,7 @@ CHANGES = [
     ({"revision": "other"}, {}),
     ({"template": "chat"}, {}),
     ({"dtype": "float16"}, {}),
+    ({"masks": "1"}, {}),
 ]
 
 

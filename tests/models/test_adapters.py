@@ -89,3 +89,17 @@ def test_damaged_settings_are_an_error_of_the_model(tmp_path, config):
     adapter(tmp_path, **config)
     with pytest.raises(ModelError, match="damaged"):
         merge_adapter(make_model("llama", 50), tmp_path)
+
+
+def test_an_adapter_of_an_output_layer_leaves_the_embeddings_it_shares_as_they_are(tmp_path):
+    torch.manual_seed(1)
+    model = make_model("llama", 50)
+    model.config.tie_word_embeddings = True
+    model.tie_weights()
+    before = model.get_input_embeddings().weight.clone()
+    down, up = torch.randn(RANK, 32), torch.randn(50, RANK)
+    names = {f"base_model.model.lm_head.lora_{part}.weight": w for part, w in (("A", down), ("B", up))}
+    adapter(tmp_path, names)
+    merge_adapter(model, tmp_path)
+    torch.testing.assert_close(model.get_input_embeddings().weight, before)
+    torch.testing.assert_close(model.get_output_embeddings().weight, before + ALPHA / RANK * up @ down)

@@ -249,3 +249,15 @@ def test_a_folder_without_rights_is_an_error_of_the_model(tmp_path):
     (tmp_path / "closed").chmod(0)
     with pytest.raises(ModelError, match="Permission denied"):
         resolve_model(str(tmp_path / "closed" / "model"))
+
+
+def test_a_folder_cannot_claim_the_weights_of_another(tiny_models, tmp_path):
+    from inbedder_cli.encoders.transformers.lazy_encoder import model_identity
+
+    identities = set()
+    for kind in ("llama", "qwen3"):
+        folder = tmp_path / kind
+        shutil.copytree(tiny_models[kind], folder)
+        manifest_for(folder, base={"weights_sha256": "a" * 64})
+        identities.add(model_identity(resolve_model(str(folder)), None))
+    assert len(identities) == 2

@@ -404,3 +404,19 @@ def test_devices_are_not_for_engines(inbedder, reviews_folder, tmp_path):
     result = inbedder(*run, "--devices", "cuda:0,cuda:1")
     assert result.exit_code == 2
     assert "--engine ray has a worker on each GPU" in result.stderr
+
+
+def test_counts_of_other_clusters_are_made_again(shards, clustered, tmp_path):
+    work, output = clustered()
+    expected = json.loads((output / "_clusters.json").read_text())["clusters"]
+    part = sorted(output.glob("part-*"))[1]
+    kept = part.read_bytes()
+    (work / "run" / "names.txt").write_text("2 -> 0\n")
+    shards("assign", work, "-o", output)
+    changed = sorted((output / "_counts").iterdir())[1].read_bytes()
+    (work / "run" / "names.txt").unlink()
+    shards("assign", work, "-o", output)
+    assert part.read_bytes() == kept
+    sorted((output / "_counts").iterdir())[1].write_bytes(changed)  # as if killed before the rows were written
+    shards("assign", work, "-o", output)
+    assert json.loads((output / "_clusters.json").read_text())["clusters"] == expected

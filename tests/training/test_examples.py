@@ -137,3 +137,19 @@ def test_a_very_long_answer_takes_no_longer_than_reading_it():
     started = time.process_time()
     assert shorten_answer(answer, frozenset(["the"])) == answer.removesuffix(" the")
     assert time.process_time() - started < 2
+
+
+def test_cells_of_csv_stay_texts(tmp_path):
+    path = tmp_path / "qa.csv"
+    path.write_text("input,instruction,output\n12,How many stars?,5\n34,Is it good?,true\n")
+    assert [(row.text, row.answer) for row in read_examples([str(path)], STOP).rows] == [
+        ("12", "5"),
+        ("34", "true"),
+    ]
+
+
+def test_halves_of_surrogate_pairs_are_replaced(tmp_path):
+    path = tmp_path / "qa.jsonl"
+    path.write_text('{"input": "x", "instruction": "Which \\ud83d?", "output": "red\\ud83dx"}\n')
+    (row,) = read_examples([str(path)], STOP).rows
+    assert (row.instruction + row.answer).isascii()

@@ -398,3 +398,30 @@ def test_two_processes_learn_together(data, tiny, tmp_path):
     assert done.stdout.strip() == "[0, 1]"
     assert (tmp_path / "mine" / "adapter" / "adapter_model.safetensors").is_file()
     assert json.loads((tmp_path / "mine" / "card.json").read_text())["processes"] == 2
+
+
+def test_a_run_that_diverges_is_an_error(inbedder, data, tiny, tmp_path):
+    done = inbedder("train", data, "-m", tiny, "-o", tmp_path / "mine", *FEW, "--lr", 10)
+    assert done.exit_code == 1, done.stderr
+    assert "training diverged" in done.stderr
+    assert not (tmp_path / "mine").exists()
+
+
+def test_what_is_trained_from_an_encoder_with_a_base_names_that_base(inbedder, data, reviews, tiny, tmp_path):
+    base = tmp_path / "x"
+    base.mkdir()
+    manifest = {
+        "schema": 2,
+        "name": "x",
+        "base": {"model": tiny},
+        "template": "question-first",
+        "layer": 3,
+        "adapter": None,
+    }
+    (base / MANIFEST).write_text(
+        json.dumps(manifest | {"pooling": "first-token", "license": "CC0-1.0", "description": "x"})
+    )
+    done = inbedder("train", data, "-m", base, "-o", tmp_path / "mine", *FEW)
+    assert done.exit_code == 0, done.stderr
+    assert json.loads((tmp_path / "mine" / MANIFEST).read_text())["base"]["model"] == tiny
+    assert inbedder("answer", reviews, "-i", "Which animal is it?", "-m", tmp_path / "mine").exit_code == 0

@@ -21,6 +21,7 @@ from inbedder_cli.encoders.transformers.fast_paths import find_prefix
 from inbedder_cli.encoders.transformers.forward_pass import PlainPass, Wanted
 from inbedder_cli.encoders.transformers.fused import FusedPass, is_fusable
 from inbedder_cli.encoders.transformers.model_encoder import BatchEncoder, ModelEncoder, is_out_of_memory
+from inbedder_cli.encoders.transformers.output_head import output_head
 from inbedder_cli.encoders.transformers.pooling import StatePooler, word_vectors
 from inbedder_cli.errors import UsageError
 from inbedder_cli.options import Architecture, EncodeOptions, Pooling
@@ -70,7 +71,7 @@ class _CausalBatchEncoder(BatchEncoder):
         super().__init__(encoder, options)
         self.encoder = encoder
         self.body = encoder.model.base_model  # without the LM head, which is only needed to decode
-        self.head = encoder.model.get_output_embeddings()
+        self.head = output_head(encoder.model)
         self.pools_words = self.pooling is Pooling.answer_words
         if self.pools_words and options.layer is not None:
             raise UsageError(
@@ -92,7 +93,10 @@ class _CausalBatchEncoder(BatchEncoder):
         # with each alone without fast paths. Below three prompts the check costs more than it saves.
         # Where each text is encoded by itself, its vector may not depend on how many others there are.
         self.forward_pass, self.passes = self.reference, 1
-        if len(prompts) < CHECKED_PROMPTS or self.batch_tokens == 1:
+        if self.batch_tokens == 1:
+            return
+        if len(prompts) < CHECKED_PROMPTS:
+            self.batch_tokens = 1
             return
         prefix = [] if self.wanted.prompt_sums else find_prefix(prompter)
         sample = [prompts[0], prompts[len(prompts) // 2], prompts[-1]]
@@ -109,6 +113,19 @@ class _CausalBatchEncoder(BatchEncoder):
                 f"{self.encoder.name}: {disabled} disabled: their outputs differ from the reference; "
                 "encoding will be slower"
             )
+            self._check_padding(sample, reporter)
+
+    def _check_padding(self, sample: Prompts, reporter: Reporter) -> None:
+        """Encode each prompt by itself where padding changes results: sliding windows, ALiBi, recurrent states."""
+        import torch
+
+        checked, key = self.encoder.fast_paths, f"padding, {self.pooling}, {max(map(len, sample)).bit_length()}"
+        if key not in checked:
+            with torch.inference_mode():
+                checked[key] = self._matches_reference(self.reference, [sample])
+        if not checked[key]:
+            self.batch_tokens = 1
+            reporter.warn(f"{self.encoder.name}: padding changes its outputs, so texts are encoded one by one")
 
     def _choose_pass(self, prefix: list[int], sample: Prompts, *, is_fused: bool) -> bool:
         """Use a forward pass from now on if it matches the reference; return whether it does."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inbedder_cli.encoders.next_words import RANKED
+from inbedder_cli.encoders.prompts.tokenizers import run_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +124,8 @@ def find_special_tokens(model: Any, tokenizer: Any) -> SpecialTokens:  # noqa: A
         end_ids.append(tokenizer.eos_token_id)
     word = NOT_MENTIONED.split()[0]
     forms = (form for text in (NOT_MENTIONED, NOT_MENTIONED.capitalize()) for form in (text, f" {text}"))
-    openings = {tokenizer.encode(form, add_special_tokens=False)[0] for form in forms}
+    encoded = run_tokenizer(lambda: [tokenizer.encode(form, add_special_tokens=False) for form in forms])
+    openings = {ids[0] for ids in encoded if ids}
     refusal_ids = [id_ for id_ in openings if tokenizer.decode([id_]).strip().lower() == word]
     end, refusal = (
         torch.tensor(sorted(set(found)), dtype=torch.long, device=model.device) for found in (end_ids, refusal_ids)

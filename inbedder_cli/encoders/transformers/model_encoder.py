@@ -252,7 +252,8 @@ class ModelEncoder(BaseEncoder):
     def pad_id(self) -> int:
         """The padding token. It must be the model's own: RoBERTa counts the tokens that differ from it."""
         pads = (getattr(self.config, "pad_token_id", None), self.tokenizer.pad_token_id, 0)
-        return int(next(id_ for id_ in pads if id_ is not None))
+        n_tokens = len(self.model.get_input_embeddings().weight)
+        return int(next(id_ for id_ in pads if id_ is not None and 0 <= id_ < n_tokens))
 
 
 class BatchEncoder(ABC):

@@ -202,3 +202,37 @@ def test_left_padded_batches_of_generate_give_the_same(fresh):
         assert 399 not in answer_ids
         np.testing.assert_allclose(encoded.vectors[row], steps[-1, row], atol=TOLERANCE)
         assert encoded.answers[row] == encoder.clean(answer_ids)
+
+
+@pytest.mark.filterwarnings("ignore:.*(disabled|padding)")
+@pytest.mark.parametrize("n_texts", [2, len(TEXTS)])
+def test_models_that_padding_changes_read_texts_one_by_one(tmp_path, n_texts):
+    import transformers
+
+    from tests.conftest import make_tokenizer
+
+    torch.manual_seed(0)
+    tokenizer = make_tokenizer()
+    config = transformers.MistralConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        sliding_window=8,
+        pad_token_id=0,
+        eos_token_id=2,
+        initializer_range=0.2,
+    )
+    transformers.MistralForCausalLM(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    texts = TEXTS[:n_texts]
+    encoded = load(tmp_path).encode(texts, QUESTION, EncodeOptions(max_answer_tokens=6))
+    alone = [load(tmp_path).encode([text], QUESTION, EncodeOptions(max_answer_tokens=6)) for text in texts]
+    assert encoded.answers == [one.answers[0] for one in alone]
+
+
+def test_a_padding_token_that_the_model_does_not_have_is_not_used(fresh):
+    fresh.config.pad_token_id = -1
+    assert fresh.pad_id == fresh.tokenizer.pad_token_id
