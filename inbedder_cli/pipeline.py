@@ -118,7 +118,8 @@ def analyze(
 
 
 def _check_instruction(instruction: str, embeddings: Embeddings) -> None:
-    if embeddings.instruction and instruction.strip() != embeddings.instruction.strip():
+    made_with, asked = (embeddings.instruction or "").strip(), instruction.strip()
+    if made_with and asked and made_with != asked:
         raise UsageError(
             f'the embeddings were made with "{embeddings.instruction}", not with "{instruction}"',
             hint="ask the same question, or give an encoder instead",

@@ -59,6 +59,7 @@ def test_embeddings_answer_no_other_question():
     run = clustered([*ANGER, *JOY], ["anger"] * 10 + ["joy"] * 10)
     with pytest.raises(UsageError, match="were made with"):
         analyze(run.corpus, "Which product is it about?", embeddings=run.embeddings)
+    assert analyze(run.corpus, "", embeddings=run.embeddings).result.instruction == QUESTION
 
 
 class Blind(BaseEncoder):

@@ -119,11 +119,9 @@ class _CausalBatchEncoder(BatchEncoder):
         """Encode each prompt by itself where padding changes results: sliding windows, ALiBi, recurrent states."""
         import torch
 
-        checked, key = self.encoder.fast_paths, f"padding, {self.pooling}, {max(map(len, sample)).bit_length()}"
-        if key not in checked:
-            with torch.inference_mode():
-                checked[key] = self._matches_reference(self.reference, [sample])
-        if not checked[key]:
+        with torch.inference_mode():
+            is_same = self._matches_reference(self.reference, [sample])
+        if not is_same:
             self.batch_tokens = 1
             reporter.warn(f"{self.encoder.name}: padding changes its outputs, so texts are encoded one by one")
 

@@ -93,6 +93,7 @@ def test_fast_paths_are_checked_once_for_prompts_of_like_lengths(encoder, sizes,
     assert len(tried) == 3
 
 
+@pytest.mark.filterwarnings("ignore:.*padding")
 def test_fast_paths_that_do_not_work_are_checked_again(encoder, monkeypatch):
     monkeypatch.setattr(_CausalBatchEncoder, "_matches_reference", lambda *_: False)
     encoder(template="question-first").encode(TEXTS, QUESTION, OPTIONS)
