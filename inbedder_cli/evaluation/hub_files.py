@@ -73,7 +73,10 @@ def read_file(path: Path, broken: list[str] | None = None, *, as_text: bool = Fa
             first = 1
         else:
             parsing = pyarrow.csv.ParseOptions(newlines_in_values=True)
-            names = pyarrow.csv.open_csv(str(path), parse_options=parsing).schema.names if as_text else []
+            names: list[str] = []
+            if as_text:
+                with pyarrow.csv.open_csv(str(path), parse_options=parsing) as reader:
+                    names = reader.schema.names
             converting = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
             table = pyarrow.csv.read_csv(str(path), parse_options=parsing, convert_options=converting)
             first = 2

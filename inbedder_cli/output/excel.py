@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+LONGEST_ESCAPE = len("_x000D_")
 MAX_CELL = 32_767  # characters; Excel's limits
 MAX_ROWS = 1_048_576
 NAMED = 50  # characters of a name in a message
@@ -64,6 +65,8 @@ def check_sizes(table: pa.Table) -> None:
 
 
 def _check_length(text: str, row: int | None, column: str) -> None:
+    if len(text) * LONGEST_ESCAPE <= MAX_CELL:
+        return
     length = len(escape(NO_XML.sub("", text)))  # openpyxl cuts what is longer
     if length > MAX_CELL:
         message = f"a cell of {length:,} characters does not fit into Excel, which takes {MAX_CELL:,}"

@@ -235,7 +235,7 @@ def run_trainer(
                 hint="lower --batch-tokens, --batch-size or --max-tokens, or add --checkpointing",
             ) from error
         except (OSError, SafetensorError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and "writ" not in str(error):  # torch's own, of a full disk
+            if isinstance(error, RuntimeError) and "failed writing" not in str(error):  # torch's, of a full disk
                 raise
             raise InbedderError(
                 f"a checkpoint cannot be written to {folder}: {str(error).splitlines()[0]}",

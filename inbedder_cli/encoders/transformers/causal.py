@@ -90,7 +90,8 @@ class _CausalBatchEncoder(BatchEncoder):
     def prepare(self, prompter: Prompter, prompts: list[list[int]], reporter: Reporter) -> None:
         # The fused forward pass is the fastest, then the model's own with fast paths. Whether one works for this
         # model and these options is checked once for prompts up to a length: three prompts together are compared
-        # with each alone without fast paths. Below three prompts the check costs more than it saves.
+        # with each alone without fast paths. Below three prompts the check costs more than it saves,
+        # and each is encoded by itself.
         # Where each text is encoded by itself, its vector may not depend on how many others there are.
         self.forward_pass, self.passes = self.reference, 1
         if self.batch_tokens == 1:
