@@ -321,6 +321,7 @@ def explain(
         rows=rows,
         status=embeddings.status_with_noise(clustering.labels),
         unanswered=unanswered,
+        explain_options=options or ExplainOptions(),
     )
 
 

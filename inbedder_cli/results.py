@@ -9,7 +9,7 @@ from inbedder_cli.diagnostics.crosstab import crosstabs, pairs_of
 from inbedder_cli.diagnostics.groupings import Grouping
 from inbedder_cli.embeddings import RowStatus
 from inbedder_cli.explanation.summaries import UNANSWERED_LABEL
-from inbedder_cli.options import UnansweredOptions
+from inbedder_cli.options import ExplainOptions, UnansweredOptions
 from inbedder_cli.python_terms import with_python_terms
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class ClusteringResult:
     :param crosstabs: cross-tables of these clusters with those of other questions and with columns of the corpus.
     :param columns: of the corpus, as they were asked for, that they are crossed with.
     :param unanswered_options: which answers counted as unanswered.
+    :param explain_options: how the clusters were explained.
     :param row_map: the map of the rows; None if it was not made (`report.maps`).
     :param places: where each row of the corpus lies on it, float32, shape (n_rows, 2), NaN for rows that do not.
     """
@@ -71,6 +72,7 @@ class ClusteringResult:
     crosstabs: Sequence[Crosstab] = ()
     columns: tuple[str, ...] = ()
     unanswered_options: UnansweredOptions = field(default_factory=UnansweredOptions)
+    explain_options: ExplainOptions = field(default_factory=ExplainOptions)
     row_map: RowMap | None = None
     places: npt.NDArray[np.float32] | None = None
 

@@ -41,6 +41,8 @@ EXIT_CODES = (
     "Exit codes: 0 ok, 1 failure, 2 usage, 3 model or network, 4 finished with failed rows, "
     "5 input, 6 out of memory, 130 interrupted (Ctrl-C), 128 + N stopped by signal N."
 )
+HELP_OPTIONS = frozenset({"-h", "--help"})
+ARGUMENTS = "inbedder.arguments"
 
 
 class Commands(TyperGroup):
@@ -56,11 +58,22 @@ class Commands(TyperGroup):
             code = end.exit_code
         sys.exit(code or 0)
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401
+        """Parse the options before the command, and keep all arguments for `invoke`."""
+        ctx.meta[ARGUMENTS] = tuple(args)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
         """Run the chosen command, with the user's settings as defaults of its options."""
         with show_errors(debug=bool(ctx.params.get("debug"))), interrupt_on_signals():
             _check_current_folder()
-            settings = Settings(self)
+            try:
+                settings = Settings(self)
+            except UsageError as error:
+                if not _runs_without_settings(ctx):
+                    raise
+                print_message(f"warning: {error}")
+                return super().invoke(ctx)
             for name, hint in settings.unknown_variables.items():
                 print_message(f"warning: the variable {name} sets nothing; {hint}see: inbedder config show --help")
             ctx.default_map = settings.default_map()
@@ -74,6 +87,13 @@ class Commands(TyperGroup):
                 if setting := settings.named_in(str(error), ctx.invoked_subcommand or ""):
                     raise UsageError(f"{setting.source}: {setting.option}: {error}", hint=error.hint) from None
                 raise
+
+
+def _runs_without_settings(ctx: Any) -> bool:  # noqa: ANN401
+    """Return whether a command is needed to mend a settings file, so that a broken one must not stop it."""
+    arguments = ctx.meta[ARGUMENTS]
+    words = [each for each in arguments if not each.startswith("-")]
+    return words[:1] == ["env"] or words[:2] == ["config", "path"] or not HELP_OPTIONS.isdisjoint(arguments)
 
 
 def _check_current_folder() -> None:
@@ -105,7 +125,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_show_locals=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": sorted(HELP_OPTIONS)},
 )
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(cluster)
 app.command(no_args_is_help=True, epilog=EXIT_CODES)(embed)

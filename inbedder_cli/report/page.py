@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 from inbedder_cli.errors import UsageError
 from inbedder_cli.options import ReportOptions
 from inbedder_cli.report import palette
+from inbedder_cli.report.command import command_of
 from inbedder_cli.report.distributions import chosen_columns, distributions
 from inbedder_cli.report.maps import with_maps
 from inbedder_cli.report.page_crosstab import page_crosstab
 from inbedder_cli.report.page_rows import group_places, page_corpus, rows_document, shown_rows
 from inbedder_cli.report.page_view import question_view
-from inbedder_cli.report.provenance import LIMITS, command, facts
+from inbedder_cli.report.provenance import LIMITS, facts
 from inbedder_cli.wording import printable, visible
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def page(analysis: Analysis, options: ReportOptions | None = None) -> bytes:
             dot="text" if len(corpus) == len(analysis.corpus) else "answer",
             has_texts=options.texts,
             facts=[(name, printable(value)) for name, value in facts(analysis)],
-            command=command(analysis),
+            command=command_of(analysis),
             limits=LIMITS,
             palette=palette,
             style=Markup(style),  # noqa: S704

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 
+from inbedder_cli.encoders import ModelRecord
+from inbedder_cli.errors import UsageError
+from inbedder_cli.options import ClusterOptions, EncodeOptions, ExplainOptions, UnansweredOptions
+from inbedder_cli.report.command import AskedQuestion, cluster_command
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
-    from inbedder_cli.runs.schema import Manifest, Question, Settings
+    from inbedder_cli.runs.schema import Manifest
 
-LONGEST_COMMAND = 3000  # characters
+AGAIN = "save the run again: "
+UNKNOWN = f"{AGAIN}cluster --save"
 
 
 class _OlderSettings(Struct):
@@ -29,7 +33,6 @@ class _OlderModel(Struct):
 
 class _OlderQuestion(Struct):
     instruction: str
-    multi: None = None
 
 
 class _AnyManifest(Struct):
@@ -50,36 +53,52 @@ def how_to_repeat_older(content: bytes, folder: Path) -> str:
     """
     try:
         older = msgspec.json.decode(content, type=_AnyManifest)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return "save the run again: cluster --save"
-    return how_to_repeat(older, folder)
+        asked = older.questions or {"": _OlderQuestion(older.instruction)}
+        questions = []
+        for name, question in asked.items():
+            made = older.settings[name]
+            options = ClusterOptions(algorithm=made.algorithm, k=made.k, min_cluster_size=made.min_cluster_size)
+            questions.append(AskedQuestion(name, question.instruction, options, k_is_selected=False))
+    except (msgspec.MsgspecError, ValueError, RecursionError, KeyError, TypeError, UsageError):
+        return UNKNOWN
+    command = cluster_command(
+        older.source,
+        questions,
+        ModelRecord(older.model.reference, "", "", None),
+        reading=None,
+        encode_options=EncodeOptions(),
+        unanswered_options=UnansweredOptions(),
+        explain_options=ExplainOptions(),
+        save=str(folder),
+    )
+    return f"{AGAIN}{command}" if command else UNKNOWN
 
 
-def _is_selected(run: Manifest | _AnyManifest, name: str) -> bool:
-    """Return whether k was selected, as far as is known; one cluster cannot be asked for."""
-    made = getattr(run.questions.get(name), "clustering", None)
-    return (run.settings[name].k or 0) < 2 or (made is not None and made.k_selection is not None)
-
-
-def how_to_repeat(run: Manifest | _AnyManifest, folder: Path) -> str:
+def how_to_repeat(run: Manifest, folder: Path) -> str:
     """Return a hint with the command that makes a run again.
 
-    :param run: its manifest, of any schema.
+    :param run: its manifest.
     :param folder: the folder of the run.
     """
-    words = ["inbedder", "cluster", run.source]
-    questions: Mapping[str, Question | _OlderQuestion] = run.questions
-    for name, question in (questions or {"": _OlderQuestion(getattr(run, "instruction", ""))}).items():
-        words += ["-i", f"{name}={question.instruction}" if name else question.instruction]
-    settings: list[Settings | _OlderSettings] = [*run.settings.values()]
-    numbers = ["auto" if _is_selected(run, name) else str(s.k) for name, s in run.settings.items()]
-    if set(numbers) != {"auto"}:
-        words += [word for number in numbers for word in ("-k", number)]
-    for first in settings[:1]:
-        if first.min_cluster_size:
-            words += ["--min-cluster-size", str(first.min_cluster_size)]
-        words += ["-a", first.algorithm]
-    words += ["--multi"] * any(question.multi for question in questions.values())
-    words += ["-m", run.model.reference, "--save", str(folder), "--force"]
-    command = shlex.join(words)
-    return f"save the run again: {command if len(command) <= LONGEST_COMMAND else 'cluster --save'}"
+    questions = [
+        AskedQuestion(
+            name,
+            question.instruction,
+            run.cluster_options(name),
+            k_is_selected=question.clustering.k_selection is not None,
+        )
+        for name, question in run.questions.items()
+    ]
+    command = cluster_command(
+        run.source,
+        questions,
+        run.model_record,
+        reading=run.reading,
+        encode_options=run.encode_options,
+        unanswered_options=run.flag_options,
+        explain_options=run.explain_options,
+        by=run.crossed,
+        multi=any(question.multi for question in run.questions.values()),
+        save=str(folder),
+    )
+    return f"{AGAIN}{command}" if command else UNKNOWN

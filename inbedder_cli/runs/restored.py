@@ -97,6 +97,7 @@ def _result(
         else BaselineAgreement(baseline.ami, baseline.rows, baseline.answers_ami),
         name=name,
         unanswered_options=saved.unanswered_options,
+        explain_options=run.manifest.explain_options,
         row_map=saved.row_map,
         places=places,
     )

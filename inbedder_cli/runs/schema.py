@@ -21,6 +21,7 @@ from inbedder_cli.options import (
     EmptyTexts,
     EncodeOptions,
     EncodingErrors,
+    ExplainOptions,
     OnBadRow,
     Pooling,
     UnansweredOptions,
@@ -215,6 +216,14 @@ class Unanswered(Struct, frozen=True):
     min_confidence: Share
 
 
+class Explanation(Struct, frozen=True):
+    """Fields of `ExplainOptions`."""
+
+    stop_words: str | list[str] | None = None
+    phrases: Count = 8
+    exemplars: Count = 3
+
+
 class Settings(Struct, frozen=True):
     """Fields of `ClusterOptions`."""
 
@@ -280,6 +289,7 @@ class Manifest(Struct, frozen=True):
     input: Input | None = None
     columns: list[str] = []
     crossed: list[str] = []
+    explanation: Explanation = Explanation()
 
     @property
     def reading(self) -> Reading | None:
@@ -300,6 +310,11 @@ class Manifest(Struct, frozen=True):
     def flag_options(self) -> UnansweredOptions:
         """Which answers count as unanswered."""
         return UnansweredOptions(**msgspec.structs.asdict(self.unanswered_options))
+
+    @property
+    def explain_options(self) -> ExplainOptions:
+        """How the clusters were explained."""
+        return ExplainOptions(**msgspec.structs.asdict(self.explanation))
 
     def cluster_options(self, question: str) -> ClusterOptions:
         """Return the options that made the clusters of a question.

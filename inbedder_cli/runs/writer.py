@@ -93,6 +93,7 @@ def save_run(folder: Path, analysis: Analysis) -> Path | None:
         "crossed": list(analysis.result.columns),
         "input": corpus.reading and corpus.reading.record(),
         "unanswered_options": asdict(analysis.result.unanswered_options),
+        "explanation": asdict(analysis.result.explain_options),
         "settings": {question: asdict(result.clustering.options) for question, result in analysis.results.items()},
     }
     target = Path(os.path.realpath(folder))

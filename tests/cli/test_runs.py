@@ -409,7 +409,7 @@ def test_a_run_of_an_older_schema_is_refused_with_the_command_that_makes_it_agai
     assert result.exit_code == 5
     shown = " ".join(result.stderr.split())
     assert "made by another version of inbedder (schema 2, not 3)" in shown
-    options = f"-i '{QUESTION}' --min-cluster-size 3 -a hdbscan -m {tiny} --save {run} --force"
+    options = f"-i '{QUESTION}' --algorithm hdbscan --min-cluster-size 3 -m {tiny} --save {run} --force"
     assert f"inbedder cluster {stays} {options}" in shown
 
 

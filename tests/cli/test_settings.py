@@ -222,3 +222,13 @@ def test_json_on_the_command_line_beats_a_format_of_the_settings(inbedder, monke
     done = inbedder("config", "show", "--json")
     assert done.exit_code == 0, done.stderr
     assert done.stdout.startswith(("[", "{"))
+
+
+@pytest.mark.parametrize("words", [("cluster", "--help"), ("tune", "t.csv", "-h"), ("env",), ("config", "path")])
+def test_what_is_needed_to_mend_a_settings_file_works_with_a_broken_one(folders, inbedder, words):
+    folder, _ = folders
+    (folder / "inbedder.toml").write_text("model = [")
+    result = inbedder(*words)
+    assert "warning: inbedder.toml cannot be read as settings" in result.stderr
+    assert result.stdout
+    assert "cannot be read" in inbedder("config", "show").stderr

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import fields, replace
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -13,14 +14,14 @@ from inbedder_cli import analyze, read_corpus
 from inbedder_cli.clustering import KScore, KSelection
 from inbedder_cli.clustering.select_k import select_from
 from inbedder_cli.errors import InputError
-from inbedder_cli.options import ClusterOptions, EncodeOptions, ReportOptions, UnansweredOptions
+from inbedder_cli.options import ClusterOptions, EncodeOptions, ExplainOptions, ReportOptions, UnansweredOptions
 from inbedder_cli.report.closing_lines import closing_lines, unstable_line
+from inbedder_cli.report.command import command_of
 from inbedder_cli.report.page import page
-from inbedder_cli.report.provenance import command
 from inbedder_cli.runs.repeating import how_to_repeat
 from inbedder_cli.runs.restored import restore_analysis
 from inbedder_cli.runs.saved_run import SavedQuestion, estimator_parameters, load_run
-from inbedder_cli.runs.schema import Encoding, Settings, Unanswered
+from inbedder_cli.runs.schema import Encoding, Explanation, Settings, Unanswered
 from inbedder_cli.runs.writer import save_run
 from tests.report.feedback import MoodEncoder, feedback, feedback_analysis
 
@@ -135,10 +136,38 @@ def test_a_selected_k_is_selected_again(analysis, tmp_path):
     selected = replace(result, clustering=replace(result.clustering, choice=choice))
     save_run(tmp_path / "run", replace(analysis, results=analysis.results | {"mood": selected}))
     run = load_run(tmp_path / "run")
-    assert "-k auto -k 2" in how_to_repeat(run.manifest, tmp_path)
+    of_a_file = msgspec.structs.replace(run.manifest, source="feedback.csv")
+    assert "-k auto -k 2" in how_to_repeat(of_a_file, tmp_path)
     numbers = [estimator_parameters(run, question)["n_clusters"] for question in run.questions.values()]
     assert numbers == ["auto", 2]
     assert estimator_parameters(run, SavedQuestion.of(selected))["n_clusters"] == "auto"
+
+
+def test_the_hint_of_a_damaged_run_makes_the_same_clusters_again(tmp_path):
+    path = tmp_path / "feedback.tsv"
+    feedback(60)[13:].to_csv(path, index=False, sep=";")
+    corpus = read_corpus(str(path), text="text", id_column="id", delimiter=";", input_format="csv")
+    made = analyze(
+        corpus,
+        "What is the mood?",
+        MoodEncoder(),
+        encode_options=EncodeOptions(max_tokens=99),
+        cluster_options=ClusterOptions(k=2, seed=7, stability=False),
+        unanswered_options=UnansweredOptions(min_confidence=0.2),
+        explain_options=ExplainOptions("none", exemplars=2),
+        by=["day:month"],
+        baseline=False,
+    )
+    save_run(tmp_path / "run", made)
+    hint = how_to_repeat(load_run(tmp_path / "run").manifest, tmp_path / "run")
+    assert hint == f"save the run again: {command_of(made)} --save {tmp_path / 'run'} --force"
+    for words in ("--delimiter ';'", "--id id", "--seed 7", "--min-confidence 0.2", "--stop-words none"):
+        assert words in hint
+
+
+def test_a_run_of_a_frame_has_no_command(analysis, tmp_path):
+    save_run(tmp_path / "run", analysis)
+    assert how_to_repeat(load_run(tmp_path / "run").manifest, tmp_path) == "save the run again: cluster --save"
 
 
 def test_what_was_merged_has_no_weak_label_and_is_the_nearest_of_its_borderline_rows(analysis, tmp_path):
@@ -175,7 +204,12 @@ def test_texts_in_indonesian_can_be_saved(analysis, tmp_path):
 
 
 def test_settings_of_a_run_are_all_options():
-    for saved, options in ((Settings, ClusterOptions), (Encoding, EncodeOptions), (Unanswered, UnansweredOptions)):
+    for saved, options in (
+        (Settings, ClusterOptions),
+        (Encoding, EncodeOptions),
+        (Unanswered, UnansweredOptions),
+        (Explanation, ExplainOptions),
+    ):
         assert list(saved.__struct_fields__) == [field.name for field in fields(options)]
 
 
@@ -201,5 +235,5 @@ def test_cross_tables_are_those_that_were_saved(tmp_path, questions, by, shown):
         assert [(t.row_name, t.column_name, t.columns, t.counts.tolist()) for t in found] == [
             (t.row_name, t.column_name, t.columns, t.counts.tolist()) for t in expected
         ]
-    assert command(again) == command(made)
+    assert command_of(again) == command_of(made)
     assert page(again)

@@ -1,4 +1,4 @@
-"""The command in a report makes its result again."""
+"""The command that makes a result again: in a report, and in the hint of a damaged run."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import pytest
 
-from inbedder_cli import ClusterOptions, analyze, read_corpus
-from inbedder_cli.report.provenance import command
+from inbedder_cli import ClusterOptions, ExplainOptions, analyze, read_corpus
+from inbedder_cli.report.command import command_of
 from tests.report.feedback import QUESTIONS, MoodEncoder, feedback
 
 
@@ -26,7 +26,7 @@ def told(tmp_path):
         made = analyze(
             corpus, questions, MoodEncoder(), cluster_options=options, by=by, multi=multi, baseline=False
         )
-        return shlex.split(command(replace(made, columns=(*by, *columns))))
+        return shlex.split(command_of(replace(made, columns=(*by, *columns))))
 
     return words
 
@@ -65,7 +65,7 @@ def test_what_came_through_a_pipe_is_read_from_one(told, tmp_path, monkeypatch):
         monkeypatch.setattr("sys.stdin", type("Stdin", (), {"buffer": stream, "isatty": lambda self: False})())
         corpus = read_corpus("-", text="text")
     made = analyze(corpus, "What is the mood?", MoodEncoder(), cluster_options=ClusterOptions(k=2), baseline=False)
-    assert shlex.split(command(made))[:3] == ["inbedder", "cluster", "-"]
+    assert shlex.split(command_of(made))[:3] == ["inbedder", "cluster", "-"]
 
 
 def test_what_cannot_be_seen_is_quoted_for_a_shell(tmp_path):
@@ -75,7 +75,7 @@ def test_what_cannot_be_seen_is_quoted_for_a_shell(tmp_path):
     corpus = read_corpus(str(path), text="text", delimiter="\t", input_format="csv")
     options = ClusterOptions(k=2, stability=False)
     made = analyze(corpus, "What is\nthe 'mood'?", MoodEncoder(), cluster_options=options, baseline=False)
-    line = command(made)
+    line = command_of(made)
     assert "\n" not in line
     shown = subprocess.run(
         ["bash", "-c", f"printf '%s\\0' {line}"], check=True, capture_output=True, text=True
@@ -83,3 +83,27 @@ def test_what_cannot_be_seen_is_quoted_for_a_shell(tmp_path):
     assert after("--delimiter", shown) == ["\t"]
     assert after("--input-format", shown) == ["csv"]
     assert after("-i", shown) == ["What is\nthe 'mood'?"]
+
+
+def test_how_the_clusters_are_explained_is_told(tmp_path):
+    path = tmp_path / "feedback.csv"
+    feedback(60)[13:].to_csv(path, index=False)
+    corpus = read_corpus(str(path), text="text")
+
+    def words(**explained):
+        options = ClusterOptions(k=2, stability=False)
+        chosen = ExplainOptions(**explained)
+        made = analyze(
+            corpus,
+            "What is the mood?",
+            MoodEncoder(),
+            cluster_options=options,
+            explain_options=chosen,
+            baseline=False,
+        )
+        return shlex.split(command_of(made))
+
+    assert after("--exemplars", words(exemplars=0)) == ["0"]
+    assert after("--stop-words", words(stop_words="none")) == ["none"]
+    assert not {"--exemplars", "--stop-words"} & set(words())
+    assert words(stop_words=["mood"]) == []  # there is no file of them
