@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -315,7 +316,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
     def _corpus(self, texts: Any, *, require_text: bool = False) -> Corpus:  # noqa: ANN401
         if isinstance(texts, Corpus):
             return texts
-        if isinstance(texts, str) and texts != "-" and not Path(texts).exists():
+        if isinstance(texts, str) and texts != "-" and not os.path.exists(texts):  # noqa: PTH110
             raise InputError(f'there is no file "{texts}"', hint='for a single text, pass a list: ["..."]')
         has_columns = isinstance(texts, (str, Path)) or hasattr(texts, "columns") or hasattr(texts, "column_names")
         text, template = (self.text, self.text_template) if has_columns else (None, None)

@@ -55,7 +55,7 @@ def answer(
     if format_name == TABLE:
         raise UsageError("answer has no table format", hint="leave out --format to print one answer per line")
     check_terminal(format_name, output)
-    corpus = source.read(file, reporter, dry_run=dry_run)
+    corpus = source.read(file, reporter)
 
     from inbedder_cli.pipeline import embed, flag_unanswered
 
@@ -65,6 +65,7 @@ def answer(
         return
     embeddings = embed(corpus, question, encoder, encoding.settings(), reporter)
     embeddings = flag_unanswered(corpus, embeddings, answers.settings())
+    source.write_bad_rows(corpus)
     given = embeddings.answers or []
     with open_output(output) as stream:
         if format_name is None:

@@ -17,7 +17,7 @@ from inbedder_cli.cli.destinations import (
     with_output_style,
     write_rows,
 )
-from inbedder_cli.cli.option_groups import RuntimeOptions, with_groups
+from inbedder_cli.cli.option_groups import RuntimeOptions, SpreadsheetOptions, with_groups
 from inbedder_cli.cli.table_options import InputOptions
 from inbedder_cli.errors import UsageError
 from inbedder_cli.progress import NamedReporter
@@ -36,10 +36,9 @@ def assign(
     file: parameters.File,
     source: InputOptions,
     runtime: RuntimeOptions,
+    spreadsheet: SpreadsheetOptions,
     output: parameters.Output = None,
     output_format: parameters.Format = None,
-    excel: parameters.Excel = False,
-    escape_formulas: parameters.EscapeFormulas = False,
     explode: parameters.Explode = False,
     with_map: parameters.Map = False,
     prefix: parameters.Prefix = "",
@@ -70,10 +69,8 @@ def assign(
     format_name = check_targets(output, file_format, bad_rows=source.bad_rows, force=force, inputs=inputs)
     saved = load_run(run)
     _check(saved, explode=explode, with_map=with_map)
-    corpus = source.read_like(file, saved.reading, reporter, dry_run=dry_run)
-    corpus = with_output_style(
-        corpus, format_name, output, excel=excel, escape_formulas=escape_formulas, reporter=reporter
-    )
+    corpus = source.read_like(file, saved.reading, reporter)
+    corpus = with_output_style(corpus, format_name, output, None, spreadsheet, reporter)
     names = [
         column_name(name, column)
         for name in saved.questions
@@ -105,6 +102,7 @@ def assign(
         result, novel = assign_rows(corpus, question, embeddings)
         assigned[name] = (place_rows(result) if with_map else result, novel)
         drifts[name] = drift_of(question, result, novel)
+    source.write_bad_rows(corpus)
     if format_name is None:
         format_name = TABLE if sys.stdout.isatty() else format_like_input(corpus)
     if format_name != TABLE:

@@ -27,6 +27,7 @@ from inbedder_cli.cli.option_groups import (
     EncodingOptions,
     ExplanationOptions,
     ModelOptions,
+    SpreadsheetOptions,
     make_deterministic,
     with_groups,
 )
@@ -50,6 +51,7 @@ def cluster(
     answers: AnswerOptions,
     clustering: ClusteringOptions,
     explanation: ExplanationOptions,
+    spreadsheet: SpreadsheetOptions,
     page: PageOptions,
     sharded: ShardedRun,
     instruction: parameters.Instructions = None,
@@ -91,8 +93,6 @@ def cluster(
             rich_help_panel=parameters.OUTPUT,
         ),
     ] = None,
-    excel: parameters.Excel = False,
-    escape_formulas: parameters.EscapeFormulas = False,
     explode: parameters.Explode = False,
     report: Annotated[
         Path | None,
@@ -156,8 +156,9 @@ def cluster(
     whole: dict[str, object] = {"--vectors": vectors, "--multi": multi, "--explode": explode}
     whole |= {"--clusters": clusters, "--save": save, "--report": report, "--plot": plot, "--map": with_map}
     whole |= {"--limit": source.limit, "--sample": source.sample, "--bad-rows": source.bad_rows}
-    whole |= {"--dry-run": dry_run, "--format": output_format, "--excel": excel}
-    whole |= {"--escape-formulas": escape_formulas} | page.given() | {"several questions": len(questions) > 1}
+    whole |= {"--dry-run": dry_run, "--format": output_format, "--excel": spreadsheet.excel}
+    whole |= {"--escape-formulas": spreadsheet.escape_formulas} | page.given()
+    whole |= {"several questions": len(questions) > 1}
     sharded = sharded.chosen(file, source, output, whole | {"--devices": model.devices}, reporter)
     if sharded.is_sharded:
         options = cluster_options[0], answers.settings(), explain_options
@@ -172,11 +173,9 @@ def cluster(
     row_format = check_targets(
         output, file_format, clusters, save, report, plot, bad_rows=bad_rows, force=force, inputs=inputs
     )
-    corpus = source.read(file, reporter, dry_run=dry_run)
+    corpus = source.read(file, reporter)
     sharded.suggest_sharding(len(corpus), file, list(questions.values()), reporter)
-    corpus = with_output_style(
-        corpus, row_format, output, clusters, excel=excel, escape_formulas=escape_formulas, reporter=reporter
-    )
+    corpus = with_output_style(corpus, row_format, output, clusters, spreadsheet, reporter)
     names = [column_name(name, column) for name in questions for column in result_columns(with_map=with_map)]
     names += [PART] * explode
     prefix = free_prefix(corpus, names, prefix, reporter)
@@ -212,7 +211,8 @@ def cluster(
     analysis = replace(analysis, columns=(*analysis.columns, *page.settings().columns))
     if report or plot or save or with_map:
         analysis = with_maps(analysis, reporter)
-    if clusters:  # before stdout, whose reader may close the pipe
+    source.write_bad_rows(corpus)  # files before stdout, whose reader may close the pipe
+    if clusters:
         write_clusters(analysis, clusters)
     if save:
         save_analysis(analysis, save, reporter)

@@ -63,7 +63,7 @@ def compare(
     format_name = check_targets(output, file_format, bad_rows=source.bad_rows, force=force, inputs=[file])
     format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
     sampled = source if source.sample or source.limit else replace(source, sample=ROWS)
-    corpus = sampled.read(file, reporter, dry_run=dry_run)
+    corpus = sampled.read(file, reporter)
 
     cluster_options = ClusterOptions(k=k, seed=source.seed)
 
@@ -91,6 +91,7 @@ def compare(
     )
     wordings = [describe(name, result) for name, result in analysis.results.items()]
     agreements = agreement(list(analysis))
+    source.write_bad_rows(corpus)
     if format_name != TABLE:
         document = partial(wordings_document, wordings, agreements)
         with open_output(output) as stream:

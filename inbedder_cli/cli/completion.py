@@ -6,6 +6,7 @@ silent about whatever goes wrong: the command itself says it later. None of them
 
 from __future__ import annotations
 
+import re
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 ROWS = 20  # of a file that are read for its columns
+# What is offered becomes a part of the command line, and the scripts of some shells evaluate it on the way: names
+# from files that hold anything else are not offered.
+INERT = re.compile(r"[\w .,:/@%+=~-]+")
 LAYOUT = (
     "delimiter encoding encoding_errors header header_rows skip_rows quote escape on_bad_row json_path sheet"
 ).split()
@@ -63,7 +67,7 @@ def complete_columns(ctx: typer.Context, incomplete: str) -> list[str]:
     :param incomplete: names that commas separate; the last one is completed.
     """
     before, comma, last = incomplete.rpartition(",")
-    return [before + comma + name for name in _starting(_columns(ctx), last)]
+    return _starting((before + comma + name for name in _columns(ctx)), before + comma + last)
 
 
 def complete_model(incomplete: str) -> list[str]:
@@ -71,7 +75,7 @@ def complete_model(incomplete: str) -> list[str]:
 
     :param incomplete: what was typed.
     """
-    return _starting(bundled_manifests(), incomplete) + list(_paths(incomplete))
+    return _starting((*bundled_manifests(), *_paths(incomplete)), incomplete)
 
 
 def complete_installed_model(incomplete: str) -> list[str]:
@@ -94,7 +98,7 @@ def complete_run(incomplete: str) -> list[str]:
 
     folders = [path for path in _paths(incomplete) if path.endswith("/")]
     runs = [folder for folder in folders if Path(folder, MANIFEST).expanduser().is_file()]
-    return [folder.rstrip("/") for folder in runs] or folders
+    return _starting((folder.rstrip("/") for folder in runs), incomplete) or _starting(folders, incomplete)
 
 
 def complete_cluster(ctx: typer.Context, incomplete: str) -> list[str | tuple[str, str]]:
@@ -118,9 +122,13 @@ def complete_cluster(ctx: typer.Context, incomplete: str) -> list[str | tuple[st
                 labels = {each.cluster: each.label for each in saved.clusters if each.cluster != NOISE}
                 renamed, merged = apply_changes(labels, changes[name])
                 whole = {number: label for number, label in renamed.items() if number not in merged}
-                names |= {str(number) if " " in label else label: label for number, label in whole.items()}
+                names |= {
+                    str(number) if " " in label or not INERT.fullmatch(label) else label: label
+                    for number, label in whole.items()
+                }
     offered = _starting([*names, "noise", "no-answer"], incomplete)
-    return [(name, names[name]) if names.get(name, name) != name else name for name in offered]
+    helps = {name: label for name, label in names.items() if name != label and INERT.fullmatch(label)}
+    return [(name, helps[name]) if name in helps else name for name in offered]
 
 
 def complete_question(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -146,7 +154,7 @@ def complete_command(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def _starting(names: Iterable[str], incomplete: str) -> list[str]:
-    return [name for name in names if name.startswith(incomplete)]
+    return [name for name in names if name.startswith(incomplete) and INERT.fullmatch(name)]
 
 
 def _root(ctx: Any) -> Any:  # noqa: ANN401

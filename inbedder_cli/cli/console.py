@@ -104,6 +104,12 @@ def show_errors(*, debug: bool) -> Iterator[None]:
         if message := error.format_message():  # else the help was printed
             _show(message, _hint(error))
         raise typer.Exit(error.exit_code) from None
+    except typer.Abort:  # the end of the input, at a question
+        _show("stopped at the end of the input", None)
+        raise typer.Exit(InbedderError.exit_code) from None
+    except OSError as error:  # of a path that no step expected to fail
+        _show(f"{error.filename or 'the operating system'}: {error.strerror or error}", None, debug=debug)
+        raise typer.Exit(InbedderError.exit_code) from None
     except KeyboardInterrupt as interrupt:  # of Ctrl-C, or of the signal that it names
         _show("interrupted; no partial file was left", None)
         raise typer.Exit(128 + interrupt.args[0] if interrupt.args else INTERRUPTED) from None

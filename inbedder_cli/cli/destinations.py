@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from inbedder_cli.cli.option_groups import SpreadsheetOptions
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.progress import Reporter
     from inbedder_cli.results import Analysis
@@ -198,10 +199,8 @@ def with_output_style(
     corpus: Corpus,
     format_name: str | None,
     output: Path | None,
-    clusters: Path | None = None,
-    *,
-    excel: bool,
-    escape_formulas: bool,
+    clusters: Path | None,
+    spreadsheet: SpreadsheetOptions,
     reporter: Reporter,
 ) -> Corpus:
     """Return the input with the style in which CSV is written: that of a CSV input, unless options say otherwise.
@@ -210,8 +209,7 @@ def with_output_style(
     :param format_name: format of the rows; None where it is not known yet.
     :param output: file of the rows; None: stdout.
     :param clusters: file of the clusters.
-    :param excel: whether CSV is written so that Excel opens it by a double click.
-    :param escape_formulas: whether cells that a spreadsheet would run get an apostrophe.
+    :param spreadsheet: how CSV is written.
     :param reporter: told of a file whose suffix belongs to another format.
     :raises UsageError: for an option without an effect, where nothing is written as CSV.
     """
@@ -228,15 +226,11 @@ def with_output_style(
         format_name = TABLE if sys.stdout.isatty() else format_like_input(corpus)
     names = [format_name, format_of(clusters) if clusters else None]
     is_csv = any(name in FORMATS and FORMATS[name].takes_style for name in names if name)
-    if excel and not (is_csv and (output or clusters)):
-        raise UsageError("--excel is for files of CSV", hint="add -o FILE.csv; a FILE.xlsx needs no option")
-    if escape_formulas and not is_csv:
-        hint = "add --format csv or -o FILE.csv; in .xlsx such cells are texts anyway"
-        raise UsageError("--escape-formulas is for CSV", hint=hint)
-    style = EXCEL_STYLE if excel else corpus.style or CsvStyle()
-    if corpus.format == "tsv" and not excel:
+    spreadsheet.check(is_csv=is_csv, is_file=bool(output or clusters))
+    style = EXCEL_STYLE if spreadsheet.excel else corpus.style or CsvStyle()
+    if corpus.format == "tsv" and not spreadsheet.excel:
         style = replace(style, delimiter=",")
-    return replace(corpus, style=replace(style, escapes_formulas=escape_formulas))
+    return replace(corpus, style=replace(style, escapes_formulas=spreadsheet.escape_formulas))
 
 
 def free_prefix(corpus: Corpus, names: Sequence[str], prefix: str, reporter: Reporter) -> str:

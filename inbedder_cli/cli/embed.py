@@ -65,7 +65,7 @@ def embed(
         check_target(target, force=force)
     suffix = output.suffix if output else ".jsonl"
     file_format = vector_format(suffix)  # refuses an unknown suffix before any work is done
-    corpus = source.read(file, reporter, dry_run=dry_run)
+    corpus = source.read(file, reporter)
 
     from inbedder_cli import pipeline
 
@@ -76,6 +76,7 @@ def embed(
         return
     embeddings = pipeline.embed(corpus, question, encoder, settings, reporter)
     embeddings = pipeline.flag_unanswered(corpus, embeddings, unanswered.settings())
+    source.write_bad_rows(corpus)
     with open_output(output) as stream:
         file_format.write(corpus, embeddings, stream)
     tell_of_unanswered(embeddings, reporter)

@@ -55,7 +55,8 @@ def env(ctx: typer.Context, as_json: parameters.AsJson = False) -> None:
     values["models"] = f"{models_dir()}: {', '.join(folder.name for folder in installed_models()) or 'none'}"
     usage = RowCache(reporter=stderr_reporter(quiet=True)).info()
     values["cache"] = f"{usage.path}: {usage.state}, {usage.bytes / 1e6:.1f} MB"
-    values["settings"] = ", ".join(str(path.absolute()) for path in settings_files() if path.exists()) or "none"
+    files = [path.absolute() for path in settings_files() if os.path.exists(path)]  # noqa: PTH110 (never raises)
+    values["settings"] = ", ".join(map(str, files)) or "none"
     names = (name for name in os.environ if name.startswith("INBEDDER_") or name in VARIABLES)
     print_values(values | {name: os.environ[name] for name in sorted(names)}, as_json=as_json)
 

@@ -21,7 +21,6 @@ from inbedder_cli.options import DEFAULT_MODEL, Dtype, Pooling
 if TYPE_CHECKING:
     from inbedder_cli.evaluation.runner import Evaluation
     from inbedder_cli.evaluation.tasks import Suite
-    from inbedder_cli.progress import Reporter
 
 TESTS = "Tests"
 
@@ -164,9 +163,14 @@ def evaluate(
         max_tokens=max_tokens,
         batch_tokens=batch_tokens,
     )
+    from inbedder_cli.evaluation.suites import table_suite
+
+    corpus = None
     if gold or instruction:
-        suite = _table_suite(suites, gold or [], instruction or [], table, reporter, dry_run=dry_run)
-    elif table != TableOptions():
+        labeled_table.check_gold(gold or [], instruction or [])
+        corpus = table.read(labeled_table.check_one_table(suites), reporter)
+        suite = table_suite(corpus, gold or [], instruction or [])
+    elif table.given:
         raise UsageError("options of a table are for --gold", hint="leave them out, or add --gold COLUMN and -i")
     else:
         suite = _named_suite(suites, offline, wordings)
@@ -189,7 +193,10 @@ def evaluate(
     if dry_run:
         print_plan(describe_evaluation(suite, models, options, cache), output)
         return
-    _write(run(suite, models, options, cache, reporter), output_format, output)
+    evaluation = run(suite, models, options, cache, reporter)
+    if corpus is not None:
+        table.write_bad_rows(corpus)
+    _write(evaluation, output_format, output)
 
 
 def _parts(only: str | None) -> tuple[Part, ...]:
@@ -219,22 +226,6 @@ def _format(output_format: EvaluationFormat | None, output: Path | None) -> Eval
     return output_format or (EvaluationFormat.table if sys.stdout.isatty() else EvaluationFormat.csv)
 
 
-def _table_suite(
-    files: list[str],
-    gold: list[str],
-    instructions: list[str],
-    table: TableOptions,
-    reporter: Reporter,
-    *,
-    dry_run: bool,
-) -> Suite:
-    from inbedder_cli.evaluation.suites import table_suite
-
-    file = labeled_table.check_one_table(files)
-    labeled_table.check_gold(gold, instructions)
-    return table_suite(table.read(file, reporter, dry_run=dry_run), gold, instructions)
-
-
 def _named_suite(names: list[str], offline: bool, wordings: Path | None) -> Suite:
     from inbedder_cli.evaluation.hub import hub_suite, is_hub_name, unknown_suite
     from inbedder_cli.evaluation.suites import read_folder
@@ -242,11 +233,11 @@ def _named_suite(names: list[str], offline: bool, wordings: Path | None) -> Suit
 
     suites = []
     for name in names:
-        if Path(name).is_dir():
+        if os.path.isdir(name):  # noqa: PTH112 (never raises)
             suites.append(read_folder(Path(name)))
         elif is_hub_name(name):
             suites.append(hub_suite(name, offline=offline, wordings=wordings))
-        elif Path(name).is_file():
+        elif os.path.isfile(name):  # noqa: PTH113
             raise UsageError(
                 f"{name} is a file, so it needs a column of known classes and a question",
                 hint='add --gold COLUMN -i "What ...?"',

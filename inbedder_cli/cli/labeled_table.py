@@ -79,7 +79,7 @@ def read_examples_of(
     from inbedder_cli.training.examples import LabeledTable
 
     if not gold and not instructions:
-        if table != TableOptions(seed=table.seed):
+        if table.given - {"seed"}:
             raise UsageError("options of a table are for -i", hint='leave them out, or add -i "What ...?"')
         return tuple(data)
     if gold or needs_gold:

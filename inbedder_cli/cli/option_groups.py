@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from inbedder_cli.runs.saved_run import SavedRun
 
 JSON, CONTEXT = "as_json", "context"
-FROM_SETTINGS = "from_settings"  # field of a group: its options whose values are from a settings file or variable
+# Fields of a group that say where the values of its options are from; those of its defaults are in neither.
+FROM_SETTINGS = "from_settings"  # a file of settings, or a variable
+ON_COMMAND_LINE = "on_command_line"
 
 
 @dataclass(frozen=True)
@@ -289,6 +291,28 @@ class ExplanationOptions:
 
 
 @dataclass(frozen=True)
+class SpreadsheetOptions:
+    """How CSV is written for spreadsheets."""
+
+    excel: parameters.Excel = False
+    escape_formulas: parameters.EscapeFormulas = False
+    from_settings: frozenset[str] = frozenset()
+
+    def check(self, *, is_csv: bool, is_file: bool) -> None:
+        """Refuse options that were given without an effect; settings hold for runs of every kind.
+
+        :param is_csv: whether anything is written as CSV.
+        :param is_file: whether anything is written to a file.
+        :raises UsageError: for the first such option.
+        """
+        if self.excel and not (is_csv and is_file) and "excel" not in self.from_settings:
+            raise UsageError("--excel is for files of CSV", hint="add -o FILE.csv; a FILE.xlsx needs no option")
+        if self.escape_formulas and not is_csv and "escape_formulas" not in self.from_settings:
+            hint = "add --format csv or -o FILE.csv; in .xlsx such cells are texts anyway"
+            raise UsageError("--escape-formulas is for CSV", hint=hint)
+
+
+@dataclass(frozen=True)
 class ConsoleOptions:
     """How much is said, and whether in color; every command has these."""
 
@@ -322,14 +346,14 @@ def with_groups(command: Callable[..., None]) -> Callable[..., None]:
     def run(**values: Any) -> None:  # noqa: ANN401
         context = values[own_context] if own_context else values.pop(CONTEXT)
         set_console(verbose=values.pop("verbose"), color=values.pop("color"))
-        if has_format and values.pop(JSON):
-            if values["output_format"] not in (None, "json") and not _is_setting(context, "output_format"):
-                raise UsageError(f"--json and --format {values['output_format']} exclude each other")
-            values["output_format"] = "json"
+        if has_format:
+            _merge_json(values, context)
         for name, group in groups.items():
             options = {field.name: values.pop(field.name) for field in _options(group)}
-            if hasattr(group, FROM_SETTINGS):
-                options[FROM_SETTINGS] = frozenset(name for name in options if _is_setting(context, name))
+            sources = {name: _source(context, name) for name in options}
+            for origin, source in ((FROM_SETTINGS, "DEFAULT_MAP"), (ON_COMMAND_LINE, "COMMANDLINE")):
+                if hasattr(group, origin):
+                    options[origin] = frozenset(name for name, found in sources.items() if found == source)
             values[name] = group(**options)
         command(**values)
 
@@ -338,14 +362,25 @@ def with_groups(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def _merge_json(values: dict[str, Any], context: Any) -> None:  # noqa: ANN401
+    """Let --json choose the format, unless it is a setting and the command line names another one."""
+    as_json, name = values.pop(JSON), values["output_format"]
+    is_named = name not in (None, "json") and _source(context, "output_format") != "DEFAULT_MAP"
+    if not as_json or (is_named and _source(context, JSON) == "DEFAULT_MAP"):
+        return
+    if is_named:
+        raise UsageError(f"--json and --format {name} exclude each other")
+    values["output_format"] = "json"
+
+
 def _options(group: Any) -> list[Field[Any]]:  # noqa: ANN401
-    return [field for field in fields(group) if field.name != FROM_SETTINGS]
+    return [field for field in fields(group) if field.name not in (FROM_SETTINGS, ON_COMMAND_LINE)]
 
 
-def _is_setting(context: Any, name: str) -> bool:  # noqa: ANN401
-    """Return whether the value of an option is from a file of settings or from the environment."""
+def _source(context: Any, name: str) -> str:  # noqa: ANN401
+    """Return where the value of an option is from, in the words of Typer; "" where that is not known."""
     source = context.get_parameter_source(name)
-    return source is not None and source.name == "DEFAULT_MAP"
+    return "" if source is None else str(source.name)
 
 
 def _as_parameters(group: Any) -> list[inspect.Parameter]:  # noqa: ANN401

@@ -76,20 +76,23 @@ def review(
     """
     from inbedder_cli.cli.destinations import check_targets
     from inbedder_cli.options import CsvStyle
-    from inbedder_cli.output.files import check_target, open_output
+    from inbedder_cli.output.files import check_distinct, check_target, open_output
     from inbedder_cli.output.formats import TABLE, format_of, write_table
     from inbedder_cli.output.saved_tables import saved_clusters_table
     from inbedder_cli.report.run_view import print_table, readable_clusters
     from inbedder_cli.runs.folders import own_files
-    from inbedder_cli.runs.reviews import choose_clusters, read_judgments, write_judgments
+    from inbedder_cli.runs.reviews import add_judgments, choose_clusters, read_judgments
     from inbedder_cli.runs.saved_clusters import cluster_summaries
     from inbedder_cli.runs.saved_run import load_run
 
     reporter = stderr_reporter(quiet=quiet)
     if sheet and filled:
         raise UsageError("--sheet writes a sheet, --from reads one", hint="give one of them")
+    if sheet and (output or output_format):
+        raise UsageError("--sheet writes the rows to judge, and no table", hint="leave out -o and --format")
     inputs = [*own_files(run), filled]
     format_name = check_targets(output, output_format, force=force, inputs=inputs)
+    check_distinct({"--sheet": sheet}, inputs)
     check_target(sheet, force=force)
     saved = load_run(run)
     names = [question] if question is not None else list(saved.questions)
@@ -106,13 +109,11 @@ def review(
             f"inbedder review {run} --from {sheet}"
         )
         return
-    for judgment in _filled(saved, filled) if filled else _asked(saved, places, rows, seed, judgments):
-        judgments.append(judgment)
-        if not filled:
-            write_judgments(saved, judgments)  # each one, so that nothing is lost
     if filled:
-        write_judgments(saved, judgments)
-        _tell_of_other_names(saved, judgments, reporter)
+        _tell_of_other_names(saved, add_judgments(saved, _filled(saved, filled)), reporter)
+    else:
+        for judgment in _asked(saved, places, rows, seed, judgments):
+            add_judgments(saved, [judgment])  # each one, so that nothing is lost
     format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
     clusters = {name: cluster_summaries(saved, name) for name in saved.questions}
     table = saved_clusters_table(clusters, lists=format_name == TABLE)
@@ -171,7 +172,7 @@ def _asked(
         for rows in rows_to_review(run, name, places[name], n_rows, seed, judgments)
         for place, row in enumerate(rows, start=1)
     ]
-    number = 0
+    number, judged = 0, set()
     while number < len(asked):
         name, row, place = asked[number]
         _say(f"\n{run.questions[name].instruction}\n{row['label']}   ({place})\n\n{row['text']}\n")
@@ -181,8 +182,9 @@ def _asked(
         if key in BACK:
             number = max(0, number - 1)
             continue
-        if KEYS[key] is not None:  # the last judgment about a row counts
-            yield Judgment(name, row["row"] - 1, row["label"], bool(KEYS[key]))
+        if KEYS[key] is not None or number in judged:  # the last judgment about a row counts
+            judged.add(number)
+            yield Judgment(name, row["row"] - 1, row["label"], KEYS[key])
         number += 1
 
 
@@ -191,7 +193,10 @@ def _key() -> str | None:
     while True:
         _say(f"{HELP} > ", end="")
         if sys.stdin.isatty():
-            typed = typer.getchar()
+            try:
+                typed = typer.getchar()
+            except EOFError:  # Ctrl-D
+                return None
             _say(typed)
         else:
             typed = sys.stdin.readline()

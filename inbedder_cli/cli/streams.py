@@ -94,7 +94,8 @@ def prepare_streams() -> None:
         except OSError:
             os.open(os.devnull, mode)
     encoding = (sys.stdin and sys.stdin.encoding) or locale.getencoding()
-    sys.stdin = io.TextIOWrapper(io.BufferedReader(_StandardInput(0, closefd=False)), encoding=encoding)
+    stdin = io.BufferedReader(_StandardInput(0, closefd=False))
+    sys.stdin = io.TextIOWrapper(stdin, encoding=encoding, errors="replace")
     sys.stdout = _as_text(_StandardOutput(1, "w", closefd=False), sys.stdout)
     sys.stderr = _as_text(_StandardError(2, "w", closefd=False), sys.stderr)
 

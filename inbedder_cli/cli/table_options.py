@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.cli import input_parameters, parameters
+from inbedder_cli.cli.option_groups import FROM_SETTINGS, ON_COMMAND_LINE
 from inbedder_cli.corpus.columns import list_names
-from inbedder_cli.corpus.layout import Reading, option_of
+from inbedder_cli.corpus.layout import Layout, Reading, option_of
 from inbedder_cli.corpus.opening import STDIN
 from inbedder_cli.corpus.readers import READERS, format_of_suffix, taken_options
 from inbedder_cli.errors import InputError, UsageError
@@ -18,6 +19,8 @@ from inbedder_cli.wording import count_of
 if TYPE_CHECKING:
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.progress import Reporter
+
+SOURCES = (FROM_SETTINGS, ON_COMMAND_LINE)
 
 
 @dataclass(frozen=True)
@@ -50,16 +53,25 @@ class TableOptions(LayoutOptions):
     bad_rows: input_parameters.BadRowsFile = None
     sample: input_parameters.Sample = None
     seed: parameters.Seed = 0
+    from_settings: frozenset[str] = frozenset()
+    on_command_line: frozenset[str] = frozenset()
 
-    def read(self, file: str, reporter: Reporter, *, dry_run: bool = False) -> Corpus:
+    @property
+    def given(self) -> set[str]:
+        """The names of the options that were given for this call; settings hold for calls of every kind."""
+        return {
+            each.name
+            for each in fields(self)
+            if each.name not in SOURCES and getattr(self, each.name) not in (each.default, [])
+        } - self.from_settings
+
+    def read(self, file: str, reporter: Reporter) -> Corpus:
         """Return the corpus, and report what was read.
 
         :param file: a path, or - for standard input.
         :param reporter: receives the number of rows.
-        :param dry_run: the bad rows are not written.
         """
         from inbedder_cli.corpus import read_corpus
-        from inbedder_cli.output.bad_rows import write_bad_rows
         from inbedder_cli.output.formats import format_of
 
         if self.bad_rows is not None:
@@ -68,12 +80,25 @@ class TableOptions(LayoutOptions):
             format_of(self.bad_rows)  # refuses an unknown suffix before any work is done
         if file == "-" and sys.stdin is not None and sys.stdin.isatty():
             reporter.info("waiting for rows on standard input; Ctrl-D ends them")
-        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "bad_rows"}
-        corpus = read_corpus(file, **(values | {"text": self.text or ()}))
+        names = [each.name for each in fields(self) if each.name not in ("bad_rows", *SOURCES)]
+        values: dict[str, Any] = {name: getattr(self, name) for name in names} | {"text": self.text or ()}
+        taken = taken_options(self.input_format or format_of_suffix(file))
+        idle = self.from_settings & {each.name for each in fields(Layout)} - taken
+        corpus = read_corpus(file, **(values | {name: getattr(Layout, name) for name in idle}))
         report_corpus(corpus, reporter)
-        if self.bad_rows is not None and not dry_run:
-            write_bad_rows(corpus.bad_rows, self.bad_rows)
         return corpus
+
+    def write_bad_rows(self, corpus: Corpus) -> None:
+        """Write the rows that were left out, if there is a file for them: with the results, not before them.
+
+        A run that failed can then be repeated with the same command.
+
+        :param corpus: what was read.
+        """
+        from inbedder_cli.output.bad_rows import write_bad_rows
+
+        if self.bad_rows is not None:
+            write_bad_rows(corpus.bad_rows, self.bad_rows)
 
 
 @dataclass(frozen=True)
@@ -82,20 +107,17 @@ class InputOptions(TableOptions):
 
     limit: input_parameters.Limit = None
 
-    def read_like(
-        self, file: str, reading: Reading | None, reporter: Reporter, *, dry_run: bool = False
-    ) -> Corpus:
+    def read_like(self, file: str, reading: Reading | None, reporter: Reporter) -> Corpus:
         """Return the corpus of a file, read as that of a saved run was where no option says otherwise.
 
         :param file: a path, or - for standard input.
         :param reading: how the file of the run was read; None if this is not known.
         :param reporter: receives the number of rows, and what was taken from the run.
-        :param dry_run: the bad rows are not written.
         :raises InputError: for a file without the texts of the run; the message has the columns of both. Without
             the column of ids, rows are numbered.
         """
         if reading is None:
-            return self.read(file, reporter, dry_run=dry_run)
+            return self.read(file, reporter)
         default = InputOptions()
         names_text = self.text or self.text_template
         named = format_of_suffix(file)
@@ -104,6 +126,7 @@ class InputOptions(TableOptions):
             name: value
             for name, value in reading.options().items()
             if getattr(self, name) == getattr(default, name)
+            and name not in self.on_command_line
             and value not in (getattr(default, name), ())
             and not (names_text and name in ("text", "text_template"))
             and (name in taken or not hasattr(reading.layout, name))
@@ -113,7 +136,7 @@ class InputOptions(TableOptions):
             shown = ", ".join(map(_shown, adopted, adopted.values()))
             reporter.info(f"reading {file} as the run's file was read: {shown}")
         try:
-            return replace(self, **adopted).read(file, reporter, dry_run=dry_run)
+            return replace(self, **adopted).read(file, reporter)
         except InputError as error:
             if not adopted.keys() & {"text", "text_template", "id_column"} or "no column" not in str(error):
                 raise
@@ -121,7 +144,7 @@ class InputOptions(TableOptions):
             if without_id and file != STDIN:
                 reporter.info(f"{error}: its rows are numbered")
                 without = replace(self, **(adopted | {"id_column": None}))
-                return without.read(file, reporter, dry_run=dry_run)
+                return without.read(file, reporter)
             run_columns = f"the run's file had: {list_names(reading.columns)}"
             hint = f"{error.hint}; {run_columns}; name another with {'--id' if without_id else '--text'}"
             raise InputError(str(error), hint=hint) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -86,12 +85,10 @@ def teach(
         check_target(target, force=force)
 
     from inbedder_cli.encoders import load_encoder
-    from inbedder_cli.training.examples import read_examples
+    from inbedder_cli.training.examples import LabeledTable, read_examples
     from inbedder_cli.training.teaching import describe_teaching
     from inbedder_cli.training.teaching import teach as run
 
-    if dry_run:
-        table = replace(table, bad_rows=None)
     rows = labeled_table.read_examples_of(data, table, None, instruction, reporter, needs_gold=False)
     examples = read_examples(rows, frozenset(), offline=offline, needs_answers=False)
     if warning := examples.warning():
@@ -106,6 +103,8 @@ def teach(
         print_plan([*lines, f"estimated time: {duration(seconds)}"], output)
         return
     n = run(examples.rows, encoder, output, options, limit=limit, force=force, reporter=reporter)
+    if isinstance(rows, LabeledTable):
+        table.write_bad_rows(rows.corpus)
     reporter.info(
         f"{output}: {n:,} labels; learn from them with: inbedder train DATA -o FOLDER --teacher {output}"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -104,6 +103,7 @@ def train(
     """
     options = training.settings(recipe, table.seed)
     from inbedder_cli.output.files import check_distinct, check_target
+    from inbedder_cli.training.examples import LabeledTable
     from inbedder_cli.training.workflow import describe_training
     from inbedder_cli.training.workflow import train as run
 
@@ -111,8 +111,6 @@ def train(
     check_target(table.bad_rows, force=force)
 
     reporter = stderr_reporter(quiet=quiet) if is_first_process() else SILENT
-    if dry_run or not is_first_process():
-        table = replace(table, bad_rows=None)
     examples = labeled_table.read_examples_of(data, table, gold, instruction, reporter, needs_gold=not teacher)
     files = TrainFiles(examples, output, dev, suite, suite_limit, tuple(teacher or ()))
     if dry_run:
@@ -124,4 +122,6 @@ def train(
         )
         return
     folder = run(files, options, model, device=device, offline=offline, force=force, reporter=reporter)
+    if isinstance(examples, LabeledTable) and is_first_process():
+        table.write_bad_rows(examples.corpus)
     reporter.info(f'{folder} is ready; use it with: inbedder cluster FILE -i "..." --model {folder}')

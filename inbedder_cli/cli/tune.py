@@ -54,7 +54,7 @@ def tune(
     format_name = check_targets(output, file_format, bad_rows=source.bad_rows, force=force, inputs=[file])
     format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
     clustering = tuning.settings(source.seed)
-    corpus = source.read(file, reporter, dry_run=dry_run)
+    corpus = source.read(file, reporter)
 
     from inbedder_cli import pipeline
     from inbedder_cli.clustering import KSelection
@@ -72,6 +72,7 @@ def tune(
         raise InputError(
             "too few different rows to compare numbers of clusters", source=corpus.source, hint="give more rows"
         )
+    source.write_bad_rows(corpus)
     if format_name != TABLE:
         with open_output(output) as stream:
             write_table(

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from inbedder_cli.errors import UsageError, did_you_mean
 from inbedder_cli.untrusted import read_regular
 
@@ -21,12 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 FILE = "inbedder.toml"
-MAX_BYTES = 10**6
+MAX_BYTES = 16_000
+MAX_DOTS = 50  # in a line: tomllib takes time and memory by the square of the parts of a key
 PREFIX = "INBEDDER_"
 # What belongs to one call: above all what it writes or removes, since a settings file may come with a folder.
 ONCE = frozenset(
     "output save sheet clusters report plot bad-rows open force resume from older-than max-size vectors dry-run "
-    "limit sample prefix help version".split()
+    "limit sample prefix explode help version".split()
 )
 # Only by the user's own file, or a variable: what leads elsewhere, or empties what a user has.
 OWN_ONLY = frozenset(["address", "cache-max-size"])
@@ -67,7 +70,7 @@ class Settings:
         self.group = group
         self.by_option: dict[tuple[tuple[str, ...], str], Setting] = {}
         for path in settings_files():
-            if path.exists():
+            if os.path.exists(path):  # noqa: PTH110 (False, where pathlib raises for a folder that is closed to us)
                 self._add(_read(path), str(path), group, ())
         self._add_environment()
 
@@ -142,26 +145,42 @@ class Settings:
                 f"{source}: {key} is no option{of}",
                 hint=f"{did_you_mean(option, known)}see: inbedder {' '.join((*command, '--help'))}",
             )
-        for words, parameter in found:
-            if words == command or (words, option) not in OWN:
-                self._set(words, option, parameter, value, source)
+        self._set_all(found, option, value, source, command)
 
     def _add_environment(self) -> None:
         known = {variable_of(option) for option in OTHER_VARIABLES}
+        by_option: dict[str, list[tuple[tuple[str, ...], Any]]] = {}
         for words, option, parameter in options_of(self.group, ()):
             if option in ONCE | OTHER_VARIABLES:
                 continue
             variable = variable_of(option)
             known.add(variable)
-            value = os.environ.get(variable)
-            if value and (words, option) not in OWN:
-                self._set(words, option, parameter, [value] if parameter.multiple else value, variable)
+            if os.environ.get(variable):
+                by_option.setdefault(option, []).append((words, parameter))
+        for option, found in by_option.items():
+            variable = variable_of(option)
+            self._set_all(found, option, os.environ[variable], variable, ())
         once = {variable_of(option): f"--{option} belongs to one call, and is no setting" for option in ONCE}
         self.unknown_variables = {
             name: once.get(name) or did_you_mean(name, sorted(known))
             for name in sorted(os.environ)
             if name.startswith(PREFIX) and name not in known
         }
+
+    def _set_all(
+        self,
+        found: list[tuple[tuple[str, ...], Any]],
+        option: str,
+        value: Any,  # noqa: ANN401
+        source: str,
+        command: tuple[str, ...],
+    ) -> None:
+        """Set an option of several commands: of those that take the value, or of all, which then refuse it."""
+        found = [each for each in found if each[0] == command or (each[0], option) not in OWN]
+        context = typer.Context(self.group)
+        able = [each for each in found if _takes(each[1], value, context)]
+        for words, parameter in able or found:
+            self._set(words, option, parameter, value, source)
 
     def _set(self, command: tuple[str, ...], option: str, parameter: Any, value: Any, source: str) -> None:  # noqa: ANN401
         if parameter.multiple and not isinstance(value, list):
@@ -175,6 +194,15 @@ class Settings:
         ):
             raise UsageError(f"{source}: {option} is out of range", hint="TOML has whole numbers of 64 bits")
         self.by_option[command, parameter.name] = Setting(command, option, parameter.name, value, source)
+
+
+def _takes(parameter: Any, value: Any, context: typer.Context) -> bool:  # noqa: ANN401
+    """Return whether an option takes a value: whether it is of its type, or one of those that it lists."""
+    try:
+        parameter.process_value(context, [value] if parameter.multiple and not isinstance(value, list) else value)
+    except (typer.BadParameter, UsageError):
+        return False
+    return True
 
 
 def variable_of(option: str) -> str:
@@ -212,7 +240,10 @@ def options_of(group: Any, command: tuple[str, ...]) -> Iterator[tuple[tuple[str
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(read_regular(path, MAX_BYTES, follow_links=True).decode("utf-8-sig"))
+        text = read_regular(path, MAX_BYTES, follow_links=True).decode("utf-8-sig")
+        if any(line.count(".") > MAX_DOTS for line in text.splitlines()):
+            raise ValueError(f"a line with more than {MAX_DOTS} dots")
+        return tomllib.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or str(error).partition("\n")[0]
         raise UsageError(

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 N_RUNS = 1000
 QUICK_N_RUNS = 100  # where the clusters of many k are compared
-RUNS_AT_ONCE = 50  # bounds memory: 5,000 rows by 50 runs of 20 clusters take 20 MB
+RUNS_AT_ONCE = 50
+CENTERS_AT_ONCE = 5000  # of these runs: bounds memory, 5,000 rows by 5,000 centers take 100 MB
+MOST_CLUSTERS = 200  # of more, a consensus takes many minutes and gigabytes, and has 25 rows for each or less
 SHARE = 0.5  # of the rows, in each run
 ROWS = 5000  # sample on which the runs agree
 DIMENSIONS_PER_CLUSTER = 2
@@ -51,8 +53,9 @@ class Runs:
         labels = np.empty((len(points), len(self.centers)), np.int64)
         for start in range(0, len(points), CHUNK):
             reduced = self.directions.transform(points[start : start + CHUNK]).astype(np.float32)
-            for run in range(0, len(self.centers), RUNS_AT_ONCE):
-                runs = slice(run, run + RUNS_AT_ONCE)
+            at_once = _runs_at_once(self.centers.shape[1])
+            for run in range(0, len(self.centers), at_once):
+                runs = slice(run, run + at_once)
                 labels[start : start + CHUNK, runs] = nearest_centers(reduced, self.centers[runs])
         return labels
 
@@ -71,12 +74,16 @@ def fit_runs(points: Vectors, n_clusters: int, n_runs: int, rng: np.random.Gener
     directions = principal_components(points, max(MIN_DIMENSIONS, DIMENSIONS_PER_CLUSTER * n_clusters))
     reduced = directions.transform(points).astype(np.float32)
     size = max(n_clusters, round(SHARE * len(points)))
-    centers = []
-    for done in range(0, n_runs, RUNS_AT_ONCE):
-        rows = np.tile(np.arange(len(points)), (min(RUNS_AT_ONCE, n_runs - done), 1))
+    centers, at_once = [], _runs_at_once(n_clusters)
+    for done in range(0, n_runs, at_once):
+        rows = np.tile(np.arange(len(points)), (min(at_once, n_runs - done), 1))
         halves = np.sort(rng.permuted(rows, axis=1)[:, :size], axis=1)
         centers.append(_lloyd(reduced, halves, _plus_plus(reduced, halves, n_clusters, rng)))
     return Runs(directions, np.concatenate(centers))
+
+
+def _runs_at_once(n_clusters: int) -> int:
+    return max(1, min(RUNS_AT_ONCE, CENTERS_AT_ONCE // n_clusters))
 
 
 def _plus_plus(points: Vectors, halves: Labels, n_clusters: int, rng: np.random.Generator) -> Vectors:

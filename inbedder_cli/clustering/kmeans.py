@@ -10,7 +10,13 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from inbedder_cli.clustering.base import ClusterAlgorithm
-from inbedder_cli.clustering.consensus import N_RUNS, QUICK_N_RUNS, consensus_centers, nearest_centers
+from inbedder_cli.clustering.consensus import (
+    MOST_CLUSTERS,
+    N_RUNS,
+    QUICK_N_RUNS,
+    consensus_centers,
+    nearest_centers,
+)
 from inbedder_cli.clustering.preprocess import as_seed
 
 if TYPE_CHECKING:
@@ -34,8 +40,9 @@ LAST_STEPS = 10  # iterations over many rows: the start is good, and each row en
 class KMeansClusterer(ClusterMixin, BaseEstimator, ClusterAlgorithm):  # type: ignore[misc]
     """KMeans (Lloyd 1982) from the consensus of many runs (`consensus`), as a scikit-learn estimator.
 
-    Without consensus it starts from k-means++ (Arthur & Vassilvitskii 2007), above 50,000 rows from mini-batches
-    (Sculley 2010). At most ten iterations over that many rows refine the start. It computes in float32.
+    Without consensus, and for more than 200 clusters, it starts from k-means++ (Arthur & Vassilvitskii 2007),
+    above 50,000 rows from mini-batches (Sculley 2010). At most ten iterations over that many rows refine the
+    start. It computes in float32.
 
     :param n_clusters: number of clusters.
     :param n_runs: runs whose consensus is the start; 0 starts from k-means++.
@@ -100,12 +107,16 @@ class KMeansClusterer(ClusterMixin, BaseEstimator, ClusterAlgorithm):  # type: i
         points = validate_data(self, X, dtype=np.float32)
         seed, many = as_seed(self.random_state), len(points) > MANY_ROWS
         start, self.runs_, self.shortcut_ = None, None, None
-        if self.n_runs and len(points) >= self.n_clusters:
+        with_consensus = self.n_runs > 0 and self.n_clusters <= MOST_CLUSTERS
+        if with_consensus and len(points) >= self.n_clusters:
             start, self.runs_ = consensus_centers(points, self.n_clusters, self.n_runs, seed)
         elif many:
             rough = MiniBatchKMeans(self.n_clusters, batch_size=MINI_BATCH, n_init=self.n_init, random_state=seed)
             start = rough.fit(points).cluster_centers_
             self.shortcut_ = f"more than {MANY_ROWS:,} rows: KMeans on mini-batches of {MINI_BATCH:,}"
+        if self.n_runs and not with_consensus:
+            steps = [f"more than {MOST_CLUSTERS} clusters: no consensus of many runs", self.shortcut_]
+            self.shortcut_ = "; ".join(step for step in steps if step)
         if start is None:
             kmeans = KMeans(self.n_clusters, n_init=self.n_init, random_state=seed)
         else:

@@ -113,7 +113,7 @@ def select_n_clusters(
     """
     from sklearn.metrics import adjusted_mutual_info_score, silhouette_score
 
-    sample = sample_indices(len(points), ROWS, options.seed)
+    sample = sample_indices(len(points), max(ROWS, ROWS_PER_CLUSTER * options.k_min), options.seed)
     points = points[sample]
     answers = None if answers is None else [answers[i] for i in sample]
     # Two rows a cluster are the least that can be compared, but `k_min` is what the user asks for.

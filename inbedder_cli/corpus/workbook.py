@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import warnings
 import zipfile
 from contextlib import suppress
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 MAX_ROWS = 2**20  # of a sheet
 LISTED = 10  # sheets that a message names
 FIRST_ROWS = 20  # of a sheet, in which it has a cell if it has any
+PASSED_BY = re.compile(
+    r"xl/(worksheets|media|drawings|charts|pivot\w+|embeddings)/|xl/\w*[sS]haredStrings|customXml/"
+)
+MAX_WHOLE = 32 * 2**20  # bytes of the other parts, unpacked: styles, themes, relations
 WORKBOOK = "xl/workbook.xml"  # is in every workbook
 STRICT = b"http://purl.oclc.org/ooxml/spreadsheetml/main"  # the namespace of Strict Open XML
 OLD_OFFICE = b"\xd0\xcf\x11\xe0"  # of .xls, and of the envelope around a workbook with a password
@@ -92,6 +97,10 @@ def _read(opened: Opened, layout: Layout, limit: int | None) -> ReadTable:
     with zipfile.ZipFile(opened.stream) as archive:
         if sum(member.file_size for member in archive.infolist()) > unpacked_limit(opened.packed):
             raise unpacks_too_large(opened.name, opened.packed)
+        # openpyxl holds every part whole, in some 40 times its size, but for the sheets and their strings.
+        whole = sum(member.file_size for member in archive.infolist() if not PASSED_BY.match(member.filename))
+        if whole > MAX_WHOLE:
+            raise unpacks_too_large(opened.name, opened.packed, MAX_WHOLE)
         if WORKBOOK in archive.namelist() and STRICT in archive.read(WORKBOOK):
             hint = "save it as an Excel workbook (.xlsx), not a Strict Open XML one"
             raise InputError("is a Strict Open XML workbook, which is not read", source=opened.name, hint=hint)

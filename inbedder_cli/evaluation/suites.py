@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.corpus.arrow_values import cell_values
@@ -40,7 +41,8 @@ def read_folder(folder: Path) -> Suite:
     :return: the tasks.
     :raises InputError: for a file or line that cannot be used.
     """
-    if not any((folder / name).is_file() for name in (TASKS, TRIPLETS, PAIRS, SIMILARITY)):
+    names = (TASKS, TRIPLETS, PAIRS, SIMILARITY)
+    if not any(os.path.isfile(folder / name) for name in names):  # noqa: PTH113 (never raises)
         raise InputError(
             f"holds none of {TASKS}, {TRIPLETS}, {PAIRS}, {SIMILARITY}",
             source=str(folder),

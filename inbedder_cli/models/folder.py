@@ -50,7 +50,8 @@ MAX_INT = 2**31  # no setting of a language model is larger
 MAX_SHARDS = 10_000
 LAYERS = re.compile(r"layers$|_layer$|_blocks$|depth$")
 SIZES = re.compile(r"size$|dim$|^d_\w+$|^n_embd$|^n_inner$")
-MIN_LAYERS, MIN_SIZE = 1000, 2**18  # what any file may ask for
+MIN_LAYERS, MIN_SIZE, MIN_NUMBER = 1000, 2**18, 2**20  # what any file may ask for
+MAX_EXTRA_IDS = 10_000  # tokens that a tokenizer makes up; T5 has 100
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,9 @@ def check_folder(name: str, folder: Path) -> Weights:
         )
     for path in (TOKENIZER_CONFIG, GENERATION_CONFIG):
         if os.path.lexists(folder / path):
-            read_settings(folder / path)
+            extra = read_settings(folder / path).get("extra_ids", 0)
+            if isinstance(extra, int) and extra > MAX_EXTRA_IDS:
+                raise ModelError(f"{folder / path}: extra_ids is {extra:,}", hint="fetch the model again")
     for path, limit in [(TEMPLATE, MAX_JSON), *((file, MAX_VOCABULARY) for file in VOCABULARY)]:
         if os.path.lexists(folder / path):
             with open_file(folder / path, limit):
@@ -105,9 +108,12 @@ def _check_shape(name: str, config: dict[str, Any], weights: Weights) -> None:
     for key, value in config.items():
         if isinstance(value, dict):
             _check_shape(name, value, weights)
+        elif isinstance(value, list):
+            _check_shape(name, {f"{key}[{i}]": each for i, each in enumerate(value)}, weights)
         elif isinstance(value, int) and (
             (LAYERS.search(key) and value > max(MIN_LAYERS, weights.n_tensors))
             or (SIZES.search(key) and value > max(MIN_SIZE, weights.n_values))
+            or value > max(MIN_NUMBER, weights.n_values)  # some classes make lists of that many items
         ):
             raise ModelError(
                 f"{name} does not fit its {CONFIG}: {key[:80]} is {value:,}, but the weights are "

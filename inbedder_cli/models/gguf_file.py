@@ -9,7 +9,8 @@ import math
 import os
 import re
 import struct
-from typing import TYPE_CHECKING, Any, BinaryIO
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from inbedder_cli.errors import ModelError
 from inbedder_cli.models.folder import open_file
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 MAX_COUNT = 2**22  # tokens and merges in one list, and tensors; the largest vocabularies have 2**18
 MAX_TEXT = 2**22  # bytes; a chat template takes 20 KB
+MAX_TOKEN = 2000  # bytes; the merges of a token are searched in a time that grows with the square of its length
 MAX_METADATA = 2**28  # bytes
 MAX_LAYERS = 1000
 MAX_INT = 2**32
@@ -26,6 +28,7 @@ MAX_DIMENSIONS = 8
 LAYER = re.compile(r"blk\.([0-9]+)\.")
 POSITIVE = ("_epsilon", ".freq_base")
 HEAD = "output.weight"
+TOKENS = "tokenizer.ggml.tokens"
 # Where a file has no head, transformers takes the embeddings for it. That is wrong for these: llama.cpp requires
 # their head, which was trained apart from the embeddings.
 UNTIED = {"gpt-oss", "gpt_oss", "minimax-m2", "nemotron", "stablelm"}
@@ -49,6 +52,15 @@ def check_gguf(file: Path) -> tuple[int, int]:
         raise ModelError(f"{file.name} is damaged: {error}", hint="fetch it again") from error
 
 
+class _Tensor(NamedTuple):
+    """A tensor: its name, its number of values, and where its bytes are in the data."""
+
+    name: str
+    n_values: int
+    start: int
+    end: int
+
+
 class _Header:
     def __init__(self, stream: BinaryIO, size: int) -> None:
         self.stream, self.size = stream, size
@@ -67,14 +79,18 @@ class _Header:
             self.setting(key)
         tensors = [self.tensor() for _ in range(self.count(n_tensors))]
         start = -(-self.stream.tell() // self.alignment) * self.alignment
-        names = {name for name, _, _ in tensors}
+        names = {tensor.name for tensor in tensors}
         if len(names) < len(tensors):
             raise ValueError("two tensors have one name")
         self.check_names(names)
-        for name, _, end in tensors:
+        end = 0
+        for tensor in sorted(tensors, key=attrgetter("start")):
+            if tensor.start < end:
+                raise ValueError(f"the tensor {tensor.name[:80]} shares bytes with another one")
+            end = tensor.end
             if start + end > self.size:
-                raise ValueError(f"it ends before the tensor {name[:80]}")
-        return len(tensors), sum(values for _, values, _ in tensors)
+                raise ValueError(f"it ends before the tensor {tensor.name[:80]}")
+        return len(tensors), sum(tensor.n_values for tensor in tensors)
 
     def check_names(self, names: set[str]) -> None:
         layers = [int(match[1]) for name in names if (match := LAYER.match(name))]
@@ -102,9 +118,9 @@ class _Header:
         elif key == "general.architecture" and kind == STRING:
             self.architecture = self.text()
         else:
-            self.skip(kind)
+            self.skip(kind, MAX_TOKEN if key == TOKENS else MAX_TEXT)
 
-    def skip(self, kind: int) -> None:
+    def skip(self, kind: int, longest: int) -> None:
         if kind == STRING:
             self.text()
         elif kind in WIDTHS:
@@ -113,7 +129,7 @@ class _Header:
             inner, n = struct.unpack("<IQ", self.read(12))
             if inner == STRING:
                 for _ in range(self.count(n)):
-                    self.text()
+                    self.text(longest)
             elif inner in WIDTHS:
                 self.read(WIDTHS[inner] * self.count(n))
             else:
@@ -121,8 +137,7 @@ class _Header:
         else:
             raise ValueError(f"it has a setting of type {kind}")
 
-    def tensor(self) -> tuple[str, int, int]:
-        """Return a tensor's name, its number of values, and where it ends in the data."""
+    def tensor(self) -> _Tensor:
         from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
         name = self.text()
@@ -136,11 +151,11 @@ class _Header:
         n_values = math.prod(shape)
         if 0 in shape or shape[0] % per_block:
             raise ValueError(f"the tensor {name[:80]} has the shape {shape}")
-        return name, n_values, offset + n_values // per_block * bytes_per_block
+        return _Tensor(name, n_values, offset, offset + n_values // per_block * bytes_per_block)
 
-    def text(self) -> str:
+    def text(self, longest: int = MAX_TEXT) -> str:
         (length,) = struct.unpack("<Q", self.read(8))
-        if length > MAX_TEXT:
+        if length > longest:
             raise ValueError(f"it has a text of {length:,} bytes")
         return self.read(length).decode("utf-8")
 

@@ -41,11 +41,7 @@ def check_target(path: Path | None, *, force: bool) -> None:
         return
     there = _status(path)
     if there is None:
-        folder = _resolve(path).parent if path.is_symlink() else path.parent
-        if not folder.is_dir():
-            raise InbedderError(
-                f"cannot write {path}: there is no folder {folder}", hint=f"make it: mkdir -p {folder}"
-            )
+        _check_new(path)
     elif stat.S_ISDIR(there.st_mode):
         raise UsageError(f"{path} is a folder", hint="name a file in it")
     elif _is_stream(there):
@@ -59,6 +55,18 @@ def check_target(path: Path | None, *, force: bool) -> None:
     folder = _resolve(path).parent
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InbedderError(f"cannot write {path}: the folder {folder} is not writable")
+
+
+def _check_new(path: Path) -> None:
+    """Refuse a new file in no folder, and a link to no file: in a folder of others it may lead anywhere."""
+    if path.is_symlink():
+        raise UsageError(
+            f"{path} is a link to {_resolve(path)}, which does not exist", hint="remove it, or name that file"
+        )
+    if not path.parent.is_dir():
+        raise InbedderError(
+            f"cannot write {path}: there is no folder {path.parent}", hint=f"make it: mkdir -p {path.parent}"
+        )
 
 
 def check_distinct(outputs: Mapping[str, Path | None], inputs: Iterable[str | Path | None] = ()) -> None:

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from inbedder_cli.corpus.values import replace_surrogates
 from inbedder_cli.embeddings import Embeddings, RowStatus
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.output.files import atomic_write
@@ -132,7 +133,7 @@ def read_vectors(path: str | Path, corpus: Corpus, instruction: str = "") -> Emb
             hint="embed the same file again, with the same --text, --limit and --sample",
         )
     recorded = origin.get(INSTRUCTION)
-    if instruction and recorded and instruction.strip() != recorded.strip():
+    if instruction and recorded and replace_surrogates(instruction).strip() != recorded.strip():
         raise UsageError(
             f'{path} was made with "{recorded}", not with "{instruction}"',
             hint="leave out -i, or leave out --vectors to encode the texts again",
@@ -214,8 +215,8 @@ def _origin(corpus: Corpus, embeddings: Embeddings) -> dict[str, str]:
     return {
         VERSION: str(SCHEMA),
         TEXTS: texts_sha256(corpus),
-        INSTRUCTION: embeddings.instruction or "",
-        MODEL: embeddings.model or "",
+        INSTRUCTION: replace_surrogates(embeddings.instruction or ""),
+        MODEL: replace_surrogates(embeddings.model or ""),
     }
 
 

@@ -114,12 +114,17 @@ def carry_over(folder: Path, new: Path, without: Sequence[str]) -> None:
         if path.name in without:
             continue
         if path.is_dir() and not path.is_symlink():
-            shutil.copytree(path, new / path.name, symlinks=True, copy_function=_link)
+            shutil.copytree(path, new / path.name, symlinks=True, copy_function=link_or_copy)
         else:
-            _link(path, new / path.name)
+            link_or_copy(path, new / path.name)
 
 
-def _link(path: Path | str, to: Path | str) -> None:
+def link_or_copy(path: Path | str, to: Path | str) -> None:
+    """Give a file a second name, or copy it where that cannot be; a link stays a link, whatever it leads to.
+
+    :param path: the file.
+    :param to: its other name, on the same disk.
+    """
     try:
         os.link(path, to, follow_symlinks=False)
     except (OSError, NotImplementedError):  # no hard links on this disk

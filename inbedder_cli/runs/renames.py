@@ -83,7 +83,7 @@ def apply_changes(
     """
     names, merges = dict(labels), {}
     for cluster, name, into, line in changes:
-        if missing := {cluster, cluster if into is None else into} - set(labels):
+        if missing := {cluster, cluster if into is None else into} - labels.keys():
             known = ", ".join(f"{number} {label}" for number, label in labels.items())
             raise InputError(
                 f"there is no cluster {min(missing)}", source=NAMES, line=line, hint=f"its clusters: {known}"

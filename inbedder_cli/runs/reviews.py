@@ -38,13 +38,13 @@ class Judgment(Struct, frozen=True):
     :param question: name of the question, "" for the only one.
     :param row: index in the rows of the run, from 0.
     :param label: the name.
-    :param fits: whether it fits the row.
+    :param fits: whether it fits the row; None withdraws what was said before.
     """
 
     question: QuestionName
     row: Count
     label: Annotated[str, Meta(max_length=200_000)]
-    fits: bool
+    fits: bool | None
 
 
 class _Reviews(Struct, frozen=True):
@@ -73,18 +73,23 @@ def read_judgments(run: SavedRun) -> list[Judgment]:
     return saved.judgments if saved.rows_sha256 == run.manifest.files.rows else []
 
 
-def write_judgments(run: SavedRun, judgments: Iterable[Judgment]) -> None:
-    """Keep judgments with a run, in place of those that are there.
+def add_judgments(run: SavedRun, judgments: Iterable[Judgment]) -> list[Judgment]:
+    """Add judgments to those of a run, and return all.
+
+    The file is read anew, since several people may review a run at the same time.
 
     :param run: the saved run.
-    :param judgments: all of them; the last one about a row and a name counts.
+    :param judgments: new ones; the last one about a row and a name counts.
+    :raises InputError: for a file that is damaged.
     :raises InbedderError: when the file cannot be written.
     """
     from inbedder_cli.output.files import atomic_write
 
-    last = {(each.question, each.row, each.label): each for each in judgments}
+    last = {(each.question, each.row, each.label): each for each in (*read_judgments(run), *judgments)}
+    kept = [each for each in last.values() if each.fits is not None]
     with atomic_write(run.folder / REVIEWS) as stream:
-        stream.write(msgspec.json.encode(_Reviews(1, run.manifest.files.rows, list(last.values()))))
+        stream.write(msgspec.json.encode(_Reviews(1, run.manifest.files.rows, kept)))
+    return kept
 
 
 def precisions(run: SavedRun, question: str, judgments: Iterable[Judgment]) -> dict[int, Precision]:
@@ -101,7 +106,7 @@ def precisions(run: SavedRun, question: str, judgments: Iterable[Judgment]) -> d
     counts: dict[int, Counter[bool]] = {}
     for each in own:
         number = clusters[each.row] if each.row < len(clusters) else None
-        if number is not None and names.get(number) == each.label:
+        if number is not None and names.get(number) == each.label and each.fits is not None:
             counts.setdefault(number, Counter())[each.fits] += 1
     return {number: Precision(count[True], count.total()) for number, count in sorted(counts.items())}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -24,7 +23,16 @@ from inbedder_cli.output.vectors import texts_sha256
 from inbedder_cli.report.distributions import chosen_columns
 from inbedder_cli.report.maps import with_maps
 from inbedder_cli.runs.contents import KEPT, MAP, MAX_TENSOR_BYTES, ROW
-from inbedder_cli.runs.folders import MANIFEST, ROWS, TENSORS, carry_over, own_files, replace_folder, restore
+from inbedder_cli.runs.folders import (
+    MANIFEST,
+    ROWS,
+    TENSORS,
+    carry_over,
+    link_or_copy,
+    own_files,
+    replace_folder,
+    restore,
+)
 from inbedder_cli.runs.renames import NAMES
 from inbedder_cli.runs.schema import MAX_BYTES, SCHEMA, read_manifest
 
@@ -142,13 +150,13 @@ def _create(path: Path) -> Iterator[IO[bytes]]:
 
 def _keep_names(folder: Path, new: Path) -> str | None:
     """Put names.txt into the new run, and return its new name if the clusters are others; else None."""
-    if not (folder / NAMES).exists():
+    if not os.path.lexists(folder / NAMES):
         return None
     name = NAMES
     if _labels_in(folder) != _labels_in(new):
         free = itertools.chain([f"{NAMES}.old"], (f"{NAMES}.old{n}" for n in itertools.count(2)))
         name = next(name for name in free if not (folder / name).exists())
-    shutil.copy2(folder / NAMES, new / name)
+    link_or_copy(folder / NAMES, new / name)
     return None if name == NAMES else name
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.errors import InbedderError, UsageError
 from inbedder_cli.training.distributed import is_first_process, n_processes
+from inbedder_cli.training.teacher_labels import is_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +23,9 @@ SCHEMA = 2  # of the record, and of the training card that includes it
 PARTIAL = ".partial"  # suffix of the folder: OUTPUT.partial
 SETTINGS = "settings.json"
 CHECKPOINTS = "checkpoints"
+FINISHED = "finished"
 LOCK = ".lock"
+OF_TEACHER = re.compile(r".*\.parquet|teacher-[0-9a-f]{8}")  # labels, and a folder of them
 
 
 def run_record(
@@ -61,7 +65,7 @@ def locked(folder: Path) -> Iterator[None]:
     The system releases the lock when the process ends, in whatever way. A folder that stays empty is removed.
 
     :param folder: of the unfinished run; it is made.
-    :raises UsageError: when another command works in it.
+    :raises UsageError: when another command works in it, or it is the folder of something else.
     :raises InbedderError: when it cannot be made.
     """
     if not is_first_process():  # of those that train together
@@ -80,6 +84,7 @@ def locked(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise InbedderError(f"cannot write to {folder}: {error.strerror}") from error
     try:
+        _check_own(folder)
         yield
     finally:
         with suppress(OSError):
@@ -89,16 +94,34 @@ def locked(folder: Path) -> Iterator[None]:
             folder.rmdir()
 
 
+def _check_own(folder: Path) -> None:
+    """Refuse a folder that holds anything but an unfinished run and labels: it may be a link to any folder."""
+    names = {path.name for path in folder.iterdir() if not OF_TEACHER.fullmatch(path.name)} - {LOCK}
+    own = {SETTINGS, CHECKPOINTS, FINISHED} if "settings" in _read(folder / SETTINGS) else set()
+    if foreign := sorted(names - own):
+        raise UsageError(
+            f"{folder} holds {foreign[0]}, which is no part of an unfinished run",
+            hint="move it elsewhere, or choose another --output",
+        )
+
+
 def clear(folder: Path) -> None:
-    """Delete what the folder of a finished run holds; it may be a link to another disk.
+    """Delete what a finished run has left in its folder, which may be a link to another disk, and nothing else.
 
     :param folder: of the run, see `locked`.
     """
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        elif path.name != LOCK:
-            path.unlink()
+    for name in (CHECKPOINTS, FINISHED):
+        if (folder / name).is_dir() and not (folder / name).is_symlink():
+            shutil.rmtree(folder / name)
+    (folder / SETTINGS).unlink(missing_ok=True)
+    labels_of_teachers = [path for path in folder.iterdir() if path.is_dir() and OF_TEACHER.fullmatch(path.name)]
+    for place in (folder, *labels_of_teachers):
+        for path in place.iterdir():
+            if is_labels(path):
+                path.unlink()
+    for place in labels_of_teachers:
+        with suppress(OSError):  # what is not ours stays
+            place.rmdir()
 
 
 def open_run(folder: Path, record: dict[str, Any], *, force: bool) -> str | None:

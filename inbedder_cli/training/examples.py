@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import re
 from collections import Counter
@@ -253,7 +254,7 @@ def _add_table(
 
 def _files(reference: str, *, offline: bool) -> list[Path]:
     path = expand(reference)
-    if path.is_file():
+    if os.path.isfile(path):  # noqa: PTH113 (never raises)
         return [path]
     if reference in HUB_SETS:
         return _from_hub(reference, offline=offline)

@@ -242,6 +242,18 @@ def read_labels(path: Path) -> tuple[pa.Table, Teacher]:
     return table, teacher
 
 
+def is_labels(path: Path) -> bool:
+    """Return whether a file is one that `write_labels` has written, of any version, by its metadata.
+
+    :param path: the file; not a link.
+    """
+    try:
+        with open_regular(path):
+            return METADATA in (pq.read_schema(str(path)).metadata or {})
+    except (pa.ArrowException, OSError, ValueError):
+        return False
+
+
 def _teacher(metadata: dict[bytes, bytes], path: Path) -> Teacher:
     """Return the teacher that a file's metadata name."""
     if METADATA not in metadata:

@@ -10,13 +10,14 @@ from inbedder_cli.errors import InputError
 from inbedder_cli.evaluation.suites import read_folder
 from inbedder_cli.explanation.stop_words import load_stop_words
 from inbedder_cli.progress import SILENT
-from inbedder_cli.training.checkpoints import PARTIAL, clear, locked, run_record
+from inbedder_cli.training.checkpoints import FINISHED, PARTIAL, clear, locked, run_record
 from inbedder_cli.training.distillation import complete_examples, is_labels_file, read_or_label, teacher_record
 from inbedder_cli.training.distributed import is_first_process
 from inbedder_cli.training.examples import add_unanswerable, hold_out, read_examples
 from inbedder_cli.training.learner import RANK, load_learner
 from inbedder_cli.training.plan import plan_run
 from inbedder_cli.training.saving import adapter_sha256, base_entry, check_output, save_result
+from inbedder_cli.training.teacher_labels import is_labels
 from inbedder_cli.training.tokens import examples_that_fit
 from inbedder_cli.wording import count_of
 
@@ -120,9 +121,10 @@ def _train(
         "versions": {name: version(name) for name in ("inbedder", "torch", "transformers", *extra)},
         "curve": curve,
     }
-    save_result(learner, model, base, card, folder / "finished", files.output)
+    save_result(learner, model, base, card, folder / FINISHED, files.output)
     for path in folder.glob("*.parquet"):  # the labels of a teacher that was a model: hours of work
-        path.replace(files.output / path.name)
+        if is_labels(path):
+            path.replace(files.output / path.name)
     clear(folder)
     return files.output
 

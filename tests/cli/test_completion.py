@@ -6,7 +6,9 @@ import os
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -129,3 +131,29 @@ def test_a_process_answers_without_torch(reviews):
     )
     assert asked.stdout.split() == ["id", "text", "code", "note"]
     assert not {"torch", "sklearn", "transformers"} & set(asked.stderr.split())
+
+
+UNSAFE = [
+    "a\\$(touch PWNED)",
+    "a$(touch PWNED)",
+    "a`touch PWNED`",
+    "a;touch PWNED",
+    "a|b",
+    'a"b',
+    "a'b",
+    "a\nb",
+    "a!b",
+    "a*",
+]
+
+
+@pytest.mark.parametrize("name", UNSAFE)
+def test_names_that_a_shell_would_run_are_not_offered(name, complete, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pd.DataFrame({name: ["x"], "stars": ["1"]}).to_csv("data.csv", index=False)
+    assert complete("inbedder cluster data.csv --text ") == ["stars"]
+    assert complete("inbedder cluster data.csv --by stars,") == ["stars,stars"]
+    (tmp_path / "models").mkdir()
+    Path("models", name.replace("/", "")).mkdir()
+    assert complete("inbedder cluster data.csv -m models/") == []
+    assert complete("inbedder show models/") == []

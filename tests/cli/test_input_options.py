@@ -42,6 +42,9 @@ def test_bad_rows_are_counted_and_written_with_lines_and_reasons(cluster, tmp_pa
             ["10", "3 fields where the header has 2", "9,late, sad"],
             ["11", "4 fields where the header has 2", "10,and, more, so"],
         ]
+    failed = tmp_path / "of-a-run-that-fails.csv"
+    assert cluster("--on-bad-row", "skip", "--bad-rows", failed, rows=7).exit_code != 0
+    assert not failed.exists()
     again = cluster("--on-bad-row", "skip", "--bad-rows", bad, "-o", tmp_path / "out2.csv")
     assert again.exit_code == 2
     assert "exists already" in again.stderr

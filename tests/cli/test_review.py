@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+from types import SimpleNamespace
 
 import pytest
 
-from inbedder_cli.runs.reviews import REVIEWS
+from inbedder_cli.cli.review import _asked
+from inbedder_cli.runs.reviews import REVIEWS, add_judgments, read_judgments
+from inbedder_cli.runs.saved_run import load_run
 from tests import gold
 from tests.gold import REVIEWS as SAMPLE
 
@@ -204,3 +207,33 @@ def test_rows_are_read_once_however_many_clusters_there_are(inbedder, run, tmp_p
     monkeypatch.setattr(SavedRun, "rows", lambda self, question: n_reads.append(question) or rows(self, question))
     assert inbedder("review", run, "--sheet", tmp_path / "sheet.csv").exit_code == 0
     assert n_reads == [""]
+
+
+def test_two_people_review_at_once(inbedder, run, monkeypatch):
+    def answers():
+        yield "y\n"
+        assert inbedder("review", run, "1", "--rows", "2", "-q", stdin="y\ny\n").exit_code == 0
+        yield "n\n"
+        yield ""
+
+    given = answers()
+    stream = SimpleNamespace(isatty=lambda: False, readline=lambda: next(given))
+    monkeypatch.setattr("sys.stdin", stream)
+    saved = load_run(run)
+    places = {"": [0]}
+    for judgment in _asked(saved, places, 2, 0, []):
+        add_judgments(saved, [judgment])
+    assert len(read_judgments(saved)) == 4
+
+
+def test_a_skipped_row_has_no_judgment_any_more(inbedder, run):
+    done = inbedder("review", run, "0", "--rows", "2", "-f", "csv", stdin="n\nb\ns\ny\n")
+    assert [table(done)[0][name] for name in ("reviewed", "precision")] == ["1", "1.0"]
+
+
+def test_a_sheet_replaces_no_file_of_the_run(inbedder, run, tmp_path):
+    before = (run / "rows.parquet").read_bytes()
+    result = inbedder("review", run, "--sheet", run / "rows.parquet", "--force")
+    assert result.exit_code == 2
+    assert (run / "rows.parquet").read_bytes() == before
+    assert inbedder("review", run, "--sheet", tmp_path / "s.csv", "-o", tmp_path / "x.csv").exit_code == 2

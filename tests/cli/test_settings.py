@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import os
 
 import pytest
 from typer.main import get_command
@@ -232,3 +234,58 @@ def test_what_is_needed_to_mend_a_settings_file_works_with_a_broken_one(folders,
     assert "warning: inbedder.toml cannot be read as settings" in result.stderr
     assert result.stdout
     assert "cannot be read" in inbedder("config", "show").stderr
+
+
+def test_a_setting_for_all_commands_holds_for_those_that_take_it(inbedder, monkeypatch):
+    monkeypatch.setenv("INBEDDER_FORMAT", "jsonl")
+    monkeypatch.setenv("INBEDDER_K", "auto")
+    rows = [json.loads(line) for line in inbedder("config", "show").stdout.splitlines()]
+    found = {(row["command"], row["option"]) for row in rows}
+    assert {("cluster", "format"), ("cluster", "k")} <= found
+    assert not {("evaluate", "format"), ("compare", "k")} & found
+    monkeypatch.setenv("INBEDDER_FORMAT", "nonsense")
+    result = inbedder("config", "show")
+    assert result.exit_code == 2
+    assert "INBEDDER_FORMAT" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ['delimiter = ";"', "escape-formulas = true", "excel = true", "json = true", "seed = 1"],
+)
+def test_a_setting_without_an_effect_stops_no_run(folders, inbedder, tiny, setting):
+    folder, _ = folders
+    (folder / "inbedder.toml").write_text(setting)
+    rows = "".join(json.dumps({"text": f"The room was {word}."}) + "\n" for word in ("cold", "loud", "red") * 3)
+    (folder / "x.jsonl").write_text(rows)
+    options = ("-i", QUESTION, "-m", tiny, "-k", 2, "--no-baseline", "--no-stability", "-f", "jsonl")
+    result = inbedder("cluster", "x.jsonl", *options)
+    assert result.exit_code == 0, result.stderr
+    assert len(result.stdout.splitlines()) == 9
+
+
+def test_settings_of_tables_stop_no_command_without_one(folders, inbedder, monkeypatch):
+    monkeypatch.setenv("INBEDDER_SEED", "1")
+    monkeypatch.setenv("INBEDDER_ID", "id")
+    for words in (("evaluate", "no-suite"), ("train", "none.jsonl", "-o", "x", "-m", "none")):
+        assert "options of a table" not in inbedder(*words).stderr
+    assert "options of a table" in inbedder("evaluate", "no-suite", "--seed", 3).stderr
+
+
+def test_a_key_of_many_parts_is_refused_before_it_is_parsed(folders, inbedder):
+    folder, _ = folders
+    (folder / "inbedder.toml").write_text("a" + ".a" * 5000 + " = 1")
+    result = inbedder("config", "show")
+    assert result.exit_code == 2
+    assert "dots" in result.stderr
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may search any folder")
+def test_a_folder_that_cannot_be_searched_has_no_settings(folders, inbedder):
+    _, user = folders
+    (user / "inbedder.toml").write_text("seed = 1")
+    user.chmod(0)
+    try:
+        assert "missing" in inbedder("config", "path").stdout
+    finally:
+        user.chmod(0o700)

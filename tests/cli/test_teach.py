@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 from filelock import FileLock
 
@@ -284,3 +285,25 @@ def test_a_lock_that_is_a_link_leaves_the_file_it_points_to(inbedder, pairs, tin
     (partial / ".lock").symlink_to(victim)
     assert inbedder("teach", pairs, "-m", tiny, "-o", out, *FLOAT32).exit_code == 1
     assert victim.read_text() == "precious"
+
+
+@pytest.mark.parametrize("is_link", [True, False])
+def test_a_folder_of_something_else_is_neither_used_nor_emptied(inbedder, pairs, tiny, tmp_path, is_link):
+    documents = tmp_path / "documents"
+    (documents / "finished").mkdir(parents=True)
+    (documents / "finished" / "thesis.txt").write_text("years of work")
+    partial = tmp_path / "labels.parquet.partial"
+    partial.symlink_to(documents) if is_link else documents.rename(partial)
+    result = inbedder("teach", pairs, "-m", tiny, "-o", tmp_path / "labels.parquet", *FLOAT32)
+    assert result.exit_code == 2
+    assert "no part of an unfinished run" in result.stderr
+    assert (partial / "finished" / "thesis.txt").read_text() == "years of work"
+
+
+def test_tables_of_others_in_the_folder_stay(inbedder, pairs, tiny, tmp_path):
+    partial = tmp_path / "labels.parquet.partial"
+    partial.mkdir()
+    pd.DataFrame({"x": [1]}).to_parquet(partial / "mine.parquet")
+    result = inbedder("teach", pairs, "-m", tiny, "-o", tmp_path / "labels.parquet", *FLOAT32)
+    assert result.exit_code == 0, result.stderr
+    assert [path.name for path in partial.iterdir()] == ["mine.parquet"]

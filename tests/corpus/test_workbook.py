@@ -94,6 +94,14 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused(tmp_path, book, monkeypa
         read_corpus(path)
 
 
+def test_parts_that_are_read_whole_are_bounded(tmp_path, book):
+    path = book()
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/styles2.xml", b"<a/>" * 9_000_000)
+    with pytest.raises(InputError, match="unpacks from"):
+        read_corpus(path)
+
+
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=20)
 
 

@@ -120,3 +120,15 @@ def test_only_known_modules_name_a_loader():
             if isinstance(node, ast.Attribute) and node.attr == "from_pretrained":
                 users[path.name] = users.get(path.name, 0) + 1
     assert users == {"loading.py": 3, "convert.py": 2, "learner.py": 1}
+
+
+def test_tensors_of_a_gguf_file_share_no_bytes(gguf_bytes, tmp_path):
+    content = bytearray(gguf_bytes)
+    for name in (b"blk.0.attn_q.weight", b"blk.0.attn_k.weight"):
+        place = content.index(name) + len(name)
+        n_dimensions = int.from_bytes(content[place : place + 4], "little")
+        offset = place + 4 + 8 * n_dimensions + 4
+        content[offset : offset + 8] = bytes(8)
+    (tmp_path / "x.gguf").write_bytes(content)
+    with pytest.raises(ModelError, match="shares bytes"):
+        check_gguf(tmp_path / "x.gguf")

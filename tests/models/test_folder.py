@@ -194,6 +194,46 @@ def test_a_tokenizer_that_makes_gigabytes_of_a_text_is_refused(folder):
         load_by_name(folder)
 
 
+TEMPLATE_OF_IDS = {
+    "type": "TemplateProcessing",
+    "single": [{"SpecialToken": {"id": "x", "type_id": 0}}] * 2000,
+    "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}],
+    "special_tokens": {"x": {"id": "x", "ids": [1] * 1000, "tokens": ["a"] * 1000}},
+}
+
+
+@pytest.mark.parametrize(
+    ("part", "step", "said"),
+    [
+        ("normalizer", {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 1000}, "times as long"),
+        ("post_processor", TEMPLATE_OF_IDS, "adds ids"),
+        ("post_processor", {"type": "Sequence", "processors": [TEMPLATE_OF_IDS]}, "adds ids"),
+    ],
+)
+def test_the_steps_of_a_tokenizer_are_checked_before_it_is_loaded(folder, monkeypatch, part, step, said):
+    file = folder / "tokenizer.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {part: step}))
+    loaded = []
+    monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", lambda *_, **__: loaded.append(1))
+    with pytest.raises(ModelError, match=said):
+        load_by_name(folder)
+    assert not loaded
+
+
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("config.json", {"model_type": "gpt_neo", "attention_types": [[["global", "local"], 2 * 10**9]]}),
+        ("config.json", {"model_type": "cohere2_moe", "first_k_dense_replace": 2 * 10**9}),
+        ("tokenizer_config.json", {"tokenizer_class": "ByT5Tokenizer", "extra_ids": 2 * 10**9}),
+    ],
+)
+def test_numbers_that_lists_are_made_of_are_bounded(folder, file, change):
+    set_in(folder / file, **change)
+    with pytest.raises(ModelError):
+        check_folder("x", folder)
+
+
 def test_a_full_temporary_folder_is_told_in_the_right_words(folder, monkeypatch):
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")

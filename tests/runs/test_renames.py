@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from inbedder_cli.errors import InputError
 from inbedder_cli.runs.renames import Change, apply_changes, read_changes
+from inbedder_cli.runs.writer import save_run
+from tests.report.feedback import feedback_analysis
 
 LABELS = {0: "joy", 1: "anger", 2: "fear"}
 
@@ -54,3 +56,14 @@ def _comes_back(start, merges):
         seen.add(at)
         at = merges[at]
     return at in merges
+
+
+@pytest.mark.parametrize("target", ["secret.key", "missing", "/dev/zero"])
+def test_what_names_txt_links_to_is_not_copied(tmp_path, target):
+    (tmp_path / "secret.key").write_text("SECRET")
+    folder = tmp_path / "run"
+    save_run(folder, feedback_analysis())
+    (folder / "names.txt").symlink_to(target if target.startswith("/") else tmp_path / target)
+    save_run(folder, feedback_analysis())
+    assert (folder / "names.txt").is_symlink()
+    assert not any(path.read_bytes().startswith(b"SECRET") for path in folder.iterdir() if not path.is_symlink())

@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.encoders.prompts.templates import find_template
-from inbedder_cli.encoders.prompts.tokenizers import PANIC, check_tokenizer
+from inbedder_cli.encoders.prompts.tokenizers import PANIC, check_tokenizer, check_tokenizer_file
 from inbedder_cli.encoders.transformers.device import choose_device, choose_dtype
 from inbedder_cli.errors import InbedderError, ModelError, OutOfMemoryError, UsageError
 from inbedder_cli.models.adapters import merge_adapter
@@ -114,6 +114,7 @@ def encoder_from_files(
         chosen = choose_dtype(dtype, place, config.get_text_config(decoder=True).hidden_size)
         architecture = files.architecture or architecture_of(config)
         model_class, encoder_class = classes[architecture]
+        check_tokenizer_file(files.name, folder / "tokenizer.json")
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         check_tokenizer(files.name, tokenizer)
         with _own_settings(files.name) if template is None else nullcontext():
