@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from inbedder_cli.clustering.preprocess import normalize
 from inbedder_cli.corpus import Corpus, read_corpus
 from inbedder_cli.diagnostics.doubts import doubts_about
+from inbedder_cli.embeddings import RowStatus
 from inbedder_cli.encoders import load_encoder
 from inbedder_cli.errors import InputError, ModelError, UsageError
 from inbedder_cli.estimator_options import fit_options
@@ -34,6 +35,7 @@ from inbedder_cli.runs.assignment import assign_rows
 from inbedder_cli.runs.saved_clusters import cluster_summaries
 from inbedder_cli.runs.saved_run import SavedQuestion, estimator_parameters, load_run
 from inbedder_cli.units import embed_units
+from inbedder_cli.wording import count_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -188,6 +190,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         self.result_: ClusteringResult = analysis.result
         for doubt in doubts_about(self.result_.embeddings, self.max_tokens):
             self._reporter().warn(doubt)
+        self._warn_of_failed(self.result_.embeddings)
         if not self.result_.rows:
             self._reporter().warn("no text answers the question, so there are no clusters")
         self._set_fit(Fit(SavedQuestion.of(self.result_), options.encode_options, source, encoder.identity))
@@ -351,7 +354,14 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
                 f"{encoder.name} is not the model that made these clusters",
                 hint="restore that model, or fit again",
             )
-        return embed(corpus, fit.question.instruction, encoder, fit.encode_options, self._reporter())
+        embeddings = embed(corpus, fit.question.instruction, encoder, fit.encode_options, self._reporter())
+        self._warn_of_failed(embeddings)
+        return embeddings
+
+    def _warn_of_failed(self, embeddings: Embeddings) -> None:
+        if n := embeddings.status.count(RowStatus.failed):
+            rows = count_of(n, "row")
+            self._reporter().warn(f"{rows} without a finite vector (status failed); try dtype='float32'")
 
     def _labeled(self, labels: npt.NDArray[np.int64], corpus: Corpus) -> Any:  # noqa: ANN401
         return with_index(labels, corpus, [self.cluster_names_[n] for n in sorted(self.cluster_names_)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -103,7 +104,8 @@ def check_analysis(
     for cluster_options in options:
         check_idle_options(cluster_options)
         try:
-            check_options(cluster_options, len(corpus.readable))
+            # With `multi` it is answers that are clustered, and their number is not known yet.
+            check_options(cluster_options, sys.maxsize if multi and corpus.readable else len(corpus.readable))
         except InputError as error:
             raise InputError(str(error), source=corpus.source, hint=error.hint) from error
     groupings = groupings_of(corpus, by)

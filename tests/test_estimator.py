@@ -14,6 +14,7 @@ from sklearn.exceptions import NotFittedError
 
 from inbedder_cli import InBedder, load_encoder
 from inbedder_cli.errors import InbedderError, InputError, ModelError, UsageError
+from tests.keywords import KeywordEncoder
 
 QUESTION = "What emotion is expressed?"
 TEXTS = [f"text {i} {'cold and loud' if i % 2 else 'kind staff'} room {i % 5}" for i in range(24)]
@@ -342,3 +343,26 @@ def test_a_loaded_estimator_reads_files_as_those_of_its_run(make, tmp_path):
     assert (loaded.text_template, loaded.empty) == ("{title}, {review}", "keep")
     for rows in (frame, tmp_path / "reviews.csv"):
         np.testing.assert_array_equal(loaded.predict(rows), made.labels_)
+
+
+def test_rows_without_a_finite_vector_are_told():
+    class Overflowing(KeywordEncoder):
+        def encode_batches(self, texts, *arguments, **options):
+            for batch in super().encode_batches(texts, *arguments, **options):
+                yield {
+                    text: row._replace(vector=row.vector * np.nan) if "cold" in text else row
+                    for text, row in batch.items()
+                }
+
+    texts = [f"The room {i} was {('cold', 'kind', 'loud')[i % 3]}." for i in range(12)]
+    model = InBedder("Why?", n_clusters=2, model=Overflowing(), baseline=False)
+    with pytest.warns(UserWarning, match="4 rows without a finite vector"):
+        model.fit(texts)
+    with pytest.warns(UserWarning, match="1 row without a finite vector"):
+        model.predict(["It was cold.", "It was kind."])
+
+
+def test_a_long_text_is_no_file():
+    with pytest.raises(InputError, match="there is no file") as raised:
+        InBedder("Why?").fit("The hotel was fine. " * 30)
+    assert "pass a list" in raised.value.hint

@@ -32,7 +32,7 @@ from inbedder_cli.cli.option_groups import (
     with_groups,
 )
 from inbedder_cli.cli.page_options import PageOptions, split_names, write_pictures
-from inbedder_cli.cli.sharded_cluster import ShardedQuestion, ShardedRun
+from inbedder_cli.cli.sharded_cluster import ShardedRun
 from inbedder_cli.cli.table_options import InputOptions
 from inbedder_cli.errors import UsageError
 
@@ -161,9 +161,22 @@ def cluster(
     whole |= {"several questions": len(questions) > 1}
     sharded = sharded.chosen(file, source, output, whole | {"--devices": model.devices}, reporter)
     if sharded.is_sharded:
-        options = cluster_options[0], answers.settings(), explain_options
-        asked = ShardedQuestion(next(iter(questions.values())), *options, columns)
-        sharded.run(file, asked, model, encoding, source, output, prefix, whole, reporter, force=force)
+        sharded.run(
+            file,
+            next(iter(questions.values())),
+            model,
+            source,
+            output,
+            whole,
+            reporter,
+            encode_options=encoding.settings(),
+            cluster_options=cluster_options[0],
+            unanswered_options=answers.settings(),
+            explain_options=explain_options,
+            by=columns,
+            prefix=prefix,
+            force=force,
+        )
         return
     one = {"--explode": explode, "--save": save, "--report": report, "--plot": plot}
     _check_multi(questions, [name for name, value in one.items() if value], vectors, multi=multi)

@@ -11,7 +11,7 @@ import typer
 
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.completion import complete_command
-from inbedder_cli.cli.console import print_line
+from inbedder_cli.cli.console import print_line, stdout_console
 from inbedder_cli.cli.option_groups import with_groups
 from inbedder_cli.cli.user_settings import ONCE, Settings, options_of, settings_files
 from inbedder_cli.errors import UsageError, did_you_mean
@@ -48,12 +48,16 @@ def show(
     from inbedder_cli.cli.destinations import check_targets
     from inbedder_cli.output.files import open_output
     from inbedder_cli.output.formats import TABLE, write_table
+    from inbedder_cli.report.run_view import print_table
 
     format_name = check_targets(output, output_format, force=force, inputs=())
     rows = _rows(context.find_root().command, command)
     names = ("command", "option", "value", "source")
     table = pa.table({name: pa.array([row[i] for row in rows], pa.string()) for i, name in enumerate(names)})
     format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
+    if format_name == TABLE:
+        print_table(stdout_console(), table, whole=True)
+        return
     with open_output(output) as stream:
         write_table(table, stream, format_name)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from functools import partial
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.cli.console import stdout_console
@@ -242,27 +241,10 @@ def free_prefix(corpus: Corpus, names: Sequence[str], prefix: str, reporter: Rep
     :param reporter: told of a prefix of our own.
     :raises UsageError: when the given prefix does not help, or two questions would make the same column.
     """
-    from inbedder_cli.output.tables import check_free
+    from inbedder_cli.output.tables import check_free, own_prefix
 
     prefix = prefix or own_prefix(corpus.table.column_names, names, reporter)
     check_free(corpus, names, prefix)
-    return prefix
-
-
-def own_prefix(columns: Iterable[str], names: Sequence[str], reporter: Reporter) -> str:
-    """Return a prefix with which new columns have names of their own; "" where they have them without.
-
-    :param columns: names of the columns of the input.
-    :param names: names of the new columns.
-    :param reporter: told of a prefix.
-    """
-    taken = set(columns)
-    clash = next((name for name in names if name in taken), None)
-    if clash is None:
-        return ""
-    prefixes = ("inbedder_" if i == 1 else f"inbedder{i}_" for i in count(1))
-    prefix = next(p for p in prefixes if taken.isdisjoint(p + name for name in names))
-    reporter.info(f'the input has a column "{clash}": the names of the new columns begin with "{prefix}"')
     return prefix
 
 

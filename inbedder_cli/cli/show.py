@@ -65,6 +65,8 @@ def show(
     from inbedder_cli.runs.saved_clusters import cluster_summaries
     from inbedder_cli.runs.saved_run import load_run
 
+    if borderline and cluster is None:
+        raise UsageError("--borderline is for the rows of a cluster", hint="name it: inbedder show RUN CLUSTER")
     format_name = check_targets(output, output_format, force=force, inputs=own_files(run))
     format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
     saved = load_run(run)

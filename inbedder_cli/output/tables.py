@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import asdict
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.clustering import NOISE, KSelection
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.diagnostics.wordings import Wording
     from inbedder_cli.explanation.summaries import ClusterSummary
+    from inbedder_cli.progress import Reporter
     from inbedder_cli.results import ClusteringResult
     from inbedder_cli.units import Units
 
@@ -81,6 +83,23 @@ def check_free(corpus: Corpus, names: Sequence[str], prefix: str) -> None:
                 f'{corpus.source} has a column "{prefix}{name}" already',
                 hint="give the new columns a prefix: --prefix inbedder_",
             )
+
+
+def own_prefix(columns: Iterable[str], names: Sequence[str], reporter: Reporter) -> str:
+    """Return a prefix with which new columns have names of their own; "" where they have them without.
+
+    :param columns: names of the columns of the input.
+    :param names: names of the new columns.
+    :param reporter: told of a prefix.
+    """
+    taken = set(columns)
+    clash = next((name for name in names if name in taken), None)
+    if clash is None:
+        return ""
+    prefixes = ("inbedder_" if i == 1 else f"inbedder{i}_" for i in count(1))
+    prefix = next(p for p in prefixes if taken.isdisjoint(p + name for name in names))
+    reporter.info(f'the input has a column "{clash}": the names of the new columns begin with "{prefix}"')
+    return prefix
 
 
 def rows_table(

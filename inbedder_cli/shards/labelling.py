@@ -208,6 +208,26 @@ def check_columns(plan: Plan, prefix: str) -> None:
         )
 
 
+def check_parts(output: Store, shards: Iterable[int]) -> dict[int, str]:
+    """Return what the parts in a folder were made with, by the number of their shard.
+
+    :param output: the folder of the labelled rows.
+    :param shards: those that may be there.
+    :raises UsageError: when the folder holds parts of something else, which would be replaced or read as ours.
+    """
+    known = set(shards)
+    parts = {shard: name for name in output.states() if (shard := shard_of_name(name)) is not None}
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = pool.map(lambda name: metadata_of(output, name) or {}, parts.values())
+    digests = {}
+    for (shard, name), metadata in zip(parts.items(), found, strict=True):
+        if shard not in known or FINGERPRINT not in metadata:
+            hint = "choose another folder, or move that file away"
+            raise UsageError(f"{output.shown(name)} is not a part of these rows", hint=hint)
+        digests[shard] = metadata[FINGERPRINT]
+    return digests
+
+
 def merge_counts(output: Store, labeller: Labeller, shards: Iterable[int]) -> MergedCounts:
     """Return the sum of the counts of shards; those of other clusters are made again.
 
@@ -260,14 +280,7 @@ def written_shards(labeller: Labeller, shards: Iterable[int]) -> set[int]:
     :param shards: those that may be there.
     :raises UsageError: when the folder holds parts of something else, which would be replaced or read as ours.
     """
-    output, known = labeller.output, set(shards)
-    parts = {shard: name for name in output.states() if (shard := shard_of_name(name)) is not None}
-    with ThreadPoolExecutor(THREADS) as pool:
-        found = pool.map(lambda name: metadata_of(output, name) or {}, parts.values())
-    digests = {shard: metadata.get(FINGERPRINT) for shard, metadata in zip(parts, found, strict=True)}
-    for shard, digest in digests.items():
-        if shard not in known or digest is None:
-            hint = "choose another folder, or move that file away"
-            raise UsageError(f"{output.shown(parts[shard])} is not a part of these rows", hint=hint)
+    output = labeller.output
+    digests = check_parts(output, shards)
     counted = {shard_of_name(name) for name in output.states(COUNTS)}
     return {shard for shard, digest in digests.items() if digest == labeller.digest and shard in counted}

@@ -500,3 +500,17 @@ def test_an_input_with_columns_of_our_names_gets_a_prefix(inbedder, tiny, tmp_pa
     assert result.exit_code == 0, result.stderr
     assert 'the input has a column "answer"' in result.stderr
     assert result.stdout.splitlines()[0].startswith("answer,status,inbedder_cluster,inbedder_cluster_label")
+
+
+def test_an_option_on_the_command_line_beats_the_run_s_also_where_it_is_the_default(inbedder, tiny, tmp_path):
+    rows = "".join(f"{i},The room {i} was {'cold' if i % 2 else 'kind'}.\n" for i in range(8))
+    before, next_week = tmp_path / "before.csv", tmp_path / "next.csv"
+    before.write_text("exported\nby hand\n" + rows)
+    next_week.write_text(rows)
+    options = ("--no-header", "--skip-rows", 2, "--text", "column_2", "-m", tiny, "-k", 2, "--no-baseline")
+    run = tmp_path / "run"
+    assert inbedder("cluster", before, "-i", QUESTION, *options, "--save", run, "-f", "csv").exit_code == 0
+    again = inbedder("assign", run, next_week, "--skip-rows", 0, "-f", "jsonl")
+    assert again.exit_code == 0, again.stderr
+    assert len(again.stdout.splitlines()) == 8
+    assert len(inbedder("assign", run, next_week, "-f", "jsonl").stdout.splitlines()) == 6

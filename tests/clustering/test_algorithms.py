@@ -195,3 +195,15 @@ def test_kmeans_on_many_points_of_its_own_copies_none_of_them():
     np.testing.assert_allclose(points, before, atol=1e-6)
     assert peaks[False] < 0.8  # a sample to start from
     assert peaks[True] > 1
+
+
+def test_many_clusters_have_no_consensus():
+    points = np.random.default_rng(0).normal(size=(220, 4)).astype(np.float32)
+    few, many = KMeansClusterer(200, n_runs=2).fit(points), KMeansClusterer(201, n_runs=2).fit(points)
+    assert few.runs_ is not None
+    assert few.shortcut_ is None
+    assert many.runs_ is None
+    assert many.memberships(points) is None
+    assert many.shortcut_ == "more than 200 clusters: no consensus of many runs"
+    assert len(many.cluster_centers_) == 201
+    assert KMeansClusterer(201, n_runs=0, n_init=1).fit(points).shortcut_ is None
