@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from inbedder_cli.clustering import check_idle_options, check_options
-from inbedder_cli.corpus.cell_paths import split_path
-from inbedder_cli.corpus.columns import missing_column, values_at
+from inbedder_cli.corpus.columns import values_at
 from inbedder_cli.diagnostics.groupings import column_grouping, split_bins
 from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.options import ClusterOptions
@@ -125,7 +124,4 @@ def groupings_of(corpus: Corpus, by: Sequence[str]) -> list[Grouping]:
     """
     names = corpus.table.column_names
     columns = [split_bins(column, names) for column in by]
-    for name, _ in columns:
-        if name not in names and split_path(name, names) is None:
-            raise missing_column(name, names, corpus.source)
     return [column_grouping(name, values_at(corpus.table, name, corpus.source), bins) for name, bins in columns]

@@ -180,7 +180,8 @@ class ClusteringResult:
 
         :param folder: the folder to create; its parent must exist.
         :param force: replace an existing run.
-        :raises UsageError: for an existing folder, or an encoder that cannot be loaded again by name.
+        :raises UsageError: for an existing folder, an encoder that cannot be loaded again by name, or `multi` with
+            several questions.
         :raises InbedderError: when it cannot be written.
         """
         self.analysis.save(folder, force=force)
@@ -277,7 +278,8 @@ class Analysis:
 
         :param folder: the folder to create; its parent must exist.
         :param force: replace an existing run.
-        :raises UsageError: for an existing folder, or an encoder that cannot be loaded again by name.
+        :raises UsageError: for an existing folder, an encoder that cannot be loaded again by name, or `multi` with
+            several questions.
         :raises InbedderError: when it cannot be written.
         """
         from pathlib import Path

@@ -136,7 +136,7 @@ def run(
 @with_groups
 def status(
     work: Work,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    as_json: parameters.AsJson = False,
 ) -> None:
     """Print how far the shards of a plan are: done, missing, failed, rows per second, time left.
 

@@ -360,7 +360,7 @@ def values_at(table: pa.Table, name: str, source: str) -> list[Any]:
         return cell_values(decoded_bytes(table.column(name)), table.schema.field(name))
     if path := split_path(name, table.column_names):
         return [follow(cell, path[1]) for cell in values_at(table, path[0], source)]
-    return list(column_values(table, name, source))
+    raise missing_column(name, table.column_names, source)
 
 
 def _cell_as_text(value: object) -> str:

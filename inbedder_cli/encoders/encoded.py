@@ -33,7 +33,7 @@ class Answer(NamedTuple):
 class EncodedText(NamedTuple):
     """One encoded text.
 
-    :param vector: float32, shape (hidden_size,).
+    :param vector: float32, shape (n_features,).
     :param answer: None when answers were not decoded.
     :param truncated: whether the text was truncated to fit the longest prompt.
     """
@@ -47,7 +47,7 @@ class EncodedText(NamedTuple):
 class Encoded:
     """Texts encoded under one instruction.
 
-    :param vectors: float32, shape (n_texts, hidden_size).
+    :param vectors: float32, shape (n_texts, n_features).
     :param answers: one per text, or None when answers were not decoded.
     :param confidences: of the answers (see `Answer`), float32, shape (n_texts,), or None.
     :param n_unique: number of distinct texts.

@@ -220,14 +220,14 @@ class _Rows:
 
     def central(self, inside: npt.NDArray[np.int64], n: int) -> list[int]:
         """Return the n rows nearest to the center that have different texts."""
-        return _first_distinct(_sort_by_value(inside, self.clustering.distances), self.texts, n)
+        return first_distinct(sort_by_value(inside, self.clustering.distances), self.texts, n)
 
     def diverse(
         self, inside: npt.NDArray[np.int64], central: Sequence[int], shares: Sequence[AnswerShare]
     ) -> list[int]:
         """Return the most central row of each answer that no central row has, the frequent answers first."""
         first: dict[str, int] = {}
-        for row in _sort_by_value(inside, self.clustering.distances):
+        for row in sort_by_value(inside, self.clustering.distances):
             first.setdefault(normalize_answer(self.counted[row]), row)
         shown = {normalize_answer(self.counted[row]) for row in central}
         return [first[share.text] for share in shares if share.text not in shown]
@@ -235,8 +235,8 @@ class _Rows:
     def borderline(self, inside: npt.NDArray[np.int64], n: int) -> list[Exemplar]:
         """Return the n rows nearest to another cluster that have different texts."""
         margins = self.clustering.margins
-        near = [i for i in _sort_by_value(inside, margins) if not math.isnan(margins[i])]
-        places = _first_distinct(near, self.texts, n)
+        near = [i for i in sort_by_value(inside, margins) if not math.isnan(margins[i])]
+        places = first_distinct(near, self.texts, n)
         return [
             replace(exemplar, nearest=int(self.clustering.second_cluster[i]))
             for i, exemplar in zip(places, self.exemplars(places), strict=True)
@@ -274,7 +274,7 @@ def _labels(
     for cluster in range(clustering.k):
         inside = np.flatnonzero(clustering.labels == cluster)
         if len(inside):
-            row = _sort_by_value(inside, clustering.distances)[0]
+            row = sort_by_value(inside, clustering.distances)[0]
             centers[cluster] = (texts[row], ids[row])
     return name_clusters(
         dict(chosen) | {cluster: (NO_LABEL,) for cluster in centers if cluster not in chosen},
@@ -338,13 +338,22 @@ def answer_shares(answers: Sequence[str]) -> tuple[list[AnswerShare], float]:
     return shares, abs(-sum(s.share * math.log2(s.share) for s in shares))
 
 
-def _sort_by_value(rows: npt.NDArray[np.int64], values: npt.NDArray[np.float32]) -> list[int]:
-    """Return the rows by their values, the smallest first, NaN last."""
+def sort_by_value(rows: npt.NDArray[np.int64], values: npt.NDArray[np.float32]) -> list[int]:
+    """Return rows by their values, the smallest first, NaN last.
+
+    :param rows: indices, int64.
+    :param values: one per index that there may be.
+    """
     return [int(row) for row in rows[np.lexsort((rows, np.nan_to_num(values[rows], nan=np.inf)))]]
 
 
-def _first_distinct(rows: Sequence[int], texts: Sequence[str], n: int) -> list[int]:
-    """Return the first n rows that have different texts."""
+def first_distinct(rows: Sequence[int], texts: Sequence[str], n: int) -> list[int]:
+    """Return the first rows that have different texts.
+
+    :param rows: indices.
+    :param texts: one per index that there may be.
+    :param n: most of them.
+    """
     first: dict[str, int] = {}
     for row in rows:
         if len(first) == n:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import numpy.typing as npt
+    import pyarrow as pa
 
     from inbedder_cli.corpus import Corpus
 
@@ -220,6 +221,31 @@ def _origin(corpus: Corpus, embeddings: Embeddings) -> dict[str, str]:
     }
 
 
+def vector_column(vectors: npt.NDArray[Any]) -> pa.Array:
+    """Return vectors as an Arrow array of lists; one that is not finite is null.
+
+    :param vectors: float32 or float16, shape (n_rows, n_features).
+    """
+    import pyarrow as pa
+
+    missing = ~np.isfinite(vectors).all(axis=1)
+    mask = pa.array(missing) if missing.any() else None
+    return pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1], mask=mask)
+
+
+def vectors_of(lists: pa.Array, width: int) -> npt.NDArray[np.float32]:
+    """Return an Arrow array of lists as vectors, NaN where one is null.
+
+    :param lists: each of the same length, or null.
+    :param width: this length.
+    :return: float32, shape (n_rows, width).
+    """
+    valid = lists.is_valid().to_numpy(zero_copy_only=False)
+    vectors = np.full((len(lists), width), np.nan, np.float32)
+    vectors[valid] = lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)  # flatten drops nulls
+    return vectors
+
+
 def _write_npy(corpus: Corpus, embeddings: Embeddings, stream: IO[bytes]) -> None:
     np.save(stream, embeddings.vectors, allow_pickle=False)
 
@@ -267,10 +293,6 @@ def _write_parquet(corpus: Corpus, embeddings: Embeddings, stream: IO[bytes]) ->
     import pyarrow.parquet as pq
 
     vectors, confidences, nothing = embeddings.vectors, embeddings.confidences, [None] * len(corpus)
-    missing = ~np.isfinite(vectors).all(axis=1)
-    column = pa.FixedSizeListArray.from_arrays(
-        pa.array(vectors.ravel()), vectors.shape[1], mask=pa.array(missing) if missing.any() else None
-    )
     table = pa.table(
         {
             "id": pa.array(corpus.ids, pa.string()),
@@ -279,7 +301,7 @@ def _write_parquet(corpus: Corpus, embeddings: Embeddings, stream: IO[bytes]) ->
             "confidence": pa.array(
                 nothing if confidences is None else confidences, pa.float32(), from_pandas=True
             ),
-            "vector": column,
+            "vector": vector_column(vectors),
         }
     )
     sink = pa.BufferOutputStream()
@@ -301,13 +323,11 @@ def _read_parquet(file: Path) -> StoredVectors:
     table = pa.Table.from_batches(list(parquet_batches(file, names)), pa.schema(list(schema)))
     table = table.replace_schema_metadata(schema.metadata)
     lists = table.column("vector").combine_chunks()
-    valid = lists.is_valid().to_numpy(zero_copy_only=False)
     widths = lists.value_lengths().drop_null().unique().to_pylist()
     if len(widths) != 1:
         raise ValueError("the vectors have different lengths" if widths else "there is no vector")
     (width,) = widths
-    vectors = np.full((len(lists), width), np.nan, np.float32)
-    vectors[valid] = lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)  # flatten drops nulls
+    vectors = vectors_of(lists, width)
     answers = table.column("answer").to_pylist() if "answer" in table.column_names else None
     statuses = table.column("status").to_pylist() if "status" in table.column_names else []
     failed = frozenset(row for row, status in enumerate(statuses) if status == RowStatus.failed)

@@ -46,7 +46,6 @@ class Bar:
     :param share: its share, for example "24%".
     :param width: the same, 0 to 100, of the widest bar of the column.
     :param usual: the share in all rows, 0 to 100, of the widest bar.
-    :param usual_share: the same, for example "17%".
     :param count: number of rows.
     """
 
@@ -54,7 +53,6 @@ class Bar:
     share: str
     width: float
     usual: float
-    usual_share: str
     count: int
 
 
@@ -134,7 +132,6 @@ def distributions(column: Column, groups: Sequence[int], n_groups: int) -> list[
                 percent(share),
                 100 * share / widest,
                 100 * typical / widest,
-                percent(typical),
                 pairs[group, value],
             )
             for value, share, typical in zip(order, shares, usual, strict=True)

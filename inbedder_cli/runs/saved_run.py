@@ -151,7 +151,7 @@ class SavedRun:
         return self.manifest.encode_options
 
     def rows(self, question: str) -> list[dict[str, Any]]:
-        """Return the rows under one question, each with id, text and `RESULT_COLUMNS`.
+        """Return the rows under one question, each with the keys of `contents.TYPES`.
 
         :param question: name of the question.
         :raises InputError: for a damaged file.

@@ -15,7 +15,7 @@ from msgspec import Struct
 from inbedder_cli.clustering import NOISE
 from inbedder_cli.errors import InputError
 from inbedder_cli.explanation.phrases import phrases_by_row
-from inbedder_cli.explanation.summaries import UNANSWERED
+from inbedder_cli.explanation.summaries import UNANSWERED, first_distinct, sort_by_value
 from inbedder_cli.output.tables import EXEMPLAR_CHARACTERS
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def _examples(
 ) -> tuple[dict[int, list[Candidate]], dict[int, list[Candidate]]]:
     """Return the central and the borderline rows by cluster."""
     clustering, corpus, answers = result.clustering, result.corpus, result.embeddings.answers
-    n = vocabulary.n_exemplars
+    n, texts = vocabulary.n_exemplars, [corpus.texts[row] for row in result.rows]
 
     def candidate(place: int, value: float) -> Candidate:
         row = result.rows[place]
@@ -210,14 +210,8 @@ def _examples(
         return Candidate(value, first_row + row, corpus.ids[row], answer, text, nearest)
 
     def least(inside: npt.NDArray[np.int64], values: npt.NDArray[np.float32]) -> list[Candidate]:
-        order = inside[np.lexsort((inside, np.nan_to_num(values[inside], nan=np.inf)))]
-        chosen: dict[str, int] = {}
-        for place in order.tolist():
-            if len(chosen) == n:
-                break
-            chosen.setdefault(corpus.texts[result.rows[place]], place)
-        finite = (float(np.nan_to_num(values[place], nan=0.0)) for place in chosen.values())
-        return [candidate(place, value) for place, value in zip(chosen.values(), finite, strict=True)]
+        chosen = first_distinct(sort_by_value(inside, values), texts, n)
+        return [candidate(place, float(np.nan_to_num(values[place], nan=0.0))) for place in chosen]
 
     central, borderline = {}, {}
     for label in np.unique(clustering.labels).tolist():

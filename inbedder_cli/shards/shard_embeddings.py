@@ -10,19 +10,18 @@ valid, the shard is done.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from inbedder_cli.embeddings import Embeddings, RowStatus
 from inbedder_cli.encoders.next_words import NextWords, next_words
 from inbedder_cli.errors import InputError
-from inbedder_cli.output.vectors import texts_sha256
+from inbedder_cli.output.vectors import texts_sha256, vector_column, vectors_of
 from inbedder_cli.shards.shard_rows import read_bounded
 from inbedder_cli.shards.sharding import MAX_ROWS, SAMPLE, VECTORS, ChangedError, in_sample, part_name
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
     import pyarrow as pa
 
     from inbedder_cli.corpus import Corpus
@@ -227,7 +226,8 @@ def embeddings_of(table: pa.Table, plan: Plan, source: str) -> Embeddings:
         words = _next_words(table) if plan.encoding.answers else None
     except ValueError as error:
         raise InputError(f"is damaged: {error}", source=source, hint=AGAIN) from error
-    vectors = _vectors(table.column("vector").combine_chunks())
+    lists = table.column("vector").combine_chunks()
+    vectors = vectors_of(lists, lists.type.list_size)
     answers = table.column("answer").to_pylist() if plan.encoding.answers else None
     is_read = np.array([one is RowStatus.ok for one in status], np.bool_)
     is_answered = answers is None or not any(answers[i] is None for i in np.flatnonzero(is_read))
@@ -260,22 +260,12 @@ def _next_words(table: pa.Table) -> NextWords:
     return next_words(list(zip(names or (), each or (), strict=True)) for names, each in pairs)
 
 
-def _vectors(column: Any) -> npt.NDArray[np.float32]:  # noqa: ANN401
-    width = column.type.list_size
-    valid = column.is_valid().to_numpy(zero_copy_only=False)
-    vectors = np.full((len(column), width), np.nan, np.float32)
-    vectors[valid] = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)  # flatten drops nulls
-    return vectors
-
-
 def _table(embeddings: Embeddings, rows: range, plan: Plan) -> pa.Table:
     import pyarrow as pa
 
     n, vectors = len(embeddings.status), embeddings.vectors.astype(plan.vector_dtype)
-    missing = ~np.isfinite(vectors).all(axis=1)
     confidences = [None] * n if embeddings.confidences is None else embeddings.confidences
     words, probs = _word_lists(embeddings.next_words, n)
-    width = vectors.shape[1]
     return pa.table(
         {
             "row_id": pa.array(range(rows.start, rows.stop), pa.int64()),
@@ -284,7 +274,7 @@ def _table(embeddings: Embeddings, rows: range, plan: Plan) -> pa.Table:
             "confidence": pa.array(confidences, pa.float32(), from_pandas=True),
             "next_words": pa.array(words, pa.list_(pa.string())),
             "next_probs": pa.array(probs, pa.list_(pa.float32())),
-            "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), width, mask=pa.array(missing)),
+            "vector": vector_column(vectors),
         }
     )
 
