@@ -38,6 +38,7 @@ _HOMES = {
     "RowStatus": "embeddings",
     "UnansweredOptions": "options",
     "analyze": "pipeline",
+    "assign": "runs.assignment",
     "cluster": "pipeline",
     "corpus_from_table": "corpus",
     "embed": "pipeline",
@@ -45,8 +46,10 @@ _HOMES = {
     "fit_clusters": "clustering",
     "flag_unanswered": "pipeline",
     "load_encoder": "encoders",
+    "load_run": "runs.saved_run",
     "read_corpus": "corpus",
     "read_vectors": "output.vectors",
+    "tune": "pipeline",
     "write_vectors": "output.vectors",
 }
 
@@ -71,6 +74,7 @@ __all__ = [
     "UnansweredOptions",
     "__version__",
     "analyze",
+    "assign",
     "cluster",
     "corpus_from_table",
     "embed",
@@ -78,8 +82,10 @@ __all__ = [
     "fit_clusters",
     "flag_unanswered",
     "load_encoder",
+    "load_run",
     "read_corpus",
     "read_vectors",
+    "tune",
     "write_vectors",
 ]
 
@@ -100,9 +106,11 @@ if TYPE_CHECKING:
         UnansweredOptions,
     )
     from inbedder_cli.output.vectors import read_vectors, write_vectors
-    from inbedder_cli.pipeline import analyze, cluster, embed, explain, flag_unanswered
+    from inbedder_cli.pipeline import analyze, cluster, embed, explain, flag_unanswered, tune
     from inbedder_cli.progress import ConsoleReporter
     from inbedder_cli.results import Analysis, ClusteringResult
+    from inbedder_cli.runs.assignment import assign
+    from inbedder_cli.runs.saved_run import load_run
 
 
 def __getattr__(name: str) -> object:

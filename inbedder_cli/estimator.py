@@ -28,13 +28,12 @@ from inbedder_cli.fitted import (
     saved_labels,
 )
 from inbedder_cli.output.frames import clusters_frame, with_index
-from inbedder_cli.pipeline import analyze, embed
+from inbedder_cli.pipeline import analyze
 from inbedder_cli.progress import SILENT, ConsoleReporter
 from inbedder_cli.python_terms import ESTIMATOR_NAMES, python_terms, with_python_terms
-from inbedder_cli.runs.assignment import assign_rows
+from inbedder_cli.runs.assignment import assign_rows, encode_like
 from inbedder_cli.runs.saved_clusters import cluster_summaries
 from inbedder_cli.runs.saved_run import SavedQuestion, estimator_parameters, load_run
-from inbedder_cli.units import embed_units
 from inbedder_cli.wording import count_of
 
 if TYPE_CHECKING:
@@ -230,12 +229,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         """
         check_is_fitted(self)
         corpus, question = self._corpus(X), self._fit.question
-        embeddings = self._embed(corpus)
-        if question.words is not None:
-            encoder, reporter = self._load_encoder(self._fit.source), self._reporter()
-            flags = question.unanswered_options
-            embeddings = embed_units(corpus, embeddings, encoder, flags, reporter, question.words)
-        result, _ = assign_rows(corpus, question, embeddings)
+        result, _ = assign_rows(corpus, question, self._embed(corpus, question))
         return self._labeled(labels_of(result, self.cluster_names_), corpus)
 
     def transform(self, X: Any) -> Any:  # noqa: ANN401
@@ -249,7 +243,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         check_is_fitted(self)
         self._check_one_vector(multi=self._fit.question.words is not None)
         corpus = self._corpus(X)
-        return self._points(self._embed(corpus), corpus)
+        return self._points(self._embed(corpus, self._fit.question), corpus)
 
     def save(self, folder: str | Path, *, force: bool = False) -> None:
         """Save the run for `InBedder.load` and for `inbedder assign`, as `inbedder cluster --save` does.
@@ -345,7 +339,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
             self._encoder, self._loaded_from = load_encoder(**source, reporter=self._reporter()), source
         return self._encoder
 
-    def _embed(self, corpus: Corpus) -> Embeddings:
+    def _embed(self, corpus: Corpus, question: SavedQuestion) -> Embeddings:
         """Encode new rows as the fitted ones were, whatever `set_params` has changed since."""
         fit = self._fit
         encoder = self._load_encoder(fit.source)
@@ -354,7 +348,7 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
                 f"{encoder.name} is not the model that made these clusters",
                 hint="restore that model, or fit again",
             )
-        embeddings = embed(corpus, fit.question.instruction, encoder, fit.encode_options, self._reporter())
+        embeddings = encode_like(question, corpus, encoder, fit.encode_options, self._reporter())
         self._warn_of_failed(embeddings)
         return embeddings
 

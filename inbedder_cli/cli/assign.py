@@ -83,25 +83,19 @@ def assign(
     from inbedder_cli.output.documents import drift_document
     from inbedder_cli.output.formats import FORMATS, TABLE
     from inbedder_cli.output.tables import assigned_table
-    from inbedder_cli.pipeline import embed
     from inbedder_cli.report.drift_view import drift_lines, print_drift
     from inbedder_cli.report.maps import place_rows
-    from inbedder_cli.runs.assignment import assign_rows, drift_of
-    from inbedder_cli.units import embed_units
+    from inbedder_cli.runs.assignment import assign as assign_to_run
 
     encoder = runtime.load(saved, reporter)
     if dry_run:
         _preview(saved, encoder, corpus)
         return
-    assigned, drifts = {}, {}
-    for name, question in saved.questions.items():
-        named, flags = NamedReporter(reporter, name), question.unanswered_options
-        embeddings = embed(corpus, question.instruction, encoder, saved.encode_options, named)
-        if question.words is not None:
-            embeddings = embed_units(corpus, embeddings, encoder, flags, named, question.words)
-        result, novel = assign_rows(corpus, question, embeddings)
-        assigned[name] = (place_rows(result) if with_map else result, novel)
-        drifts[name] = drift_of(question, result, novel)
+    found = assign_to_run(saved, corpus, encoder, reporter)
+    drifts = {name: each.drift for name, each in found.items()}
+    assigned = {
+        name: (place_rows(each.result) if with_map else each.result, each.novel) for name, each in found.items()
+    }
     source.write_bad_rows(corpus)
     if format_name is None:
         format_name = TABLE if sys.stdout.isatty() else format_like_input(corpus)
@@ -117,8 +111,8 @@ def assign(
         else:
             for line in drift_lines(report):
                 NamedReporter(reporter, name).info(line)
-    found = (result.embeddings for result, _ in assigned.values())
-    warn_about_embeddings(found, saved.encode_options.max_tokens, reporter)
+    embeddings = (each.result.embeddings for each in found.values())
+    warn_about_embeddings(embeddings, saved.encode_options.max_tokens, reporter)
 
 
 def _preview(run: SavedRun, encoder: Encoder, corpus: Corpus) -> None:

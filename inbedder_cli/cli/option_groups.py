@@ -13,7 +13,7 @@ import typer
 from inbedder_cli.cli import parameters
 from inbedder_cli.cli.amounts import parse_bytes
 from inbedder_cli.cli.console import set_console
-from inbedder_cli.errors import ModelError, UsageError
+from inbedder_cli.errors import UsageError
 from inbedder_cli.options import (
     DEFAULT_MODEL,
     GPU_MODEL,
@@ -60,19 +60,23 @@ class ModelOptions:
         :return: the encoder.
         """
         from inbedder_cli.encoders import load_encoder
-        from inbedder_cli.encoders.cache.row_cache import RowCache
 
-        size = parse_bytes("--cache-max-size", self.cache_max_size)
-        values = {
-            field.name: getattr(self, field.name) for field in fields(self) if field.name != "cache_max_size"
-        }
-        if self.cache:
-            values["cache"] = RowCache(reporter=reporter, max_bytes=size)
-        encoder = load_encoder(**values, reporter=reporter)
+        encoder = load_encoder(**_with_cache(self, reporter))
         reporter.info(f"model: {encoder.description}")
         if self.model is None and encoder.name == DEFAULT_MODEL and not encoder.device.startswith("cpu"):
             reporter.info(f"on a GPU, {GPU_MODEL} answers better; get it with: inbedder models pull {GPU_MODEL}")
         return encoder
+
+
+def _with_cache(options: ModelOptions | RuntimeOptions, reporter: Reporter) -> dict[str, Any]:
+    """Return the arguments of `load_encoder`, with the cache that the options ask for."""
+    from inbedder_cli.encoders.cache.row_cache import RowCache
+
+    values = {field.name: getattr(options, field.name) for field in fields(options)}
+    size = parse_bytes("--cache-max-size", values.pop("cache_max_size"))
+    if options.cache:
+        values["cache"] = RowCache(reporter=reporter, max_bytes=size)
+    return values | {"reporter": reporter}
 
 
 @dataclass(frozen=True)
@@ -94,15 +98,8 @@ class RuntimeOptions:
         :param reporter: receives the model's name and progress.
         :raises ModelError: when the model has changed since the run was saved.
         """
-        record = run.model
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        model = ModelOptions(record.reference, record.template, dtype=Dtype(record.dtype), **values)
-        encoder = model.load(reporter)
-        if encoder.identity != record.identity:
-            raise ModelError(
-                f"{record.reference} is not the model that made {run.folder}",
-                hint="restore the model that the run was saved with, or cluster again with --save",
-            )
+        encoder = run.load_encoder(**_with_cache(self, reporter))
+        reporter.info(f"model: {encoder.description}")
         return encoder
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from inbedder_cli.encoders.base import BaseEncoder, Encoder
+from inbedder_cli.encoders.base import BaseEncoder, Encoder, ModelRecord
 from inbedder_cli.encoders.workers.worker_layout import parse_devices
-from inbedder_cli.errors import UsageError
+from inbedder_cli.errors import ModelError, UsageError
 from inbedder_cli.options import DEFAULT_MODEL, GPU_MODEL, Dtype
 from inbedder_cli.parameter_types import check_types
 from inbedder_cli.paths import expand
@@ -29,6 +29,21 @@ Backend = Callable[..., Encoder]
 encoder_backends: Registry[Backend] = Registry(
     "encoder backend", {TRANSFORMERS: "inbedder_cli.encoders.transformers.lazy_encoder:LazyEncoder"}
 )
+
+
+def load_recorded(record: ModelRecord, whose: str, hint: str, **options: Any) -> Encoder:  # noqa: ANN401
+    """Return the encoder of a record, as `load_encoder` does, if it is still the same model.
+
+    :param record: how it was loaded.
+    :param whose: what it belongs to, for the message: "is not the model that made emotions".
+    :param hint: what to do about another model.
+    :param **options: of `load_encoder`, beside model, template and dtype.
+    :raises ModelError: when this machine has another model by that name.
+    """
+    encoder = load_encoder(record.reference, template=record.template, dtype=record.dtype, **options)
+    if encoder.identity != record.identity:
+        raise ModelError(f"{record.reference} is not the model {whose}", hint=hint)
+    return encoder
 
 
 def load_encoder(

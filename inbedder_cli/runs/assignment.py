@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +13,10 @@ from inbedder_cli.diagnostics.drift import DriftReport, drift
 from inbedder_cli.embeddings import RowStatus
 from inbedder_cli.errors import InputError
 from inbedder_cli.explanation.summaries import NOISE_LABEL, UNANSWERED, UNANSWERED_LABEL, ClusterSummary
-from inbedder_cli.pipeline import flag_unanswered
+from inbedder_cli.pipeline import embed, flag_unanswered
+from inbedder_cli.progress import SILENT, NamedReporter
 from inbedder_cli.results import ClusteringResult
+from inbedder_cli.units import embed_units
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -22,7 +24,61 @@ if TYPE_CHECKING:
     from inbedder_cli.clustering.predictor import Prediction
     from inbedder_cli.corpus import Corpus
     from inbedder_cli.embeddings import Embeddings
-    from inbedder_cli.runs.saved_run import SavedQuestion
+    from inbedder_cli.encoders import Encoder
+    from inbedder_cli.options import EncodeOptions
+    from inbedder_cli.progress import Reporter
+    from inbedder_cli.runs.saved_run import SavedQuestion, SavedRun
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """New rows in the clusters of a saved question.
+
+    :param result: the rows and their clusters; its summaries hold only labels and sizes.
+    :param novel: whether each row is farther from its cluster than about 99 % of such rows would be; None for rows
+        that were not clustered.
+    :param drift: how the shares of the clusters changed since the run was saved.
+    """
+
+    result: ClusteringResult
+    novel: list[bool | None]
+    drift: DriftReport
+
+
+def assign(run: SavedRun, corpus: Corpus, encoder: Encoder, reporter: Reporter = SILENT) -> dict[str, Assignment]:
+    """Assign new rows to the clusters of a saved run, as `inbedder assign` does.
+
+    :param run: the saved run (`load_run`).
+    :param corpus: the new rows.
+    :param encoder: that of the run (`SavedRun.load_encoder`).
+    :param reporter: receives messages and progress.
+    :return: by name of the question, "" for the only one.
+    :raises InputError: when the installed version of hdbscan does not reproduce the clusters of the run.
+    """
+    assigned = {}
+    for name, question in run.questions.items():
+        steps = NamedReporter(reporter, name)
+        embeddings = encode_like(question, corpus, encoder, run.encode_options, steps)
+        result, novel = assign_rows(corpus, question, embeddings)
+        assigned[name] = Assignment(result, novel, drift_of(question, result, novel))
+    return assigned
+
+
+def encode_like(
+    question: SavedQuestion, corpus: Corpus, encoder: Encoder, options: EncodeOptions, reporter: Reporter = SILENT
+) -> Embeddings:
+    """Return embeddings of new rows under a saved question; of each of its answers where a row may have several.
+
+    :param question: a question of a saved run.
+    :param corpus: the new rows.
+    :param encoder: that of the run.
+    :param options: how the rows of the run were encoded.
+    :param reporter: receives messages and progress.
+    """
+    embeddings = embed(corpus, question.instruction, encoder, options, reporter)
+    if question.words is None:
+        return embeddings
+    return embed_units(corpus, embeddings, encoder, question.unanswered_options, reporter, question.words)
 
 
 def assign_rows(

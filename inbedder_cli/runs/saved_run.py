@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from inbedder_cli.clustering import NOISE
 from inbedder_cli.clustering.predictor import ClusterPredictor
+from inbedder_cli.encoders import load_recorded
 from inbedder_cli.errors import InputError
 from inbedder_cli.explanation.labels import OR
 from inbedder_cli.explanation.summaries import MIXED, UNANSWERED
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from inbedder_cli.corpus.layout import Reading
-    from inbedder_cli.encoders.base import ModelRecord
+    from inbedder_cli.encoders import Encoder, ModelRecord
     from inbedder_cli.options import ClusterOptions, EncodeOptions, UnansweredOptions
     from inbedder_cli.projection import RowMap
     from inbedder_cli.results import ClusteringResult
@@ -140,6 +141,15 @@ class SavedRun:
         """How to load the encoder of its vectors."""
         return self.manifest.model_record
 
+    def load_encoder(self, **options: Any) -> Encoder:  # noqa: ANN401
+        """Return the encoder that made its vectors; its weights are loaded when the first text is encoded.
+
+        :param **options: of `load_encoder`, beside model, template and dtype.
+        :raises ModelError: when the model has changed since the run was saved.
+        """
+        hint = "restore the model that the run was saved with, or cluster again with --save"
+        return load_recorded(self.model, f"that made {self.folder}", hint, **options)
+
     @property
     def reading(self) -> Reading | None:
         """How its file was read; None if this is not known."""
@@ -176,12 +186,13 @@ class SavedRun:
         return row_of_units(self.folder / ROWS, n_lines, how_to_repeat(self.manifest, self.folder))
 
 
-def load_run(folder: Path) -> SavedRun:
+def load_run(folder: str | Path) -> SavedRun:
     """Return a saved run.
 
     :param folder: the folder of the run.
     :raises InputError: for a folder without a run, a damaged run, or an invalid line of names.txt.
     """
+    folder = Path(folder)
     try:
         if folder.is_file():
             raise InputError(

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from inbedder_cli.embeddings import RowStatus
-from inbedder_cli.encoders import load_encoder
-from inbedder_cli.errors import ModelError
+from inbedder_cli.encoders import load_recorded
 from inbedder_cli.pipeline import embed
 from inbedder_cli.progress import SILENT
 from inbedder_cli.shards.shard_embeddings import rounded, write_embeddings
@@ -93,22 +92,15 @@ def load_planned_encoder(
     :param workers: number of processes that encode; None chooses it on a CPU.
     :raises ModelError: when this machine has another model by that name.
     """
-    record = plan.model_record
-    encoder = load_encoder(
-        record.reference,
-        template=record.template,
+    return load_recorded(
+        plan.model_record,
+        "of the plan",
+        "give every worker the same files of the model, or plan again in a new folder",
         device=device,
-        dtype=record.dtype,
         offline=offline,
         cache=False,
         workers=workers,
     )
-    if encoder.identity != record.identity:
-        raise ModelError(
-            f"{record.reference} is not the model of the plan",
-            hint="give every worker the same files of the model, or plan again in a new folder",
-        )
-    return encoder
 
 
 def embed_shard(plan: Plan, work: Store, encoder: Encoder, shard: int, reporter: Reporter = SILENT) -> EmbedCounts:
