@@ -270,13 +270,8 @@ class InBedder(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[m
         :raises InputError: for a folder without a run, or a damaged run.
         :raises UsageError: for an unknown question, or if a run of several questions needs one.
         """
-        run = load_run(Path(folder))
-        name = next(iter(run.questions)) if question is None and len(run.questions) == 1 else question
-        if name is None or name not in run.questions:
-            raise UsageError(
-                f'no question is named "{question}"' if question else "this run holds several questions",
-                hint=f"name one of them: {', '.join(filter(None, run.questions)) or 'the only one has no name'}",
-            )
+        run = load_run(folder)
+        name = run.question_name(question)
         saved = run.questions[name]
         estimator = cls(saved.instruction, **estimator_parameters(run, saved), **runtime)
         estimator._set_fit(Fit(saved, run.encode_options, estimator._encoder_source(), run.model.identity))

@@ -95,9 +95,7 @@ def review(
     check_distinct({"--sheet": sheet}, inputs)
     check_target(sheet, force=force)
     saved = load_run(run)
-    names = [question] if question is not None else list(saved.questions)
-    if unknown := [name for name in names if name not in saved.questions]:
-        raise UsageError(f'no question is named "{unknown[0]}"', hint=f"--question {' | '.join(saved.questions)}")
+    names = list(saved.questions) if question is None else [saved.question_name(question)]
     judgments = read_judgments(saved)
     places = {name: choose_clusters(saved, name, cluster) for name in names}
     if sheet:

@@ -71,11 +71,11 @@ def show(
     format_name = format_name or (TABLE if sys.stdout.isatty() else "csv")
     saved = load_run(run)
     if cluster is None:
-        names = list(saved.questions) if question is None else [_question_of(saved, question)]
+        names = list(saved.questions) if question is None else [saved.question_name(question)]
         lists = format_name == TABLE or FORMATS[format_name].has_lists
         table = saved_clusters_table({name: cluster_summaries(saved, name) for name in names}, lists=lists)
     else:
-        table = _rows(saved, _question_of(saved, question), cluster, borderline=borderline)
+        table = _rows(saved, saved.question_name(question), cluster, borderline=borderline)
     table = table.slice(0, limit) if limit else table
     if format_name == TABLE:
         table = readable_clusters(table) if cluster is None else table
@@ -83,16 +83,6 @@ def show(
         return
     with open_output(output) as stream:
         write_table(table, stream, format_name)
-
-
-def _question_of(saved: SavedRun, name: str | None) -> str:
-    names = list(saved.questions)
-    if name is None and len(names) == 1:
-        return names[0]
-    if name not in names:
-        message = f'no question is named "{name}"' if name else "this run holds several questions"
-        raise UsageError(message, hint=f"--question {' | '.join(names)}")
-    return name
 
 
 def _rows(saved: SavedRun, question: str, cluster: str, *, borderline: bool) -> pa.Table:

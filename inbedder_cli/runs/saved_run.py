@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from inbedder_cli.clustering import NOISE
 from inbedder_cli.clustering.predictor import ClusterPredictor
 from inbedder_cli.encoders import load_recorded
-from inbedder_cli.errors import InputError
+from inbedder_cli.errors import InputError, UsageError
 from inbedder_cli.explanation.labels import OR
 from inbedder_cli.explanation.summaries import MIXED, UNANSWERED
 from inbedder_cli.options import EmptyTexts
@@ -159,6 +159,22 @@ class SavedRun:
     def encode_options(self) -> EncodeOptions:
         """How its texts were encoded."""
         return self.manifest.encode_options
+
+    def question_name(self, name: str | None = None) -> str:
+        """Return the name of a question, which need not be given where there is only one.
+
+        :param name: as it was given.
+        :raises UsageError: for one that the run has not, or where several could be meant.
+        """
+        if name is None and len(self.questions) == 1:
+            return next(iter(self.questions))
+        if name is None or name not in self.questions:
+            named = ", ".join(filter(None, self.questions))
+            raise UsageError(
+                f'no question is named "{name}"' if name else "this run holds several questions",
+                hint=f"name one of them with --question: {named}" if named else "its only question has no name",
+            )
+        return name
 
     def rows(self, question: str) -> list[dict[str, Any]]:
         """Return the rows under one question, each with the keys of `contents.TYPES`.
