@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import InbedderError, InputError
+from inbedder_cli.parquet_pages import unpacked_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +28,7 @@ NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr
 NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
 OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
 BATCH_ROWS = 64
-MAX_RATIO = 5000  # of a table in memory to its Parquet file
+MAX_RATIO = 500  # of a table in memory to its Parquet file
 SMALL_BYTES = 64_000_000  # tables that may have any ratio
 OTHER_FOLDER = "set INBEDDER_CACHE to another folder"
 
@@ -218,9 +219,12 @@ def parquet_batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBat
     import pyarrow.parquet as pq
 
     size, most = 0, max(SMALL_BYTES, MAX_RATIO * check_regular(path, follow_links=True))
+    too_large = InputError(f"becomes more than {most / 1e6:,.0f} MB when it is read", source=str(path))
     with pq.ParquetFile(str(path), page_checksum_verification=True) as file:  # where it has any
+        if unpacked_bytes(path, file.metadata) > most:
+            raise too_large
         for batch in file.iter_batches(BATCH_ROWS, columns=list(columns)):
             size += batch.nbytes
             if size > most:
-                raise InputError(f"becomes more than {most / 1e6:,.0f} MB when it is read", source=str(path))
+                raise too_large
             yield batch.select(list(columns))

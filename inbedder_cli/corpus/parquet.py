@@ -10,6 +10,7 @@ from inbedder_cli.corpus.limits import cell_too_large, unpacked_limit, unpacks_t
 from inbedder_cli.corpus.opening import DAMAGED
 from inbedder_cli.corpus.read_table import ReadTable
 from inbedder_cli.errors import InputError
+from inbedder_cli.parquet_pages import unpacked_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +52,9 @@ def read_parquet(opened: Opened, _: Layout, limit: int | None = None) -> ReadTab
         with pq.ParquetFile(source) as file:
             schema, strings, batch_rows = file.schema_arrow, *string_leaves(file)
             _check_declared(file, opened.name, opened.packed)
+            unpacked = unpacked_bytes(source, file.metadata)
+        if unpacked > unpacked_limit(opened.packed):
+            raise unpacks_too_large(opened.name, opened.packed)
         with pq.ParquetFile(source, read_dictionary=strings) as file:
             schema = expanded_schema(file.schema_arrow, schema)
             batches = list(_batches(file, schema, min(limit or batch_rows, batch_rows), limit, opened))

@@ -11,8 +11,10 @@ from inbedder_cli.corpus import Corpus, corpus_from_table
 from inbedder_cli.corpus.cell_paths import split_path
 from inbedder_cli.corpus.jsonl import without_json_mark
 from inbedder_cli.corpus.limits import unpacked_limit, unpacks_too_large
+from inbedder_cli.corpus.locations import is_remote
 from inbedder_cli.corpus.parquet import expanded_schema, expanded_size, string_leaves
 from inbedder_cli.errors import InputError
+from inbedder_cli.parquet_pages import unpacked_bytes
 from inbedder_cli.shards.sharding import MAX_ROWS, ChangedError, place_of
 
 if TYPE_CHECKING:
@@ -153,6 +155,9 @@ def read_bounded(store: Store, name: str, size: int, names: Sequence[str], rows:
     with store.open(name) as opened:
         with pq.ParquetFile(opened) as file:
             schema, (strings, batch_rows) = file.schema_arrow, string_leaves(file)
+            # Over a network, each of the many headers would be a request.
+            if not is_remote(store.location) and unpacked_bytes(opened, file.metadata) > unpacked_limit(size):
+                raise unpacks_too_large(shown, size)
         with pq.ParquetFile(opened, page_checksum_verification=True, read_dictionary=strings) as file:
             schema = expanded_schema(file.schema_arrow, schema)
             if absent := [each for each in names if each not in schema.names]:
