@@ -83,6 +83,8 @@ def load_encoder(
     check_types(load_encoder.__annotations__, plain)
     if isinstance(cache, (str, int, type(None))) and not isinstance(cache, bool):
         raise UsageError(f"cache must be True, False or a RowCache, not {cache!r}")
+    if workers is not None and workers < 1:
+        raise UsageError(f"workers must be at least 1, not {workers}")
     gpus = parse_devices(devices)
     if gpus:
         if device != "auto" or workers is not None:

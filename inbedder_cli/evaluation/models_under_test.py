@@ -163,10 +163,10 @@ def _sentence_folder(name: str, *, offline: bool, reporter: Reporter) -> tuple[P
 
 
 def _revision(files: ModelFiles) -> str:
-    """Return an identifier of a model's contents: the commit or hash of its base, and a hash of its adapter."""
-    from inbedder_cli.models.convert import weights_sha256
+    """Return an identifier of a model: a commit or a hash of the files of its base, and a hash of its adapter."""
+    from inbedder_cli.encoders.transformers.lazy_encoder import hash_folder
 
-    revision = files.revision or weights_sha256(files.folder)
+    revision = files.revision or hash_folder(files.folder)
     if files.adapter:
         digest = hashlib.sha256()
         for path in sorted(p for p in files.adapter.rglob("*") if p.is_file()):

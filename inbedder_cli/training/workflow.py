@@ -6,7 +6,7 @@ import hashlib
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from inbedder_cli.errors import InputError
+from inbedder_cli.errors import InbedderError, InputError
 from inbedder_cli.evaluation.suites import read_folder
 from inbedder_cli.explanation.stop_words import load_stop_words
 from inbedder_cli.progress import SILENT
@@ -121,12 +121,23 @@ def _train(
         "versions": {name: version(name) for name in ("inbedder", "torch", "transformers", *extra)},
         "curve": curve,
     }
+    _check_finite(learner)
     save_result(learner, model, base, card, folder / FINISHED, files.output)
     for path in folder.glob("*.parquet"):  # the labels of a teacher that was a model: hours of work
         if is_labels(path):
             path.replace(files.output / path.name)
     clear(folder)
     return files.output
+
+
+def _check_finite(learner: Learner) -> None:
+    """Refuse weights that are no numbers: the last steps may diverge after the last loss was reported."""
+    for name, weights in (learner.adapters or learner.encoder.model).named_parameters():
+        if weights.requires_grad and not weights.isfinite().all():
+            raise InbedderError(
+                f"training diverged: {name} holds values that are no numbers",
+                hint="start again with a lower --lr, and --force; the checkpoints are kept",
+            )
 
 
 class _Ready(NamedTuple):

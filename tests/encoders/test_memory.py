@@ -38,8 +38,16 @@ def test_batches_that_were_planned_before_memory_ran_out_are_no_news(encoder, mo
     assert prompts.count(4) >= 8
 
 
-def test_a_cpu_says_in_words_that_memory_is_too_small(encoder, monkeypatch):
-    said = "[enforce fail at alloc_cpu.cpp:114] . DefaultCPUAllocator: can't allocate memory: you tried"
+@pytest.mark.parametrize(
+    "said",
+    [
+        "[enforce fail at alloc_cpu.cpp:114] . DefaultCPUAllocator: can't allocate memory: you tried",
+        "[enforce fail at alloc_cpu.cpp:80] data. DefaultCPUAllocator: not enough memory: you tried",
+        "MPS backend out of memory (MPS allocated: 9.05 GB, other allocations: 20 MB, max allowed: 9.07 GB)",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    ],
+)
+def test_a_device_says_in_words_that_memory_is_too_small(encoder, monkeypatch, said):
     sizes = scarce_memory(encoder, monkeypatch, most_rows=2, error=RuntimeError(said))
     encoder.encode(TEXTS, QUESTION, EncodeOptions(batch_tokens=10**6))
     assert max(sizes) == len(TEXTS)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
 from inbedder_cli.diagnostics.baseline import BASELINE_INSTRUCTION
 from inbedder_cli.errors import InputError
+from inbedder_cli.evaluation.models_under_test import model_under_test
 from inbedder_cli.evaluation.results_cache import ResultsCache, read_results_cache
 from inbedder_cli.evaluation.runner import evaluate
 from inbedder_cli.evaluation.settings import EvaluateOptions, Part, ProtocolName
@@ -200,3 +203,11 @@ def test_scores_of_a_later_schema_are_measured_again(suite, tmp_path):
     path.write_text('{"schema": 99, "anything": "else"}\n')
     run(suite, as_model(encoder), cache=read_results_cache(path), parts=(Part.sts,))
     assert encoder.calls
+
+
+@pytest.mark.parametrize("name", ["tokenizer_config.json", "config.json"])
+def test_scores_of_a_folder_are_those_of_all_its_files(tiny_models, tmp_path, name):
+    folder = Path(shutil.copytree(tiny_models["llama"], tmp_path / "model"))
+    before = model_under_test(str(folder)).revision
+    (folder / name).write_text(json.dumps(json.loads((folder / name).read_text()) | {"chat_template": "x"}))
+    assert model_under_test(str(folder)).revision != before

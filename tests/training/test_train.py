@@ -425,3 +425,22 @@ def test_what_is_trained_from_an_encoder_with_a_base_names_that_base(inbedder, d
     assert done.exit_code == 0, done.stderr
     assert json.loads((tmp_path / "mine" / MANIFEST).read_text())["base"]["model"] == tiny
     assert inbedder("answer", reviews, "-i", "Which animal is it?", "-m", tmp_path / "mine").exit_code == 0
+
+
+def test_weights_that_are_no_numbers_at_the_end_are_no_result(inbedder, data, tiny_models, tmp_path, monkeypatch):
+    from inbedder_cli.training import trainer
+
+    run_trainer = trainer.run_trainer
+
+    def diverge(learner, *arguments, **options):
+        found = run_trainer(learner, *arguments, **options)
+        next(p for p in learner.adapters.parameters() if p.requires_grad).data.fill_(float("inf"))
+        return found
+
+    monkeypatch.setattr(trainer, "run_trainer", diverge)
+    out = tmp_path / "mine"
+    result = inbedder("train", data, "-m", tiny_models["llama"], "-o", out, *FEW)
+    assert result.exit_code == 1
+    assert "training diverged" in result.stderr
+    assert not out.exists()
+    assert (tmp_path / "mine.partial" / "checkpoints").exists()

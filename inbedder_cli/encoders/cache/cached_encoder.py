@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from inbedder_cli.progress import Reporter
 
 LOOKUP_ROWS = 10_000  # texts that are looked up at a time
-KEY_VERSION = 6  # increment when the same model and options give other vectors or answers
+KEY_VERSION = 7  # increment when the same model and options give other vectors or answers
 
 
 @dataclass

@@ -97,7 +97,7 @@ class RowCache:
         self._n_locked = 0  # times in a row
         self._inode = 0
         self._connection: sqlite3.Connection | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return RowCache, (self.path, self.reporter, self.max_bytes)  # another process opens the file itself
@@ -241,20 +241,20 @@ class RowCache:
         """
         if self.is_disabled or (writes and self._unwritable):
             return None
-        try:
-            with self._lock:
+        with self._lock:  # also while a failure is handled: that may close the connection
+            try:
                 connection = self._open()
                 if writes and self._unwritable:
                     return None
                 with connection:
                     result = action(connection)
-        except InbedderError as error:
-            self._disable(_with_hint(error))
-        except FAILURES as error:
-            self._handle(error, writes, needed)
-        else:
-            self._n_locked = 0
-            return result
+            except InbedderError as error:
+                self._disable(_with_hint(error))
+            except FAILURES as error:
+                self._handle(error, writes, needed)
+            else:
+                self._n_locked = 0
+                return result
         return None
 
     def _handle(self, error: Exception, writes: bool, needed: int) -> None:
@@ -307,10 +307,11 @@ class RowCache:
         self.reporter.info("the cache was written by an earlier version; texts are encoded again")
 
     def _close(self) -> None:
-        if self._connection is not None:
-            with suppress(sqlite3.Error):
-                self._connection.close()
-            self._connection = None
+        with self._lock:
+            if self._connection is not None:
+                with suppress(sqlite3.Error):
+                    self._connection.close()
+                self._connection = None
 
     def _rename_damaged_file(self, problem: str) -> None:
         """Rename a damaged file: a new one is made, and the old one can be examined."""

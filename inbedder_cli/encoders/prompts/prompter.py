@@ -30,6 +30,8 @@ class Prompter:
     :param instruction: the question to ask about each text.
     :param max_tokens: maximum length of a prompt, in tokens.
     :param ending: what follows the template in every prompt, such as masks; never truncated.
+    :param keeps_end: whether tokens that the tokenizer puts behind a text stay: not for causal models, which would
+        speak after the end.
     :raises UsageError: when the instruction is empty or leaves no room for a text.
     """
 
@@ -38,6 +40,7 @@ class Prompter:
     instruction: str
     max_tokens: int
     ending: str = ""
+    keeps_end: bool = True
 
     def __post_init__(self) -> None:
         if not self.instruction.strip():
@@ -89,7 +92,21 @@ class Prompter:
     def _ids(self, prompts: list[str]) -> list[list[int]]:
         texts = [replace_surrogates(prompt) for prompt in prompts]
         encoded = run_tokenizer(lambda: self.tokenizer(texts, add_special_tokens=self.template.special_tokens))
-        return [list(ids) for ids in encoded["input_ids"]]
+        n_end = 0 if self.keeps_end else self._n_end
+        return [list(ids[: len(ids) - n_end]) for ids in encoded["input_ids"]]
+
+    @cached_property
+    def _n_end(self) -> int:
+        """Number of tokens that the tokenizer puts behind a text."""
+        if not self.template.special_tokens:
+            return 0
+        plain, whole = (
+            run_tokenizer(partial(self.tokenizer, "a", add_special_tokens=added))["input_ids"]
+            for added in (False, True)
+        )
+        starts = range(len(whole) - len(plain) + 1)
+        start = next((i for i in starts if whole[i : i + len(plain)] == plain), None)
+        return 0 if start is None else len(whole) - start - len(plain)
 
     def _room(self) -> int:
         return self.max_tokens - len(self._ids([self.render("")])[0])

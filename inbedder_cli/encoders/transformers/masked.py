@@ -7,6 +7,7 @@ each mask.
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import torch
+
+TURN = threading.Lock()  # of one forward pass: while it runs, the head belongs to its masks
 
 
 @dataclass
@@ -91,7 +94,7 @@ class _MaskedBatchEncoder(BatchEncoder):
         ids, real = self.pad_batch(prompts)
         masks = ids == self.mask_id
         layers = False if self.from_head else [self.layer]
-        with self._head_at(masks) as head_states:
+        with TURN, self._head_at(masks) as head_states:
             out = self.model(input_ids=ids, attention_mask=real.long(), output_hidden_states=layers)
         if self.from_head:
             vectors = head_states[0].float().view(len(prompts), -1, head_states[0].shape[-1]).mean(1)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 PROMPT_COST = 200  # cost of a row beyond its text, in characters, for the estimate of the time left
 PROBABILITY_DIGITS = 5
+NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
 MIN_POSITIONS = 16  # of a model that can read a question and a text
 WRAPPING = re.compile(r"^[\s\"“”'‘’*_`]+|[\s\"“”'‘’*_`.,;:!]+$")
 
@@ -246,7 +247,8 @@ class ModelEncoder(BaseEncoder):
                 hint="is its config.json damaged? fetch it again",
             )
         room = max_tokens if limit is None else min(max_tokens, limit - reserved)
-        return Prompter(self.tokenizer, self.template, instruction, room, self.prompt_ending)
+        keeps_end = self.architecture is not Architecture.causal
+        return Prompter(self.tokenizer, self.template, instruction, room, self.prompt_ending, keeps_end)
 
     @property
     def pad_id(self) -> int:
@@ -377,11 +379,13 @@ class BatchEncoder(ABC):
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error is due to lack of memory; on a CPU only torch's message shows it.
+    """Return whether an error is due to lack of memory; on a CPU and on MPS only torch's message shows it.
 
     :param error: the exception.
     :return: whether fewer rows may work.
     """
     import torch
 
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from dataclasses import dataclass, field
 from itertools import islice
@@ -44,6 +45,7 @@ HEATS = 2  # of each layout in a race; they alternate
 RACE_SHARE = 1 / 3  # of the jobs that a race may take
 NAMED_TEXTS = 3  # of those that fail, in the warning
 NAMED_CHARACTERS = 40
+MAKING = threading.Lock()  # of a pool, of which an encoder has one
 
 
 @dataclass
@@ -116,7 +118,8 @@ class ParallelEncoder(WrappedEncoder):
         if not layouts:
             yield from self.encoder.encode_batches(texts, instruction, options, reporter, known)
             return
-        pool = self._pool = self._pool or WorkerPool(self._starts(layouts), self.identity)
+        with MAKING:
+            pool = self._pool = self._pool or WorkerPool(self._starts(layouts), self.identity)
         run = Run(instruction, options, reporter)
         start, rows, done, size = time.perf_counter(), 0, 0, 0
         with reporter.task("encoding", sum(map(_cost, missing)), unit="rows") as advance:
@@ -126,7 +129,7 @@ class ParallelEncoder(WrappedEncoder):
                 done += sum(map(_cost, batch))
                 size = len(next(iter(batch.values())).vector)
                 advance(done, rows)
-        remember_speed(self.name, rows, time.perf_counter() - start)
+        remember_speed(self.name, rows, time.perf_counter() - start, layouts[0].n_workers)
         for job in run.failed:
             yield _failed_rows(job.texts, size, options)
         if failed := [text for job in run.failed for text in job.texts]:

@@ -178,6 +178,8 @@ class WorkerPool:
         self._shared: str | None = None  # the file of the weights, once it is asked for
         self._is_shared = False
         self._stack = ExitStack()
+        self._turn = threading.Lock()  # messages of workers are those of one run
+        self._at_work: int | None = None  # the thread whose turn it is
         weakref.finalize(self, _end, self._workers, self._stack)
 
     def encode(
@@ -191,10 +193,16 @@ class WorkerPool:
         :param run: what they encode, and what has failed.
         :yield: the rows of one batch, by text.
         :raises UsageError: when the encoder does.
-        :raises InbedderError: when workers fail before any text is encoded, or cannot be started.
+        :raises InbedderError: when workers fail before any text is encoded, or cannot be started, and for a second
+            iterator of one thread. Other threads wait.
         """
-        self._drop_idle()
+        if not self._turn.acquire(blocking=self._at_work != threading.get_ident()):
+            raise InbedderError(
+                "this encoder is at work on other texts", hint="use up the first iterator, or load another encoder"
+            )
+        self._at_work = threading.get_ident()
         try:
+            self._drop_idle()
             while self._assign(jobs, n_workers, threads, run):
                 worker, message = self._events.get()
                 if worker in self._workers and (rows := self._handle(worker, message, run)):
@@ -202,6 +210,9 @@ class WorkerPool:
         except BaseException:
             self.close()
             raise
+        finally:
+            self._at_work = None
+            self._turn.release()
 
     def _handle(self, worker: Worker, message: FromWorker | None, run: Run) -> dict[str, EncodedText] | None:
         """Return the rows in a message, or do what another message demands."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from inbedder_cli.errors import UsageError
 from inbedder_cli.models.memo import machine
-from inbedder_cli.models.speed import last_speed
+from inbedder_cli.models.speed import speed_of_process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,7 +87,7 @@ def n_worth_starting(model: str, n_texts: int) -> int:
     :param model: its name, by which its last speed on this machine is known.
     :param n_texts: texts to encode.
     """
-    seconds = n_texts / (last_speed(model) or GUESSED_SPEED)
+    seconds = n_texts / (speed_of_process(model) or GUESSED_SPEED)
     return int(seconds / (WORTH * START_SECONDS)) + 1
 
 

@@ -414,3 +414,18 @@ def test_pruning_makes_the_file_smaller(cache):
     before = cache.info().bytes
     cache.prune(max_bytes=0)
     assert cache.info().bytes < before / 10
+
+
+def test_a_failure_is_handled_before_another_thread_uses_the_connection(tmp_path, monkeypatch):
+    cache = RowCache(tmp_path / "rows.sqlite")
+    cache._run(lambda connection: connection.execute("SELECT 1"))
+    owned = []
+    close = cache._close
+    monkeypatch.setattr(cache, "_close", lambda: (owned.append(cache._lock._is_owned()), close()))
+
+    def fail(_):
+        raise sqlite3.OperationalError("database is locked")
+
+    cache._run(fail)
+    assert owned
+    assert all(owned)

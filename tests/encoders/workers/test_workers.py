@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from inbedder_cli.encoders.workers.parallel_encoder import ParallelEncoder
 from inbedder_cli.encoders.workers.worker_layout import Layout, parse_devices
 from inbedder_cli.errors import InbedderError, ModelError, UsageError
 from inbedder_cli.models.memo import recall
+from inbedder_cli.models.speed import last_speed, remember_speed, speed_of_process
 from inbedder_cli.options import Dtype, EncodeOptions
 from inbedder_cli.progress import SilentReporter
 from tests.encoders.broken import BrokenEncoder
@@ -408,3 +410,43 @@ def is_alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_two_threads_that_share_workers_get_their_own_rows(tmp_path, tiny_models, monkeypatch):
+    monkeypatch.setenv("INBEDDER_CACHE", str(tmp_path))
+    place = {"template": "paper", "device": "cpu", "dtype": "float32"}
+    texts, questions = [f"text {i} of all" for i in range(60)], ["Question 0?", "Question 1?"]
+    alone = load_encoder(tiny_models["llama"], workers=1, cache=False, **place)
+    shared = load_encoder(tiny_models["llama"], workers=2, cache=False, **place)
+    with ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(lambda asked: shared.encode(texts, asked, MANY_JOBS).vectors, questions))
+    shared.close()
+    for asked, vectors in zip(questions, found, strict=True):
+        np.testing.assert_allclose(vectors, alone.encode(texts, asked, MANY_JOBS).vectors, atol=TOLERANCE)
+
+
+def test_a_second_iterator_of_one_thread_is_refused(tiny_models):
+    encoder = load_encoder(tiny_models["llama"], workers=2, cache=False, device="cpu", dtype="float32")
+    texts = [f"text {i} of all" for i in range(60)]
+    first = encoder.encode_batches(texts, QUESTION, MANY_JOBS)
+    next(first)
+    with pytest.raises(InbedderError, match="at work on other texts"):
+        list(encoder.encode_batches(texts, QUESTION, MANY_JOBS))
+    assert sum(map(len, first)) < len(texts)
+    encoder.close()
+
+
+@pytest.mark.parametrize("n", [0, -1])
+def test_fewer_workers_than_one_are_refused(tiny_models, n):
+    with pytest.raises(UsageError, match="workers must be at least 1"):
+        load_encoder(tiny_models["llama"], workers=n)
+
+
+def test_the_speed_of_many_processes_is_not_taken_for_that_of_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("INBEDDER_CACHE", str(tmp_path))
+    remember_speed("m", 15_000, 25, 16)
+    assert last_speed("m") == 600
+    assert speed_of_process("m") == 37.5
+    before = worker_layout.n_worth_starting("m", 15_000)
+    remember_speed("m", 15_000, 400, 1)
+    assert worker_layout.n_worth_starting("m", 15_000) == before
