@@ -160,9 +160,7 @@ def test_clusters_are_counted_by_rows_and_shares_add_up_to_more_than_one():
     assert sum(summary.share for summary in result.summaries) == pytest.approx(11 / 8)
     assert result.row_status == [*[RowStatus.ok] * 6, RowStatus.empty, *[RowStatus.ok] * 2]
     assert result.baseline is not None
-    assert "11 answers in 8 rows: a row counts in each of its clusters, so the shares add up to 138%" in repr(
-        result
-    )
+    assert "11 answers in 8 rows; a row counts in each of its clusters: the shares add up to 138%" in repr(result)
 
 
 def test_two_answers_of_a_row_in_one_cluster_count_as_one_row():

@@ -57,6 +57,7 @@ def answer(
     check_terminal(format_name, output)
     corpus = source.read(file, reporter)
 
+    from inbedder_cli.output.tables import rounded_numbers
     from inbedder_cli.pipeline import embed, flag_unanswered
 
     encoder = model.load(reporter)
@@ -77,7 +78,8 @@ def answer(
             status = [str(s) for s in embeddings.status]
             columns = {"id": corpus.ids, "answer": given, "status": status}
             table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
-            table = table.add_column(2, "confidence", pa.array(embeddings.confidences, from_pandas=True))
+            confidences = [None] * len(corpus) if embeddings.confidences is None else embeddings.confidences
+            table = table.add_column(2, "confidence", rounded_numbers(confidences))
             write_table(table, stream, format_name)
     tell_of_unanswered(embeddings, reporter)
     warn_about_embeddings([embeddings], encoding.max_tokens, reporter)

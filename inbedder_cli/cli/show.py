@@ -12,6 +12,7 @@ from inbedder_cli.cli.completion import complete_cluster, complete_question
 from inbedder_cli.cli.console import stderr_reporter, stdout_console
 from inbedder_cli.cli.option_groups import with_groups
 from inbedder_cli.errors import UsageError, did_you_mean
+from inbedder_cli.wording import count_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -94,6 +95,7 @@ def _rows(saved: SavedRun, question: str, cluster: str, *, borderline: bool) -> 
         listed = ", ".join(f"{number} {name}" for number, name in names.items())
         hint = f"{did_you_mean(cluster, names.values())}its clusters: {listed}; or noise, no-answer"
         raise UsageError(f'{saved.folder} has no cluster "{cluster}"', hint=hint)
-    if not table.num_rows:
-        stderr_reporter().info(f'no row of {saved.folder} is in "{cluster}"')
+    number = saved.questions[question].number_of(cluster)
+    named = cluster if number is None else f"{number} {saved.questions[question].names[number]}"
+    stderr_reporter().info(f"{named}: {count_of(table.num_rows, 'row')}")
     return table

@@ -168,7 +168,10 @@ class _Rows:
     def _hint(self, line: int, cells: list[str]) -> str:
         above = f"if the header is on this line: --skip-rows {line - 1}; "
         if self.width == 1:
-            return f"{above}if every line is one text: --input-format lines; else name the --delimiter"
+            return (
+                f"{above}if texts hold the delimiter: --on-bad-row pad; if there is no header, and every line is "
+                "one text: --input-format lines; else name the --delimiter"
+            )
         hint = (
             "a text with the delimiter in it must be in double quotes; or name the --delimiter; "
             "or --on-bad-row: pad keeps such rows, skip leaves them out"

@@ -189,11 +189,11 @@ def _result_columns(result: ClusteringResult) -> dict[str, pa.Array]:
         "cluster_label": pa.array(result.names, pa.string()),
         "label_is_weak": pa.array(result.weak_labels, pa.bool_()),
         "answer": pa.array(result.embeddings.answers or nothing, pa.string()),
-        "confidence": _numbers(nothing if confidences is None else confidences),
-        "cluster_distance": _numbers(result.by_row(clustering.distances)),
+        "confidence": rounded_numbers(nothing if confidences is None else confidences),
+        "cluster_distance": rounded_numbers(result.by_row(clustering.distances)),
         "second_cluster": pa.array(second, pa.int64()),
-        "margin": _numbers(result.by_row(clustering.margins)),
-        "stability": _numbers(
+        "margin": rounded_numbers(result.by_row(clustering.margins)),
+        "stability": rounded_numbers(
             nothing if clustering.row_stability is None else result.by_row(clustering.row_stability)
         ),
         "status": pa.array([str(s) for s in result.status], pa.string()),
@@ -202,11 +202,14 @@ def _result_columns(result: ClusteringResult) -> dict[str, pa.Array]:
 
 
 def _places(places: npt.NDArray[np.float32]) -> dict[str, pa.Array]:
-    return {name: _numbers(axis) for name, axis in zip(MAP_COLUMNS, places.T.tolist(), strict=True)}
+    return {name: rounded_numbers(axis) for name, axis in zip(MAP_COLUMNS, places.T.tolist(), strict=True)}
 
 
-def _numbers(values: Iterable[float | None]) -> pa.Array:
-    """Return a column of numbers, null for None and NaN."""
+def rounded_numbers(values: Iterable[float | None]) -> pa.Array:
+    """Return a column of numbers with six digits after the point, null for None and NaN.
+
+    :param values: one per row.
+    """
     import pyarrow as pa
 
     return pa.array(

@@ -9,6 +9,7 @@ from inbedder_cli.clustering import NOISE, ROWS_PER_CLUSTER
 from inbedder_cli.diagnostics.baseline import OBVIOUS, SAME
 from inbedder_cli.diagnostics.languages import name_languages
 from inbedder_cli.embeddings import RowStatus
+from inbedder_cli.explanation.yes_no import is_yes_no_question, merge_yes_no
 from inbedder_cli.registry import algorithms
 from inbedder_cli.report.view import WEAK, cluster_marks, is_unstable
 from inbedder_cli.wording import count_of, percent
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 WEAK_SILHOUETTE = 0.1  # mean silhouette below which clusters overlap
 MUCH_NOISE = 1 / 3  # share of the rows
+MUCH_CONTRARY = 0.05  # share of the rows
 
 
 def closing_lines(result: ClusteringResult) -> list[str]:
@@ -36,7 +38,7 @@ def closing_lines(result: ClusteringResult) -> list[str]:
         lines.append(line)
     if clustering.shortcut:
         lines.append(clustering.shortcut)
-    lines += [line for line in (unstable_line(result), weak_labels_line(result)) if line]
+    lines += [line for line in (contrary_line(result), unstable_line(result), weak_labels_line(result)) if line]
     if result.baseline:
         lines.append(baseline_line(result.baseline))
     if unread := result.embeddings.unread_languages:
@@ -223,4 +225,28 @@ def several_answers_line(result: ClusteringResult) -> str:
     total = sum(summary.share for summary in result.summaries)
     n_answers, n_rows = len(result.rows), result.units.n_rows(result.rows)
     counted = f"{count_of(n_answers, 'answer')} in {count_of(n_rows, 'row')}"
-    return f"{counted}: a row counts in each of its clusters, so the shares add up to {percent(total)}"
+    return f"{counted}; a row counts in each of its clusters: the shares add up to {percent(total)}"
+
+
+def contrary_line(result: ClusteringResult) -> str:
+    """Return a warning that clusters named yes and no hold rows that say the opposite; "" where few do.
+
+    Clusters are of vectors, and rows whose answers the model was unsure of may lie on the other side.
+
+    :param result: one question, answered over a corpus.
+    :return: one sentence, or "".
+    """
+    answers = result.embeddings.answers
+    if answers is None or not is_yes_no_question(result.instruction):
+        return ""
+    said = merge_yes_no([answers[row] or "" for row in result.rows], result.instruction)
+    names = {summary.cluster: summary.label.casefold() for summary in result.summaries}
+    opposite = {"yes": "no", "no": "yes"}
+    clusters = result.clustering.labels.tolist()
+    n = sum(opposite.get(names.get(cluster, "")) == answer for cluster, answer in zip(clusters, said, strict=True))
+    if n < MUCH_CONTRARY * len(said):
+        return ""
+    return (
+        f"{count_of(n, 'row')} answer yes in the cluster named no, or the other way round: "
+        "count the answers themselves (inbedder answer)"
+    )

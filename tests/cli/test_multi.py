@@ -139,7 +139,7 @@ def test_explode_writes_a_line_for_each_answer(cluster, tmp_path, suffix):
 
 def test_the_table_says_that_shares_add_up_to_more(cluster):
     out = " ".join(cluster("--multi", "-f", "table").stdout.split())
-    assert "11 answers in 7 rows: a row counts in each of its clusters, so the shares add up to 157%" in out
+    assert "11 answers in 7 rows; a row counts in each of its clusters: the shares add up to 157%" in out
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from inbedder_cli import ClusterOptions, cluster, explain, read_corpus
 from inbedder_cli.clustering import NOISE, KScore, KSelection
 from inbedder_cli.diagnostics.baseline import BaselineAgreement
-from inbedder_cli.embeddings import RowStatus
+from inbedder_cli.embeddings import Embeddings, RowStatus
 from inbedder_cli.report.closing_lines import baseline_line, closing_lines
 from inbedder_cli.report.view import cluster_views
 from tests.report.results import a_result, doubtful_result
@@ -144,3 +145,18 @@ def test_that_all_clusters_are_answered_alike_is_not_said_by_their_numbers():
     result = a_result(algorithm="kmeans")
     alike = replace(result, clustering=replace(result.clustering, alike=[[0, 1, 2, 3]]))
     assert closing_lines(alike)[1] == "all clusters are answered alike"
+
+
+@pytest.mark.parametrize(("n", "told"), [(0, False), (1, False), (6, True)])
+def test_rows_that_say_the_opposite_of_their_cluster_are_told(n, told):
+    corpus = read_corpus([f"text {i}" for i in range(40)])
+    vectors = np.repeat(np.eye(2, dtype=np.float32), 20, axis=0) + 0.01
+    answers = ["yes, very"] * 20 + ["yes"] * n + ["no"] * (20 - n)
+    embeddings = Embeddings(vectors, answers, [RowStatus.ok] * 40, instruction="Was it good?")
+    result = explain(corpus, embeddings, cluster(embeddings, ClusterOptions(k=2, stability=False)))
+    assert [summary.label for summary in result.summaries] == ["yes", "no"]
+    lines = [line for line in closing_lines(result) if "the other way round" in line]
+    assert len(lines) == told
+    assert not told or lines[0].startswith("6 rows answer yes in the cluster named no")
+    other = replace(result, instruction="Which word is it?")
+    assert not any("the other way round" in line for line in closing_lines(other))
