@@ -111,10 +111,12 @@ def pull(
     quiet: Quiet = False,
 ) -> None:
     """Fetch a bundled model's base and convert it, or install it from a file on an air-gapped machine."""
-    from inbedder_cli.models.store import ensure_base, pull_base_from
+    from inbedder_cli.models.store import discard_damaged, ensure_base, pull_base_from
 
     manifest = _manifest(name)
     reporter = stderr_reporter(quiet=quiet)
+    if source or not offline:
+        discard_damaged(manifest, reporter=reporter)
     folder = (
         pull_base_from(manifest, source, reporter=reporter)
         if source

@@ -137,7 +137,8 @@ def _with_manifest(name: str, manifest: Manifest, *, offline: bool, reporter: Re
     if manifest.base.pinned is not None:
         folder = ensure_base(manifest, offline=offline, reporter=reporter)
     elif manifest.base.model is not None:
-        folder = _resolve_base(manifest, offline=offline, reporter=reporter)
+        base = _resolve_base(manifest, offline=offline, reporter=reporter)
+        folder, revision = base.folder, revision if base.revision else ""  # all files of a plain folder count
         manifest.check_base(folder)
     else:
         folder, revision = manifest.folder, ""  # what it says of its own weights is not believed
@@ -159,8 +160,8 @@ def _with_manifest(name: str, manifest: Manifest, *, offline: bool, reporter: Re
     )
 
 
-def _resolve_base(manifest: Manifest, *, offline: bool, reporter: Reporter) -> Path:
-    """Return the folder of a base that another reference names; a base has no base of its own."""
+def _resolve_base(manifest: Manifest, *, offline: bool, reporter: Reporter) -> ModelFiles:
+    """Return the files of a base that another reference names; a base has no base of its own."""
     reference = str(manifest.base.model)
     path = expand(reference)
     if os.path.lexists(path / MANIFEST) and read_manifest(path).base.model is not None:
@@ -168,7 +169,7 @@ def _resolve_base(manifest: Manifest, *, offline: bool, reporter: Reporter) -> P
             f"the base {reference} of {manifest.folder / MANIFEST} has a base of its own",
             hint="name the last base there: a bundled name, a folder with weights, or a Hugging Face id",
         )
-    return resolve_model(reference, offline=offline, reporter=reporter).folder
+    return resolve_model(reference, offline=offline, reporter=reporter)
 
 
 def _local_folder(reference: str, path: Path, *, offline: bool, reporter: Reporter) -> ModelFiles:

