@@ -28,6 +28,7 @@ class Drift:
     :param now_high: upper end of that interval.
     :param q_value: p-value of Fisher's exact test of then against now, corrected for the number of clusters
         (Benjamini & Hochberg 1995).
+    :param novel: how many of its new rows are novel, and so may belong to no cluster of the run.
     """
 
     cluster: int
@@ -37,6 +38,7 @@ class Drift:
     now_low: float
     now_high: float
     q_value: float
+    novel: int = 0
 
     @property
     def moved(self) -> bool:
@@ -68,7 +70,12 @@ class DriftReport:
 
 
 def drift(
-    then: Mapping[int, int], now: Mapping[int, int], names: Mapping[int, str], n_then: int, n_now: int
+    then: Mapping[int, int],
+    now: Mapping[int, int],
+    names: Mapping[int, str],
+    n_then: int,
+    n_now: int,
+    novel: Mapping[int, int] | None = None,
 ) -> list[Drift]:
     """Return the change of each cluster's share, with intervals and p-values.
 
@@ -77,6 +84,7 @@ def drift(
     :param names: labels of the clusters, by number.
     :param n_then: rows of the run; a row may be in several clusters.
     :param n_now: new rows.
+    :param novel: novel rows of each cluster, by number; None where none is.
     :return: one entry per cluster, in the order of `then`.
     """
     from scipy.stats import false_discovery_control, fisher_exact
@@ -91,7 +99,10 @@ def drift(
     for (cluster, size), q_value in zip(then.items(), false_discovery_control(p_values), strict=True):
         count = now.get(cluster, 0)
         share, interval = count / max(1, n_now), wilson(count, n_now)
-        moved.append(Drift(cluster, names[cluster], size / max(1, n_then), share, *interval, float(q_value)))
+        is_novel = (novel or {}).get(cluster, 0)
+        moved.append(
+            Drift(cluster, names[cluster], size / max(1, n_then), share, *interval, float(q_value), is_novel)
+        )
     return moved
 
 

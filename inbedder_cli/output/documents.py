@@ -218,6 +218,7 @@ def _drift(report: DriftReport) -> dict[str, Any]:
                 "now_high": round(row.now_high, DIGITS),
                 "q_value": round(row.q_value, DIGITS),
                 "moved": row.moved,
+                "novel": row.novel,
             }
             for row in report.clusters
         ],

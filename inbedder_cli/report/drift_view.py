@@ -34,6 +34,7 @@ def print_drift(console: Console, title: str, report: DriftReport) -> None:
     for row in report.clusters:
         interval = f"{percent(row.now_low)} to {percent(row.now_high)}"
         change = ("more" if row.now > row.then else "less") if row.moved else ""
+        change += f"{', ' * bool(change)}{row.novel:,} novel" if row.novel else ""
         is_outside = row.cluster < 0
         label = Text(short(row.label), style="not bold dim" if is_outside else "")
         cells = (percent(row.then), percent(row.now), interval)
@@ -62,7 +63,10 @@ def drift_line(report: DriftReport) -> str:
     :return: one line of text.
     """
     changed = [
-        f"{short(row.label)} {percent(row.then)} -> {percent(row.now)}" for row in report.clusters if row.moved
+        f"{short(row.label)} {percent(row.then)} -> {percent(row.now)}"
+        + (f" ({row.novel:,} novel)" if row.novel else "")
+        for row in report.clusters
+        if row.moved
     ]
     shares = f"changed shares: {'; '.join(changed)}" if changed else "no share changed significantly"
     share = percent(report.n_novel / max(1, report.n_rows))

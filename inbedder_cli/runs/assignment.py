@@ -180,13 +180,15 @@ def drift_of(question: SavedQuestion, result: ClusteringResult, novel: list[bool
             then.setdefault(outside, 0)
     then = dict(sorted(then.items(), key=lambda pair: (pair[0] < 0, abs(pair[0]))))
     names = question.names | {NOISE: NOISE_LABEL, UNANSWERED: UNANSWERED_LABEL}
-    n_novel = novel.count(True)
-    if result.units:
-        n_novel = result.units.n_rows([unit for unit, is_novel in enumerate(novel) if is_novel])
+    places: dict[int, list[int]] = {}
+    for row, (cluster, is_novel) in enumerate(zip(result.labels, novel, strict=True)):
+        if is_novel and cluster is not None:
+            places.setdefault(cluster, []).append(row)
+    count = result.units.n_rows if result.units else len
     return DriftReport(
-        drift(then, now, names, question.n_read, result.n_read),
+        drift(then, now, names, question.n_read, result.n_read, {c: count(rows) for c, rows in places.items()}),
         result.n_read,
-        n_novel,
+        count([row for row, is_novel in enumerate(novel) if is_novel]),
         statuses,
         then.get(NOISE, 0) / max(1, question.n_read),
     )

@@ -122,6 +122,7 @@ def test_drift_is_reported_by_the_names_of_questions():
                 "now_high": 0.4,
                 "q_value": 0.01,
                 "moved": True,
+                "novel": 0,
             }
         ],
     }

@@ -7,7 +7,10 @@ import json
 import pytest
 
 from inbedder_cli import assign, load_encoder, load_run, read_corpus
+from inbedder_cli.diagnostics.drift import DriftReport, drift
+from inbedder_cli.embeddings import RowStatus
 from inbedder_cli.errors import ModelError
+from inbedder_cli.report.drift_view import drift_line
 
 QUESTION = "What emotion is expressed?"
 TEXTS = [f"The room {i} was {('cold', 'kind', 'loud')[i % 3]}." for i in range(18)]
@@ -42,3 +45,20 @@ def test_another_model_is_refused(run, tiny_models, monkeypatch):
     monkeypatch.setattr("inbedder_cli.encoders.backends.load_encoder", lambda *_, **__: other)
     with pytest.raises(ModelError, match="is not the model that made"):
         load_run(run).load_encoder()
+
+
+def test_novel_rows_are_told_beside_the_share_that_they_raise():
+    (cluster,) = drift({0: 7}, {0: 10}, {0: "broken"}, 100, 20, {0: 10})
+    assert cluster.novel == 10
+    report = DriftReport([cluster], 20, 10, {RowStatus.ok: 20})
+    assert drift_line(report) == "changed shares: broken 7% -> 50% (10 novel); 10 of 20 rows are novel (50%)"
+
+
+def test_the_novel_rows_of_clusters_are_all_novel_rows(run):
+    saved = load_run(run)
+    other = [f"{'Nothing like it whatsoever, ' * 6}{i}" for i in range(9)]
+    assigned = assign(saved, read_corpus([*TEXTS, *other]), saved.load_encoder(cache=False))
+    for each in assigned.values():
+        assert (
+            sum(cluster.novel for cluster in each.drift.clusters) == each.drift.n_novel == each.novel.count(True)
+        )

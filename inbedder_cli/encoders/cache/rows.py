@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROW_BYTES = 750  # size of a row without its vector
+FEW_BYTES = 1_000_000  # below which the empty tables weigh more than the rows
 STEP = 10_000  # rows or pages removed per transaction, so that other processes can write in between
 
 
@@ -112,7 +113,7 @@ def rows_to_prune(connection: sqlite3.Connection, older_than: float | None, max_
     :return: the rowids, the least recently used last.
     """
     oldest = -1 if older_than is None else int(time.time() - older_than)
-    room = math.inf if max_bytes is None else max_bytes
+    room = math.inf if max_bytes is None else max_bytes / _overhead(connection)
     rows_to_prune = []
     latest_first = (
         "SELECT rowid, ifnull(length(vector), 0), typeof(last_used) != 'integer' OR last_used <= ? "
@@ -123,6 +124,16 @@ def rows_to_prune(connection: sqlite3.Connection, older_than: float | None, max_
         if is_old or room < 0:
             rows_to_prune.append(rowid)
     return rows_to_prune
+
+
+def _overhead(connection: sqlite3.Connection) -> float:
+    """Return how much more the rows take in the file than their estimated bytes: pages are not filled."""
+    used = connection.execute("SELECT sum(ifnull(length(vector), 0) + ?) FROM rows", (ROW_BYTES,)).fetchone()[0]
+    pages, free, size = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return max(1.0, (pages - free) * size / used) if used and used > FEW_BYTES else 1.0
 
 
 def remove(connection: sqlite3.Connection, rowids: Sequence[int]) -> int:

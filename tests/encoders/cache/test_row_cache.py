@@ -429,3 +429,14 @@ def test_a_failure_is_handled_before_another_thread_uses_the_connection(tmp_path
     cache._run(fail)
     assert owned
     assert all(owned)
+
+
+@pytest.mark.parametrize("width", [384, 576, 960])
+def test_a_cache_is_trimmed_to_what_its_file_may_take(tmp_path, width):
+    cache = RowCache(tmp_path / "rows.sqlite", max_bytes=4_000_000)
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        vectors = rng.normal(size=(500, width)).astype(np.float32)
+        cache.put({rng.bytes(16): EncodedText(v, Answer("some answer", 0.5), truncated=False) for v in vectors})
+    cache.trim()
+    assert 2_000_000 < cache.info().bytes <= 4_000_000
