@@ -20,18 +20,24 @@ INTEGERS = (4, 5, 6)
 MAX_DEPTH = 20
 
 
-def unpacked_bytes(source: Any, metadata: Any) -> int:  # noqa: ANN401
+def unpacked_bytes(source: Any, metadata: Any, rows: range | None = None) -> int:  # noqa: ANN401
     """Return how many bytes the pages of a file have when they are unpacked, as their headers say.
 
     :param source: the file, by its path or open; then its position changes.
     :param metadata: pyarrow's `FileMetaData` of it.
+    :param rows: only row groups with some of these rows are read; None: all.
     :raises pa.ArrowInvalid: for headers that cannot be read.
     """
     if isinstance(source, (str, Path)):
         with Path(source).open("rb") as stream:
-            return unpacked_bytes(stream, metadata)
-    total = 0
+            return unpacked_bytes(stream, metadata, rows)
+    total = first = 0
     for group in range(metadata.num_row_groups):
+        last = first + metadata.row_group(group).num_rows
+        is_read = rows is None or (first < rows.stop and last > rows.start)
+        first = last
+        if not is_read:
+            continue
         for column in range(metadata.num_columns):
             chunk = metadata.row_group(group).column(column)
             if chunk.num_values:  # else there is no page

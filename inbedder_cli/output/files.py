@@ -41,7 +41,7 @@ def check_target(path: Path | None, *, force: bool) -> None:
         return
     there = _status(path)
     if there is None:
-        _check_new(path)
+        _check_new(path, force=force)
     elif stat.S_ISDIR(there.st_mode):
         raise UsageError(f"{path} is a folder", hint="name a file in it")
     elif _is_stream(there):
@@ -57,15 +57,17 @@ def check_target(path: Path | None, *, force: bool) -> None:
         raise InbedderError(f"cannot write {path}: the folder {folder} is not writable")
 
 
-def _check_new(path: Path) -> None:
+def _check_new(path: Path, *, force: bool) -> None:
     """Refuse a new file in no folder, and a link to no file: in a folder of others it may lead anywhere."""
-    if path.is_symlink():
+    target = _resolve(path) if path.is_symlink() else path
+    if path.is_symlink() and not force:
         raise UsageError(
-            f"{path} is a link to {_resolve(path)}, which does not exist", hint="remove it, or name that file"
+            f"{path} is a link to {target}, which does not exist",
+            hint="remove it, or add --force to make that file",
         )
-    if not path.parent.is_dir():
+    if not target.parent.is_dir():
         raise InbedderError(
-            f"cannot write {path}: there is no folder {path.parent}", hint=f"make it: mkdir -p {path.parent}"
+            f"cannot write {path}: there is no folder {target.parent}", hint=f"make it: mkdir -p {target.parent}"
         )
 
 

@@ -156,7 +156,9 @@ def read_bounded(store: Store, name: str, size: int, names: Sequence[str], rows:
         with pq.ParquetFile(opened) as file:
             schema, (strings, batch_rows) = file.schema_arrow, string_leaves(file)
             # Over a network, each of the many headers would be a request.
-            if not is_remote(store.location) and unpacked_bytes(opened, file.metadata) > unpacked_limit(size):
+            if not is_remote(store.location) and unpacked_bytes(opened, file.metadata, rows) > unpacked_limit(
+                size
+            ):
                 raise unpacks_too_large(shown, size)
         with pq.ParquetFile(opened, page_checksum_verification=True, read_dictionary=strings) as file:
             schema = expanded_schema(file.schema_arrow, schema)
