@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_HEADER = 1 << 20  # bytes; statistics in it may hold a long text
+USUAL_HEADER = 1 << 12
 UNPACKED, PACKED = 2, 3  # numbers of the fields with the sizes of a page
 TRUE, FALSE, BYTE, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = 1, 2, 3, 7, 8, 9, 10, 11, 12
 INTEGERS = (4, 5, 6)
@@ -52,14 +53,24 @@ def _sizes_of_pages(stream: BinaryIO, chunk: Any) -> Iterator[int]:  # noqa: ANN
         place = chunk.dictionary_page_offset
     end = place + chunk.total_compressed_size
     while place < end:
-        stream.seek(place)
-        header = io.BytesIO(stream.read(min(MAX_HEADER, end - place)))
-        fields = _read_struct(header)
+        fields, length = _read_header(stream, place, end)
         packed, unpacked = fields.get(PACKED, -1), fields.get(UNPACKED, -1)
         if packed < 0 or unpacked < 0:
             raise _damaged("a page without a size")
         yield unpacked
-        place += header.tell() + packed
+        place += length + packed
+
+
+def _read_header(stream: BinaryIO, place: int, end: int, most: int = USUAL_HEADER) -> tuple[dict[int, int], int]:
+    """Return the numbers in the header at a place, and its length; few are longer than what is read first."""
+    stream.seek(place)
+    header = io.BytesIO(stream.read(min(most, end - place)))
+    try:
+        return _read_struct(header), header.tell()
+    except ValueError:  # pa.ArrowInvalid is one
+        if most == MAX_HEADER:
+            raise
+        return _read_header(stream, place, end, MAX_HEADER)
 
 
 def _damaged(reason: str) -> Exception:

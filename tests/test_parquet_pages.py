@@ -58,6 +58,14 @@ def test_headers_and_an_honest_footer_say_the_same(codec, version, flag):
     assert found > said / 2
 
 
+def test_a_header_with_long_statistics_is_read_whole():
+    stream = io.BytesIO()
+    pq.write_table(pa.table({"text": ["a" * 5000, "b" * 5000]}), stream, compression="none", use_dictionary=False)
+    metadata = pq.ParquetFile(stream).metadata
+    found = unpacked_bytes(stream, metadata)
+    assert 10_000 <= found <= declared(metadata)[0].total_uncompressed_size
+
+
 @settings(deadline=None, max_examples=200)
 @given(data=st.data())
 def test_damaged_headers_are_an_error_of_arrow_or_sizes(data):

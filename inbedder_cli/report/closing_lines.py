@@ -244,7 +244,7 @@ def contrary_line(result: ClusteringResult) -> str:
     opposite = {"yes": "no", "no": "yes"}
     clusters = result.clustering.labels.tolist()
     n = sum(opposite.get(names.get(cluster, "")) == answer for cluster, answer in zip(clusters, said, strict=True))
-    if n < MUCH_CONTRARY * len(said):
+    if not n or n < MUCH_CONTRARY * len(said):
         return ""
     return (
         f"{count_of(n, 'row')} answer yes in the cluster named no, or the other way round: "

@@ -158,5 +158,8 @@ def test_rows_that_say_the_opposite_of_their_cluster_are_told(n, told):
     lines = [line for line in closing_lines(result) if "the other way round" in line]
     assert len(lines) == told
     assert not told or lines[0].startswith("6 rows answer yes in the cluster named no")
+    nothing = replace(embeddings, answers=["n/a"] * 40, status=[RowStatus.no_answer] * 40)
+    empty = explain(corpus, nothing, cluster(nothing, ClusterOptions(k=2, stability=False)))
+    assert not any("the other way round" in line for line in closing_lines(empty))
     other = replace(result, instruction="Which word is it?")
     assert not any("the other way round" in line for line in closing_lines(other))
